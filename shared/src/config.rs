@@ -1,0 +1,34 @@
+//! `GET /api/config`: what a client needs to draw itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Channel;
+
+/// Where the request goes.
+pub const PATH: &str = "/api/config";
+
+/// A country that codes are sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Country {
+    /// ISO 3166-1 alpha-2, upper case.
+    pub code: String,
+    /// The country calling code, without `+`.
+    pub calling_code: u16,
+    /// A mobile number of that country in E.164, as a hint only.
+    pub example: String,
+}
+
+/// How this service is set up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConfigResponse {
+    /// The name to show to people.
+    pub brand_name: String,
+    /// True when nothing is really sent.
+    pub sandbox: bool,
+    /// How many digits a code has.
+    pub otp_length: u8,
+    /// The channels that may be asked for, the usual one first.
+    pub channels: Vec<Channel>,
+    /// The countries that codes are sent to, by code.
+    pub countries: Vec<Country>,
+}

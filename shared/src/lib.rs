@@ -1,0 +1,24 @@
+//! The words both sides of Countersign speak.
+//!
+//! Here live the newtypes that carry the domain's values and the requests and
+//! answers of every call. No clock, no regex, no phone metadata: the crate goes
+//! into the browser whole. Rules belong to the server, looks to the page.
+
+pub mod channel;
+pub mod config;
+pub mod locale;
+pub mod one_time_code;
+pub mod phone_number;
+pub mod problem;
+pub mod resend;
+pub mod send;
+pub mod session;
+pub mod session_id;
+pub mod verify;
+
+pub use channel::Channel;
+pub use locale::Locale;
+pub use one_time_code::OneTimeCode;
+pub use phone_number::PhoneNumber;
+pub use problem::{ErrorCode, Problem};
+pub use session_id::SessionId;

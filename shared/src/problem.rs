@@ -1,0 +1,163 @@
+//! The one form of every failure, and the one registry of error codes.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::NextAction;
+
+/// The media type of every failure (RFC 9457).
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// Writes the registry once: the code, its name on the wire, its title.
+macro_rules! error_codes {
+    ($($(#[doc = $doc:literal])+ $code:ident = $name:literal, $title:literal;)+) => {
+        /// Why a request failed. Stable: clients branch on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum ErrorCode {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $code,)+
+            /// From a newer server: nothing this build knows.
+            #[serde(other, rename = "unknown")]
+            Unknown,
+        }
+
+        impl ErrorCode {
+            /// Every code a server answers with.
+            pub const ALL: &[Self] = &[$(Self::$code),+];
+
+            /// The name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$code => $name,)+ Self::Unknown => "unknown" }
+            }
+
+            /// What kind of failure it is, the same each time.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$code => $title,)+ Self::Unknown => "Unknown problem" }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The request or one of its fields is malformed.
+    InvalidRequest = "invalid_request", "Invalid request";
+    /// The body is larger than a request can be.
+    RequestTooLarge = "request_too_large", "Request too large";
+    /// The body is not declared as JSON.
+    UnsupportedMediaType = "unsupported_media_type", "Unsupported media type";
+    /// The path knows other methods only.
+    MethodNotAllowed = "method_not_allowed", "Method not allowed";
+    /// There is nothing at that path.
+    NotFound = "not_found", "Not found";
+    /// No phone number that we can read.
+    RecipientInvalid = "recipient_invalid", "Invalid phone number";
+    /// The number's country is not served.
+    CountryNotAllowed = "country_not_allowed", "Country not served";
+    /// A landline, premium or other number that is not served.
+    NumberTypeNotAllowed = "number_type_not_allowed", "Kind of number not served";
+    /// The channel is switched off.
+    ChannelNotAvailable = "channel_not_available", "Channel not available";
+    /// The code is wrong.
+    OtpIncorrect = "otp_incorrect", "Wrong code";
+    /// No session of that name.
+    SessionNotFound = "session_not_found", "Session not found";
+    /// The session's time is over, or its code is dead.
+    SessionExpired = "session_expired", "Session expired";
+    /// The session's code was used.
+    SessionAlreadyVerified = "session_already_verified", "Session already verified";
+    /// Too many wrong codes in this session.
+    ChecksExhausted = "checks_exhausted", "Too many wrong codes";
+    /// Too many requests of one kind.
+    RateLimited = "rate_limited", "Too many requests";
+    /// Plivo refused us or answered nonsense.
+    UpstreamError = "upstream_error", "Delivery service failed";
+    /// Try again in a moment.
+    TemporarilyUnavailable = "temporarily_unavailable", "Temporarily unavailable";
+    /// Plivo did not answer in time.
+    UpstreamTimeout = "upstream_timeout", "Delivery service timed out";
+    /// A fault of ours.
+    InternalError = "internal_error", "Internal error";
+}
+
+/// A failure (RFC 9457), with the members this API adds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URN that names the code.
+    pub r#type: String,
+    /// What kind of failure it is.
+    pub title: Cow<'static, str>,
+    /// The HTTP status.
+    pub status: u16,
+    /// What to do about it.
+    pub detail: Cow<'static, str>,
+    /// The registry's name for it.
+    pub code: ErrorCode,
+    /// Equal to `detail`, for clients of the first API.
+    pub message: Cow<'static, str>,
+    /// Finds the request in the server's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Whole seconds to wait, equal to the `Retry-After` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// False when a code was checked and found wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+    /// How many more codes may be tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks_left: Option<u8>,
+    /// The field that is at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Cow<'static, str>>,
+    /// What the caller can do next, the most likely first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_actions: Vec<NextAction>,
+}
+
+/// The checks the server derives on requests. Each delegates to the newtype, so
+/// that there is one truth, and names the registry's code.
+#[cfg(feature = "validator")]
+pub(crate) mod check {
+    use validator::ValidationError;
+
+    use super::ErrorCode;
+    use crate::{OneTimeCode, PhoneNumber, SessionId};
+
+    fn as_validation<T, E>(parsed: Result<T, E>, code: ErrorCode) -> Result<(), ValidationError> {
+        parsed
+            .map(drop)
+            .map_err(|_| ValidationError::new(code.as_str()))
+    }
+
+    pub(crate) fn recipient(text: &str) -> Result<(), ValidationError> {
+        as_validation(PhoneNumber::parse(text), ErrorCode::RecipientInvalid)
+    }
+
+    pub(crate) fn session_uuid(text: &str) -> Result<(), ValidationError> {
+        as_validation(SessionId::parse(text), ErrorCode::InvalidRequest)
+    }
+
+    pub(crate) fn otp(text: &str) -> Result<(), ValidationError> {
+        as_validation(OneTimeCode::parse(text), ErrorCode::InvalidRequest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_written_by_its_name_and_read_back() {
+        for code in ErrorCode::ALL {
+            let text = serde_json::to_string(code).unwrap();
+            assert_eq!(text, format!("\"{}\"", code.as_str()));
+            assert_eq!(serde_json::from_str::<ErrorCode>(&text).unwrap(), *code);
+        }
+    }
+
+    #[test]
+    fn a_code_of_a_newer_server_is_unknown_and_no_failure() {
+        let code: ErrorCode = serde_json::from_str("\"from_the_future\"").unwrap();
+        assert_eq!(code, ErrorCode::Unknown);
+    }
+}

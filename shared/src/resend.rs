@@ -1,0 +1,24 @@
+//! `POST /api/otp/resend`: the same session and code, delivered once more.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Channel;
+
+/// Where the request goes.
+pub const PATH: &str = "/api/otp/resend";
+
+/// Asks for the code once more. Answered with [`crate::send::SendResponse`].
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "validator", derive(validator::Validate))]
+#[serde(deny_unknown_fields)]
+pub struct ResendRequest {
+    /// The session, as send named it.
+    #[cfg_attr(
+        feature = "validator",
+        validate(custom(function = "crate::problem::check::session_uuid"))
+    )]
+    pub session_uuid: String,
+    /// Another way for the code to travel; the last one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+}

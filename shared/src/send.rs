@@ -1,0 +1,50 @@
+//! `POST /api/otp/send`: a new session and its first code.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Channel, Locale, SessionId, session::NextAction};
+
+/// Where the request goes.
+pub const PATH: &str = "/api/otp/send";
+
+/// Asks for a code.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "validator", derive(validator::Validate))]
+#[serde(deny_unknown_fields)]
+pub struct SendRequest {
+    /// The phone number with its country code, as people write it.
+    #[cfg_attr(
+        feature = "validator",
+        validate(custom(function = "crate::problem::check::recipient"))
+    )]
+    pub recipient: String,
+    /// How the code travels; `sms` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// The language of the message; the server's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Locale>,
+}
+
+/// The session a code was sent for: the answer to send and to resend.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendResponse {
+    /// The session's name. Whoever holds it may check the code.
+    pub session_uuid: SessionId,
+    /// The number the code went to, in E.164.
+    pub recipient: String,
+    /// How this code travels.
+    pub channel: Channel,
+    /// How many digits the code has.
+    pub otp_length: u8,
+    /// When the session ends, RFC 3339 in UTC. Resending does not move it.
+    pub expires_at: String,
+    /// Whole seconds until then.
+    pub expires_in: u64,
+    /// Whole seconds until a resend is allowed.
+    pub resend_in: u64,
+    /// How many more codes may be tried.
+    pub checks_left: u8,
+    /// What the caller can do next, the most likely first.
+    pub next_actions: Vec<NextAction>,
+}

@@ -1,0 +1,37 @@
+//! `POST /api/otp/verify`: one try at the code.
+
+use serde::{Deserialize, Serialize};
+
+/// Where the request goes.
+pub const PATH: &str = "/api/otp/verify";
+
+/// Tries a code.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "validator", derive(validator::Validate))]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    /// The session, as send named it.
+    #[cfg_attr(
+        feature = "validator",
+        validate(custom(function = "crate::problem::check::session_uuid"))
+    )]
+    pub session_uuid: String,
+    /// The code, digits only.
+    #[cfg_attr(
+        feature = "validator",
+        validate(custom(function = "crate::problem::check::otp"))
+    )]
+    pub otp: String,
+}
+
+/// The code was right. A wrong one is answered with a [`crate::Problem`] whose
+/// `verified` is false.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerifyResponse {
+    /// Always true.
+    pub verified: bool,
+    /// A sentence to show.
+    pub message: String,
+    /// The number that is now verified, in E.164.
+    pub recipient: String,
+}
