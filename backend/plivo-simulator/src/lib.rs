@@ -1,1 +1,112 @@
-//! A local stand-in for Plivo Verify.
+//! A local stand-in for Plivo Verify: the four operations on sessions, over real
+//! HTTP, with pretend phones.
+//!
+//! It writes its own JSON and knows nothing of the service it stands in for, so
+//! that a mistake there is not mirrored here.
+
+mod callback;
+mod clock;
+mod list;
+mod outcome;
+mod random;
+mod request;
+mod server;
+mod session;
+mod settings;
+pub mod signature;
+mod world;
+
+use std::{net::SocketAddr, time::Duration};
+
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    web::{Data, PayloadConfig},
+};
+
+pub use self::{
+    outcome::{Outcome, TABLE},
+    settings::{RefusalText, Settings, SignatureVersion},
+    world::{Calls, Message, ReceivedRequest},
+};
+
+/// A running simulator.
+pub struct Simulator {
+    world: Data<world::World>,
+    address: SocketAddr,
+    handle: ServerHandle,
+}
+
+impl Simulator {
+    /// Starts one, on the tokio runtime that this is called in: it answers when
+    /// this returns.
+    pub fn start(settings: Settings) -> std::io::Result<Self> {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        // A callback goes straight to where it is asked to.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(std::io::Error::other)?;
+        let listener = std::net::TcpListener::bind(settings.listen)?;
+        let address = listener.local_addr()?;
+        let world = Data::new(world::World::new(settings));
+        let (shared, http) = (world.clone(), Data::new(http));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .app_data(http.clone())
+                .app_data(PayloadConfig::new(64 * 1024))
+                .configure(server::configure)
+        })
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .listen(listener)?
+        .run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Ok(Self {
+            world,
+            address,
+            handle,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What stands for `https://api.plivo.com`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the pretend phones received, newest first.
+    pub fn messages(&self) -> Vec<Message> {
+        self.world.messages()
+    }
+
+    /// How often each operation was called.
+    pub fn calls(&self) -> Calls {
+        self.world.lock().calls
+    }
+
+    /// Every request, oldest first, as far as they are remembered.
+    pub fn received(&self) -> Vec<ReceivedRequest> {
+        self.world.lock().received.iter().cloned().collect()
+    }
+
+    /// Moves the simulator's clock on.
+    pub fn advance(&self, by: Duration) {
+        self.world.clock.advance(by);
+    }
+
+    /// Stops it, at once.
+    pub async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}

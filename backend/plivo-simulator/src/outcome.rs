@@ -1,0 +1,140 @@
+//! What becomes of a message, steered by the last two digits of its recipient.
+
+use std::time::Duration;
+
+/// What happens to a recipient's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Sent, then delivered within two seconds.
+    Delivered,
+    /// 400: the account has no credit.
+    InsufficientCredit,
+    /// Delivered after 45 seconds.
+    Slow,
+    /// Sent, then not delivered: the phone cannot be reached.
+    Undelivered,
+    /// Accepted, then blocked as suspected fraud (error code 452).
+    FraudBlocked,
+    /// 403: the account does not send to that country.
+    GeoRefused,
+    /// 429: too many requests.
+    Throttled,
+    /// 500.
+    ServerError,
+    /// The request is taken and never answered.
+    Silent,
+    /// 200 with a page of HTML.
+    Garbage,
+    /// The first delivery of a session fails, later ones arrive.
+    FailedThenDelivered,
+}
+
+/// The table: last two digits, outcome, and what it looks like from outside.
+pub const TABLE: [(&str, Outcome, &str); 10] = [
+    ("90", Outcome::InsufficientCredit, "400 Insufficient Credit"),
+    ("91", Outcome::Slow, "delivered after 45 seconds"),
+    (
+        "92",
+        Outcome::Undelivered,
+        "accepted, then undelivered (error code 20)",
+    ),
+    (
+        "93",
+        Outcome::FraudBlocked,
+        "accepted, then blocked by Fraud Shield (error code 452)",
+    ),
+    ("94", Outcome::GeoRefused, "403, the country is not enabled"),
+    ("95", Outcome::Throttled, "429 too many requests"),
+    ("96", Outcome::ServerError, "500"),
+    ("97", Outcome::Silent, "no answer at all"),
+    ("98", Outcome::Garbage, "200 with HTML"),
+    (
+        "99",
+        Outcome::FailedThenDelivered,
+        "the first delivery fails, later ones arrive",
+    ),
+];
+
+/// One step of a delivery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    /// Since the delivery was asked for, at speed 1.
+    pub(crate) after: Duration,
+    pub(crate) status: &'static str,
+    /// `ChannelErrorCode`, empty when there is none.
+    pub(crate) error_code: &'static str,
+}
+
+const fn step(milliseconds: u64, status: &'static str, error_code: &'static str) -> Step {
+    Step {
+        after: Duration::from_millis(milliseconds),
+        status,
+        error_code,
+    }
+}
+
+const TEXT_DELIVERED: &[Step] = &[
+    step(0, "queued", ""),
+    step(500, "sent", ""),
+    step(2000, "delivered", ""),
+];
+const TEXT_READ: &[Step] = &[
+    step(0, "queued", ""),
+    step(500, "sent", ""),
+    step(2000, "delivered", ""),
+    step(4000, "read", ""),
+];
+const CALL_ANSWERED: &[Step] = &[
+    step(0, "queued", ""),
+    step(500, "ringing", ""),
+    step(3000, "in-progress", ""),
+    step(9000, "completed", ""),
+];
+const SLOW: &[Step] = &[
+    step(0, "queued", ""),
+    step(500, "sent", ""),
+    step(45_000, "delivered", ""),
+];
+const UNDELIVERED: &[Step] = &[
+    step(0, "queued", ""),
+    step(500, "sent", ""),
+    step(3000, "undelivered", "20"),
+];
+const FRAUD_BLOCKED: &[Step] = &[step(0, "queued", ""), step(500, "failed", "452")];
+const FAILED: &[Step] = &[step(0, "queued", ""), step(1000, "failed", "20")];
+
+impl Outcome {
+    /// The outcome that a recipient's last two digits name.
+    pub fn of(recipient: &str) -> Self {
+        TABLE
+            .iter()
+            .find(|(digits, ..)| recipient.ends_with(digits))
+            .map_or(Self::Delivered, |(_, outcome, _)| *outcome)
+    }
+
+    /// How the `number`th delivery (from 1) of a session goes.
+    pub(crate) fn steps(self, channel: &str, number: usize) -> &'static [Step] {
+        match self {
+            Self::Slow => SLOW,
+            Self::Undelivered => UNDELIVERED,
+            Self::FraudBlocked => FRAUD_BLOCKED,
+            Self::FailedThenDelivered if number == 1 => FAILED,
+            _ => match channel {
+                "voice" => CALL_ANSWERED,
+                "whatsapp" => TEXT_READ,
+                _ => TEXT_DELIVERED,
+            },
+        }
+    }
+
+    /// When the pretend phone has the message, if ever. An ordinary message is
+    /// there at once, so that nobody who tries the sandbox waits.
+    pub(crate) fn arrives(self, number: usize) -> Option<Duration> {
+        match self {
+            Self::Undelivered | Self::FraudBlocked => None,
+            Self::FailedThenDelivered if number == 1 => None,
+            Self::Slow => Some(Duration::from_secs(45)),
+            _ => Some(Duration::ZERO),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The HTTP side: four operations, their authentication and their answers.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::AUTHORIZATION},
+    web::{self, Bytes, Data, ServiceConfig},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use reqwest::Client;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    callback::Reporter,
+    list,
+    outcome::Outcome,
+    random,
+    request::{self, CreateRequest},
+    settings::RefusalText,
+    world::{ReceivedRequest, World},
+};
+
+const SESSIONS: &str = "/v1/Account/{auth_id}/Verify/Session/";
+const SESSION: &str = "/v1/Account/{auth_id}/Verify/Session/{session_uuid}/";
+/// What Plivo answers without credentials, word for word.
+const UNAUTHORIZED: &str =
+    "Could not verify your access level for that URL.\nYou have to login with proper credentials";
+
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    let refuse = || web::to(async || refusal(&RefusalText::new(405, "method not allowed")));
+    config
+        .service(
+            web::resource(SESSIONS)
+                .route(web::post().to(create))
+                .route(web::get().to(list))
+                .default_service(refuse()),
+        )
+        .service(
+            web::resource(SESSION)
+                .route(web::post().to(validate))
+                .route(web::get().to(retrieve))
+                .default_service(refuse()),
+        )
+        .route("/_messages", web::get().to(messages))
+        .default_service(web::to(async || {
+            refusal(&RefusalText::new(404, "not found"))
+        }));
+}
+
+async fn create(
+    world: Data<World>,
+    http: Data<Client>,
+    request: HttpRequest,
+    body: Bytes,
+) -> HttpResponse {
+    if let Some(answer) = refused(&world, &request, &body) {
+        return answer;
+    }
+    world.lock().calls.create += 1;
+    let create = match read(&body)
+        .and_then(|body| CreateRequest::read(&body).map_err(|text| RefusalText::new(400, text)))
+    {
+        Ok(create) => create,
+        Err(text) => return refusal(&text),
+    };
+    match Outcome::of(&create.recipient) {
+        Outcome::InsufficientCredit => refusal(&RefusalText::new(400, "Insufficient Credit")),
+        Outcome::GeoRefused => refusal(&RefusalText::new(
+            403,
+            "country is not enabled for this account",
+        )),
+        Outcome::Throttled => refusal(&RefusalText::new(429, "too many requests")),
+        Outcome::ServerError => refusal(&RefusalText::new(500, "internal server error")),
+        Outcome::Silent => std::future::pending().await,
+        Outcome::Garbage => HttpResponse::Ok()
+            .content_type("text/html")
+            .body("<!doctype html><title>Bad gateway</title>"),
+        _ => created(&world, &http, &request, &create),
+    }
+}
+
+fn created(
+    world: &Data<World>,
+    http: &Data<Client>,
+    request: &HttpRequest,
+    create: &CreateRequest,
+) -> HttpResponse {
+    let requestor_ip = request
+        .peer_addr()
+        .map_or_else(String::new, |peer| peer.ip().to_string());
+    match world.create(create, requestor_ip) {
+        Err(text) => refusal(&text),
+        Ok(made) => {
+            let session_id = made.session_id.clone();
+            let world = Arc::clone(world);
+            let reporter = Reporter::new(world, http.get_ref().clone(), create, made);
+            if let Some(reporter) = reporter {
+                actix_web::rt::spawn(reporter.run());
+            }
+            answer(
+                202,
+                json!({"message": "Session initiated", "session_uuid": session_id}),
+            )
+        }
+    }
+}
+
+async fn validate(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    if let Some(answer) = refused(&world, &request, &body) {
+        return answer;
+    }
+    world.lock().calls.validate += 1;
+    match read(&body).and_then(|body| world.validate(session_id(&request), &body)) {
+        Ok(()) => answer(200, json!({"message": "session validated successfully."})),
+        Err(text) => refusal(&text),
+    }
+}
+
+async fn retrieve(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    if let Some(answer) = refused(&world, &request, &body) {
+        return answer;
+    }
+    world.lock().calls.retrieve += 1;
+    match world.retrieve(session_id(&request)) {
+        Ok(session) => answer(200, Value::Object(session)),
+        Err(text) => refusal(&text),
+    }
+}
+
+async fn list(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    if let Some(answer) = refused(&world, &request, &body) {
+        return answer;
+    }
+    world.lock().calls.list += 1;
+    if !world.admits_list() {
+        return refusal(&RefusalText::new(429, "too many requests"));
+    }
+    match list::page(&world, request.path(), request.query_string()) {
+        Ok(page) => answer(200, page),
+        Err(text) => refusal(&RefusalText::new(400, text)),
+    }
+}
+
+/// The side channel: what the pretend phones received. Not part of Plivo.
+async fn messages(world: Data<World>, request: HttpRequest) -> HttpResponse {
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
+    let query = request.query_string().as_bytes();
+    let wanted = url::form_urlencoded::parse(query)
+        .find(|(name, _)| name == "recipient")
+        .map(|(_, value)| digits(&value));
+    let mut messages = world.messages();
+    messages.retain(|message| {
+        wanted
+            .as_ref()
+            .is_none_or(|wanted| digits(&message.recipient) == *wanted)
+    });
+    HttpResponse::Ok().json(messages)
+}
+
+/// Notes the request, and answers it when its account may not.
+fn refused(world: &World, request: &HttpRequest, body: &[u8]) -> Option<HttpResponse> {
+    let header = |name: &str| {
+        let value = request.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    world.received(ReceivedRequest {
+        method: request.method().to_string(),
+        path: request.uri().to_string(),
+        content_type: header("content-type"),
+        body: String::from_utf8_lossy(body).into_owned(),
+    });
+    let settings = &world.settings;
+    let credentials = format!("{}:{}", settings.auth_id, settings.auth_token);
+    let expected = format!("Basic {}", BASE64_STANDARD.encode(credentials));
+    let known = header(AUTHORIZATION.as_str()).is_some_and(|given| given == expected);
+    if !known || request.match_info().get("auth_id") != Some(&settings.auth_id) {
+        return Some(
+            HttpResponse::Unauthorized()
+                .content_type("text/plain")
+                .body(UNAUTHORIZED),
+        );
+    }
+    (!world.admits_request()).then(|| refusal(&RefusalText::new(429, "too many requests")))
+}
+
+fn session_id(request: &HttpRequest) -> &str {
+    request.match_info().get("session_uuid").unwrap_or_default()
+}
+
+fn read(body: &[u8]) -> Result<Map<String, Value>, RefusalText> {
+    request::object(body).ok_or_else(|| RefusalText::new(400, "invalid JSON"))
+}
+
+fn refusal(text: &RefusalText) -> HttpResponse {
+    answer(text.status, json!({"error": text.text}))
+}
+
+/// Every answer carries an id of its own.
+fn answer(status: u16, mut body: Value) -> HttpResponse {
+    body["api_id"] = random::uuid().into();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    HttpResponse::build(status).json(body)
+}

@@ -1,0 +1,256 @@
+//! Puts the parts together and serves them.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{
+    App as Service, HttpServer,
+    dev::{Server, ServerHandle},
+    middleware::from_fn,
+    web::{self, Data},
+};
+use countersign_shared::config::ConfigResponse;
+use tokio::task::JoinHandle;
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{Config, Upstream},
+    plivo::PlivoClient,
+    problem, rate_limit, request_id,
+    routes::{self, Facts},
+    security_headers::{self, ContentSecurityPolicy},
+    single_page_app::SinglePageApp,
+    store::memory::MemoryStore,
+    verification::{self, Verification},
+};
+
+/// How often what is over is forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken or not ours.
+    #[error("LISTEN_ADDR: cannot listen on {address}: {source}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The page that was asked for is not there.
+    #[error("PAGE_DIR: {directory} has no index.html: {source}")]
+    Page {
+        /// What was asked for.
+        directory: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The client of Plivo could not be set up.
+    #[error("the HTTPS client cannot start: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The simulator could not be started.
+    #[error("the simulator cannot start: {0}")]
+    Simulator(std::io::Error),
+}
+
+/// The running service.
+pub struct App {
+    address: SocketAddr,
+    server: JoinHandle<std::io::Result<()>>,
+    handle: ServerHandle,
+    sweeper: JoinHandle<()>,
+    #[cfg(feature = "sandbox")]
+    simulator: Option<Arc<plivo_simulator::Simulator>>,
+}
+
+impl App {
+    /// Starts the service: it answers when this returns.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_at(config, Arc::new(SystemClock::default())).await
+    }
+
+    /// The same, by another clock.
+    pub async fn start_at(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let listen_error = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = std::net::TcpListener::bind(config.listen).map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let page = page(&config)?;
+        web::block(verification::warm_up).await.ok();
+
+        #[cfg(feature = "sandbox")]
+        let simulator = simulator(&config)?;
+        let account = match &config.upstream {
+            Upstream::Live(account) => account.clone(),
+            #[cfg(feature = "sandbox")]
+            Upstream::Sandbox => account_at(simulator.as_deref()),
+            #[cfg(not(feature = "sandbox"))]
+            Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
+        };
+        let verification = Data::new(Verification::new(
+            Arc::new(MemoryStore::new(clock.clone(), config.rules.clone())),
+            PlivoClient::new(account)?,
+            config.rules.clone(),
+            config.policy.clone(),
+            config.brand_name.clone(),
+            clock,
+        ));
+        let facts = Data::new(Facts(facts(&config)));
+        let shield = rate_limit::shield(config.requests_per_address);
+        let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
+        let scripts = page.as_ref().map_or(&[][..], SinglePageApp::inline_scripts);
+        let policy = Data::new(ContentSecurityPolicy::new(scripts));
+
+        #[cfg(feature = "sandbox")]
+        let messages = simulator.clone().map(Data::new);
+        let server = HttpServer::new(move || {
+            let service = Service::new()
+                .app_data(verification.clone())
+                .app_data(facts.clone())
+                .app_data(policy.clone());
+            #[cfg(feature = "sandbox")]
+            let service = match &messages {
+                Some(messages) => service.app_data(messages.clone()),
+                None => service,
+            };
+            // The last one wrapped is the first one met.
+            service
+                .wrap(from_fn(problem::render))
+                .wrap(from_fn(security_headers::add))
+                .wrap(from_fn(request_id::assign))
+                .configure(|config| routes::configure(config, &shield))
+                .configure(|config| {
+                    if let Some(page) = &page {
+                        page.configure(config);
+                    }
+                })
+                .default_service(web::to(routes::nothing_here))
+        })
+        .listen(listener)
+        .map_err(listen_error)?
+        .run();
+        let handle = server.handle();
+        log::info!(
+            event = "server.started",
+            address = address.to_string().as_str(),
+            mode = mode(&config.upstream);
+            "listening on http://{address}"
+        );
+        if matches!(config.upstream, Upstream::Sandbox) {
+            log::warn!(event = "server.sandbox"; "SANDBOX: nothing is really sent");
+        }
+        Ok(Self {
+            address,
+            server: tokio::spawn(serve(server)),
+            handle,
+            sweeper,
+            #[cfg(feature = "sandbox")]
+            simulator,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The simulator, in sandbox.
+    #[cfg(feature = "sandbox")]
+    pub fn simulator(&self) -> Option<&plivo_simulator::Simulator> {
+        self.simulator.as_deref()
+    }
+
+    /// Runs until a signal stops it, and what is under way has ended.
+    pub async fn run(self) -> std::io::Result<()> {
+        let ended = self.server.await.unwrap_or(Ok(()));
+        self.sweeper.abort();
+        log::info!(event = "server.stopped"; "stopped");
+        ended
+    }
+
+    /// Stops it, and waits for what is under way.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        self.sweeper.abort();
+    }
+}
+
+async fn serve(server: Server) -> std::io::Result<()> {
+    server.await
+}
+
+async fn sweep(verification: Data<Verification>, shield: rate_limit::RateLimit) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        verification.sweep().await;
+        rate_limit::sweep(&shield);
+    }
+}
+
+/// The page, or none with a word in the log: an API alone is of use too.
+fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
+    match SinglePageApp::read(&config.page_dir) {
+        Ok(page) => Ok(Some(page)),
+        Err(source) if config.page_required => Err(StartError::Page {
+            directory: config.page_dir.display().to_string(),
+            source,
+        }),
+        Err(_) => {
+            log::warn!(
+                event = "page.missing";
+                "no page in {}: serving the API alone", config.page_dir.display()
+            );
+            Ok(None)
+        }
+    }
+}
+
+fn facts(config: &Config) -> ConfigResponse {
+    ConfigResponse {
+        brand_name: config.brand_name.clone(),
+        sandbox: matches!(config.upstream, Upstream::Sandbox),
+        otp_length: config.rules.otp_length,
+        channels: config.policy.channels.clone(),
+        countries: verification::countries(&config.policy),
+    }
+}
+
+fn mode(upstream: &Upstream) -> &'static str {
+    match upstream {
+        Upstream::Sandbox => "sandbox",
+        Upstream::Live(_) => "live",
+    }
+}
+
+#[cfg(feature = "sandbox")]
+fn simulator(config: &Config) -> Result<Option<Arc<plivo_simulator::Simulator>>, StartError> {
+    use plivo_simulator::{Settings, Simulator};
+    if !matches!(config.upstream, Upstream::Sandbox) {
+        return Ok(None);
+    }
+    let settings = Settings {
+        session_lifetime: config.rules.session_lifetime,
+        otp_length: config.rules.otp_length,
+        // Here the waits decide how often a code is sent.
+        max_attempts: u32::MAX,
+        ..Settings::default()
+    };
+    let simulator = Simulator::start(settings).map_err(StartError::Simulator)?;
+    Ok(Some(Arc::new(simulator)))
+}
+
+#[cfg(feature = "sandbox")]
+fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> crate::config::Account {
+    let settings = plivo_simulator::Settings::default();
+    crate::config::Account {
+        base_url: simulator
+            .map(plivo_simulator::Simulator::base_url)
+            .unwrap_or_default(),
+        auth_id: settings.auth_id,
+        auth_token: settings.auth_token.into(),
+        app_uuid: None,
+    }
+}

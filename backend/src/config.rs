@@ -1,0 +1,293 @@
+//! The settings, and the only reader of the environment.
+//!
+//! Every variable stands in [`variables::VARIABLES`] with its default and its
+//! meaning; `--help` and `.env.example` are that table.
+
+#[cfg(test)]
+mod tests;
+mod values;
+pub mod variables;
+
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use countersign_shared::{Channel, Locale, OneTimeCode};
+use secrecy::{ExposeSecret, SecretString};
+
+pub use self::variables::help;
+use self::{values::Reader, variables::Variable};
+
+/// Why the process does not start: one line that names the variable.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.variable, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where API and page are served.
+    pub listen: SocketAddr,
+    /// Who delivers the codes.
+    pub upstream: Upstream,
+    /// How one verification runs.
+    pub rules: Rules,
+    /// Whom codes are sent to.
+    pub policy: Policy,
+    /// How many requests one address may make.
+    pub requests_per_address: Option<Quota>,
+    /// The name people see.
+    pub brand_name: String,
+    /// The built page.
+    pub page_dir: PathBuf,
+    /// True when `page_dir` was asked for, so that its absence is an error.
+    pub page_required: bool,
+    /// How the log is written.
+    pub log: Log,
+}
+
+/// Who delivers the codes.
+#[derive(Clone, Debug)]
+pub enum Upstream {
+    /// The simulator inside this process: nothing is really sent.
+    Sandbox,
+    /// Plivo, or a stand-in at another address.
+    Live(Account),
+}
+
+/// An account at Plivo.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Where the API is, without a slash at the end.
+    pub base_url: String,
+    /// The name in HTTP Basic authentication and in every path.
+    pub auth_id: String,
+    /// The password.
+    pub auth_token: SecretString,
+    /// The Verify application; the account's default one when absent.
+    pub app_uuid: Option<String>,
+}
+
+/// How one verification runs.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Digits in a code.
+    pub otp_length: u8,
+    /// A session's life from the first send.
+    pub session_lifetime: Duration,
+    /// Codes that may be tried in one session.
+    pub checks_per_session: u8,
+    /// How long to wait for a resend: after the first send, the second and so
+    /// on; the last one holds from then on. Never empty.
+    pub resend_waits: Vec<Duration>,
+    /// The language of a message when the caller names none.
+    pub default_locale: Locale,
+}
+
+impl Rules {
+    /// How long after the `sends`th send (from 1) the next may follow.
+    pub fn wait_after(&self, sends: u32) -> Duration {
+        let last = self.resend_waits.len() - 1;
+        let index = usize::try_from(sends.saturating_sub(1)).unwrap_or(last);
+        self.resend_waits[index.min(last)]
+    }
+}
+
+/// Whom codes are sent to, and how.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// ISO 3166-1 alpha-2 codes; `None` for every country.
+    pub countries: Option<Vec<String>>,
+    /// The channels that may be asked for, the usual one first. Never empty.
+    pub channels: Vec<Channel>,
+    /// Takes numbers that regulators keep for fiction, which no phone has.
+    pub fictitious_numbers: bool,
+}
+
+/// So many in so long, spent in one go or spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many.
+    pub count: NonZeroU32,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// How the log is written.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// One JSON object a line, for machines.
+    pub json: bool,
+    /// What is written, in `env_logger`'s words.
+    pub filter: String,
+}
+
+impl Config {
+    /// Reads the process's environment and, behind it, the file `.env` of the
+    /// working directory.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let file = values::read_env_file(std::path::Path::new(".env"))?;
+        Self::read(|name| {
+            std::env::var_os(name).map_or_else(
+                || file.get(name).cloned(),
+                // A value that is no text fails the variable's own check.
+                |value| Some(value.to_string_lossy().into_owned()),
+            )
+        })
+    }
+
+    /// Reads every variable through `lookup`. An empty value counts as none.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let reader = Reader::new(&lookup);
+        let upstream = upstream(&reader)?;
+        let sandbox = matches!(upstream, Upstream::Sandbox);
+        Ok(Self {
+            listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
+            rules: rules(&reader)?,
+            policy: Policy {
+                countries: countries(&reader, sandbox)?,
+                channels: channels(&reader)?,
+                fictitious_numbers: sandbox,
+            },
+            upstream,
+            requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
+            brand_name: brand_name(&reader)?,
+            page_required: reader.is_set(&variables::PAGE_DIR),
+            page_dir: reader.required(&variables::PAGE_DIR)?.into(),
+            log: Log {
+                json: match reader.required(&variables::LOG_FORMAT)?.as_str() {
+                    "json" => true,
+                    "text" => false,
+                    _ => return Err(variables::LOG_FORMAT.error("must be text or json")),
+                },
+                filter: reader.required(&variables::RUST_LOG)?,
+            },
+        })
+    }
+}
+
+fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
+    use variables::{PLIVO_AUTH_ID, PLIVO_AUTH_TOKEN, PLIVO_BASE_URL, PLIVO_MODE};
+    match reader.text(&PLIVO_MODE)?.as_deref() {
+        Some("sandbox") => {
+            let live: [&Variable; 3] = [&PLIVO_AUTH_ID, &PLIVO_AUTH_TOKEN, &PLIVO_BASE_URL];
+            if let Some(variable) = live.into_iter().find(|variable| reader.is_set(variable)) {
+                return Err(variable
+                    .error("is set, but PLIVO_MODE=sandbox sends nothing; unset one of the two"));
+            }
+            if cfg!(feature = "sandbox") {
+                Ok(Upstream::Sandbox)
+            } else {
+                Err(PLIVO_MODE
+                    .error("this build carries no sandbox; build with --features sandbox"))
+            }
+        }
+        Some("live") => Ok(Upstream::Live(Account {
+            base_url: values::base_url(&reader.required(&PLIVO_BASE_URL)?)
+                .map_err(|problem| PLIVO_BASE_URL.error(problem))?,
+            auth_id: reader.identifier(&PLIVO_AUTH_ID)?,
+            auth_token: auth_token(reader)?,
+            app_uuid: reader
+                .is_set(&variables::PLIVO_APP_UUID)
+                .then(|| reader.identifier(&variables::PLIVO_APP_UUID))
+                .transpose()?,
+        })),
+        Some(_) => Err(PLIVO_MODE.error("must be live or sandbox")),
+        None => Err(PLIVO_MODE.error(
+            "is not set; choose sandbox to try everything without an account, \
+             or live with PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN",
+        )),
+    }
+}
+
+fn auth_token(reader: &Reader<'_>) -> Result<SecretString, ConfigError> {
+    let token = SecretString::from(reader.required(&variables::PLIVO_AUTH_TOKEN)?);
+    if token
+        .expose_secret()
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic())
+    {
+        Ok(token)
+    } else {
+        Err(variables::PLIVO_AUTH_TOKEN.error("must be printable ASCII without spaces"))
+    }
+}
+
+fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
+    let lifetime = reader.duration(&variables::SESSION_LIFETIME)?;
+    if !(Duration::from_mins(1)..=Duration::from_hours(1)).contains(&lifetime) {
+        return Err(variables::SESSION_LIFETIME.error("must be 1m to 1h"));
+    }
+    Ok(Rules {
+        otp_length: reader.within(
+            &variables::OTP_LENGTH,
+            OneTimeCode::MIN_LENGTH,
+            OneTimeCode::MAX_LENGTH,
+        )?,
+        session_lifetime: lifetime,
+        // Plivo itself takes no more than ten for one code.
+        checks_per_session: reader.within(&variables::CHECKS_PER_SESSION, 1, 10)?,
+        resend_waits: reader.durations(&variables::RESEND_WAITS)?,
+        default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
+            .map_err(|_| variables::DEFAULT_LOCALE.error("must be a locale such as en or en_US"))?,
+    })
+}
+
+fn countries(reader: &Reader<'_>, sandbox: bool) -> Result<Option<Vec<String>>, ConfigError> {
+    let variable = &variables::ALLOWED_COUNTRIES;
+    let Some(text) = reader.text(variable)? else {
+        return if sandbox {
+            Ok(None)
+        } else {
+            Err(variable.error("is not set; list the countries to send to, such as US,GB, or *"))
+        };
+    };
+    if text == "*" {
+        return Ok(None);
+    }
+    let codes = values::list(&text)
+        .map(str::to_ascii_uppercase)
+        .collect::<Vec<_>>();
+    if codes
+        .iter()
+        .all(|code| crate::verification::is_country(code))
+        && !codes.is_empty()
+    {
+        Ok(Some(codes))
+    } else {
+        Err(variable.error("must be * or a list of ISO country codes such as US,GB"))
+    }
+}
+
+fn channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {
+    let variable = &variables::ALLOWED_CHANNELS;
+    let text = reader.required(variable)?;
+    let mut channels = Vec::new();
+    for name in values::list(&text) {
+        match Channel::parse(name) {
+            Some(channel) if !channels.contains(&channel) => channels.push(channel),
+            _ => return Err(variable.error("must list sms, voice and whatsapp, each once at most")),
+        }
+    }
+    if channels.is_empty() {
+        return Err(variable.error("must list one channel at least"));
+    }
+    Ok(channels)
+}
+
+fn brand_name(reader: &Reader<'_>) -> Result<String, ConfigError> {
+    let name = reader.required(&variables::BRAND_NAME)?;
+    if name.chars().count() <= 40 && !name.chars().any(char::is_control) {
+        Ok(name)
+    } else {
+        Err(variables::BRAND_NAME.error("must be at most 40 printable characters"))
+    }
+}

@@ -1,0 +1,162 @@
+use super::*;
+
+fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(|name| {
+        let given = settings.iter().find(|(set, _)| *set == name);
+        given.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+const LIVE: [(&str, &str); 4] = [
+    ("PLIVO_MODE", "live"),
+    ("PLIVO_AUTH_ID", "MAXXXXXXXXXXXXXXXXXX"),
+    ("PLIVO_AUTH_TOKEN", "test_auth_token"),
+    ("ALLOWED_COUNTRIES", "US"),
+];
+
+/// The live settings with some of them replaced.
+fn live_but(changes: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+    [changes, &LIVE].concat()
+}
+
+#[test]
+fn sandbox_needs_nothing_else() {
+    let config = read(&[("PLIVO_MODE", "sandbox")]).unwrap();
+    assert!(matches!(config.upstream, Upstream::Sandbox));
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.policy.countries, None);
+    assert_eq!(config.policy.channels, [Channel::Sms, Channel::Voice]);
+    assert_eq!(config.rules.wait_after(1), Duration::from_secs(30));
+    assert_eq!(config.rules.wait_after(9), Duration::from_mins(5));
+    assert!(!config.page_required);
+}
+
+#[test]
+fn live_reads_its_account() {
+    let config = read(&LIVE).unwrap();
+    let Upstream::Live(account) = config.upstream else {
+        panic!("not live");
+    };
+    assert_eq!(account.base_url, "https://api.plivo.com");
+    assert_eq!(account.auth_token.expose_secret(), "test_auth_token");
+    assert!(!config.policy.fictitious_numbers);
+}
+
+#[test]
+fn every_mistake_names_its_variable_and_shows_no_secret() {
+    let sandbox = |change| vec![("PLIVO_MODE", "sandbox"), change];
+    for (variable, settings) in [
+        ("PLIVO_MODE", vec![]),
+        ("PLIVO_MODE", vec![("PLIVO_MODE", "Live")]),
+        ("PLIVO_AUTH_ID", sandbox(("PLIVO_AUTH_ID", "MAXX"))),
+        (
+            "PLIVO_AUTH_TOKEN",
+            sandbox(("PLIVO_AUTH_TOKEN", "test_auth_token")),
+        ),
+        (
+            "PLIVO_AUTH_TOKEN",
+            sandbox(("PLIVO_AUTH_TOKEN_FILE", "/nowhere")),
+        ),
+        (
+            "PLIVO_BASE_URL",
+            sandbox(("PLIVO_BASE_URL", "https://api.plivo.com")),
+        ),
+        ("PLIVO_AUTH_ID", live_but(&[("PLIVO_AUTH_ID", "")])),
+        ("PLIVO_AUTH_ID", live_but(&[("PLIVO_AUTH_ID", "MA/../XX")])),
+        ("PLIVO_AUTH_TOKEN", live_but(&[("PLIVO_AUTH_TOKEN", " ")])),
+        (
+            "PLIVO_AUTH_TOKEN",
+            live_but(&[("PLIVO_AUTH_TOKEN", "test_auth_token with spaces")]),
+        ),
+        (
+            "PLIVO_AUTH_TOKEN",
+            live_but(&[("PLIVO_AUTH_TOKEN_FILE", "/nowhere")]),
+        ),
+        ("PLIVO_APP_UUID", live_but(&[("PLIVO_APP_UUID", "a b")])),
+        ("ALLOWED_COUNTRIES", live_but(&[("ALLOWED_COUNTRIES", "")])),
+        (
+            "ALLOWED_COUNTRIES",
+            live_but(&[("ALLOWED_COUNTRIES", "US,UK,ZZ")]),
+        ),
+        ("ALLOWED_COUNTRIES", live_but(&[("ALLOWED_COUNTRIES", ",")])),
+        (
+            "PLIVO_BASE_URL",
+            live_but(&[("PLIVO_BASE_URL", "http://api.plivo.com")]),
+        ),
+        (
+            "PLIVO_BASE_URL",
+            live_but(&[("PLIVO_BASE_URL", "http://localhost.example.com")]),
+        ),
+        (
+            "PLIVO_BASE_URL",
+            live_but(&[("PLIVO_BASE_URL", "https://user:test_auth_token@example.com")]),
+        ),
+        (
+            "PLIVO_BASE_URL",
+            live_but(&[("PLIVO_BASE_URL", "api.plivo.com")]),
+        ),
+        ("LISTEN_ADDR", sandbox(("LISTEN_ADDR", "8080"))),
+        ("OTP_LENGTH", sandbox(("OTP_LENGTH", "4"))),
+        ("OTP_LENGTH", sandbox(("OTP_LENGTH", "300"))),
+        ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "10"))),
+        ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "2h"))),
+        ("CHECKS_PER_SESSION", sandbox(("CHECKS_PER_SESSION", "0"))),
+        ("RESEND_WAITS", sandbox(("RESEND_WAITS", "30s,,0s"))),
+        ("RESEND_WAITS", sandbox(("RESEND_WAITS", ","))),
+        ("ALLOWED_CHANNELS", sandbox(("ALLOWED_CHANNELS", "sms,sms"))),
+        ("ALLOWED_CHANNELS", sandbox(("ALLOWED_CHANNELS", "email"))),
+        (
+            "LIMIT_REQUESTS_PER_ADDRESS",
+            sandbox(("LIMIT_REQUESTS_PER_ADDRESS", "0/1m")),
+        ),
+        (
+            "LIMIT_REQUESTS_PER_ADDRESS",
+            sandbox(("LIMIT_REQUESTS_PER_ADDRESS", "many")),
+        ),
+        ("BRAND_NAME", sandbox(("BRAND_NAME", "a\nb"))),
+        ("DEFAULT_LOCALE", sandbox(("DEFAULT_LOCALE", "english"))),
+        ("LOG_FORMAT", sandbox(("LOG_FORMAT", "xml"))),
+    ] {
+        let message = read(&settings).map(drop).unwrap_err().to_string();
+        assert!(
+            message.starts_with(&format!("{variable}: ")),
+            "{settings:?}: {message}"
+        );
+        assert!(
+            !message.contains("test_auth_token") && !message.contains('\n'),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn without_a_mode_both_ways_out_are_named() {
+    let message = read(&[]).map(drop).unwrap_err().to_string();
+    assert!(message.contains("sandbox") && message.contains("live"));
+}
+
+#[test]
+fn a_secret_can_come_from_a_file() {
+    let path = std::env::temp_dir().join(format!("countersign-token-{}", std::process::id()));
+    std::fs::write(&path, "token_of_the_file\n").unwrap();
+    let path = path.to_str().unwrap();
+    let settings = |name: &str| match name {
+        "PLIVO_AUTH_TOKEN" => None,
+        "PLIVO_AUTH_TOKEN_FILE" => Some(path.to_owned()),
+        _ => LIVE
+            .iter()
+            .find(|(set, _)| *set == name)
+            .map(|(_, value)| (*value).to_owned()),
+    };
+    let config = Config::read(settings);
+    std::fs::remove_file(path).unwrap();
+    let Upstream::Live(account) = config.unwrap().upstream else {
+        panic!("not live");
+    };
+    assert_eq!(account.auth_token.expose_secret(), "token_of_the_file");
+}
+
+#[test]
+fn debug_shows_no_token() {
+    assert!(!format!("{:?}", read(&LIVE).unwrap()).contains("test_auth_token"));
+}

@@ -1,0 +1,133 @@
+//! The table of variables: name, default, meaning, in the order of
+//! `.env.example`.
+
+use super::ConfigError;
+
+/// One environment variable.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds when it is not set.
+    pub default: Option<&'static str>,
+    /// One line: what it is, its unit and range.
+    pub meaning: &'static str,
+    /// Whether `<name>_FILE` may name a file that holds the value.
+    pub from_file: bool,
+}
+
+impl Variable {
+    pub(super) fn error(&self, problem: impl Into<String>) -> ConfigError {
+        ConfigError {
+            variable: self.name,
+            problem: problem.into(),
+        }
+    }
+}
+
+macro_rules! variables {
+    ($($name:ident = $default:expr, $from_file:literal, $meaning:literal;)+) => {
+        $(#[doc = concat!("The variable `", stringify!($name), "`.")]
+        pub const $name: Variable = Variable {
+            name: stringify!($name),
+            default: $default,
+            meaning: $meaning,
+            from_file: $from_file,
+        };)+
+
+        /// Every variable there is.
+        pub const VARIABLES: &[&Variable] = &[$(&$name),+];
+    };
+}
+
+variables! {
+    LISTEN_ADDR = Some("127.0.0.1:8080"), false,
+        "Address and port of the API and the page; port 0 takes a free one.";
+    PLIVO_MODE = None, false,
+        "sandbox: a simulator inside this process, nothing is really sent; live: Plivo. Required.";
+    PLIVO_AUTH_ID = None, true,
+        "Plivo account, live mode only.";
+    PLIVO_AUTH_TOKEN = None, true,
+        "Plivo password, live mode only.";
+    PLIVO_APP_UUID = None, true,
+        "Plivo Verify application; the account's default one when not set.";
+    PLIVO_BASE_URL = Some("https://api.plivo.com"), false,
+        "Where Plivo is; https, or http on loopback for a local stand-in.";
+    OTP_LENGTH = Some("6"), false,
+        "Digits in a code, 6 to 8.";
+    SESSION_LIFETIME = Some("10m"), false,
+        "A session's life from the first send, 1m to 1h. Keep it at most the application's at Plivo.";
+    CHECKS_PER_SESSION = Some("5"), false,
+        "Codes that may be tried in one session, 1 to 10.";
+    RESEND_WAITS = Some("30s,60s,120s,300s"), false,
+        "Waits before the second send, the third and so on; the last one repeats. 1s to 1h each.";
+    ALLOWED_COUNTRIES = None, false,
+        "ISO codes of the countries to send to, such as US,GB, or *. Required in live mode; * in sandbox.";
+    ALLOWED_CHANNELS = Some("sms,voice"), false,
+        "Channels that may be asked for, the usual one first: sms, voice, whatsapp.";
+    LIMIT_REQUESTS_PER_ADDRESS = Some("120/1m"), false,
+        "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
+    BRAND_NAME = Some("Countersign"), false,
+        "The name on the page and in the message, at most 40 characters.";
+    DEFAULT_LOCALE = Some("en"), false,
+        "Language of the message when the caller names none, such as en or en_US.";
+    PAGE_DIR = Some("frontend/dist"), false,
+        "Directory of the built page.";
+    LOG_FORMAT = Some("text"), false,
+        "text, or json for one object a line.";
+    RUST_LOG = Some("info"), false,
+        "What is logged: error, warn, info, debug, or per module as env_logger reads it.";
+}
+
+/// What `--help` prints.
+pub fn help() -> String {
+    let mut text = String::from(
+        "countersign: verifies phone numbers by one-time codes\n\n\
+         It takes no arguments. Settings come from the environment, or from a file .env in the\n\
+         working directory:\n",
+    );
+    for variable in VARIABLES {
+        text += &format!("\n  {}", variable.name);
+        if variable.from_file {
+            text += &format!(", or {}_FILE", variable.name);
+        }
+        if let Some(default) = variable.default {
+            text += &format!(" (default {default})");
+        }
+        text += &format!("\n      {}", variable.meaning);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `.env.example` lists every variable in this order, with its default, and
+    /// nothing else.
+    #[test]
+    fn the_example_file_is_this_table() {
+        let mut expected = String::from(
+            "# Every setting of Countersign, with its default. Copy to .env and change what you need.\n",
+        );
+        for variable in VARIABLES {
+            expected += &format!("\n# {}\n", variable.meaning);
+            if variable.from_file {
+                expected += &format!(
+                    "# {}_FILE names a file that holds it instead.\n",
+                    variable.name
+                );
+            }
+            // The one choice without a default: the example is the way to try it.
+            match (variable.name, variable.default) {
+                ("PLIVO_MODE", _) => expected += "PLIVO_MODE=sandbox\n",
+                (name, default) => {
+                    expected += &format!("#{name}={}\n", default.unwrap_or_default());
+                }
+            }
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example");
+        let actual = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(actual, expected, "{path} should read:\n{expected}");
+    }
+}

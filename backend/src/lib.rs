@@ -1,0 +1,19 @@
+//! Countersign's API: a JSON service that verifies phone numbers by one-time
+//! codes, which Plivo Verify delivers.
+//!
+//! Arrows run one way: `routes → verification → {plivo, store} → shared`.
+
+pub mod app;
+pub mod client_ip;
+pub mod clock;
+pub mod config;
+pub mod logging;
+pub mod plivo;
+pub mod problem;
+pub mod rate_limit;
+pub mod request_id;
+pub mod routes;
+pub mod security_headers;
+pub mod single_page_app;
+pub mod store;
+pub mod verification;

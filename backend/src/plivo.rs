@@ -1,0 +1,186 @@
+//! The client of Plivo Verify, and the only place that knows its JSON.
+//!
+//! Create and validate are never repeated: a create costs a message, a validate
+//! burns one of the ten that Plivo allows.
+
+mod error;
+mod wire;
+
+use std::time::Duration;
+
+use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
+use reqwest::{
+    Client, Method, Response,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use secrecy::ExposeSecret;
+
+pub use self::error::{PlivoError, RejectionHint};
+use crate::config::Account;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// Plivo's answers are some hundred bytes; a session with many attempts a few
+/// thousand.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// Talks to one account at Plivo.
+pub struct PlivoClient {
+    http: Client,
+    base_url: String,
+    credentials: Account,
+}
+
+/// What Plivo is asked to deliver.
+#[derive(Debug)]
+pub struct Create<'a> {
+    /// Where the code goes.
+    pub recipient: &'a PhoneNumber,
+    /// How it goes there.
+    pub channel: Channel,
+    /// The language of the message.
+    pub locale: &'a Locale,
+    /// The name in the message.
+    pub brand_name: &'a str,
+    /// Digits in the code.
+    pub otp_length: u8,
+}
+
+/// What Plivo says of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// It is right, and now used.
+    Accepted,
+    /// It is not accepted.
+    Rejected(RejectionHint),
+}
+
+impl PlivoClient {
+    /// A client for `account`. It opens no connection yet.
+    pub fn new(account: Account) -> Result<Self, reqwest::Error> {
+        // The only provider in this process; a second call changes nothing.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let mut http = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
+        if account.base_url.starts_with("http://") {
+            // Loopback only (see the configuration): never by way of a proxy.
+            http = http.no_proxy();
+        }
+        Ok(Self {
+            http: http.build()?,
+            base_url: format!("{}/v1/Account/{}", account.base_url, account.auth_id),
+            credentials: account,
+        })
+    }
+
+    /// Creates a session, or adds an attempt to the one the recipient has, and
+    /// answers with Plivo's id for it (reference: create session).
+    pub async fn create(&self, create: &Create<'_>) -> Result<String, PlivoError> {
+        let body = wire::CreateBody {
+            recipient: create.recipient.as_str(),
+            channel: create.channel,
+            locale: create.locale.as_str(),
+            brand_name: create.brand_name,
+            code_length: create.otp_length,
+            app_uuid: self.credentials.app_uuid.as_deref(),
+        };
+        let response = self
+            .call(Method::POST, "/Verify/Session/", Some(&body))
+            .await?;
+        match response.status().as_u16() {
+            200..=299 => wire::created(&read(response).await?),
+            400 => Err(error::create_refused(
+                &read(response).await.unwrap_or_default(),
+            )),
+            403 => Err(PlivoError::CountryRefused),
+            _ => Err(error::failed(&response)),
+        }
+    }
+
+    /// Checks a code (reference: validate session). Success is status 200 *and*
+    /// a JSON object with `message` and without `error`.
+    pub async fn validate(
+        &self,
+        upstream_id: &str,
+        otp: &OneTimeCode,
+    ) -> Result<Validation, PlivoError> {
+        let path = format!("/Verify/Session/{upstream_id}/");
+        let body = wire::ValidateBody { otp: otp.expose() };
+        let response = self.call(Method::POST, &path, Some(&body)).await?;
+        match response.status().as_u16() {
+            200 => wire::validated(&read(response).await?).map(|()| Validation::Accepted),
+            // Plivo publishes neither status nor text for a wrong code; those
+            // who integrate it treat both as one.
+            400 | 404 => Ok(Validation::Rejected(error::rejection_hint(
+                &read(response).await.unwrap_or_default(),
+            ))),
+            _ => Err(error::failed(&response)),
+        }
+    }
+
+    /// How far each delivery has come, oldest first (reference: retrieve).
+    pub async fn retrieve(
+        &self,
+        upstream_id: &str,
+    ) -> Result<Vec<(Channel, AttemptStatus)>, PlivoError> {
+        let path = format!("/Verify/Session/{upstream_id}/");
+        let response = self.call::<()>(Method::GET, &path, None).await?;
+        match response.status().as_u16() {
+            200 => wire::retrieved(&read(response).await?),
+            _ => Err(error::failed(&response)),
+        }
+    }
+
+    async fn call<B: serde::Serialize>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<Response, PlivoError> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base_url))
+            .basic_auth(
+                &self.credentials.auth_id,
+                Some(self.credentials.auth_token.expose_secret()),
+            )
+            .header(ACCEPT, "application/json");
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| error::transport(&error))
+    }
+}
+
+/// The body of an answer that claims to be JSON, up to the cap.
+async fn read(mut response: Response) -> Result<Vec<u8>, PlivoError> {
+    let is_json = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/json"));
+    if !is_json {
+        return Err(PlivoError::Nonsense);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| error::transport(&error))?
+    {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(PlivoError::Nonsense);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

@@ -1,0 +1,123 @@
+//! What can go wrong upstream. The kind is kept to the border; the text never
+//! leaves this file.
+
+use std::time::Duration;
+
+use reqwest::{Response, header::RETRY_AFTER};
+
+use super::wire;
+
+/// How long callers are asked to wait when Plivo throttles us and names no time:
+/// its account limit is counted over five seconds (reference: transport).
+const THROTTLED_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait we pass on.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// A call that brought no answer we can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlivoError {
+    /// No connection: the request certainly never left.
+    #[error("no connection")]
+    Unreachable,
+    /// The connection broke after something may have left.
+    #[error("the connection broke")]
+    Broken,
+    /// Silent past the deadline.
+    #[error("no answer in time")]
+    Timeout,
+    /// Our account, application or credit is refused.
+    #[error("refused with status {status}")]
+    Refused {
+        /// Plivo's status.
+        status: u16,
+    },
+    /// Too many requests from our account.
+    #[error("throttled")]
+    Throttled {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Plivo is in trouble.
+    #[error("failed with status {status}")]
+    Failed {
+        /// Plivo's status.
+        status: u16,
+    },
+    /// An answer outside the contract.
+    #[error("an answer outside the contract")]
+    Nonsense,
+    /// Plivo does not take this recipient for a phone number.
+    #[error("the recipient is refused")]
+    RecipientRefused,
+    /// Our account does not send to this country (403 on create).
+    #[error("the country is refused")]
+    CountryRefused,
+    /// The recipient had all the attempts that the application allows.
+    #[error("the recipient's attempts are used up")]
+    AttemptsUsedUp,
+}
+
+/// Why a code was not accepted, as far as an undocumented text tells. It shapes
+/// the advice to the caller and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectionHint {
+    /// The code is wrong.
+    Incorrect,
+    /// The code is dead: expired, used by another session of this number, or
+    /// tried too often. Only a new code helps.
+    CodeDead,
+}
+
+pub(super) fn transport(error: &reqwest::Error) -> PlivoError {
+    if error.is_connect() {
+        PlivoError::Unreachable
+    } else if error.is_timeout() {
+        PlivoError::Timeout
+    } else {
+        PlivoError::Broken
+    }
+}
+
+pub(super) fn failed(response: &Response) -> PlivoError {
+    match response.status().as_u16() {
+        429 => PlivoError::Throttled {
+            retry_after: retry_after(response).unwrap_or(THROTTLED_WAIT),
+        },
+        status @ 500..=599 => PlivoError::Failed { status },
+        status @ 400..=499 => PlivoError::Refused { status },
+        _ => PlivoError::Nonsense,
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response
+        .headers()
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds).clamp(Duration::from_secs(1), LONGEST_WAIT))
+}
+
+/// A 400 on create is about the recipient, the attempts, or us.
+pub(super) fn create_refused(body: &[u8]) -> PlivoError {
+    let text = wire::error_text(body);
+    if text.contains("recipient") {
+        PlivoError::RecipientRefused
+    } else if text.contains("attempts") {
+        PlivoError::AttemptsUsedUp
+    } else {
+        PlivoError::Refused { status: 400 }
+    }
+}
+
+pub(super) fn rejection_hint(body: &[u8]) -> RejectionHint {
+    let text = wire::error_text(body);
+    let dead = ["expired", "already", "maximum", "not found"];
+    if dead.iter().any(|word| text.contains(word)) {
+        RejectionHint::CodeDead
+    } else {
+        RejectionHint::Incorrect
+    }
+}

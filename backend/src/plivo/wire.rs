@@ -1,0 +1,107 @@
+//! Plivo's JSON. Unknown members are ignored; what we need must be there.
+
+use countersign_shared::{Channel, session::AttemptStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::PlivoError;
+
+#[derive(Serialize)]
+pub(super) struct CreateBody<'a> {
+    pub(super) recipient: &'a str,
+    pub(super) channel: Channel,
+    pub(super) locale: &'a str,
+    pub(super) brand_name: &'a str,
+    pub(super) code_length: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) app_uuid: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ValidateBody<'a> {
+    pub(super) otp: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    session_uuid: String,
+}
+
+#[derive(Deserialize)]
+struct Retrieved {
+    /// `null` when there is no attempt.
+    attempt_details: Option<Vec<AttemptDetails>>,
+}
+
+#[derive(Deserialize)]
+struct AttemptDetails {
+    channel: String,
+    status: String,
+}
+
+/// The id of the session that was created. It goes into the path of later
+/// calls, so nothing but the letters of a UUID is taken.
+pub(super) fn created(body: &[u8]) -> Result<String, PlivoError> {
+    let created: Created = answer(body)?;
+    let id = created.session_uuid;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=64).contains(&id.len()) && id.bytes().all(is_plain) {
+        Ok(id)
+    } else {
+        Err(PlivoError::Nonsense)
+    }
+}
+
+pub(super) fn validated(body: &[u8]) -> Result<(), PlivoError> {
+    #[derive(Deserialize)]
+    struct Validated {
+        #[serde(rename = "message")]
+        _message: String,
+    }
+    answer::<Validated>(body).map(drop)
+}
+
+pub(super) fn retrieved(body: &[u8]) -> Result<Vec<(Channel, AttemptStatus)>, PlivoError> {
+    let retrieved: Retrieved = answer(body)?;
+    let attempts = retrieved.attempt_details.unwrap_or_default();
+    Ok(attempts
+        .iter()
+        .filter_map(|attempt| {
+            let channel = Channel::parse(&attempt.channel)?;
+            Some((channel, attempt_status(&attempt.status)))
+        })
+        .collect())
+}
+
+/// Plivo's statuses of every channel (reference: session lifecycle), which it
+/// also writes in capitals.
+fn attempt_status(text: &str) -> AttemptStatus {
+    match text.to_ascii_lowercase().as_str() {
+        "sent" | "ringing" | "early media" => AttemptStatus::Sent,
+        "delivered" | "read" | "answer" | "in-progress" | "completed" => AttemptStatus::Delivered,
+        "undelivered" | "failed" => AttemptStatus::Undelivered,
+        _ => AttemptStatus::Queued,
+    }
+}
+
+/// A success: a JSON object without `error`.
+fn answer<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, PlivoError> {
+    let object: serde_json::Map<String, Value> =
+        serde_json::from_slice(body).map_err(|_| PlivoError::Nonsense)?;
+    if object.contains_key("error") {
+        return Err(PlivoError::Nonsense);
+    }
+    serde_json::from_value(Value::Object(object)).map_err(|_| PlivoError::Nonsense)
+}
+
+/// The text of a failure in lower case, or nothing: `error` is a text, or an
+/// object that holds one (reference: errors).
+pub(super) fn error_text(body: &[u8]) -> String {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = &value["error"];
+    [error, &error["error"], &error["message"]]
+        .into_iter()
+        .find_map(Value::as_str)
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+}

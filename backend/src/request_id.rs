@@ -1,0 +1,62 @@
+//! One id per request, made here: what a caller sends as one is ignored, so
+//! that nobody can write into the log or forge another's trail.
+
+use std::fmt;
+
+use actix_web::{
+    HttpMessage,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::Next,
+};
+
+/// The header that carries it in every answer.
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// 16 random hexadecimal digits.
+#[derive(Clone, Copy)]
+pub struct RequestId([u8; 8]);
+
+impl RequestId {
+    fn new() -> Self {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+/// Gives the request its id, and logs it when it is answered.
+pub async fn assign(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = RequestId::new();
+    let started = std::time::Instant::now();
+    request.extensions_mut().insert(id);
+    let mut response = next.call(request).await?;
+    let text = id.to_string();
+    let value = HeaderValue::from_str(&text).expect("hexadecimal digits are a header value");
+    response.headers_mut().insert(HEADER, value);
+    let request = response.request();
+    // The pattern, not the path: a path may hold a session's name.
+    let route = request.match_pattern().unwrap_or_default();
+    log::info!(
+        event = "http.request",
+        request_id = text.as_str(),
+        method = request.method().as_str(),
+        route = route.as_str(),
+        status = response.status().as_u16(),
+        milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        "request answered"
+    );
+    Ok(response)
+}

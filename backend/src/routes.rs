@@ -1,0 +1,94 @@
+//! The API's table of contents.
+
+mod body;
+mod config;
+mod health;
+mod panic;
+mod resend;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod send;
+mod session;
+mod verify;
+
+use std::future::Future;
+
+use actix_governor::Governor;
+use actix_web::{
+    Error, Resource,
+    body::BoxBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use countersign_shared as shared;
+
+use crate::{problem::ApiError, rate_limit::RateLimit};
+
+pub use self::config::Facts;
+
+/// Where the pretend phones' messages are read, in sandbox.
+pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
+
+/// Every call and who answers it. A path of ours with another method, and any
+/// other path under `/api`, is a problem too.
+pub fn configure(config: &mut ServiceConfig, shield: &RateLimit) {
+    macro_rules! guarded {
+        ($path:expr, $handler:path) => {
+            resource($path, "POST")
+                .route(web::post().to($handler))
+                .wrap(Governor::new(shield))
+        };
+    }
+    config
+        .service(guarded!(shared::send::PATH, send::send))
+        .service(guarded!(shared::resend::PATH, resend::resend))
+        .service(guarded!(shared::verify::PATH, verify::verify))
+        .service(
+            resource(
+                &format!("{}/{{session_uuid}}", shared::session::PATH),
+                "GET",
+            )
+            .route(web::get().to(session::session)),
+        )
+        .service(resource(shared::config::PATH, "GET").route(web::get().to(config::config)))
+        .service(resource("/healthz", "GET").route(web::get().to(health::live)))
+        .service(resource("/readyz", "GET").route(web::get().to(health::ready)));
+    #[cfg(feature = "sandbox")]
+    config.service(resource(SANDBOX_MESSAGES, "GET").route(web::get().to(sandbox::messages)));
+    config.service(web::scope("/api").default_service(web::to(nothing_here)));
+}
+
+/// A path of ours: a panic there costs that request only, and another method is
+/// told which one to use.
+fn resource(
+    path: &str,
+    method: &'static str,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    web::resource(path)
+        .wrap(from_fn(panic::catch))
+        .default_service(web::to(move || async move {
+            Err::<(), _>(ApiError::MethodNotAllowed(method))
+        }))
+}
+
+/// The answer where there is nothing.
+pub async fn nothing_here() -> Result<(), ApiError> {
+    Err(ApiError::NotFound)
+}
+
+/// Runs a step to its end also when the caller hangs up: a step that was cut off
+/// between Plivo and the store would lose what happened.
+async fn to_the_end<T: Send + 'static>(
+    step: impl Future<Output = T> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::spawn(step).await.map_err(|_| ApiError::Internal)
+}

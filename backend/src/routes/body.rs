@@ -1,0 +1,89 @@
+//! How a request's body is read: strictly, and without repeating a word of it.
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_ENCODING,
+};
+use countersign_shared::ErrorCode;
+use futures_util::{StreamExt, future::LocalBoxFuture};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use validator::{Validate, ValidationErrors};
+
+use crate::{problem::ApiError, verification::Refusal};
+
+/// The largest request of this API is some 200 bytes.
+const MAX_BODY: usize = 4096;
+
+/// Every field of every request, so that a failure names no field of a caller's.
+const FIELDS: [&str; 5] = ["recipient", "channel", "locale", "session_uuid", "otp"];
+
+/// A request that passed every check that needs no state.
+pub(super) struct JsonBody<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = request
+            .content_type()
+            .eq_ignore_ascii_case("application/json")
+            && !request.headers().contains_key(CONTENT_ENCODING);
+        let mut payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                return Err(ApiError::UnsupportedMediaType);
+            }
+            let mut body = Vec::new();
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|_| ApiError::InvalidBody)?;
+                if body.len() + chunk.len() > MAX_BODY {
+                    return Err(ApiError::TooLarge);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            let request: T = parse(&body)?;
+            request.validate().map_err(|errors| invalid(&errors))?;
+            Ok(Self(request))
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // serde would read an array as an object, field by field.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::InvalidBody);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let request = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        // Of half a body, no field is at fault.
+        if error.inner().classify() != Category::Data {
+            return ApiError::InvalidBody;
+        }
+        let path = error.path().to_string();
+        let cause = error.inner().to_string();
+        known_field(|field| path == field || cause.starts_with(&format!("missing field `{field}`")))
+            .map_or(ApiError::InvalidBody, ApiError::InvalidField)
+    })?;
+    deserializer.end().map_err(|_| ApiError::InvalidBody)?;
+    Ok(request)
+}
+
+fn known_field(is_it: impl Fn(&str) -> bool) -> Option<&'static str> {
+    FIELDS.into_iter().find(|field| is_it(field))
+}
+
+/// The library's errors carry the rejected values; only the field and our own
+/// code are taken from them.
+fn invalid(errors: &ValidationErrors) -> ApiError {
+    let failed = errors.field_errors();
+    let Some(field) = known_field(|field| failed.contains_key(field)) else {
+        return ApiError::InvalidBody;
+    };
+    let code = failed[field].first().map(|error| error.code.as_ref());
+    if code == Some(ErrorCode::RecipientInvalid.as_str()) {
+        Refusal::RecipientInvalid.into()
+    } else {
+        ApiError::InvalidField(field)
+    }
+}

@@ -1,0 +1,45 @@
+//! `GET /api/otp/sessions/{session_uuid}`.
+
+use actix_web::web::{Data, Json, Path};
+use countersign_shared::{
+    SessionId,
+    session::{Attempt, SessionResponse},
+};
+
+use super::send::{last_channel, next_actions};
+use crate::{clock::whole_seconds_up, problem::ApiError, verification::Verification};
+
+pub(super) async fn session(
+    verification: Data<Verification>,
+    path: Path<String>,
+) -> Result<Json<SessionResponse>, ApiError> {
+    let session = verification.session(parse_id(&path)?).await?;
+    let attempts = verification
+        .attempts(&session)
+        .await
+        .into_iter()
+        .zip(&session.deliveries)
+        .map(|(status, delivery)| Attempt {
+            channel: delivery.channel,
+            status,
+            requested_at: humantime::format_rfc3339_seconds(delivery.requested_at).to_string(),
+        })
+        .collect();
+    Ok(Json(SessionResponse {
+        session_uuid: session.id,
+        status: session.status,
+        recipient: session.recipient.masked(),
+        channel: last_channel(&session),
+        attempts,
+        otp_length: verification.rules().otp_length,
+        expires_at: humantime::format_rfc3339_seconds(session.expires_at).to_string(),
+        expires_in: session.expires_in.as_secs(),
+        resend_in: whole_seconds_up(session.resend_in),
+        checks_left: session.checks_left,
+        next_actions: next_actions(&session),
+    }))
+}
+
+pub(super) fn parse_id(text: &str) -> Result<SessionId, ApiError> {
+    SessionId::parse(text).map_err(|_| ApiError::InvalidField("session_uuid"))
+}

@@ -1,0 +1,173 @@
+//! The rules of a verification: what is sent, to whom, how often, and when a
+//! code counts.
+//!
+//! Every step reserves in the store, then calls Plivo, then settles. What was
+//! reserved is given back only when the request certainly never left.
+
+mod check;
+mod delivery;
+mod recipient;
+mod resend;
+mod send;
+
+use std::{sync::Arc, time::Duration};
+
+use countersign_shared::{Channel, SessionId};
+
+pub use self::recipient::{countries, is_country, warm_up};
+use crate::{
+    clock::Clock,
+    config::{Policy, Rules},
+    plivo::{PlivoClient, PlivoError},
+    store::{Session, SessionOver, Store, StoreUnreachable},
+};
+
+/// How long callers are asked to wait when something of ours or Plivo's is down.
+const OUTAGE_WAIT: Duration = Duration::from_secs(5);
+/// How long when Plivo's own count for a number is full: its sessions live ten
+/// minutes (reference: expiry default).
+const ATTEMPTS_WAIT: Duration = Duration::from_mins(10);
+
+/// Why a step was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not a phone number we can read.
+    RecipientInvalid,
+    /// The country is not served.
+    CountryNotAllowed,
+    /// The kind of number cannot take the channel.
+    NumberTypeNotAllowed,
+    /// The channel is switched off.
+    ChannelNotAvailable,
+    /// The code does not have as many digits as ours have. No check was used.
+    OtpLength {
+        /// How many they have.
+        expected: u8,
+    },
+    /// The code is wrong.
+    OtpIncorrect {
+        /// Codes that may still be tried.
+        checks_left: u8,
+    },
+    /// The session takes no further step.
+    Over(SessionOver),
+    /// Too soon or too many.
+    RateLimited {
+        /// When the next call passes.
+        retry_after: Duration,
+    },
+    /// Plivo refused us or answered nonsense.
+    UpstreamError,
+    /// Plivo did not answer in time.
+    UpstreamTimeout,
+    /// Plivo or the store is not there.
+    TemporarilyUnavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl From<StoreUnreachable> for Refusal {
+    fn from(_: StoreUnreachable) -> Self {
+        Self::TemporarilyUnavailable {
+            retry_after: OUTAGE_WAIT,
+        }
+    }
+}
+
+impl From<SessionOver> for Refusal {
+    fn from(over: SessionOver) -> Self {
+        Self::Over(over)
+    }
+}
+
+impl From<PlivoError> for Refusal {
+    fn from(error: PlivoError) -> Self {
+        match error {
+            PlivoError::RecipientRefused => Self::RecipientInvalid,
+            PlivoError::CountryRefused => Self::CountryNotAllowed,
+            PlivoError::AttemptsUsedUp => Self::RateLimited {
+                retry_after: ATTEMPTS_WAIT,
+            },
+            PlivoError::Throttled { retry_after } => Self::TemporarilyUnavailable { retry_after },
+            PlivoError::Unreachable => Self::TemporarilyUnavailable {
+                retry_after: OUTAGE_WAIT,
+            },
+            PlivoError::Timeout => Self::UpstreamTimeout,
+            PlivoError::Broken
+            | PlivoError::Refused { .. }
+            | PlivoError::Failed { .. }
+            | PlivoError::Nonsense => Self::UpstreamError,
+        }
+    }
+}
+
+/// Takes the steps of a verification.
+pub struct Verification {
+    store: Arc<dyn Store>,
+    plivo: PlivoClient,
+    rules: Rules,
+    policy: Policy,
+    brand_name: String,
+    clock: Arc<dyn Clock>,
+    deliveries: delivery::Deliveries,
+}
+
+impl Verification {
+    /// Puts the parts together.
+    pub fn new(
+        store: Arc<dyn Store>,
+        plivo: PlivoClient,
+        rules: Rules,
+        policy: Policy,
+        brand_name: String,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            plivo,
+            rules,
+            policy,
+            brand_name,
+            clock,
+            deliveries: delivery::Deliveries::default(),
+        }
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The session as it stands.
+    pub async fn session(&self, id: SessionId) -> Result<Session, Refusal> {
+        Ok(self.store.session(id).await??)
+    }
+
+    /// Whether everything that a step needs is there, Plivo aside.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        Ok(self.store.ready().await?)
+    }
+
+    /// Forgets what is over. Called now and then.
+    pub async fn sweep(&self) {
+        self.deliveries.sweep(self.clock.now());
+        if self.store.sweep().await.is_err() {
+            log::warn!(event = "store.unreachable"; "the store could not be swept");
+        }
+    }
+
+    fn channel(&self, asked: Option<Channel>, usual: Channel) -> Result<Channel, Refusal> {
+        let channel = asked.unwrap_or(usual);
+        if self.policy.channels.contains(&channel) {
+            Ok(channel)
+        } else {
+            Err(Refusal::ChannelNotAvailable)
+        }
+    }
+}
+
+/// One log line for a call that Plivo did not take, without a word of Plivo's.
+fn log_upstream(step: &str, error: PlivoError) {
+    log::warn!(event = "upstream.failed", step = step; "Plivo: {error}");
+}

@@ -1,0 +1,142 @@
+//! Whose phone: the strict gate, then metadata, then policy.
+
+use countersign_shared::{Channel, PhoneNumber, config::Country};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, enums::Region};
+
+use super::Refusal;
+use crate::config::Policy;
+
+/// Ofcom keeps 07700 900000 to 900999 for drama: no phone has them, and so the
+/// metadata knows none of them.
+const FICTITIOUS_GB_MOBILES: &str = "+447700900";
+
+/// What the metadata says of a number.
+struct Known {
+    number: PhoneNumber,
+    region: Region,
+    kind: PhoneNumberType,
+}
+
+/// Reads a number as a person wrote it and holds it against the policy.
+pub(super) fn read(text: &str, channel: Channel, policy: &Policy) -> Result<PhoneNumber, Refusal> {
+    let typed = PhoneNumber::parse(text).map_err(|_| Refusal::RecipientInvalid)?;
+    let known = known(typed, policy.fictitious_numbers).ok_or(Refusal::RecipientInvalid)?;
+    if !is_served(known.region, policy) {
+        return Err(Refusal::CountryNotAllowed);
+    }
+    if takes(known.kind, channel) {
+        Ok(known.number)
+    } else {
+        Err(Refusal::NumberTypeNotAllowed)
+    }
+}
+
+/// The digits that go out are the digits that were typed, with one exception:
+/// a single trunk zero right after the calling code, as in `+44 (0)20`, is
+/// dropped where the country dials one. Anything else the metadata would change
+/// is refused: it would text a stranger.
+fn known(typed: PhoneNumber, fictitious_numbers: bool) -> Option<Known> {
+    if fictitious_numbers && is_fictitious(&typed) {
+        return Some(Known {
+            number: typed,
+            region: Region::GB,
+            kind: PhoneNumberType::Mobile,
+        });
+    }
+    let parsed = PHONE_NUMBER_UTIL.parse(typed.as_str(), None).ok()?;
+    if !PHONE_NUMBER_UTIL.is_valid_number(&parsed) {
+        return None;
+    }
+    // None for satellite and other networks of no country.
+    let region = PHONE_NUMBER_UTIL.get_region_for_number(&parsed)?;
+    if !is_country(&region.as_region_str()) {
+        return None;
+    }
+    let formatted = PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::E164);
+    let number = PhoneNumber::parse(&formatted).ok()?;
+    let same = number == typed || is_trunk_zero_dropped(&typed, &number, parsed.country_code);
+    same.then(|| Known {
+        kind: PHONE_NUMBER_UTIL.get_number_type(&parsed),
+        number,
+        region,
+    })
+}
+
+fn is_trunk_zero_dropped(typed: &PhoneNumber, number: &PhoneNumber, calling_code: i32) -> bool {
+    let calling_code = calling_code.to_string();
+    let national = number.digits().strip_prefix(&calling_code);
+    let typed_national = typed
+        .digits()
+        .strip_prefix(&calling_code)
+        .and_then(|national| national.strip_prefix('0'));
+    // The metadata drops a zero only where it is the country's trunk prefix.
+    national.is_some() && national == typed_national
+}
+
+fn is_fictitious(number: &PhoneNumber) -> bool {
+    number.as_str().starts_with(FICTITIOUS_GB_MOBILES) && number.as_str().len() == 13
+}
+
+/// Whether a number of that kind can take a code by that channel. Premium and
+/// shared-cost numbers cost the operator or earn a fraudster money; the others
+/// belong to no one person.
+fn takes(kind: PhoneNumberType, channel: Channel) -> bool {
+    match kind {
+        PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => true,
+        PhoneNumberType::FixedLine => channel == Channel::Voice,
+        _ => false,
+    }
+}
+
+fn is_served(region: Region, policy: &Policy) -> bool {
+    policy
+        .countries
+        .as_ref()
+        .is_none_or(|served| served.iter().any(|code| **code == *region.as_region_str()))
+}
+
+/// Whether the metadata knows a country of that ISO 3166-1 code.
+pub fn is_country(code: &str) -> bool {
+    PHONE_NUMBER_UTIL
+        .get_supported_regions()
+        .any(|region| &*region.as_region_str() == code)
+}
+
+/// The countries of the policy, by code, each with a mobile number as example.
+pub fn countries(policy: &Policy) -> Vec<Country> {
+    let mut countries = PHONE_NUMBER_UTIL
+        .get_supported_regions()
+        .filter(|region| is_served(*region, policy))
+        .filter_map(country)
+        .collect::<Vec<_>>();
+    countries.sort_by(|one, other| one.code.cmp(&other.code));
+    countries
+}
+
+fn country(region: Region) -> Option<Country> {
+    let example = PHONE_NUMBER_UTIL
+        .get_example_number_for_type_and_region(region, PhoneNumberType::Mobile)
+        .ok()?;
+    Some(Country {
+        code: region.as_region_str().to_string(),
+        calling_code: PHONE_NUMBER_UTIL
+            .get_country_code_for_region(region)
+            .and_then(|code| u16::try_from(code).ok())?,
+        example: PHONE_NUMBER_UTIL
+            .format(&example, PhoneNumberFormat::E164)
+            .into_owned(),
+    })
+}
+
+/// Loads the metadata, which takes a moment, before the first caller waits.
+pub fn warm_up() {
+    let policy = Policy {
+        countries: None,
+        channels: vec![Channel::Sms],
+        fictitious_numbers: false,
+    };
+    read("+14155550123", Channel::Sms, &policy).ok();
+}
+
+#[cfg(test)]
+mod tests;

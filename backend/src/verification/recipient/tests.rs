@@ -1,0 +1,100 @@
+use proptest::{prelude::*, test_runner::Config};
+
+use super::*;
+
+fn policy() -> Policy {
+    Policy {
+        countries: None,
+        channels: Channel::ALL.to_vec(),
+        fictitious_numbers: true,
+    }
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Real numbers of many countries, as people write them.
+const NUMBERS: [&str; 12] = [
+    "+1 (415) 555-0123",
+    "+44 (0)7400 123456",
+    "+447700900123",
+    "+49 1512 3456789",
+    "+49 (0)1512 3456789",
+    "+390612345678",
+    "+39 312 345 6789",
+    "+33 6 12 34 56 78",
+    "+55 11 96123-4567",
+    "+91 81234 56789",
+    "+52 222 123 4567",
+    "+54 9 11 2345-6789",
+];
+
+/// What goes wrong on the way from a paper to a field.
+fn mutated() -> impl Strategy<Value = String> {
+    let inserted = prop_oneof![
+        8 => prop::sample::select(" -.()+0123456789".chars().collect::<Vec<_>>()),
+        2 => prop::sample::select("OlI;,x#*/\u{0}\u{200b}\u{a0}\u{202e}١５".chars().collect::<Vec<_>>()),
+        1 => any::<char>(),
+    ];
+    let edit = (0..3_u8, any::<prop::sample::Index>(), inserted);
+    (
+        prop::sample::select(NUMBERS.to_vec()),
+        prop::collection::vec(edit, 0..4),
+    )
+        .prop_map(|(number, edits)| {
+            let mut text: Vec<char> = number.chars().collect();
+            for (kind, index, character) in edits {
+                let at = index.index(text.len().max(1));
+                match kind {
+                    0 => text.insert(at.min(text.len()), character),
+                    1 if !text.is_empty() => text[at] = character,
+                    _ if !text.is_empty() => drop(text.remove(at)),
+                    _ => {}
+                }
+            }
+            text.into_iter().collect()
+        })
+}
+
+proptest! {
+    #![proptest_config(Config::with_cases(100_000))]
+
+    /// The digits that go out are the digits that were typed, or those without
+    /// one zero right after the calling code.
+    #[test]
+    fn the_digits_sent_are_the_digits_typed(text in mutated()) {
+        if let Ok(number) = read(&text, Channel::Voice, &policy()) {
+            prop_assert!(text.is_ascii());
+            let (sent, typed) = (number.digits(), digits(&text));
+            let trunk_zero_dropped = (1..=3).any(|length| {
+                typed.len() == sent.len() + 1
+                    && typed[..length] == sent[..length]
+                    && typed[length..] == format!("0{}", &sent[length..])
+            });
+            prop_assert!(sent == typed || trunk_zero_dropped, "{typed} became {sent}");
+        }
+    }
+}
+
+#[test]
+fn the_numbers_the_property_starts_from_are_good_ones() {
+    for number in NUMBERS {
+        assert!(read(number, Channel::Voice, &policy()).is_ok(), "{number}");
+    }
+}
+
+#[test]
+fn a_zero_is_dropped_only_where_the_country_dials_one() {
+    let read =
+        |text| read(text, Channel::Voice, &policy()).map(|number| number.as_str().to_owned());
+    assert_eq!(read("+44 (0)7400 123456").unwrap(), "+447400123456");
+    for refused in [
+        "+44 00 7400 123456",
+        "+1 0415 555 0123",
+        "+39 3 012 345 678 90",
+        "+7 8 912 345 67 89",
+    ] {
+        assert_eq!(read(refused), Err(Refusal::RecipientInvalid), "{refused}");
+    }
+}

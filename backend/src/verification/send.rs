@@ -1,0 +1,69 @@
+//! A new session and its first code.
+
+use countersign_shared::{Channel, Locale, SessionId};
+
+use super::{Refusal, Verification, log_upstream, recipient};
+use crate::{
+    plivo::{Create, PlivoError},
+    store::{NewSession, SendReservation, Session},
+};
+
+impl Verification {
+    /// Sends a code to `recipient`, as a person wrote it.
+    pub async fn send(
+        &self,
+        recipient: &str,
+        channel: Option<Channel>,
+        locale: Option<Locale>,
+    ) -> Result<Session, Refusal> {
+        let channel = self.channel(channel, self.policy.channels[0])?;
+        let recipient = recipient::read(recipient, channel, &self.policy)?;
+        let session = NewSession {
+            id: new_id(),
+            recipient,
+            channel,
+            locale: locale.unwrap_or_else(|| self.rules.default_locale.clone()),
+        };
+        if let SendReservation::TooSoon { retry_after } =
+            self.store.reserve_send(session.clone()).await?
+        {
+            return Err(Refusal::RateLimited { retry_after });
+        }
+        let created = self
+            .plivo
+            .create(&Create {
+                recipient: &session.recipient,
+                channel,
+                locale: &session.locale,
+                brand_name: &self.brand_name,
+                otp_length: self.rules.otp_length,
+            })
+            .await;
+        match created {
+            Ok(upstream_id) => {
+                log::info!(
+                    event = "otp.sent",
+                    recipient = session.recipient.masked().as_str(),
+                    channel = channel.as_str();
+                    "code sent"
+                );
+                Ok(self.store.record_sent(session.id, upstream_id).await?)
+            }
+            Err(error) => {
+                log_upstream("create", error);
+                if error == PlivoError::Unreachable {
+                    self.store.release_send(session.id).await?;
+                } else {
+                    self.store.abandon_send(session.id).await?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn new_id() -> SessionId {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    SessionId::from_random_bytes(bytes)
+}

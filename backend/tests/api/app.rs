@@ -1,0 +1,225 @@
+//! The service under test. Its methods are the API's verbs.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use countersign_backend::{app::App, clock::Clock, config::Config};
+use reqwest::{Client, Method, Response, header::HeaderMap};
+use serde_json::{Value, json};
+
+/// A clock that stands still until a test moves it, and panics on demand: the
+/// way to see what a panic in a handler costs.
+pub(crate) struct ManualClock {
+    now: Mutex<SystemTime>,
+    pub(crate) panics: AtomicBool,
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        assert!(!self.panics.load(Ordering::SeqCst), "asked to");
+        *self.now.lock().unwrap()
+    }
+}
+
+/// One answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    async fn read(response: Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    /// The body of a success.
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json()
+    }
+
+    /// Holds this to be a well-formed problem, and answers it.
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        let problem = self.json();
+        assert_eq!(
+            (self.status, problem["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.text
+        );
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["message"], problem["detail"]);
+        assert_eq!(problem["type"], format!("urn:countersign:problem:{code}"));
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        assert!(problem["title"].is_string() && problem["detail"].is_string());
+        let seconds = problem["retry_after"]
+            .as_u64()
+            .map(|seconds| seconds.to_string());
+        assert_eq!(self.header("retry-after"), seconds.unwrap_or_default());
+        problem
+    }
+}
+
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) clock: Arc<ManualClock>,
+    http: Client,
+}
+
+impl TestApp {
+    /// In sandbox, with the usual settings.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// In sandbox, with settings of its own.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![
+            ("PLIVO_MODE", "sandbox"),
+            ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
+        ];
+        all.extend(settings);
+        Self::start_as(&all).await
+    }
+
+    /// Live, against an upstream of the test's.
+    pub(crate) async fn start_live(base_url: &str, settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![
+            ("PLIVO_MODE", "live"),
+            ("PLIVO_AUTH_ID", "MAXXXXXXXXXXXXXXXXXX"),
+            ("PLIVO_AUTH_TOKEN", "test_auth_token"),
+            ("PLIVO_BASE_URL", base_url),
+            ("ALLOWED_COUNTRIES", "*"),
+            ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
+        ];
+        all.extend(settings);
+        Self::start_as(&all).await
+    }
+
+    async fn start_as(settings: &[(&str, &str)]) -> Self {
+        let config = Config::read(|name| {
+            let fixed = (name == "LISTEN_ADDR").then_some("127.0.0.1:0");
+            let given = settings.iter().rev().find(|(set, _)| *set == name);
+            given.map(|(_, value)| *value).or(fixed).map(str::to_owned)
+        })
+        .unwrap();
+        let clock = Arc::new(ManualClock {
+            now: Mutex::new(SystemTime::now()),
+            panics: AtomicBool::new(false),
+        });
+        let app = App::start_at(config, clock.clone()).await.unwrap();
+        let http = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self { app, clock, http }
+    }
+
+    /// Moves the service's clock and the simulator's.
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.clock.now.lock().unwrap() += by;
+        if let Some(simulator) = self.app.simulator() {
+            simulator.advance(by);
+        }
+    }
+
+    pub(crate) fn simulator(&self) -> &plivo_simulator::Simulator {
+        self.app.simulator().expect("a test in sandbox")
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.app.address())
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, self.url(path))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::read(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn call(&self, request: reqwest::RequestBuilder) -> Answer {
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn send(&self, recipient: &str) -> Answer {
+        self.post("/api/otp/send", &json!({"recipient": recipient}))
+            .await
+    }
+
+    pub(crate) async fn resend(&self, session: &Session) -> Answer {
+        self.post("/api/otp/resend", &json!({"session_uuid": session.id}))
+            .await
+    }
+
+    pub(crate) async fn verify(&self, session: &Session, otp: &str) -> Answer {
+        self.post(
+            "/api/otp/verify",
+            &json!({"session_uuid": session.id, "otp": otp}),
+        )
+        .await
+    }
+
+    pub(crate) async fn session(&self, session: &Session) -> Answer {
+        self.get(&format!("/api/otp/sessions/{}", session.id)).await
+    }
+
+    /// Sends a code and reads it from the pretend phone.
+    pub(crate) async fn sent(&self, recipient: &str) -> Session {
+        let answer = self.send(recipient).await.ok();
+        Session {
+            id: answer["session_uuid"].as_str().unwrap().to_owned(),
+            otp: self.newest_otp(recipient).await,
+        }
+    }
+
+    pub(crate) async fn newest_otp(&self, recipient: &str) -> String {
+        let path = format!("/sandbox/messages?recipient={recipient}");
+        let messages = self.get(&path).await.ok();
+        messages[0]["otp"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A session and the code that its phone received.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) otp: String,
+}
+
+impl Session {
+    /// A code that is wrong in its last digit.
+    pub(crate) fn wrong_otp(&self) -> String {
+        let last = self.otp.as_bytes()[self.otp.len() - 1] - b'0';
+        format!("{}{}", &self.otp[..self.otp.len() - 1], (last + 1) % 10)
+    }
+}

@@ -1,0 +1,219 @@
+//! Every malformed request is a problem, repeats nothing and costs nothing.
+
+use std::sync::atomic::Ordering;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::app::{Answer, TestApp};
+
+const SEND: &str = "/api/otp/send";
+const VERIFY: &str = "/api/otp/verify";
+/// A word that stands in every hostile body and in no answer.
+const MARK: &str = "zebra";
+
+async fn post(app: &TestApp, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+    let request = app
+        .request(Method::POST, path)
+        .header("content-type", "application/json")
+        .body(body);
+    app.call(request).await
+}
+
+#[actix_web::test]
+async fn malformed_bodies() {
+    let app = TestApp::start().await;
+    let deep = format!("{}{}", r#"{"recipient":"#, "[".repeat(2000));
+    let cases: &[(&str, &[u8], &str)] = &[
+        ("nothing", b"", ""),
+        ("not JSON", b"zebra", ""),
+        ("half of it", br#"{"recipient":"zebra"#, ""),
+        ("an array", br#"["zebra"]"#, ""),
+        (
+            "an array in an array's clothes",
+            br#"  ["+14155550123",null,null]"#,
+            "",
+        ),
+        ("a text", br#""zebra""#, ""),
+        ("null", b"null", ""),
+        ("no field", b"{}", "recipient"),
+        (
+            "an unknown field",
+            br#"{"recipient":"+14155550123","zebra":1}"#,
+            "",
+        ),
+        (
+            "a field twice",
+            br#"{"recipient":"+14155550123","recipient":"zebra"}"#,
+            "",
+        ),
+        (
+            "a number for a text",
+            br#"{"recipient":14155550123}"#,
+            "recipient",
+        ),
+        (
+            "an object for a text",
+            br#"{"recipient":{"zebra":1}}"#,
+            "recipient",
+        ),
+        ("null for a text", br#"{"recipient":null}"#, "recipient"),
+        (
+            "an unknown channel",
+            br#"{"recipient":"+14155550123","channel":"zebra"}"#,
+            "channel",
+        ),
+        (
+            "an unknown locale",
+            br#"{"recipient":"+14155550123","locale":"zebra"}"#,
+            "locale",
+        ),
+        (
+            "more after it",
+            br#"{"recipient":"+14155550123"} zebra"#,
+            "",
+        ),
+        ("two of them", br#"{"recipient":"+14155550123"}{}"#, ""),
+        ("not UTF-8", b"{\"recipient\":\"\xff\xfe\"}", ""),
+        ("UTF-16", b"\xff\xfe{\x00}\x00", ""),
+        (
+            "a byte order mark",
+            b"\xef\xbb\xbf{\"recipient\":\"+14155550123\"}",
+            "",
+        ),
+        ("deep", deep.as_bytes(), "recipient"),
+    ];
+    for (name, body, field) in cases {
+        let answer = post(&app, SEND, body.to_vec()).await;
+        let problem = answer.problem(400, "invalid_request");
+        assert_eq!(
+            problem["field"].as_str().unwrap_or_default(),
+            *field,
+            "{name}"
+        );
+        assert!(!answer.text.contains(MARK), "{name}: {}", answer.text);
+    }
+    for (body, field) in [
+        (json!({"otp": "123456"}), "session_uuid"),
+        (
+            json!({"session_uuid": "8e712097-8090-4644-81e7-8f4265d8354e"}),
+            "otp",
+        ),
+        (
+            json!({"session_uuid": MARK, "otp": "123456"}),
+            "session_uuid",
+        ),
+        (
+            json!({"session_uuid": "8e712097-8090-4644-81e7-8f4265d8354e", "otp": MARK}),
+            "otp",
+        ),
+        (
+            json!({"session_uuid": "8e712097-8090-4644-81e7-8f4265d8354e", "otp": 123_456}),
+            "otp",
+        ),
+    ] {
+        let answer = app.post(VERIFY, &body).await;
+        assert_eq!(answer.problem(400, "invalid_request")["field"], field);
+        assert!(!answer.text.contains(MARK));
+    }
+    assert_eq!(app.simulator().received().len(), 0);
+}
+
+#[actix_web::test]
+async fn other_media_types() {
+    let app = TestApp::start().await;
+    let body = r#"{"recipient":"+14155550123"}"#;
+    for content_type in [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "application/json-patch+json",
+    ] {
+        let request = app
+            .request(Method::POST, SEND)
+            .header("content-type", content_type)
+            .body(body);
+        app.call(request)
+            .await
+            .problem(415, "unsupported_media_type");
+    }
+    let request = app
+        .request(Method::POST, SEND)
+        .header("content-type", "application/json")
+        .header("content-encoding", "gzip")
+        .body(body);
+    app.call(request)
+        .await
+        .problem(415, "unsupported_media_type");
+    let request = app
+        .request(Method::POST, SEND)
+        .header("content-type", "application/json; charset=utf-8")
+        .body(body);
+    app.call(request).await.ok();
+}
+
+#[actix_web::test]
+async fn oversize_bodies_declared_or_in_chunks() {
+    let app = TestApp::start().await;
+    let large = format!(r#"{{"recipient":"{}"}}"#, "1".repeat(5000));
+    post(&app, SEND, large)
+        .await
+        .problem(413, "request_too_large");
+    let chunks = (0..100).map(|_| Ok::<_, std::io::Error>(vec![b' '; 100]));
+    let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    post(&app, SEND, stream)
+        .await
+        .problem(413, "request_too_large");
+}
+
+#[actix_web::test]
+async fn other_paths_and_methods() {
+    let app = TestApp::start().await;
+    for path in [
+        "/api",
+        "/api/",
+        "/api/otp",
+        "/api/otp/zebra",
+        "/api/otp/send/",
+        "/zebra",
+        "/api/otp/sessions/",
+        "/.env",
+        "/..%2f..%2fetc/passwd",
+    ] {
+        let answer = app.get(path).await;
+        answer.problem(404, "not_found");
+        assert!(!answer.text.contains(MARK));
+    }
+    for (path, allow) in [
+        (SEND, "POST"),
+        ("/api/otp/resend", "POST"),
+        (VERIFY, "POST"),
+        ("/api/config", "GET"),
+        ("/healthz", "GET"),
+        ("/readyz", "GET"),
+    ] {
+        for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+            let answer = app.call(app.request(method, path)).await;
+            answer.problem(405, "method_not_allowed");
+            assert_eq!(answer.header("allow"), allow);
+        }
+    }
+    app.get(SEND).await.problem(405, "method_not_allowed");
+    app.post("/api/config", &json!({}))
+        .await
+        .problem(405, "method_not_allowed");
+}
+
+#[actix_web::test]
+async fn a_panic_costs_its_request_only() {
+    let app = TestApp::start().await;
+    let session = app.sent("+14155550123").await;
+    app.clock.panics.store(true, Ordering::SeqCst);
+    app.verify(&session, &session.otp)
+        .await
+        .problem(500, "internal_error");
+    app.session(&session).await.problem(500, "internal_error");
+    app.clock.panics.store(false, Ordering::SeqCst);
+    app.verify(&session, &session.otp).await.ok();
+}

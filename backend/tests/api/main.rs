@@ -1,0 +1,14 @@
+//! The API over real HTTP, against the simulator inside.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app;
+mod bodies;
+mod config;
+mod limits;
+mod page;
+mod plivo;
+mod resend;
+mod send;
+mod session;
+mod verify;

@@ -1,0 +1,275 @@
+//! The client of Plivo, against a socket that records every byte and answers
+//! what a test tells it.
+
+use std::sync::{Arc, Mutex};
+
+use countersign_backend::{
+    config::Account,
+    plivo::{Create, PlivoClient, PlivoError, RejectionHint, Validation},
+};
+use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+const ID: &str = "8e712097-8090-4644-81e7-8f4265d8354e";
+
+/// An upstream that gives one answer to everything.
+struct Upstream {
+    base_url: String,
+    received: Arc<Mutex<Vec<String>>>,
+}
+
+impl Upstream {
+    /// Answers with these bytes, and closes.
+    async fn raw(answer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let log = received.clone();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let request = read_request(&mut socket).await;
+                log.lock().unwrap().push(request);
+                socket.write_all(&answer).await.ok();
+            }
+        });
+        Self { base_url, received }
+    }
+
+    async fn answering(status: u16, content_type: &str, body: &str) -> Self {
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        Self::raw([head.as_bytes(), body.as_bytes()].concat()).await
+    }
+
+    async fn json(status: u16, body: &str) -> Self {
+        Self::answering(status, "application/json", body).await
+    }
+
+    fn client(&self) -> PlivoClient {
+        PlivoClient::new(Account {
+            base_url: self.base_url.clone(),
+            auth_id: "MAXXXXXXXXXXXXXXXXXX".into(),
+            auth_token: "test_auth_token".to_owned().into(),
+            app_uuid: None,
+        })
+        .unwrap()
+    }
+
+    async fn create(&self) -> Result<String, PlivoError> {
+        self.client()
+            .create(&Create {
+                recipient: &PhoneNumber::parse("+14155550123").unwrap(),
+                channel: Channel::Sms,
+                locale: &Locale::parse("en_US").unwrap(),
+                brand_name: "Acme",
+                otp_length: 6,
+            })
+            .await
+    }
+
+    async fn validate(&self) -> Result<Validation, PlivoError> {
+        let otp = OneTimeCode::parse("012345").unwrap();
+        self.client().validate(ID, &otp).await
+    }
+
+    fn received(&self) -> Vec<String> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let count = socket.read(&mut chunk).await.unwrap_or_default();
+        bytes.extend_from_slice(&chunk[..count]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let complete = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map_or(0, |length| length.parse().unwrap());
+            body.len() >= length
+        });
+        if complete || count == 0 {
+            return text;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_create_on_the_wire() {
+    let upstream = Upstream::json(202, include_str!("../plivo/create_202.json")).await;
+    assert_eq!(upstream.create().await.unwrap(), ID);
+    let host = upstream.base_url.strip_prefix("http://").unwrap();
+    let body = r#"{"recipient":"+14155550123","channel":"sms","locale":"en_US","brand_name":"Acme","code_length":6}"#;
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        upstream.received(),
+        [format!(
+            "POST /v1/Account/MAXXXXXXXXXXXXXXXXXX/Verify/Session/ HTTP/1.1\r\n\
+             authorization: Basic TUFYWFhYWFhYWFhYWFhYWFhYWFg6dGVzdF9hdXRoX3Rva2Vu\r\n\
+             accept: application/json\r\ncontent-type: application/json\r\n\
+             user-agent: countersign/{version}\r\nhost: {host}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )]
+    );
+}
+
+#[actix_web::test]
+async fn a_validate_on_the_wire() {
+    let upstream = Upstream::json(200, include_str!("../plivo/validate_200.json")).await;
+    assert_eq!(upstream.validate().await, Ok(Validation::Accepted));
+    let received = upstream.received();
+    assert!(received[0].starts_with(&format!(
+        "POST /v1/Account/MAXXXXXXXXXXXXXXXXXX/Verify/Session/{ID}/ HTTP/1.1\r\n"
+    )));
+    assert!(received[0].ends_with("\r\n\r\n{\"otp\":\"012345\"}"));
+}
+
+#[actix_web::test]
+async fn a_retrieve_on_the_wire() {
+    let upstream = Upstream::json(200, include_str!("../plivo/retrieve_200.json")).await;
+    assert_eq!(
+        upstream.client().retrieve(ID).await.unwrap(),
+        [
+            (Channel::Voice, AttemptStatus::Delivered),
+            (Channel::Sms, AttemptStatus::Undelivered)
+        ]
+    );
+    assert!(upstream.received()[0].starts_with("GET "));
+}
+
+#[actix_web::test]
+async fn answers_to_create_keep_their_kind() {
+    for (status, body, error) in [
+        (200, "{}", PlivoError::Nonsense),
+        (
+            202,
+            r#"{"session_uuid":"x","error":"no"}"#,
+            PlivoError::Nonsense,
+        ),
+        (
+            202,
+            r#"{"session_uuid":"../../Message"}"#,
+            PlivoError::Nonsense,
+        ),
+        (202, r#"{"session_uuid":""}"#, PlivoError::Nonsense),
+        (202, r#"{"session_uuid":7}"#, PlivoError::Nonsense),
+        (202, r#"["x"]"#, PlivoError::Nonsense),
+        (202, "zebra", PlivoError::Nonsense),
+        (204, "", PlivoError::Nonsense),
+        (301, "{}", PlivoError::Nonsense),
+        (
+            400,
+            r#"{"error":"recipient is invalid"}"#,
+            PlivoError::RecipientRefused,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Recipient is invalid"}}"#,
+            PlivoError::RecipientRefused,
+        ),
+        (
+            400,
+            r#"{"error":"maximum attempts reached"}"#,
+            PlivoError::AttemptsUsedUp,
+        ),
+        (
+            400,
+            r#"{"error":"Insufficient Credit"}"#,
+            PlivoError::Refused { status: 400 },
+        ),
+        (400, "zebra", PlivoError::Refused { status: 400 }),
+        (401, "{}", PlivoError::Refused { status: 401 }),
+        (403, "{}", PlivoError::CountryRefused),
+        (404, "{}", PlivoError::Refused { status: 404 }),
+        (500, "", PlivoError::Failed { status: 500 }),
+        (503, "{}", PlivoError::Failed { status: 503 }),
+    ] {
+        let upstream = Upstream::json(status, body).await;
+        assert_eq!(upstream.create().await, Err(error), "{status} {body}");
+        assert_eq!(upstream.received().len(), 1, "a create was repeated");
+    }
+}
+
+#[actix_web::test]
+async fn answers_to_validate_keep_their_kind() {
+    let incorrect = Ok(Validation::Rejected(RejectionHint::Incorrect));
+    let dead = Ok(Validation::Rejected(RejectionHint::CodeDead));
+    for (status, body, expected) in [
+        (
+            200,
+            r#"{"message":"x","error":"no"}"#,
+            Err(PlivoError::Nonsense),
+        ),
+        (200, "{}", Err(PlivoError::Nonsense)),
+        (200, "null", Err(PlivoError::Nonsense)),
+        // Only 200 is a success.
+        (201, r#"{"message":"x"}"#, Err(PlivoError::Nonsense)),
+        (400, include_str!("../plivo/validate_400.json"), incorrect),
+        (400, "", incorrect),
+        (404, "{}", incorrect),
+        (400, r#"{"error":"session expired"}"#, dead),
+        (400, r#"{"error":"session already verified"}"#, dead),
+        (404, r#"{"error":"session not found"}"#, dead),
+        (401, "", Err(PlivoError::Refused { status: 401 })),
+        (500, "", Err(PlivoError::Failed { status: 500 })),
+    ] {
+        let upstream = Upstream::json(status, body).await;
+        assert_eq!(upstream.validate().await, expected, "{status} {body}");
+        assert_eq!(upstream.received().len(), 1, "a validate was repeated");
+    }
+}
+
+#[actix_web::test]
+async fn lies_and_floods_are_nonsense() {
+    let html = Upstream::answering(200, "text/html", r#"{"message":"x"}"#).await;
+    assert_eq!(html.validate().await, Err(PlivoError::Nonsense));
+    let large = format!(r#"{{"message":"{}"}}"#, "x".repeat(70_000));
+    let flood = Upstream::json(200, &large).await;
+    assert_eq!(flood.validate().await, Err(PlivoError::Nonsense));
+}
+
+#[actix_web::test]
+async fn a_redirect_is_not_followed() {
+    let target = Upstream::json(200, r#"{"message":"x"}"#).await;
+    let answer = format!(
+        "HTTP/1.1 307 X\r\nlocation: {}/x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        target.base_url
+    );
+    let upstream = Upstream::raw(answer.into_bytes()).await;
+    assert_eq!(upstream.validate().await, Err(PlivoError::Nonsense));
+    assert!(target.received().is_empty());
+}
+
+#[actix_web::test]
+async fn a_connection_cut_after_the_request_is_not_unreachable() {
+    let upstream = Upstream::raw(Vec::new()).await;
+    assert_eq!(upstream.create().await, Err(PlivoError::Broken));
+    assert_eq!(upstream.received().len(), 1);
+}
+
+#[actix_web::test]
+async fn throttling_names_its_wait() {
+    for (header, seconds) in [
+        ("retry-after: 7\r\n", 7),
+        ("", 5),
+        ("retry-after: zebra\r\n", 5),
+        ("retry-after: 99999999\r\n", 300),
+    ] {
+        let answer =
+            format!("HTTP/1.1 429 X\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n");
+        let upstream = Upstream::raw(answer.into_bytes()).await;
+        let retry_after = std::time::Duration::from_secs(seconds);
+        assert_eq!(
+            upstream.create().await,
+            Err(PlivoError::Throttled { retry_after })
+        );
+    }
+}
