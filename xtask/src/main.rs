@@ -1,2 +1,46 @@
-//! The project's commands.
-fn main() {}
+//! The project's commands: they install what is missing, then run.
+
+mod command;
+mod page;
+mod run;
+mod system_packages;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use command::{Outcome, say};
+
+const HELP: &str = "cargo xtask run            build the page and start everything, in sandbox unless .env says otherwise
+cargo xtask test [step…]   every check and test, or the named steps only
+cargo xtask page           build the page and check its size
+cargo xtask help           this";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest = arguments.get(1..).unwrap_or_default();
+    let outcome = enter_workspace().and_then(|()| match arguments.first().map(String::as_str) {
+        Some("run") => run::run(),
+        Some("test") => test::test(rest),
+        Some("page") => tools::install().and_then(|()| page::build()),
+        None | Some("help" | "--help") => {
+            say(HELP);
+            say(&format!("\nsteps of test: {}", test::names()));
+            Ok(())
+        }
+        Some(other) => Err(format!("no command {other}\n{HELP}")),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            say(&format!("xtask: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every path below is relative to the top of the repository.
+fn enter_workspace() -> Outcome {
+    let top = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    std::env::set_current_dir(top).map_err(|error| format!("cannot enter {top}: {error}"))
+}

@@ -1,0 +1,106 @@
+//! Everything, running.
+
+use std::{
+    env,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::Child,
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    command::{Outcome, cargo, command, run as finish, say, target},
+    page, tools,
+};
+
+const LISTEN_ADDR: &str = "127.0.0.1:8080";
+
+/// Builds and starts everything, and stays until it is stopped.
+pub(crate) fn run() -> Outcome {
+    tools::install()?;
+    page::build()?;
+    say("building the service");
+    finish(&mut cargo("build --package countersign-backend"))?;
+    let program = target().join("debug/countersign");
+    let mut service = command(&program.display().to_string());
+    if !Path::new(".env").exists() && env::var_os("PLIVO_MODE").is_none() {
+        service.env("PLIVO_MODE", "sandbox");
+    }
+    let mut child = service
+        .spawn()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let address = listen_addr();
+    if wait_until_ready(&mut child, &address)? {
+        say(&format!("\nOpen http://{address}   (Ctrl-C stops it)\n"));
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("the service ended: {status}")),
+        Err(error) => Err(format!("the service was lost: {error}")),
+    }
+}
+
+/// Where the service will listen, as it reads that itself.
+fn listen_addr() -> String {
+    let file = std::fs::read_to_string(".env").unwrap_or_default();
+    env::var("LISTEN_ADDR")
+        .ok()
+        .or_else(|| from_file(&file).map(str::to_owned))
+        .unwrap_or_else(|| LISTEN_ADDR.to_owned())
+}
+
+fn from_file(file: &str) -> Option<&str> {
+    file.lines()
+        .filter_map(|line| line.trim().strip_prefix("LISTEN_ADDR="))
+        .next_back()
+        .map(|value| value.trim().trim_matches(['"', '\'']))
+        .filter(|value| !value.is_empty())
+}
+
+/// True when it answers; false when it ended first, having said why.
+fn wait_until_ready(child: &mut Child, address: &str) -> Outcome<bool> {
+    loop {
+        if child
+            .try_wait()
+            .map_err(|error| error.to_string())?
+            .is_some()
+        {
+            return Ok(false);
+        }
+        if is_healthy(address) {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn is_healthy(address: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return false;
+    };
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let mut answer = String::new();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .is_ok()
+        && stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_from_the_env_file() {
+        assert_eq!(from_file("# LISTEN_ADDR=x\nA=b\n"), None);
+        assert_eq!(
+            from_file("LISTEN_ADDR=\"127.0.0.1:9\"\n"),
+            Some("127.0.0.1:9")
+        );
+        assert_eq!(from_file("LISTEN_ADDR=\n"), None);
+    }
+}

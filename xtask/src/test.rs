@@ -1,0 +1,303 @@
+//! Every check and every test.
+
+use std::{fs, path::Path, time::Instant};
+
+use crate::{
+    command::{Outcome, cargo, command, run, say, target, watch},
+    page, system_packages, tools,
+};
+
+/// Tests counted so far.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    passed: u64,
+    failed: u64,
+}
+
+struct Step {
+    name: &'static str,
+    run: fn(&mut Totals) -> Outcome,
+}
+
+const STEPS: [Step; 8] = [
+    Step {
+        name: "fmt",
+        run: |_| run(&mut cargo("fmt --all --check")),
+    },
+    Step {
+        name: "clippy",
+        run: |_| clippy(),
+    },
+    Step {
+        name: "doc",
+        run: |_| doc(),
+    },
+    Step {
+        name: "rust",
+        run: rust,
+    },
+    Step {
+        name: "sdk",
+        run: sdk,
+    },
+    Step {
+        name: "browser",
+        run: browser,
+    },
+    Step {
+        name: "page",
+        run: |_| page::build(),
+    },
+    Step {
+        name: "e2e",
+        run: e2e,
+    },
+];
+
+pub(crate) fn names() -> String {
+    STEPS.map(|step| step.name).join(" ")
+}
+
+/// Runs all steps, or those that are named. A failure does not keep the later
+/// ones from running.
+pub(crate) fn test(names: &[String]) -> Outcome {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| STEPS.iter().all(|step| step.name != **name))
+    {
+        return Err(format!("no step {unknown}; there are: {}", self::names()));
+    }
+    system_packages::install()?;
+    tools::install()?;
+    let mut totals = Totals::default();
+    let mut report = Vec::new();
+    let mut failed = 0;
+    for step in STEPS {
+        if !names.is_empty() && names.iter().all(|name| name != step.name) {
+            continue;
+        }
+        say(&format!("\n== {}", step.name));
+        let started = Instant::now();
+        let outcome = (step.run)(&mut totals);
+        let seconds = started.elapsed().as_secs();
+        let word = match &outcome {
+            Ok(()) => "ok".to_owned(),
+            Err(problem) => {
+                failed += 1;
+                say(&format!("xtask: {problem}"));
+                format!("FAILED: {problem}")
+            }
+        };
+        report.push(format!("{:<8} {seconds:>4} s  {word}", step.name));
+    }
+    say(&format!(
+        "\n{}\n{} passed, {} failed",
+        report.join("\n"),
+        totals.passed,
+        totals.failed
+    ));
+    if failed == 0 && totals.failed == 0 {
+        Ok(())
+    } else {
+        Err(format!("{failed} of the steps failed"))
+    }
+}
+
+fn clippy() -> Outcome {
+    let deny = "-- --deny warnings";
+    run(&mut cargo(&format!(
+        "clippy --workspace --all-targets --all-features {deny}"
+    )))?;
+    run(&mut cargo(&format!(
+        "clippy --package countersign-backend --no-default-features {deny}"
+    )))?;
+    let wasm = "--package countersign-frontend --target wasm32-unknown-unknown --all-targets";
+    run(&mut cargo(&format!("clippy {wasm} {deny}")))
+}
+
+fn doc() -> Outcome {
+    run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+fn rust(totals: &mut Totals) -> Outcome {
+    count(&mut cargo("test --workspace"), totals, rust_line)
+}
+
+/// Plivo's official SDKs, unmodified, against the simulator.
+fn sdk(totals: &mut Totals) -> Outcome {
+    let source = Path::new("backend/plivo-simulator/tests/sdk");
+    let home = Path::new("target/sdk");
+    once(
+        home,
+        &[
+            source.join("requirements.txt"),
+            source.join("package-lock.json"),
+        ],
+        || {
+            run(command("python3").args(["-m", "venv", "--clear", "target/sdk/venv"]))?;
+            run(command("target/sdk/venv/bin/pip")
+                .args([
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--requirement",
+                ])
+                .arg(source.join("requirements.txt")))?;
+            for file in ["package.json", "package-lock.json"] {
+                let copied = fs::copy(source.join(file), home.join(file));
+                copied.map_err(|error| format!("{file}: {error}"))?;
+            }
+            npm_ci(home)
+        },
+    )?;
+    run(&mut cargo("build --package plivo-simulator"))?;
+    let home = std::path::absolute(home).map_err(|error| error.to_string())?;
+    let simulator = target().join("debug/plivo-simulator");
+    let python = home.join("venv/bin/python");
+    let scripts: [(&Path, &str); 2] = [(&python, "check.py"), (Path::new("node"), "check.cjs")];
+    for (program, script) in scripts {
+        let mut check = command(&program.display().to_string());
+        check
+            .arg(source.join(script))
+            .env("PLIVO_SIMULATOR", &simulator)
+            .env("NODE_PATH", home.join("node_modules"));
+        count(&mut check, totals, check_line)?;
+    }
+    Ok(())
+}
+
+fn browser(totals: &mut Totals) -> Outcome {
+    let mut tests = cargo("test --package countersign-frontend --target wasm32-unknown-unknown");
+    tests
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+            "wasm-bindgen-test-runner",
+        )
+        .env("CHROMEDRIVER", "/usr/bin/chromedriver");
+    count(&mut tests, totals, rust_line)
+}
+
+fn e2e(totals: &mut Totals) -> Outcome {
+    if !Path::new(page::DIST).join("index.html").exists() {
+        page::build()?;
+    }
+    run(&mut cargo("build --package countersign-backend"))?;
+    let home = Path::new("frontend/e2e");
+    once(
+        &home.join("node_modules"),
+        &[home.join("package-lock.json")],
+        || npm_ci(home),
+    )?;
+    let mut tests = command("npx");
+    tests
+        .args(["playwright", "test"])
+        .current_dir(home)
+        .env("COUNTERSIGN_BIN", target().join("debug/countersign"));
+    count(&mut tests, totals, playwright_line)
+}
+
+fn npm_ci(directory: &Path) -> Outcome {
+    let mut npm = command("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    run(npm
+        .current_dir(directory)
+        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
+}
+
+/// Does it when one of the files has changed since it was last done.
+fn once(directory: &Path, files: &[std::path::PathBuf], work: impl FnOnce() -> Outcome) -> Outcome {
+    let mut wanted = String::new();
+    for file in files {
+        wanted +=
+            &fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    let stamp = directory.join(".xtask-stamp");
+    if fs::read_to_string(&stamp).is_ok_and(|done| done == wanted) {
+        return Ok(());
+    }
+    fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    work()?;
+    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+/// Runs tests and adds what they report. No test at all is a failure: a step
+/// that finds nothing proves nothing.
+fn count(
+    command: &mut std::process::Command,
+    totals: &mut Totals,
+    read: fn(&str) -> Option<(u64, u64)>,
+) -> Outcome {
+    let mut seen = Totals::default();
+    let outcome = watch(command, |line| {
+        if let Some((passed, failed)) = read(line) {
+            seen.passed += passed;
+            seen.failed += failed;
+        }
+    });
+    totals.passed += seen.passed;
+    totals.failed += seen.failed;
+    outcome?;
+    match seen {
+        Totals { failed: 1.., .. } => Err(format!("{} tests failed", seen.failed)),
+        Totals { passed: 0, .. } => Err("no test was found".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// `test result: ok. 3 passed; 0 failed; …`
+fn rust_line(line: &str) -> Option<(u64, u64)> {
+    let (_, counts) = line
+        .trim()
+        .strip_prefix("test result: ")?
+        .split_once(". ")?;
+    Some((before(counts, " passed")?, before(counts, " failed")?))
+}
+
+/// `  3 passed (2.1s)` and `  1 failed`
+fn playwright_line(line: &str) -> Option<(u64, u64)> {
+    let line = line.trim();
+    let number = |word| {
+        let (count, rest) = line.split_once(word)?;
+        let alone = rest.is_empty() || rest.starts_with(" (");
+        alone.then(|| count.parse().ok()).flatten()
+    };
+    let failed: Option<u64> = number(" failed").or_else(|| number(" flaky"));
+    match (number(" passed"), failed) {
+        (Some(passed), _) => Some((passed, 0)),
+        (None, Some(failed)) => Some((0, failed)),
+        (None, None) => None,
+    }
+}
+
+/// `ok create …` and `FAILED create …`
+fn check_line(line: &str) -> Option<(u64, u64)> {
+    match line.split(' ').next()? {
+        "ok" => Some((1, 0)),
+        "FAILED" => Some((0, 1)),
+        _ => None,
+    }
+}
+
+/// The number at the end of what stands before `word`.
+fn before(text: &str, word: &str) -> Option<u64> {
+    let (before, _) = text.split_once(word)?;
+    before.rsplit([' ', ';']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_read_from_each_runner() {
+        let rust = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured";
+        assert_eq!(rust_line(rust), Some((3, 2)));
+        assert_eq!(rust_line("running 3 tests"), None);
+        assert_eq!(playwright_line("  12 passed (3.4s)"), Some((12, 0)));
+        assert_eq!(playwright_line("  1 failed"), Some((0, 1)));
+        assert_eq!(playwright_line("  1 flaky"), Some((0, 1)));
+        assert_eq!(playwright_line("the 3 passed quickly"), None);
+        assert_eq!(check_line("ok create"), Some((1, 0)));
+        assert_eq!(check_line("FAILED create"), Some((0, 1)));
+    }
+}

@@ -1,0 +1,91 @@
+//! What builds the page: the WASM target, trunk and wasm-bindgen.
+
+use std::{fs, path::Path};
+
+use crate::command::{Outcome, TOOLS, cargo, command, exists, output, run, say};
+
+/// The last trunk that this project's Rust can build.
+const TRUNK: &str = "0.21.14";
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Installs what is missing.
+pub(crate) fn install() -> Outcome {
+    add_target()?;
+    tool("trunk", "trunk", TRUNK, "three minutes")?;
+    let lock = fs::read_to_string("Cargo.lock").map_err(|error| format!("Cargo.lock: {error}"))?;
+    let version = locked_version(&lock, "wasm-bindgen").ok_or("Cargo.lock has no wasm-bindgen")?;
+    tool("wasm-bindgen", "wasm-bindgen-cli", version, "a minute")
+}
+
+fn add_target() -> Outcome {
+    if !exists("rustup") {
+        // A toolchain from elsewhere must bring the target itself.
+        return Ok(());
+    }
+    let installed = output(command("rustup").args(["target", "list", "--installed"]))?;
+    if installed.lines().any(|line| line == WASM) {
+        return Ok(());
+    }
+    say("installing the WASM target");
+    run(command("rustup").args(["target", "add", WASM]))
+}
+
+/// Installs a tool of an exact version, unless it is there.
+fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
+    if is_there(program, version) {
+        return Ok(());
+    }
+    say(&format!(
+        "installing {package} {version} into {TOOLS}: about {time} on two cores"
+    ));
+    let root =
+        std::path::absolute(Path::new(TOOLS)).map_err(|error| format!("{TOOLS}: {error}"))?;
+    let at = format!("--root {}", root.display());
+    if exists("cargo-binstall") {
+        let arguments = format!("binstall --no-confirm --force {at} {package}@{version}");
+        if run(&mut cargo(&arguments)).is_ok() && is_there(program, version) {
+            return Ok(());
+        }
+    }
+    // A debug build is enough to bundle in seconds, and takes a third of the time.
+    let build = format!("--target-dir {}", root.join("build").display());
+    let install = format!("install --debug --force {at} {build} {package} --version {version}");
+    let locked = run(cargo(&format!("{install} --locked")).env("CARGO_PROFILE_DEV_DEBUG", "0"));
+    if locked.is_err() {
+        // Its lock file can name a version that was withdrawn since.
+        say("once more, with newer dependencies");
+        run(cargo(&install).env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
+    }
+    fs::remove_dir_all(root.join("build")).ok();
+    if is_there(program, version) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{package} {version} was installed and does not run"
+        ))
+    }
+}
+
+fn is_there(program: &str, version: &str) -> bool {
+    output(command(program).arg("--version"))
+        .is_ok_and(|answer| answer.split_whitespace().nth(1) == Some(version))
+}
+
+/// The version of a package in a `Cargo.lock`.
+fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let name = format!("name = \"{package}\"\nversion = \"");
+    let (_, after) = lock.split_once(&name)?;
+    after.split('"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locked_version_is_that_of_the_very_package() {
+        let lock = "name = \"wasm-bindgen-macro\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\n";
+        assert_eq!(locked_version(lock, "wasm-bindgen"), Some("0.2.130"));
+        assert_eq!(locked_version(lock, "trunk"), None);
+    }
+}
