@@ -1,0 +1,244 @@
+//! The program as an operator meets it: how it starts, refuses to, logs and
+//! ends.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+
+/// The program in an empty directory, with nothing in its environment.
+struct Program {
+    directory: PathBuf,
+}
+
+impl Program {
+    fn new(name: &str) -> Self {
+        let directory =
+            std::env::temp_dir().join(format!("countersign-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        Self { directory }
+    }
+
+    fn command(&self, settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command
+            .env_clear()
+            .env("LISTEN_ADDR", "127.0.0.1:0")
+            .envs(settings.iter().copied())
+            .current_dir(&self.directory);
+        command
+    }
+
+    fn refuses(&self, settings: &[(&str, &str)]) -> String {
+        let Output {
+            status,
+            stderr,
+            stdout,
+        } = self.command(settings).output().unwrap();
+        assert_eq!(status.code(), Some(1));
+        assert!(stdout.is_empty());
+        let text = String::from_utf8(stderr).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        text
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+/// The running program, and the lines of its log.
+struct Running {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+    address: String,
+}
+
+impl Running {
+    fn start(program: &Program, settings: &[(&str, &str)]) -> Self {
+        let mut command = program.command(settings);
+        command
+            .env("PLIVO_MODE", "sandbox")
+            .env("LOG_FORMAT", "json");
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let started = line["event"] == "server.started";
+            started.then(|| line["address"].as_str().unwrap().to_owned())
+        });
+        Self {
+            child,
+            lines,
+            address: address.unwrap(),
+        }
+    }
+
+    /// Ends it as a service manager does, and answers how it ended and what it
+    /// logged since it started.
+    fn terminate(mut self) -> (Option<i32>, String) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let log: Vec<String> = self.lines.by_ref().map_while(Result::ok).collect();
+        (self.child.wait().unwrap().code(), log.join("\n"))
+    }
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_one_line_that_names_it() {
+    let program = Program::new("mistakes");
+    let refusal = program.refuses(&[]);
+    assert!(
+        refusal.contains("PLIVO_MODE") && refusal.contains("sandbox"),
+        "{refusal}"
+    );
+    let live = [
+        ("PLIVO_MODE", "live"),
+        ("PLIVO_AUTH_ID", "MAXX"),
+        ("PLIVO_AUTH_TOKEN", "test_auth_token"),
+    ];
+    assert!(program.refuses(&live).contains("ALLOWED_COUNTRIES"));
+    let both = [
+        ("PLIVO_MODE", "sandbox"),
+        ("PLIVO_AUTH_TOKEN", "test_auth_token"),
+    ];
+    let refusal = program.refuses(&both);
+    assert!(refusal.contains("PLIVO_AUTH_TOKEN") && !refusal.contains("test_auth_token"));
+    let page = [("PLIVO_MODE", "sandbox"), ("PAGE_DIR", "/nowhere")];
+    assert!(program.refuses(&page).contains("PAGE_DIR"));
+    std::fs::write(
+        program.directory.join(".env"),
+        "PLIVO_AUTH_TOKEN 'test_auth_token",
+    )
+    .unwrap();
+    let refusal = program.refuses(&[("PLIVO_MODE", "sandbox")]);
+    assert!(
+        refusal.contains(".env") && !refusal.contains("test_auth_token"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_taken_address_is_named() {
+    let program = Program::new("taken");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refusal = program.refuses(&[("PLIVO_MODE", "sandbox"), ("LISTEN_ADDR", &address)]);
+    assert!(
+        refusal.contains("LISTEN_ADDR") && refusal.contains(&address),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn the_env_file_is_read_and_the_environment_wins() {
+    let program = Program::new("env-file");
+    let file = "PLIVO_MODE=live\nBRAND_NAME=\"From the file\"\n";
+    std::fs::write(program.directory.join(".env"), file).unwrap();
+    let running = Running::start(&program, &[]);
+    let mut answer = String::new();
+    let mut socket = std::net::TcpStream::connect(&running.address).unwrap();
+    let request = "GET /api/config HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    std::io::Write::write_all(&mut socket, request.as_bytes()).unwrap();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("From the file"));
+    running.terminate();
+}
+
+#[test]
+fn help_lists_every_variable() {
+    let program = Program::new("help");
+    let help = program.command(&[]).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for variable in countersign_backend::config::variables::VARIABLES {
+        assert!(help.contains(variable.name));
+    }
+    assert_eq!(
+        program
+            .command(&[])
+            .arg("--zebra")
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[tokio::test]
+async fn no_number_code_or_session_is_logged_at_any_level() {
+    let program = Program::new("log");
+    let running = Running::start(
+        &program,
+        &[("RUST_LOG", "trace"), ("PATH", "/usr/bin:/bin")],
+    );
+    let http = Client::builder().no_proxy().build().unwrap();
+    let url = |path: &str| format!("http://{}{path}", running.address);
+    let post = async |path: &str, body: Value| -> Value {
+        let answer = http.post(url(path)).json(&body).send().await.unwrap();
+        answer.json().await.unwrap()
+    };
+    let recipient = "+14155550187";
+    let sent = post("/api/otp/send", json!({"recipient": recipient})).await;
+    let id = sent["session_uuid"].as_str().unwrap();
+    let messages: Value = http
+        .get(url("/sandbox/messages"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let otp = messages[0]["otp"].as_str().unwrap();
+    let wrong = if otp == "975310" { "975311" } else { "975310" };
+    post("/api/otp/verify", json!({"session_uuid": id, "otp": wrong})).await;
+    http.get(url(&format!("/api/otp/sessions/{id}")))
+        .send()
+        .await
+        .unwrap();
+    let verified = post("/api/otp/verify", json!({"session_uuid": id, "otp": otp})).await;
+    assert_eq!(verified["verified"], true);
+    post("/api/otp/send", json!({"recipient": "+1415555O187"})).await;
+    drop(http);
+
+    let (otp, id) = (otp.to_owned(), id.to_owned());
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0));
+    for event in [
+        "otp.sent",
+        "otp.incorrect",
+        "otp.verified",
+        "http.request",
+        "server.stopped",
+    ] {
+        assert!(log.contains(event), "no {event} in {log}");
+    }
+    assert!(
+        log.lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok())
+    );
+    for secret in [
+        "4155550187",
+        &otp,
+        wrong,
+        &id,
+        "1415555O187",
+        "simulator_auth_token",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}

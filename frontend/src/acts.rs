@@ -1,0 +1,323 @@
+//! What the person can do: each act asks the service and hands the answer to the
+//! flow.
+
+use countersign_shared::{
+    Channel, PhoneNumber,
+    config::ConfigResponse,
+    resend::ResendRequest,
+    send::{SendRequest, SendResponse},
+    verify::VerifyRequest,
+};
+use leptos::{prelude::*, task::spawn_local};
+
+use crate::{
+    api, browser,
+    flow::{self, Failure, Flow, Recipient, Task, Ticket},
+    page::Page,
+    storage, text,
+};
+
+impl Page {
+    /// Loads the set-up, and resumes the session from before a reload.
+    pub(crate) fn open(self) {
+        spawn_local(async move {
+            if self.flow.with_untracked(|flow| flow.session().is_some()) {
+                self.resume().await;
+            }
+        });
+        spawn_local(async move {
+            // Silent when it fails: the first press of the button says so.
+            if let Ok(config) = api::config().await {
+                self.configure(config);
+            }
+        });
+    }
+
+    fn configure(self, config: ConfigResponse) {
+        if self.country.with_untracked(String::is_empty) {
+            let typed = self.phone.get_untracked();
+            let country = flow::country_of(&typed, &config.countries, "")
+                .or_else(|| flow::guess_country(&browser::languages(), &config.countries));
+            if let Some(country) = country {
+                self.country.set(country.code.clone());
+            }
+        }
+        self.config.set(Some(config));
+    }
+
+    /// Asks how the session stands.
+    async fn resume(self) {
+        let Some(id) = self
+            .flow
+            .with_untracked(|flow| flow.session().map(|session| session.id))
+        else {
+            return;
+        };
+        let Some(ticket) = self.begin(Task::Resume) else {
+            return;
+        };
+        match api::session(id).await {
+            Ok(answer) => self
+                .flow
+                .update(|flow| flow.resumed(ticket, &answer, browser::now())),
+            Err(failure) => self.fail(ticket, failure),
+        }
+        self.keep();
+    }
+
+    /// Asks for a code for the number that was typed.
+    pub(crate) fn send_typed(self) {
+        if self.flow.with_untracked(Flow::is_busy) {
+            return;
+        }
+        if self.config.with_untracked(Option::is_none) {
+            self.load_config();
+            return;
+        }
+        match untrack(|| self.typed_number()) {
+            Ok(number) => self.send(&number, untrack(|| self.first_channel())),
+            Err(kind) => {
+                self.flow.update(|flow| flow.refuse(kind));
+                browser::focus("phone");
+            }
+        }
+    }
+
+    /// The set-up is missing: the button fetches it, and the number to be texted
+    /// is shown before anything is sent.
+    fn load_config(self) {
+        let Some(ticket) = self.begin(Task::Configure) else {
+            return;
+        };
+        spawn_local(async move {
+            match api::config().await {
+                Ok(config) => {
+                    self.configure(config);
+                    self.flow.update(|flow| flow.configured(ticket));
+                }
+                Err(failure) => self.fail(ticket, failure),
+            }
+        });
+    }
+
+    /// Asks for a new code for the number of the session that ended; without the
+    /// number, for the number.
+    pub(crate) fn send_new(self) {
+        let recipient = self
+            .flow
+            .with_untracked(|flow| flow.session().map(|session| session.recipient.clone()));
+        match recipient {
+            Some(Recipient::Known(number)) => {
+                self.send(&number, untrack(|| self.first_channel()));
+            }
+            Some(Recipient::Masked(_)) | None => self.change_number(),
+        }
+    }
+
+    fn send(self, number: &PhoneNumber, channel: Channel) {
+        let request = SendRequest {
+            recipient: number.as_str().to_owned(),
+            channel: Some(channel),
+            locale: browser::locale(),
+        };
+        let Some(ticket) = self.begin(Task::Send) else {
+            return;
+        };
+        let asked = format!("send {} {channel}", request.recipient);
+        spawn_local(async move {
+            let answer = api::send(&request, &self.key(&asked)).await;
+            self.settle_send(ticket, answer);
+        });
+    }
+
+    /// Asks for the code once more, by this channel.
+    pub(crate) fn resend(self, channel: Channel) {
+        let now = browser::now();
+        let Some((id, wait)) = self.flow.with_untracked(|flow| {
+            flow.session()
+                .map(|session| (session.id, session.resend_in(now)))
+        }) else {
+            return;
+        };
+        if let Some(seconds @ 1..) = wait {
+            self.announcement.set(text::resend_later(seconds));
+            return;
+        }
+        let Some(ticket) = self.begin(Task::Resend) else {
+            return;
+        };
+        let request = ResendRequest {
+            session_uuid: id.to_string(),
+            channel: Some(channel),
+        };
+        let asked = format!("resend {id} {channel}");
+        spawn_local(async move {
+            let answer = api::resend(&request, &self.key(&asked)).await;
+            self.settle_send(ticket, answer);
+        });
+    }
+
+    fn settle_send(self, ticket: Ticket, answer: Result<SendResponse, Failure>) {
+        self.forget_key(answer.as_ref().err());
+        let now = browser::now();
+        match answer {
+            Ok(answer) => {
+                let counted = self.flow.try_update(|flow| flow.sent(ticket, &answer, now));
+                if counted == Some(true) {
+                    self.now.set(now);
+                    self.keep();
+                    let number = self.flow.with_untracked(|flow| {
+                        flow.session().map(|session| self.shown(&session.recipient))
+                    });
+                    self.announcement.set(text::announce_sent(
+                        answer.channel,
+                        &number.unwrap_or_default(),
+                        ticket.task == Task::Resend,
+                    ));
+                    focus_after_render("code");
+                }
+            }
+            Err(failure) => self.fail(ticket, failure),
+        }
+    }
+
+    /// Checks the code that was typed.
+    pub(crate) fn verify(self) {
+        let Some((id, length, ended)) = self.flow.with_untracked(|flow| {
+            let session = flow.session()?;
+            let length = session.otp_length.unwrap_or(flow::USUAL_LENGTH);
+            Some((session.id, length, session.ending.is_some()))
+        }) else {
+            return;
+        };
+        if ended {
+            browser::focus("ended-action");
+            return;
+        }
+        if self.flow.with_untracked(Flow::is_busy) {
+            return;
+        }
+        let otp = match self
+            .code
+            .with_untracked(|code| flow::read_code(code, length))
+        {
+            Ok(otp) => otp,
+            Err(kind) => {
+                self.flow.update(|flow| flow.refuse(kind));
+                browser::focus("code");
+                return;
+            }
+        };
+        let Some(ticket) = self.begin(Task::Verify) else {
+            return;
+        };
+        let asked = format!("verify {id} {otp}");
+        let request = VerifyRequest {
+            session_uuid: id.to_string(),
+            otp,
+        };
+        spawn_local(async move {
+            let answer = api::verify(&request, &self.key(&asked)).await;
+            self.forget_key(answer.as_ref().err());
+            match answer {
+                Ok(answer) => {
+                    self.flow.update(|flow| flow.verified(ticket, &answer));
+                    self.keep();
+                }
+                Err(failure) => self.fail(ticket, failure),
+            }
+        });
+    }
+
+    /// The page can be seen again: the phone may have slept, or another tab may
+    /// have finished.
+    pub(crate) fn look_again(self) {
+        spawn_local(self.follow());
+    }
+
+    /// Asks in the background how the session stands. Without an answer all
+    /// stays as it is.
+    pub(crate) async fn follow(self) {
+        let Some(Some((id, tickets))) = self.flow.try_with_untracked(|flow| {
+            let session = flow.session().filter(|session| session.ending.is_none())?;
+            flow.pending
+                .is_none()
+                .then_some((session.id, flow.tickets()))
+        }) else {
+            return;
+        };
+        if let Ok(answer) = api::session(id).await {
+            let now = browser::now();
+            self.flow.try_update(|flow| {
+                // Whatever was asked meanwhile knows better.
+                if flow.tickets() == tickets {
+                    flow.follow(&answer, now);
+                }
+            });
+            self.keep();
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn tick(self) {
+        let now = browser::now();
+        self.now.set(now);
+        if self.flow.with_untracked(|flow| flow.is_due(now)) {
+            self.flow.update(|flow| flow.tick(now));
+        }
+    }
+
+    /// Back to the first step, with the number as it was typed.
+    pub(crate) fn change_number(self) {
+        self.flow.update(Flow::start_over);
+        self.code.set(String::new());
+        self.announcement.set(String::new());
+        self.keep();
+    }
+
+    /// Back to the first step for another number.
+    pub(crate) fn verify_another(self) {
+        self.phone.set(String::new());
+        self.change_number();
+    }
+
+    fn begin(self, task: Task) -> Option<Ticket> {
+        self.flow.try_update(|flow| flow.begin(task)).flatten()
+    }
+
+    fn fail(self, ticket: Ticket, failure: Failure) {
+        let counted = self
+            .flow
+            .try_update(|flow| flow.failed(ticket, failure, browser::now()));
+        if counted != Some(true) {
+            return;
+        }
+        self.keep();
+        let ended = self
+            .flow
+            .with_untracked(|flow| flow.session().map(|it| it.ending.is_some()));
+        match (ticket.task, ended) {
+            (_, Some(true)) => focus_after_render("ended-action"),
+            (Task::Verify, _) => focus_after_render("code"),
+            (Task::Send | Task::Configure, None) => focus_after_render("phone"),
+            _ => {}
+        }
+    }
+
+    /// Keeps for a reload what is needed to go on, and nothing once it is over.
+    fn keep(self) {
+        self.flow.with_untracked(|flow| match flow.session() {
+            Some(session) if session.ending.is_none() => storage::keep(session),
+            _ => storage::clear(),
+        });
+    }
+}
+
+/// Moves the focus once the page shows what has changed. A field's text is
+/// selected, so that typing replaces it.
+pub(crate) fn focus_after_render(id: &'static str) {
+    spawn_local(async move {
+        leptos::task::tick().await;
+        browser::focus(id);
+    });
+}

@@ -1,0 +1,91 @@
+//! The code field: what was typed or pasted, and whether it is a whole code.
+
+use super::{FailureKind, digits};
+
+/// How many digits a code has, until the server has said so.
+pub const USUAL_LENGTH: u8 = 6;
+
+/// What the field should hold after a change. Spaces and dashes go; of a pasted
+/// message only its code stays; anything else is left for the person to see.
+pub fn tidy(text: &str, length: u8) -> String {
+    let plain = digits::plain(text);
+    let bare: String = plain.chars().filter(|c| !is_separator(*c)).collect();
+    if bare.bytes().all(|byte| byte.is_ascii_digit()) {
+        return bare;
+    }
+    code_within(&plain, length).unwrap_or_else(|| text.to_owned())
+}
+
+/// The field's text as a code to send, or what is wrong with it.
+pub fn read(text: &str, length: u8) -> Result<String, FailureKind> {
+    let code = tidy(text, length);
+    if code.is_empty() {
+        Err(FailureKind::CodeMissing)
+    } else if !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        Err(FailureKind::CodeNotDigits)
+    } else if code.len() < usize::from(length) {
+        Err(FailureKind::CodeTooShort)
+    } else if code.len() > usize::from(length) {
+        Err(FailureKind::CodeTooLong)
+    } else {
+        Ok(code)
+    }
+}
+
+fn is_separator(character: char) -> bool {
+    character == '-' || character.is_whitespace()
+}
+
+/// The only group of exactly `length` digits in a message. Two groups would be a
+/// guess, so then there is none.
+fn code_within(message: &str, length: u8) -> Option<String> {
+    let mut codes = message
+        .split(|c: char| !c.is_ascii_digit() && !is_separator(c))
+        .map(|group| {
+            group
+                .chars()
+                .filter(char::is_ascii_digit)
+                .collect::<String>()
+        })
+        .filter(|group| group.len() == usize::from(length));
+    let code = codes.next()?;
+    codes.next().is_none().then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_codes_and_messages_yield_the_code() {
+        for text in [
+            "123456",
+            "123-456",
+            " 123 456 ",
+            "123\u{2013}456\n",
+            "Your code is 123456.",
+            "G-123456 is your code",
+            "<#> 123 456: your code, good for 10 minutes",
+            "١٢٣٤٥٦",
+        ] {
+            assert_eq!(tidy(text, 6), "123456", "{text:?}");
+            assert_eq!(read(text, 6), Ok("123456".to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_code_stays_as_it_was_typed() {
+        for text in ["12345O", "codes 123456 or 654321", "hello"] {
+            assert_eq!(tidy(text, 6), text);
+            assert_eq!(read(text, 6), Err(FailureKind::CodeNotDigits));
+        }
+    }
+
+    #[test]
+    fn the_length_is_the_servers() {
+        assert_eq!(read("", 6), Err(FailureKind::CodeMissing));
+        assert_eq!(read("123456", 8), Err(FailureKind::CodeTooShort));
+        assert_eq!(read("1234567", 6), Err(FailureKind::CodeTooLong));
+        assert_eq!(read("12345678", 8), Ok("12345678".to_owned()));
+    }
+}

@@ -1,0 +1,91 @@
+//! Moments to come, and how long until then.
+
+use std::time::Duration;
+
+/// A moment on the page's own clock, which starts with the page and never goes
+/// back. Kept as a moment, not counted down: a tab that slept shows the right
+/// time as soon as it wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Duration);
+
+impl Deadline {
+    /// So many seconds from now.
+    pub fn after(now: Duration, seconds: u64) -> Self {
+        Self(now.saturating_add(Duration::from_secs(seconds)))
+    }
+
+    /// The earlier word on the same moment, when the two differ only by what
+    /// rounding and the network make of it: a countdown that is shown does not
+    /// jump for that.
+    #[must_use]
+    pub fn or_near(self, earlier: Option<Self>) -> Self {
+        earlier
+            .filter(|earlier| earlier.0.abs_diff(self.0) < Duration::from_secs(3))
+            .unwrap_or(self)
+    }
+
+    /// Whole seconds left, rounded up so that zero means that it is over.
+    pub fn seconds_left(self, now: Duration) -> u64 {
+        let left = self.0.saturating_sub(now);
+        left.as_secs() + u64::from(left.subsec_nanos() > 0)
+    }
+
+    /// True when the moment has passed.
+    pub fn is_over(self, now: Duration) -> bool {
+        self.0 <= now
+    }
+}
+
+/// `75` as `1:15`.
+pub fn clock(seconds: u64) -> String {
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_up_and_end_at_zero() {
+        let deadline = Deadline::after(Duration::from_millis(1_500), 30);
+        for (now, left) in [
+            (1_500, 30),
+            (1_501, 30),
+            (2_500, 29),
+            (31_499, 1),
+            (31_500, 0),
+            (99_999, 0),
+        ] {
+            assert_eq!(deadline.seconds_left(Duration::from_millis(now)), left);
+        }
+    }
+
+    #[test]
+    fn over_means_no_second_left() {
+        let deadline = Deadline::after(Duration::ZERO, 1);
+        assert!(!deadline.is_over(Duration::from_millis(999)));
+        assert!(deadline.is_over(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_countdown_does_not_jump_for_a_second() {
+        let shown = Deadline::after(Duration::ZERO, 30);
+        let near = Deadline::after(Duration::from_secs(4), 25);
+        let moved = Deadline::after(Duration::from_secs(4), 60);
+        assert_eq!(near.or_near(Some(shown)), shown);
+        assert_eq!(moved.or_near(Some(shown)), moved);
+        assert_eq!(moved.or_near(None), moved);
+    }
+
+    #[test]
+    fn a_wait_beyond_all_time_does_not_overflow() {
+        assert!(!Deadline::after(Duration::MAX, u64::MAX).is_over(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn the_clock_has_two_digits_of_seconds() {
+        assert_eq!(clock(0), "0:00");
+        assert_eq!(clock(75), "1:15");
+        assert_eq!(clock(600), "10:00");
+    }
+}

@@ -1,0 +1,70 @@
+//! What can go wrong, as the page tells it apart.
+
+use countersign_shared::{ErrorCode, Problem, phone_number::InvalidPhoneNumber};
+
+/// A failure to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// Whole seconds to wait before the next try.
+    pub retry_after: Option<u64>,
+    /// How many more codes may be tried.
+    pub checks_left: Option<u8>,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The device has no network.
+    Offline,
+    /// No answer came, or one that is not the service's.
+    ServerUnreachable,
+    /// The service refused.
+    Refused(ErrorCode),
+    /// No phone number was typed.
+    PhoneMissing,
+    /// A national number, and no country to go with it.
+    CountryMissing,
+    /// What was typed is no phone number.
+    Phone(InvalidPhoneNumber),
+    /// No code was typed.
+    CodeMissing,
+    /// The code lacks digits.
+    CodeTooShort,
+    /// The code has too many digits.
+    CodeTooLong,
+    /// The code has something else than digits.
+    CodeNotDigits,
+}
+
+impl From<FailureKind> for Failure {
+    fn from(kind: FailureKind) -> Self {
+        Self {
+            kind,
+            retry_after: None,
+            checks_left: None,
+        }
+    }
+}
+
+impl From<&Problem> for Failure {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            kind: FailureKind::Refused(problem.code),
+            retry_after: problem.retry_after,
+            checks_left: problem.checks_left,
+        }
+    }
+}
+
+impl Failure {
+    /// True when no answer came, so that the same request may be made again
+    /// under the same idempotency key.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::Offline | FailureKind::ServerUnreachable
+        )
+    }
+}

@@ -1,0 +1,154 @@
+//! A session as the page knows it.
+
+use std::time::Duration;
+
+use countersign_shared::{
+    Channel, ErrorCode, PhoneNumber, SessionId,
+    send::SendResponse,
+    session::{AttemptStatus, SessionResponse},
+};
+
+use super::{Deadline, Failure, FailureKind};
+
+/// Who the code was sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// The number, as the person typed it on this visit.
+    Known(PhoneNumber),
+    /// All but its last digits hidden: all there is after a reload.
+    Masked(String),
+}
+
+impl Recipient {
+    /// The form that may be kept in the browser.
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Known(number) => number.masked(),
+            Self::Masked(masked) => masked.clone(),
+        }
+    }
+
+    /// True when a message to that number went to this recipient. A masked
+    /// recipient may fit several numbers.
+    pub fn may_be(&self, number: &str) -> bool {
+        PhoneNumber::parse(number).is_ok_and(|number| match self {
+            Self::Known(known) => *known == number,
+            Self::Masked(masked) => *masked == number.masked(),
+        })
+    }
+}
+
+/// Why no code of a session helps any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its time is over, or the server no longer knows it.
+    Expired,
+    /// Too many wrong codes.
+    ChecksExhausted,
+    /// Its code was used.
+    AlreadyVerified,
+}
+
+/// A session as the page knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// Its name.
+    pub id: SessionId,
+    /// Who the code was sent to.
+    pub recipient: Recipient,
+    /// How the last code travels; unknown until the server has answered.
+    pub channel: Option<Channel>,
+    /// How far the last delivery has come.
+    pub delivery: Option<AttemptStatus>,
+    /// How many digits the code has; unknown until the server has answered.
+    pub otp_length: Option<u8>,
+    /// When it ends.
+    pub expires: Option<Deadline>,
+    /// When the code may be asked for once more.
+    pub resend: Option<Deadline>,
+    /// How many more codes may be tried.
+    pub checks_left: Option<u8>,
+    /// Why it is of no more use.
+    pub ending: Option<Ending>,
+}
+
+impl Session {
+    pub(super) fn resuming(id: SessionId, masked: String) -> Self {
+        Self {
+            id,
+            recipient: Recipient::Masked(masked),
+            channel: None,
+            delivery: None,
+            otp_length: None,
+            expires: None,
+            resend: None,
+            checks_left: None,
+            ending: None,
+        }
+    }
+
+    pub(super) fn from_send(answer: &SendResponse, recipient: Recipient, now: Duration) -> Self {
+        Self {
+            id: answer.session_uuid,
+            recipient,
+            channel: Some(answer.channel),
+            delivery: None,
+            otp_length: Some(answer.otp_length),
+            expires: Some(Deadline::after(now, answer.expires_in)),
+            resend: Some(Deadline::after(now, answer.resend_in)),
+            checks_left: Some(answer.checks_left),
+            ending: None,
+        }
+    }
+
+    pub(super) fn follow(&mut self, answer: &SessionResponse, now: Duration) {
+        self.channel = Some(answer.channel);
+        self.delivery = answer.attempts.last().map(|attempt| attempt.status);
+        self.otp_length = Some(answer.otp_length);
+        self.expires = Some(Deadline::after(now, answer.expires_in).or_near(self.expires));
+        self.resend = Some(Deadline::after(now, answer.resend_in).or_near(self.resend));
+        self.checks_left = Some(answer.checks_left);
+    }
+
+    /// Notes what a failure says about the session, and answers the failure to
+    /// show.
+    pub(super) fn failed(&mut self, failure: Failure) -> Failure {
+        let mut shown = failure;
+        if failure.checks_left.is_some() {
+            self.checks_left = failure.checks_left;
+        }
+        match failure.kind {
+            FailureKind::Refused(ErrorCode::OtpIncorrect) if failure.checks_left == Some(0) => {
+                self.ending = Some(Ending::ChecksExhausted);
+                shown.kind = FailureKind::Refused(ErrorCode::ChecksExhausted);
+            }
+            FailureKind::Refused(ErrorCode::ChecksExhausted) => {
+                self.ending = Some(Ending::ChecksExhausted);
+            }
+            FailureKind::Refused(ErrorCode::SessionNotFound | ErrorCode::SessionExpired) => {
+                self.ending = Some(Ending::Expired);
+            }
+            FailureKind::Refused(ErrorCode::SessionAlreadyVerified) => {
+                self.ending = Some(Ending::AlreadyVerified);
+            }
+            _ => {}
+        }
+        shown
+    }
+
+    /// A resend was refused for now: the server says when it will not be.
+    pub(super) fn wait(&mut self, seconds: u64, now: Duration) {
+        self.resend = Some(Deadline::after(now, seconds));
+    }
+
+    /// Whole seconds until the code may be asked for once more; nothing while
+    /// that is unknown.
+    pub fn resend_in(&self, now: Duration) -> Option<u64> {
+        self.resend.map(|resend| resend.seconds_left(now))
+    }
+
+    /// Whole seconds until the session ends; nothing when it is unknown.
+    pub fn expires_in(&self, now: Duration) -> Option<u64> {
+        self.expires.map(|expires| expires.seconds_left(now))
+    }
+}
