@@ -8,13 +8,15 @@ use countersign_shared::{
     session::{self, SessionResponse},
     verify::{self, VerifyRequest, VerifyResponse},
 };
-use gloo_net::http::{Request, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use web_sys::AbortSignal;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Headers, RequestInit, Response};
 
 use crate::{
     browser,
     flow::{Failure, FailureKind},
+    json,
 };
 
 /// Longer than the server takes at worst, so that its own answer is seen.
@@ -68,8 +70,7 @@ pub(crate) async fn sandbox_messages(recipient: Option<&str>) -> Result<Vec<Mess
 }
 
 async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
-    let signal = AbortSignal::timeout_with_u32(TIMEOUT_MILLISECONDS);
-    answer(Request::get(path).abort_signal(Some(&signal)).send().await).await
+    read(exchange("GET", path, None, None).await?)
 }
 
 /// The key makes a repeated request one request to the server.
@@ -78,29 +79,61 @@ async fn post<T: DeserializeOwned>(
     body: &impl Serialize,
     key: &str,
 ) -> Result<T, Failure> {
-    let signal = AbortSignal::timeout_with_u32(TIMEOUT_MILLISECONDS);
-    let request = Request::post(path)
-        .header("idempotency-key", key)
-        .abort_signal(Some(&signal))
-        .json(body)
-        .map_err(|_| unreachable())?;
-    answer(request.send().await).await
+    let body = json::write(body);
+    read(exchange("POST", path, Some(key), body).await?)
 }
 
-async fn answer<T: DeserializeOwned>(
-    response: Result<Response, gloo_net::Error>,
-) -> Result<T, Failure> {
-    let response = response.map_err(|_| unreachable())?;
-    let body = response.text().await.map_err(|_| unreachable())?;
-    if response.ok() {
-        return serde_json::from_str(&body).map_err(|_| unreachable());
+/// One request and its answer, as far as all calls are alike.
+async fn exchange(
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: Option<String>,
+) -> Result<JsValue, Failure> {
+    let (is_ok, text) = fetch(method, path, key, body)
+        .await
+        .map_err(|_| unreachable())?;
+    let body = json::parse(&text).ok_or_else(unreachable)?;
+    if is_ok {
+        return Ok(body);
     }
     // A failure in another form comes from something in between, such as a
     // proxy: nothing of it is fit to be shown.
-    match serde_json::from_str::<Problem>(&body) {
-        Ok(problem) => Err(Failure::from(&problem)),
-        Err(_) => Err(unreachable()),
+    match json::read::<Problem>(body) {
+        Some(problem) => Err(Failure::from(&problem)),
+        None => Err(unreachable()),
     }
+}
+
+/// Whether the status is one of success, and the body.
+async fn fetch(
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: Option<String>,
+) -> Result<(bool, String), JsValue> {
+    let headers = Headers::new()?;
+    if let Some(key) = key {
+        headers.set("idempotency-key", key)?;
+    }
+    let request = RequestInit::new();
+    request.set_method(method);
+    if let Some(body) = body {
+        headers.set("content-type", "application/json")?;
+        request.set_body(&body.into());
+    }
+    request.set_headers(&headers);
+    let signal = AbortSignal::timeout_with_u32(TIMEOUT_MILLISECONDS);
+    request.set_signal(Some(&signal));
+    let window = web_sys::window().ok_or(JsValue::UNDEFINED)?;
+    let response = JsFuture::from(window.fetch_with_str_and_init(path, &request)).await?;
+    let response: Response = response.dyn_into()?;
+    let text = JsFuture::from(response.text()?).await?;
+    Ok((response.ok(), text.as_string().unwrap_or_default()))
+}
+
+fn read<T: DeserializeOwned>(body: JsValue) -> Result<T, Failure> {
+    json::read(body).ok_or_else(unreachable)
 }
 
 fn unreachable() -> Failure {

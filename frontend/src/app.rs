@@ -55,11 +55,13 @@ pub(crate) fn App(page: Page, root: HtmlElement) -> impl IntoView {
         is_there.then(|| view! { <PretendPhone page /> })
     };
     view! {
-        <header class="brand">
-            <span class="brand-mark" aria-hidden="true"></span>
-            <span class="brand-name">{brand}</span>
+        <header>
+            <div class="brand">
+                <span class="brand-mark" aria-hidden="true"></span>
+                <span class="brand-name">{brand}</span>
+            </div>
+            {banner}
         </header>
-        {banner}
         <div class="stage">
             <main class="card">
                 {move || match shown.get() {

@@ -61,7 +61,7 @@ pub(crate) fn EnterCode(page: Page) -> impl IntoView {
             </p>
             <CodeForm page />
             <Ended page />
-            <p class="hint number">{expires}</p>
+            <p class="hint expires number">{expires}</p>
             <p class="delivery" role="status">{delivery}</p>
             <OtherWays page />
         </div>

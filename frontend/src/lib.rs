@@ -19,6 +19,7 @@ mod enter_code;
 mod enter_phone;
 mod failure_line;
 pub mod flow;
+mod json;
 mod keys;
 mod other_ways;
 mod page;

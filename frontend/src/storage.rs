@@ -5,7 +5,7 @@ use countersign_shared::SessionId;
 use serde::{Deserialize, Serialize};
 use web_sys::Storage;
 
-use crate::flow::Session;
+use crate::{flow::Session, json};
 
 const KEY: &str = "countersign";
 
@@ -24,7 +24,7 @@ pub(crate) fn keep(session: &Session) {
         session_uuid: session.id,
         recipient: session.recipient.masked(),
     };
-    if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(&kept)) {
+    if let (Some(storage), Some(text)) = (storage(), json::write(&kept)) {
         // A full or forbidden storage costs the resumption, nothing else.
         let _ = storage.set_item(KEY, &text);
     }
@@ -33,7 +33,7 @@ pub(crate) fn keep(session: &Session) {
 /// The session that was kept, if any.
 pub(crate) fn kept() -> Option<Kept> {
     let text = storage()?.get_item(KEY).ok()??;
-    serde_json::from_str(&text).ok()
+    json::read(json::parse(&text)?)
 }
 
 /// Forgets it.
