@@ -20,7 +20,7 @@ struct Known {
 /// Reads a number as a person wrote it and holds it against the policy.
 pub(super) fn read(text: &str, channel: Channel, policy: &Policy) -> Result<PhoneNumber, Refusal> {
     let typed = PhoneNumber::parse(text).map_err(|_| Refusal::RecipientInvalid)?;
-    let known = known(typed, policy.fictitious_numbers).ok_or(Refusal::RecipientInvalid)?;
+    let known = known(&typed, policy.fictitious_numbers).ok_or(Refusal::RecipientInvalid)?;
     if !is_served(known.region, policy) {
         return Err(Refusal::CountryNotAllowed);
     }
@@ -35,10 +35,10 @@ pub(super) fn read(text: &str, channel: Channel, policy: &Policy) -> Result<Phon
 /// a single trunk zero right after the calling code, as in `+44 (0)20`, is
 /// dropped where the country dials one. Anything else the metadata would change
 /// is refused: it would text a stranger.
-fn known(typed: PhoneNumber, fictitious_numbers: bool) -> Option<Known> {
-    if fictitious_numbers && is_fictitious(&typed) {
+fn known(typed: &PhoneNumber, fictitious_numbers: bool) -> Option<Known> {
+    if fictitious_numbers && let Some(number) = fictitious(typed) {
         return Some(Known {
-            number: typed,
+            number,
             region: Region::GB,
             kind: PhoneNumberType::Mobile,
         });
@@ -54,7 +54,7 @@ fn known(typed: PhoneNumber, fictitious_numbers: bool) -> Option<Known> {
     }
     let formatted = PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::E164);
     let number = PhoneNumber::parse(&formatted).ok()?;
-    let same = number == typed || is_trunk_zero_dropped(&typed, &number, parsed.country_code);
+    let same = number == *typed || is_trunk_zero_dropped(typed, &number, parsed.country_code);
     same.then(|| Known {
         kind: PHONE_NUMBER_UTIL.get_number_type(&parsed),
         number,
@@ -73,8 +73,15 @@ fn is_trunk_zero_dropped(typed: &PhoneNumber, number: &PhoneNumber, calling_code
     national.is_some() && national == typed_national
 }
 
-fn is_fictitious(number: &PhoneNumber) -> bool {
-    number.as_str().starts_with(FICTITIOUS_GB_MOBILES) && number.as_str().len() == 13
+/// The number when it is one of those, with the trunk zero dropped that is
+/// dropped from real ones too.
+fn fictitious(typed: &PhoneNumber) -> Option<PhoneNumber> {
+    let digits = typed.digits().strip_prefix("44")?;
+    let national = digits.strip_prefix('0').unwrap_or(digits);
+    PhoneNumber::parse(&format!("+44{national}"))
+        .ok()
+        .filter(|number| number.as_str().starts_with(FICTITIOUS_GB_MOBILES))
+        .filter(|number| number.as_str().len() == "+447700900000".len())
 }
 
 /// Whether a number of that kind can take a code by that channel. Premium and

@@ -89,8 +89,11 @@ fn a_zero_is_dropped_only_where_the_country_dials_one() {
     let read =
         |text| read(text, Channel::Voice, &policy()).map(|number| number.as_str().to_owned());
     assert_eq!(read("+44 (0)7400 123456").unwrap(), "+447400123456");
+    assert_eq!(read("+44 (0)7700 900123").unwrap(), "+447700900123");
     for refused in [
         "+44 00 7400 123456",
+        "+44 00 7700 900123",
+        "+44 7700 9001234",
         "+1 0415 555 0123",
         "+39 3 012 345 678 90",
         "+7 8 912 345 67 89",
