@@ -68,6 +68,8 @@ impl Running {
         command
             .env("PLIVO_MODE", "sandbox")
             .env("LOG_FORMAT", "json");
+        // Of nothing here may it hold the test runner's own output open.
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = lines.find_map(|line| {
@@ -95,6 +97,14 @@ impl Running {
         );
         let log: Vec<String> = self.lines.by_ref().map_while(Result::ok).collect();
         (self.child.wait().unwrap().code(), log.join("\n"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where a test has failed; else it is gone already.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 
@@ -186,6 +196,9 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
         &program,
         &[("RUST_LOG", "trace"), ("PATH", "/usr/bin:/bin")],
     );
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
     let http = Client::builder().no_proxy().build().unwrap();
     let url = |path: &str| format!("http://{}{path}", running.address);
     let post = async |path: &str, body: Value| -> Value {

@@ -6,7 +6,13 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
+
+/// How long a program's output may be silent before we look whether it ended.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is wrong, in one sentence.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -100,10 +106,31 @@ pub(crate) fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Outcom
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("{name}: {error}"))?;
-    if let Some(lines) = child.stdout.take() {
-        for line in BufReader::new(lines).lines().map_while(Result::ok) {
-            say(&line);
-            look(&line);
+    let (sender, lines) = mpsc::channel();
+    if let Some(output) = child.stdout.take() {
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    let mut ended = None;
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                say(&line);
+                look(&line);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            // It ended, and a program it left behind holds its output open.
+            Err(RecvTimeoutError::Timeout) if ended.is_some() => break,
+            Err(RecvTimeoutError::Timeout) => {
+                ended = child
+                    .try_wait()
+                    .map_err(|error| format!("{name}: {error}"))?;
+            }
         }
     }
     match child.wait() {
@@ -117,4 +144,20 @@ fn name(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(std::ffi::OsStr::to_string_lossy).collect();
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_left_behind_holds_nothing_up() {
+        let mut shell = command("sh");
+        shell.args(["-c", "sleep 60 & echo done"]);
+        let started = std::time::Instant::now();
+        let mut seen = Vec::new();
+        assert_eq!(watch(&mut shell, |line| seen.push(line.to_owned())), Ok(()));
+        assert_eq!(seen, ["done"]);
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
 }
