@@ -1,0 +1,90 @@
+// What every test starts with: a server, a page whose console stays clean, and
+// numbers that no other test uses.
+
+import { test as base, expect } from "@playwright/test";
+import { startService } from "./service.js";
+
+export { expect };
+
+export const test = base.extend({
+  service: [
+    async ({}, use) => {
+      const service = await startService();
+      await use(service);
+      await service.stop();
+    },
+    { scope: "worker" },
+  ],
+
+  // One whose waits are long enough to be seen.
+  patient: async ({}, use) => {
+    const service = await startService({ RESEND_WAITS: "60s" });
+    await use(service);
+    await service.stop();
+  },
+
+  numbers: [
+    async ({}, use) => {
+      let last = 100;
+      // Ofcom keeps 07700 900000 to 900999 for fiction.
+      await use({ next: () => `+447700900${(last += 1)}` });
+    },
+    { scope: "worker" },
+  ],
+
+  baseURL: async ({ service }, use) => use(service.origin),
+
+  number: async ({ numbers }, use) => use(numbers.next()),
+
+  context: async ({ context }, use) => {
+    const complaints = [];
+    context.on("console", (message) => {
+      const isRefusal = message.text().startsWith("Failed to load resource");
+      if (["error", "warning"].includes(message.type()) && !isRefusal) {
+        complaints.push(message.text());
+      }
+    });
+    context.on("weberror", (error) => complaints.push(String(error.error())));
+    await use(context);
+    expect(complaints, "the browser's console").toEqual([]);
+  },
+});
+
+/** Opens the page and waits for its program. */
+export async function open(page, origin = "") {
+  await page.goto(`${origin}/`);
+  await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
+  await expect(page.locator("#country option").nth(1)).toBeAttached();
+}
+
+/** Waits for a step. */
+export async function atStep(page, step) {
+  await expect(page.locator("#app")).toHaveAttribute("data-step", step);
+}
+
+/** From the first step to the second. */
+export async function sendCode(page, number, origin) {
+  await open(page, origin);
+  await page.locator("#phone").fill(number);
+  await page.getByRole("button", { name: "Text me a code" }).click();
+  await atStep(page, "enter-code");
+}
+
+/** The messages that a number received, newest first. */
+export async function messages(page, number) {
+  const path = `/sandbox/messages?recipient=${encodeURIComponent(number)}`;
+  const answer = await page.request.get(path);
+  expect(answer.ok()).toBe(true);
+  return answer.json();
+}
+
+/** The code that a number received. */
+export async function codeFor(page, number) {
+  await expect.poll(async () => (await messages(page, number)).length).toBeGreaterThan(0);
+  return (await messages(page, number))[0].otp;
+}
+
+/** A code that is not that one. */
+export function wrong(code, by = 1) {
+  return String((Number(code) + by) % 1_000_000).padStart(6, "0");
+}

@@ -1,0 +1,49 @@
+// The real server in sandbox, on a free port, for the tests of one worker.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const binary =
+  process.env.COUNTERSIGN_BIN ?? resolve(repository, "target/debug/countersign");
+
+/** Starts it; answers its origin, its log lines and a way to stop it. */
+export async function startService(settings = {}) {
+  const child = spawn(binary, {
+    cwd: repository,
+    env: {
+      PATH: process.env.PATH,
+      PLIVO_MODE: "sandbox",
+      LISTEN_ADDR: "127.0.0.1:0",
+      LOG_FORMAT: "json",
+      RESEND_WAITS: "1s,2s",
+      LIMIT_REQUESTS_PER_ADDRESS: "off",
+      PAGE_DIR: resolve(repository, "frontend/dist"),
+      ...settings,
+    },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const log = [];
+  const address = await new Promise((found, failed) => {
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      log.push(line);
+      if (line.includes('"event":"server.started"')) {
+        found(JSON.parse(line).address);
+      }
+    });
+    child.on("exit", () => failed(new Error(`the server ended:\n${log.join("\n")}`)));
+    child.on("error", failed);
+  });
+  return {
+    origin: `http://${address}`,
+    log,
+    stop: () =>
+      new Promise((gone) => {
+        child.removeAllListeners("exit");
+        child.on("exit", gone);
+        child.kill("SIGKILL");
+      }),
+  };
+}
