@@ -19,7 +19,11 @@ use crate::{
     routes::{self, Facts},
     security_headers::{self, ContentSecurityPolicy},
     single_page_app::SinglePageApp,
-    store::memory::MemoryStore,
+    store::{
+        Store, Vault,
+        key_file::{self, KeyFileError},
+        sqlite::{OpenError, SqliteStore},
+    },
     verification::{self, Verification},
 };
 
@@ -45,6 +49,12 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The store's key could not be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// The client of Plivo could not be set up.
     #[error("the HTTPS client cannot start: {0}")]
     Client(#[from] reqwest::Error),
@@ -66,17 +76,23 @@ pub struct App {
 impl App {
     /// Starts the service: it answers when this returns.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_at(config, Arc::new(SystemClock::default())).await
+        Self::start_by(config, None).await
     }
 
-    /// The same, by another clock.
+    /// The same, by another clock than the machine's and the store's.
     pub async fn start_at(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        Self::start_by(config, Some(clock)).await
+    }
+
+    async fn start_by(config: Config, clock: Option<Arc<dyn Clock>>) -> Result<Self, StartError> {
         let listen_error = |source| StartError::Listen {
             address: config.listen,
             source,
         };
         let listener = std::net::TcpListener::bind(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
+        // First what can refuse, so that a refusal is the only line there is.
+        let store = store(&config, clock.clone())?;
         let page = page(&config)?;
         web::block(verification::warm_up).await.ok();
 
@@ -90,13 +106,15 @@ impl App {
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
         let verification = Data::new(Verification::new(
-            Arc::new(MemoryStore::new(clock.clone(), config.rules.clone())),
+            store,
             PlivoClient::new(account)?,
             config.rules.clone(),
             config.policy.clone(),
+            config.limits.clone(),
             config.brand_name.clone(),
-            clock,
+            clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
         ));
+        let proxies = Data::new(config.trusted_proxies.clone());
         let facts = Data::new(Facts(facts(&config)));
         let shield = rate_limit::shield(config.requests_per_address);
         let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
@@ -109,6 +127,7 @@ impl App {
             let service = Service::new()
                 .app_data(verification.clone())
                 .app_data(facts.clone())
+                .app_data(proxies.clone())
                 .app_data(policy.clone());
             #[cfg(feature = "sandbox")]
             let service = match &messages {
@@ -206,6 +225,21 @@ fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
             Ok(None)
         }
     }
+}
+
+fn store(config: &Config, clock: Option<Arc<dyn Clock>>) -> Result<Arc<dyn Store>, StartError> {
+    let key = match &config.secret_key {
+        Some(key) => key.clone(),
+        None => key_file::read_or_make(&config.store)?,
+    };
+    let vault = Vault::new(&key).map_err(|_| KeyFileError::Malformed)?;
+    let rules = config.rules.clone();
+    Ok(Arc::new(SqliteStore::open(
+        &config.store,
+        vault,
+        rules,
+        clock,
+    )?))
 }
 
 fn facts(config: &Config) -> ConfigResponse {

@@ -1,50 +1,294 @@
-//! Who is calling, as far as limits care: the socket's peer.
+//! Who is calling, as far as limits care.
+//!
+//! The socket's peer, unless that is a proxy of ours: then the right-most hop
+//! that is not one, over all lines of `X-Forwarded-For` and of `Forwarded` (RFC
+//! 7239). What stands left of it is the caller's to invent. Where a header makes
+//! no sense, or the two disagree, the caller is counted as the last proxy that
+//! vouched: garbage never earns a fresh limit.
 
-use std::net::IpAddr;
+use std::{
+    future::{Ready, ready},
+    net::{IpAddr, SocketAddr},
+};
 
-use actix_web::dev::ServiceRequest;
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::{Payload, ServiceRequest},
+    http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR},
+    web::Data,
+};
+use ipnet::IpNet;
 
-/// The key of a caller: an IPv4 address, or the /64 that an IPv6 subscriber
-/// holds whole, so that nobody gets a fresh limit by the next of his addresses.
+/// Nobody has that many proxies of his own.
+const MOST_HOPS: usize = 32;
+
+/// The proxies whose word counts.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(pub Vec<IpNet>);
+
+impl TrustedProxies {
+    fn include(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The network that limits count by: an IPv4 address, or the /64 that an IPv6
+/// subscriber holds whole, so that nobody gets a fresh limit by the next of his
+/// addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ClientKey(IpAddr);
+pub struct ClientKey(IpNet);
 
-impl ClientKey {
-    /// The key of an address. `::ffff:192.0.2.1` is 192.0.2.1.
-    pub fn new(address: IpAddr) -> Self {
+impl std::fmt::Display for ClientKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// The caller behind a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who it is.
+    pub key: ClientKey,
+    /// The IPv6 /48 that a site holds whole.
+    pub site: Option<ClientKey>,
+}
+
+impl Caller {
+    /// The caller at an address. `::ffff:192.0.2.1` is 192.0.2.1.
+    pub fn at(address: IpAddr) -> Self {
+        let key = |length| {
+            let network = IpNet::new(address.to_canonical(), length);
+            ClientKey(network.expect("no longer than an address").trunc())
+        };
         match address.to_canonical() {
-            IpAddr::V4(address) => Self(address.into()),
-            IpAddr::V6(address) => {
-                let network = u128::from(address) & !u128::from(u64::MAX);
-                Self(IpAddr::V6(network.into()))
-            }
+            IpAddr::V4(_) => Self {
+                key: key(32),
+                site: None,
+            },
+            IpAddr::V6(_) => Self {
+                key: key(64),
+                site: Some(key(48)),
+            },
         }
     }
 
-    /// The key of the caller behind a request.
-    pub fn of(request: &ServiceRequest) -> Self {
+    /// The caller behind a request.
+    pub fn of(request: &HttpRequest) -> Self {
         // There is no peer on a Unix socket only; all of it is one caller then.
-        let unknown = IpAddr::from([0, 0, 0, 0]);
-        Self::new(request.peer_addr().map_or(unknown, |peer| peer.ip()))
+        let peer = request
+            .peer_addr()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
+            .to_canonical();
+        let nobody = TrustedProxies::default();
+        let trusted = request
+            .app_data::<Data<TrustedProxies>>()
+            .map_or(&nobody, |proxies| proxies.get_ref());
+        if !trusted.include(peer) {
+            return Self::at(peer);
+        }
+        let forwarded_for = hops(request, &X_FORWARDED_FOR, |hop| Some(hop));
+        let forwarded = hops(request, &FORWARDED, for_of);
+        Self::at(match (forwarded_for.is_empty(), forwarded.is_empty()) {
+            (false, true) => walk(peer, &forwarded_for, trusted),
+            (true, false) => walk(peer, &forwarded, trusted),
+            (true, true) => peer,
+            (false, false) => {
+                let caller = walk(peer, &forwarded_for, trusted);
+                if walk(peer, &forwarded, trusted) == caller {
+                    caller
+                } else {
+                    peer
+                }
+            }
+        })
     }
+
+    /// The same, before the request is routed.
+    pub fn of_service(request: &ServiceRequest) -> Self {
+        Self::of(request.request())
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = std::convert::Infallible;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+/// The hops that a header names, the nearest first; `None` for garbage.
+fn hops(
+    request: &HttpRequest,
+    name: &HeaderName,
+    hop: impl Fn(&str) -> Option<&str>,
+) -> Vec<Option<IpAddr>> {
+    let lines: Vec<_> = request.headers().get_all(name).collect();
+    let elements = lines.iter().rev().flat_map(|line| {
+        // A line that is no text is one piece of garbage.
+        line.to_str().unwrap_or("?").rsplit(',')
+    });
+    elements
+        .take(MOST_HOPS)
+        .map(|element| address(hop(element.trim())?))
+        .collect()
+}
+
+/// The nearest hop that is no proxy of ours. Where one makes no sense, the proxy
+/// that wrote it.
+fn walk(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &TrustedProxies) -> IpAddr {
+    let mut vouched = peer;
+    for hop in hops {
+        match hop {
+            None => return vouched,
+            Some(address) if trusted.include(*address) => vouched = *address,
+            Some(address) => return *address,
+        }
+    }
+    vouched
+}
+
+/// The value of `for` in an element of `Forwarded`, without its quotes.
+fn for_of(element: &str) -> Option<&str> {
+    let pair = element
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+    let value = pair.1;
+    match value.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"'),
+        None => Some(value),
+    }
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let address = match (text.parse(), bare) {
+        (Ok(address), _) => address,
+        (Err(_), Some(bare)) => IpAddr::V6(bare.parse().ok()?),
+        (Err(_), None) => text.parse::<SocketAddr>().ok()?.ip(),
+    };
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
-    fn key(address: &str) -> ClientKey {
-        ClientKey::new(address.parse().unwrap())
+    fn at(address: &str) -> Caller {
+        Caller::at(address.parse().unwrap())
+    }
+
+    /// The caller that a request from a peer has, with 10.0.0.0/8 trusted.
+    fn of(peer: &str, headers: &[(&str, &[u8])]) -> Caller {
+        let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]);
+        let mut request = TestRequest::default()
+            .peer_addr(SocketAddr::new(peer.parse().unwrap(), 9))
+            .app_data(Data::new(proxies));
+        for (name, value) in headers {
+            let value = actix_web::http::header::HeaderValue::from_bytes(value).unwrap();
+            request = request.append_header((*name, value));
+        }
+        Caller::of(&request.to_http_request())
     }
 
     #[test]
     fn a_mapped_address_is_the_ipv4_address() {
-        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+        assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"));
     }
 
     #[test]
-    fn an_ipv6_subscriber_is_one_caller() {
-        assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
-        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+    fn an_ipv6_subscriber_is_one_caller_and_a_site_is_known() {
+        assert_eq!(at("2001:db8:1:2::1"), at("2001:db8:1:2:ffff::9"));
+        assert_ne!(at("2001:db8:1:2::1").key, at("2001:db8:1:3::1").key);
+        assert_eq!(at("2001:db8:1:2::1").site, at("2001:db8:1:3::1").site);
+        assert_ne!(at("2001:db8:1:2::1").site, at("2001:db8:2:2::1").site);
+    }
+
+    #[test]
+    fn strangers_are_not_believed() {
+        let spoofed: &[(&str, &[u8])] = &[
+            ("x-forwarded-for", b"198.51.100.1"),
+            ("forwarded", b"for=198.51.100.1"),
+        ];
+        assert_eq!(of("192.0.2.7", spoofed), at("192.0.2.7"));
+    }
+
+    #[test]
+    fn the_right_most_hop_that_is_not_ours_is_the_caller() {
+        let forwarded_for = "x-forwarded-for";
+        for (headers, caller) in [
+            (&[(forwarded_for, &b"198.51.100.1"[..])][..], "198.51.100.1"),
+            (
+                &[(forwarded_for, b"203.0.113.9, 198.51.100.1")],
+                "198.51.100.1",
+            ),
+            (
+                &[(forwarded_for, b"198.51.100.1, 10.1.1.1")],
+                "198.51.100.1",
+            ),
+            (
+                &[
+                    (forwarded_for, b"203.0.113.9"),
+                    (forwarded_for, b"198.51.100.1"),
+                ],
+                "198.51.100.1",
+            ),
+            (&[(forwarded_for, b"198.51.100.1:4711")], "198.51.100.1"),
+            (&[(forwarded_for, b"[2001:db8::1]:4711")], "2001:db8::1"),
+            (&[(forwarded_for, b"2001:db8::1")], "2001:db8::1"),
+            (
+                &[("forwarded", b"For=\"[2001:db8::1]:80\";proto=https")],
+                "2001:db8::1",
+            ),
+            (
+                &[("forwarded", b"for=203.0.113.9, for=198.51.100.1")],
+                "198.51.100.1",
+            ),
+            (
+                &[
+                    (forwarded_for, b"198.51.100.1"),
+                    ("forwarded", b"for=198.51.100.1"),
+                ],
+                "198.51.100.1",
+            ),
+            (&[(forwarded_for, b"10.2.2.2, 10.1.1.1")], "10.2.2.2"),
+            (&[], "10.0.0.1"),
+        ] {
+            assert_eq!(of("10.0.0.1", headers), at(caller), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn garbage_counts_as_the_proxy_that_wrote_it() {
+        for garbage in [
+            &b""[..],
+            b"unknown",
+            b"<b>evil",
+            b"fe80::1%eth0",
+            b"198.51.100.1.2",
+            b"198.51.100.1:99999",
+            b"\xff\xfe",
+            b",,,,",
+            b"203.0.113.9, unknown",
+        ] {
+            let headers = [("x-forwarded-for", garbage)];
+            assert_eq!(of("10.0.0.1", &headers), at("10.0.0.1"), "{garbage:?}");
+            let headers = [("forwarded", garbage)];
+            assert_eq!(of("10.0.0.1", &headers), at("10.0.0.1"), "{garbage:?}");
+        }
+        let disagreeing: &[(&str, &[u8])] = &[
+            ("x-forwarded-for", b"198.51.100.1"),
+            ("forwarded", b"for=203.0.113.9"),
+        ];
+        assert_eq!(of("10.0.0.1", disagreeing), at("10.0.0.1"));
+        let behind = [("x-forwarded-for", &b"evil, 10.1.1.1"[..])];
+        assert_eq!(of("10.0.0.1", &behind), at("10.1.1.1"));
     }
 }

@@ -1,6 +1,6 @@
 //! The time, from one place, so that tests can move it.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -8,25 +8,34 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> SystemTime;
 }
 
-/// The machine's clock: read once, then carried on by the monotonic one, so that
-/// a jump of the wall clock changes no expiry and no wait.
+/// The machine's clock: read once, then carried on by the time since boot, so
+/// that a jump of the wall clock changes no expiry and no wait.
 pub struct SystemClock {
     started: SystemTime,
-    monotonic: Instant,
+    started_since_boot: Duration,
+}
+
+/// The time since the machine was started, asleep or not. Nobody can set it.
+pub fn since_boot() -> Duration {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let clock = rustix::time::ClockId::Monotonic;
+    Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
         Self {
             started: SystemTime::now(),
-            monotonic: Instant::now(),
+            started_since_boot: since_boot(),
         }
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
-        self.started + self.monotonic.elapsed()
+        self.started + since_boot().saturating_sub(self.started_since_boot)
     }
 }
 

@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::variables::help;
 use self::{values::Reader, variables::Variable};
+use crate::{client_ip::TrustedProxies, store::Vault};
 
 /// Why the process does not start: one line that names the variable.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +43,14 @@ pub struct Config {
     pub rules: Rules,
     /// Whom codes are sent to.
     pub policy: Policy,
+    /// The file that sessions and limits are kept in.
+    pub store: PathBuf,
+    /// The key of the hashes in the store; kept beside the file when absent.
+    pub secret_key: Option<SecretString>,
+    /// Who forwards requests to us.
+    pub trusted_proxies: TrustedProxies,
+    /// How often codes are sent and tried, over all sessions.
+    pub limits: Limits,
     /// How many requests one address may make.
     pub requests_per_address: Option<Quota>,
     /// The name people see.
@@ -121,6 +130,42 @@ pub struct Quota {
     pub per: Duration,
 }
 
+impl Quota {
+    /// That many times as many in the same time.
+    #[must_use]
+    pub fn times(&self, factor: u32) -> Self {
+        let count = self.count.get().saturating_mul(factor);
+        Self {
+            count: NonZeroU32::new(count).unwrap_or(self.count),
+            per: self.per,
+        }
+    }
+}
+
+/// How often codes are sent and tried, over all sessions. Each is a list of
+/// quotas that all must have room; an empty one is no limit.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Codes to one number.
+    pub sends_per_number: Vec<Quota>,
+    /// Calls to one number.
+    pub voice_per_number: Vec<Quota>,
+    /// Wrong codes for one number.
+    pub wrong_checks_per_number: Vec<Quota>,
+    /// Codes asked for from one address.
+    pub sends_per_address: Vec<Quota>,
+    /// Codes tried from one address.
+    pub checks_per_address: Vec<Quota>,
+    /// Different numbers asked for from one address.
+    pub numbers_per_address: Vec<Quota>,
+    /// Codes to one range of numbers.
+    pub sends_per_prefix: Vec<Quota>,
+    /// Codes to one country.
+    pub sends_per_country: Vec<Quota>,
+    /// Codes at all.
+    pub sends_total: Vec<Quota>,
+}
+
 /// How the log is written.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -158,6 +203,10 @@ impl Config {
                 fictitious_numbers: sandbox,
             },
             upstream,
+            store: store(&reader)?,
+            secret_key: secret_key(&reader)?,
+            trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
+            limits: limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
             brand_name: brand_name(&reader)?,
             page_required: reader.is_set(&variables::PAGE_DIR),
@@ -172,6 +221,49 @@ impl Config {
             },
         })
     }
+}
+
+fn store(reader: &Reader<'_>) -> Result<PathBuf, ConfigError> {
+    let url = reader.required(&variables::STORE_URL)?;
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(path.into()),
+        _ => Err(variables::STORE_URL
+            .error("must be sqlite: and a file, such as sqlite:data/countersign.db")),
+    }
+}
+
+fn secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigError> {
+    let variable = &variables::SECRET_KEY;
+    let key = reader.text(variable)?.map(SecretString::from);
+    if key.as_ref().is_some_and(|key| Vault::new(key).is_err()) {
+        return Err(
+            variable.error("must be 32 bytes in base64, such as openssl rand -base64 32 prints")
+        );
+    }
+    Ok(key)
+}
+
+/// In sandbox everybody tries from one address and with the few numbers that are
+/// kept for fiction: what counts strangers together is off there unless set.
+fn limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
+    let together = |variable: &Variable| {
+        if sandbox && !reader.is_set(variable) {
+            Ok(Vec::new())
+        } else {
+            reader.quotas(variable)
+        }
+    };
+    Ok(Limits {
+        sends_per_number: reader.quotas(&variables::LIMIT_SENDS_PER_NUMBER)?,
+        voice_per_number: reader.quotas(&variables::LIMIT_VOICE_PER_NUMBER)?,
+        wrong_checks_per_number: reader.quotas(&variables::LIMIT_WRONG_CHECKS_PER_NUMBER)?,
+        sends_per_address: together(&variables::LIMIT_SENDS_PER_ADDRESS)?,
+        checks_per_address: together(&variables::LIMIT_CHECKS_PER_ADDRESS)?,
+        numbers_per_address: together(&variables::LIMIT_NUMBERS_PER_ADDRESS)?,
+        sends_per_prefix: together(&variables::LIMIT_SENDS_PER_PREFIX)?,
+        sends_per_country: together(&variables::LIMIT_SENDS_PER_COUNTRY)?,
+        sends_total: together(&variables::LIMIT_SENDS_TOTAL)?,
+    })
 }
 
 fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {

@@ -12,7 +12,12 @@ use actix_governor::{
 };
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, dev::ServiceRequest};
 
-use crate::{client_ip::ClientKey, config::Quota, problem::ApiError, verification::Refusal};
+use crate::{
+    client_ip::{Caller, ClientKey},
+    config::Quota,
+    problem::ApiError,
+    verification::Refusal,
+};
 
 /// The shield of one application, shared by its workers and its routes.
 pub type RateLimit = GovernorConfig<ByClient, NoOpMiddleware<QuantaInstant>>;
@@ -38,7 +43,7 @@ impl KeyExtractor for ByClient {
     type KeyExtractionError = Never;
 
     fn extract(&self, request: &ServiceRequest) -> Result<ClientKey, Never> {
-        Ok(ClientKey::of(request))
+        Ok(Caller::of_service(request).key)
     }
 
     fn exceed_rate_limit_response(

@@ -1,15 +1,29 @@
-//! Where sessions live. The methods are the domain's own steps, so that each
-//! home can make every step one atomic decision.
+//! Where sessions and limits live. The methods are the domain's own steps, so
+//! that each home can make every step one atomic decision.
 //!
 //! Reserve, then call, then settle: what is reserved is given back only when the
 //! request certainly never left.
+//!
+//! Nothing in a store can be read without the operator's key: numbers, addresses
+//! and the names of sessions are keyed hashes, and the number of a live session
+//! is sealed with the session's name, which the store does not have.
 
-pub mod memory;
+mod claim;
+pub mod key_file;
+pub mod sqlite;
+mod vault;
+mod window;
 
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::SessionStatus};
+
+use self::window::Millis;
+pub use self::{
+    claim::{Claim, Limit, Wait},
+    vault::{InvalidSecretKey, Vault},
+};
 
 /// The store did not answer. Nothing may be sent or accepted.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +62,8 @@ pub struct Session {
     pub id: SessionId,
     /// Whose number is verified.
     pub recipient: PhoneNumber,
+    /// The language of the messages.
+    pub locale: Locale,
     /// Plivo's name for it, which never leaves the server.
     pub upstream_id: String,
     /// How it stands.
@@ -77,41 +93,41 @@ pub enum SessionOver {
     ChecksExhausted,
 }
 
+/// What a step holds until it is settled or given back.
+#[derive(Debug)]
+#[must_use = "what is held is settled or given back"]
+pub struct Hold {
+    claims: Vec<Claim>,
+    taken_at: Millis,
+    ladder: Option<Ladder>,
+}
+
+/// How often a number was sent to lately, and when it may be again. One for the
+/// number, whatever the session: starting again refills nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Ladder {
+    sends: u32,
+    next_at: Millis,
+}
+
 /// May this send go ahead?
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum SendReservation {
-    /// Yes, and the number's wait has begun.
-    Reserved,
-    /// A code went to this number a moment ago.
-    TooSoon {
-        /// Until the next may follow.
-        retry_after: Duration,
-    },
+    /// Yes; every limit has counted it.
+    Reserved(Hold),
+    /// Not now. Nothing was counted.
+    Wait(Wait),
 }
 
 /// May this resend go ahead?
 #[derive(Debug)]
 pub enum ResendReservation {
-    /// Yes, and the next wait has begun.
-    Reserved(PendingResend),
-    /// The last wait is not over.
-    TooSoon {
-        /// Until the next may follow.
-        retry_after: Duration,
-    },
+    /// Yes; every limit has counted it.
+    Reserved(Hold),
+    /// Not now. Nothing was counted.
+    Wait(Wait),
     /// The session takes no resend.
     Over(SessionOver),
-}
-
-/// A resend that is about to be called for.
-#[derive(Clone, Debug)]
-pub struct PendingResend {
-    /// Where the code goes.
-    pub recipient: PhoneNumber,
-    /// How the last one travelled.
-    pub last_channel: Channel,
-    /// The language of the message.
-    pub locale: Locale,
 }
 
 /// May this code be checked?
@@ -119,9 +135,13 @@ pub struct PendingResend {
 pub enum CheckReservation {
     /// Yes, and one check is used.
     Reserved {
+        /// What to settle or give back.
+        hold: Hold,
         /// Plivo's name for the session.
         upstream_id: String,
     },
+    /// Not now. Nothing was counted.
+    Wait(Wait),
     /// The session takes no check.
     Over(SessionOver),
 }
@@ -140,23 +160,57 @@ pub enum Settlement {
     Over(SessionOver),
 }
 
-/// A home for sessions.
+/// A request that its caller may repeat under one key (the IETF draft on the
+/// Idempotency-Key header).
+#[derive(Clone)]
+pub struct KeyedRequest {
+    /// Who asks, what for, and the key: another caller's same key is another
+    /// request.
+    pub name: String,
+    /// The request itself: under the same key it must be the same.
+    pub body: String,
+    /// How long the answer is kept.
+    pub kept_for: Duration,
+}
+
+/// What is known of a keyed request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing: go ahead. The name is taken.
+    New,
+    /// It is under way elsewhere.
+    UnderWay,
+    /// The key was used for another request.
+    Reused,
+    /// It was answered so.
+    Answered(String),
+}
+
+/// A home for sessions, limits and answers.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Begins a session and the number's wait, before Plivo is called.
-    async fn reserve_send(&self, session: NewSession) -> StoreResult<SendReservation>;
+    /// Begins a session and counts the send everywhere, before Plivo is called.
+    async fn reserve_send(
+        &self,
+        session: &NewSession,
+        claims: Vec<Claim>,
+    ) -> StoreResult<SendReservation>;
 
     /// Plivo took the send: the session is live.
     async fn record_sent(&self, id: SessionId, upstream_id: String) -> StoreResult<Session>;
 
-    /// The send never left: the number's wait is given back.
-    async fn release_send(&self, id: SessionId) -> StoreResult<()>;
+    /// The send never left: all that was counted is given back.
+    async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()>;
 
-    /// The send failed after it may have left: no session, but the wait stays.
+    /// The send failed after it may have left: no session, but it counts.
     async fn abandon_send(&self, id: SessionId) -> StoreResult<()>;
 
-    /// Begins the session's next wait, before Plivo is called.
-    async fn reserve_resend(&self, id: SessionId) -> StoreResult<ResendReservation>;
+    /// Counts a resend everywhere, before Plivo is called.
+    async fn reserve_resend(
+        &self,
+        session: &Session,
+        claims: Vec<Claim>,
+    ) -> StoreResult<ResendReservation>;
 
     /// Plivo took the resend. Its id may be a new one when its own session was
     /// over. `Err` inside means that the session ended meanwhile.
@@ -167,20 +221,37 @@ pub trait Store: Send + Sync {
         upstream_id: String,
     ) -> StoreResult<Result<Session, SessionOver>>;
 
-    /// The resend never left: the wait is given back.
-    async fn release_resend(&self, id: SessionId) -> StoreResult<()>;
+    /// The resend never left: all that was counted is given back.
+    async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()>;
 
     /// Uses up one check, before Plivo is called.
-    async fn reserve_check(&self, id: SessionId) -> StoreResult<CheckReservation>;
+    async fn reserve_check(
+        &self,
+        id: SessionId,
+        claims: Vec<Claim>,
+    ) -> StoreResult<CheckReservation>;
 
-    /// Plivo answered the check. The first accepted one wins, once.
-    async fn settle_check(&self, id: SessionId, accepted: bool) -> StoreResult<Settlement>;
+    /// Plivo answered the check. The first accepted one wins, once, and does not
+    /// count as a wrong one.
+    async fn settle_check(
+        &self,
+        id: SessionId,
+        accepted: bool,
+        hold: Hold,
+    ) -> StoreResult<Settlement>;
 
     /// The check never left: it is given back.
-    async fn release_check(&self, id: SessionId) -> StoreResult<()>;
+    async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()>;
 
     /// The session as it stands, also when verified or exhausted.
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>>;
+
+    /// Takes the request's name, or says what is known of it.
+    async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known>;
+
+    /// Keeps the answer for whoever repeats the request; none gives the name
+    /// free, because nothing was done.
+    async fn finish(&self, request: &KeyedRequest, answer: Option<String>) -> StoreResult<()>;
 
     /// Whether the store can answer.
     async fn ready(&self) -> StoreResult<()>;

@@ -6,6 +6,7 @@
 
 mod check;
 mod delivery;
+mod limits;
 mod recipient;
 mod resend;
 mod send;
@@ -17,7 +18,7 @@ use countersign_shared::{Channel, SessionId};
 pub use self::recipient::{countries, is_country, warm_up};
 use crate::{
     clock::Clock,
-    config::{Policy, Rules},
+    config::{Limits, Policy, Rules},
     plivo::{PlivoClient, PlivoError},
     store::{Session, SessionOver, Store, StoreUnreachable},
 };
@@ -108,6 +109,7 @@ pub struct Verification {
     plivo: PlivoClient,
     rules: Rules,
     policy: Policy,
+    limits: Limits,
     brand_name: String,
     clock: Arc<dyn Clock>,
     deliveries: delivery::Deliveries,
@@ -120,6 +122,7 @@ impl Verification {
         plivo: PlivoClient,
         rules: Rules,
         policy: Policy,
+        limits: Limits,
         brand_name: String,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -128,6 +131,7 @@ impl Verification {
             plivo,
             rules,
             policy,
+            limits,
             brand_name,
             clock,
             deliveries: delivery::Deliveries::default(),

@@ -65,9 +65,10 @@ struct Running {
 impl Running {
     fn start(program: &Program, settings: &[(&str, &str)]) -> Self {
         let mut command = program.command(settings);
-        command
-            .env("PLIVO_MODE", "sandbox")
-            .env("LOG_FORMAT", "json");
+        command.env("LOG_FORMAT", "json");
+        if settings.iter().all(|(name, _)| *name != "PLIVO_MODE") {
+            command.env("PLIVO_MODE", "sandbox");
+        }
         // Of nothing here may it hold the test runner's own output open.
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -98,6 +99,13 @@ impl Running {
         let log: Vec<String> = self.lines.by_ref().map_while(Result::ok).collect();
         (self.child.wait().unwrap().code(), log.join("\n"))
     }
+}
+
+fn http() -> Client {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    Client::builder().no_proxy().build().unwrap()
 }
 
 impl Drop for Running {
@@ -196,10 +204,7 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
         &program,
         &[("RUST_LOG", "trace"), ("PATH", "/usr/bin:/bin")],
     );
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    let http = Client::builder().no_proxy().build().unwrap();
+    let http = http();
     let url = |path: &str| format!("http://{}{path}", running.address);
     let post = async |path: &str, body: Value| -> Value {
         let answer = http.post(url(path)).json(&body).send().await.unwrap();
@@ -254,4 +259,120 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
     ] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
+}
+
+/// The program against a Plivo of the test's own, which outlives it.
+fn live(simulator: &plivo_simulator::Simulator) -> Vec<(&'static str, String)> {
+    let settings = plivo_simulator::Settings::default();
+    [
+        ("PLIVO_MODE", "live".to_owned()),
+        ("PLIVO_AUTH_ID", settings.auth_id),
+        ("PLIVO_AUTH_TOKEN", settings.auth_token),
+        ("PLIVO_BASE_URL", simulator.base_url()),
+        ("ALLOWED_COUNTRIES", "*".to_owned()),
+    ]
+    .to_vec()
+}
+
+#[tokio::test]
+async fn kill_9_gives_nothing_back() {
+    let simulator =
+        plivo_simulator::Simulator::start(plivo_simulator::Settings::default()).unwrap();
+    let program = Program::new("kill");
+    let settings = live(&simulator);
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let http = http();
+    // Each call meets a process that was started for it and dies without a word.
+    let post = async |path: &str, body: Value| -> (u16, Value) {
+        let running = Running::start(&program, &settings);
+        let url = format!("http://{}{path}", running.address);
+        let answer = http.post(url).json(&body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let answer = answer.json().await.unwrap();
+        drop(running);
+        (status, answer)
+    };
+    let recipient = json!({"recipient": "+14155552671"});
+    let (status, sent) = post("/api/otp/send", recipient.clone()).await;
+    assert_eq!(status, 200, "{sent}");
+    let otp = simulator.messages()[0].otp.clone();
+    let wrong = if otp == "975310" { "975311" } else { "975310" };
+    let check = |otp: &str| json!({"session_uuid": sent["session_uuid"], "otp": otp});
+    for left in [4, 3] {
+        let (status, answer) = post("/api/otp/verify", check(wrong)).await;
+        assert_eq!((status, &answer["checks_left"]), (400, &json!(left)));
+    }
+    assert_eq!(post("/api/otp/verify", check(&otp)).await.0, 200);
+    let (status, answer) = post("/api/otp/verify", check(&otp)).await;
+    assert_eq!(
+        (status, &answer["code"]),
+        (409, &json!("session_already_verified"))
+    );
+    let (status, answer) = post("/api/otp/send", recipient).await;
+    assert_eq!((status, &answer["code"]), (429, &json!("rate_limited")));
+    assert_eq!(simulator.calls().create, 1);
+    assert_eq!(simulator.calls().validate, 3);
+}
+
+#[tokio::test]
+async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
+    // Takes every request and answers none.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", silent.local_addr().unwrap());
+    let program = Program::new("kill-half-way");
+    let settings = [
+        ("PLIVO_MODE", "live"),
+        ("PLIVO_AUTH_ID", "MAXXXXXXXXXXXXXXXXXX"),
+        ("PLIVO_AUTH_TOKEN", "test_auth_token"),
+        ("PLIVO_BASE_URL", base_url.as_str()),
+        ("ALLOWED_COUNTRIES", "*"),
+    ];
+    let http = http();
+    let body = json!({"recipient": "+14155552671"});
+    let running = Running::start(&program, &settings);
+    let request = http
+        .post(format!("http://{}/api/otp/send", running.address))
+        .json(&body)
+        .send();
+    let asked = async {
+        let (socket, _) = silent.accept().await.unwrap();
+        socket.readable().await.unwrap();
+        socket
+    };
+    tokio::select! {
+        answer = request => panic!("answered: {answer:?}"),
+        _socket = asked => {}
+    }
+    drop(running);
+    let running = Running::start(&program, &settings);
+    let answer = http
+        .post(format!("http://{}/api/otp/send", running.address))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 429);
+}
+
+#[test]
+fn a_store_without_its_key_stops_the_start() {
+    let program = Program::new("key");
+    Running::start(&program, &[]).terminate();
+    std::fs::remove_file(program.directory.join("data/secret.key")).unwrap();
+    let refusal = program.refuses(&[("PLIVO_MODE", "sandbox")]);
+    assert!(
+        refusal.contains("SECRET_KEY") && refusal.contains("secret.key"),
+        "{refusal}"
+    );
+    let short = [("PLIVO_MODE", "sandbox"), ("SECRET_KEY", "c2hvcnQ=")];
+    let refusal = program.refuses(&short);
+    assert!(
+        refusal.contains("SECRET_KEY") && !refusal.contains("c2hvcnQ="),
+        "{refusal}"
+    );
+    let elsewhere = [("PLIVO_MODE", "sandbox"), ("STORE_URL", "mysql://x")];
+    assert!(program.refuses(&elsewhere).contains("STORE_URL"));
 }

@@ -1,8 +1,10 @@
 // The real server in sandbox, on a free port, for the tests of one worker.
 
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -11,6 +13,7 @@ const binary =
 
 /** Starts it; answers its origin, its log lines and a way to stop it. */
 export async function startService(settings = {}) {
+  const directory = mkdtempSync(join(tmpdir(), "countersign-e2e-"));
   const child = spawn(binary, {
     cwd: repository,
     env: {
@@ -20,6 +23,7 @@ export async function startService(settings = {}) {
       LOG_FORMAT: "json",
       RESEND_WAITS: "1s,2s",
       LIMIT_REQUESTS_PER_ADDRESS: "off",
+      STORE_URL: `sqlite:${directory}/countersign.db`,
       PAGE_DIR: resolve(repository, "frontend/dist"),
       ...settings,
     },
@@ -42,7 +46,10 @@ export async function startService(settings = {}) {
     stop: () =>
       new Promise((gone) => {
         child.removeAllListeners("exit");
-        child.on("exit", gone);
+        child.on("exit", () => {
+          rmSync(directory, { recursive: true, force: true });
+          gone();
+        });
         child.kill("SIGKILL");
       }),
   };

@@ -1,14 +1,21 @@
 //! How values are written: durations, lists, quotas, addresses.
 
 use std::{
-    collections::HashMap, num::NonZeroU32, ops::RangeInclusive, path::Path, str::FromStr,
-    time::Duration,
+    collections::HashMap, net::IpAddr, num::NonZeroU32, ops::RangeInclusive, path::Path,
+    str::FromStr, time::Duration,
 };
+
+use ipnet::IpNet;
 
 use super::{ConfigError, Quota, variables::Variable};
 
 /// The shortest and the longest wait there is.
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+
+/// The longest time that anything is counted over.
+const LONGEST_QUOTA: Duration = Duration::from_hours(30 * 24);
+/// More than anybody has a use for.
+const MOST_QUOTAS: usize = 8;
 
 /// Reads variables through a lookup and names them when they are wrong.
 pub(super) struct Reader<'a> {
@@ -113,24 +120,51 @@ impl<'a> Reader<'a> {
 
     /// `120/1m`, or `off` for none.
     pub(super) fn quota(&self, variable: &Variable) -> Result<Option<Quota>, ConfigError> {
-        let text = self.required(variable)?;
-        if text == "off" {
-            return Ok(None);
-        }
-        let quota = text.split_once('/').and_then(|(count, per)| {
-            Some(Quota {
-                count: count.trim().parse::<NonZeroU32>().ok()?,
-                per: humantime::parse_duration(per.trim()).ok()?,
-            })
-        });
-        match quota {
-            Some(quota) if (1..=86_400).contains(&quota.per.as_secs()) => Ok(Some(quota)),
-            _ => {
-                Err(variable
-                    .error("must be a count in a time of 1s to 24h, such as 120/1m, or off"))
-            }
+        match self.quotas(variable)?.as_slice() {
+            [] => Ok(None),
+            [quota] => Ok(Some(*quota)),
+            _ => Err(variable.error("must be one count in a time, such as 120/1m, or off")),
         }
     }
+
+    /// `3/10m,5/1h`, or `off` for none.
+    pub(super) fn quotas(&self, variable: &Variable) -> Result<Vec<Quota>, ConfigError> {
+        let text = self.required(variable)?;
+        if text == "off" {
+            return Ok(Vec::new());
+        }
+        let quotas: Option<Vec<Quota>> = list(&text).map(quota).collect();
+        quotas
+            .filter(|quotas| (1..=MOST_QUOTAS).contains(&quotas.len()))
+            .ok_or_else(|| {
+                variable
+                    .error("must list counts in times of 1s to 30d, such as 3/10m,5/1h, or be off")
+            })
+    }
+
+    /// Addresses and networks, or none.
+    pub(super) fn networks(&self, variable: &Variable) -> Result<Vec<IpNet>, ConfigError> {
+        let text = self.text(variable)?.unwrap_or_default();
+        list(&text)
+            .map(|part| match part.parse::<IpAddr>() {
+                Ok(address) => Ok(IpNet::from(address.to_canonical())),
+                Err(_) => part.parse().map_err(|_| {
+                    variable
+                        .error("must list addresses or networks, such as 10.0.0.0/8,2001:db8::1")
+                }),
+            })
+            .collect()
+    }
+}
+
+fn quota(text: &str) -> Option<Quota> {
+    let (count, per) = text.split_once('/')?;
+    let per = humantime::parse_duration(per.trim()).ok()?;
+    let in_range = (Duration::from_secs(1)..=LONGEST_QUOTA).contains(&per);
+    in_range.then_some(Quota {
+        count: count.trim().parse::<NonZeroU32>().ok()?,
+        per,
+    })
 }
 
 /// The parts between commas, without spaces around them.

@@ -53,6 +53,10 @@ variables! {
         "Plivo Verify application; the account's default one when not set.";
     PLIVO_BASE_URL = Some("https://api.plivo.com"), false,
         "Where Plivo is; https, or http on loopback for a local stand-in.";
+    STORE_URL = Some("sqlite:data/countersign.db"), true,
+        "Where sessions and limits are kept: sqlite: and a file.";
+    SECRET_KEY = None, true,
+        "32 bytes in base64 that key the hashes in the store; made and kept beside the file when not set.";
     OTP_LENGTH = Some("6"), false,
         "Digits in a code, 6 to 8.";
     SESSION_LIFETIME = Some("10m"), false,
@@ -65,6 +69,26 @@ variables! {
         "ISO codes of the countries to send to, such as US,GB, or *. Required in live mode; * in sandbox.";
     ALLOWED_CHANNELS = Some("sms,voice"), false,
         "Channels that may be asked for, the usual one first: sms, voice, whatsapp.";
+    TRUSTED_PROXIES = None, false,
+        "Addresses or networks of the proxies in front, such as 10.0.0.0/8, whose forwarding headers count.";
+    LIMIT_SENDS_PER_NUMBER = Some("3/10m,5/1h,10/1d"), false,
+        "Codes to one number: a list of counts in times of 1s to 30d, or off.";
+    LIMIT_VOICE_PER_NUMBER = Some("2/1h,4/1d"), false,
+        "Calls to one number.";
+    LIMIT_WRONG_CHECKS_PER_NUMBER = Some("10/1h,20/1d"), false,
+        "Wrong codes for one number, over all its sessions.";
+    LIMIT_SENDS_PER_ADDRESS = Some("5/10m"), false,
+        "Codes asked for from one address (IPv6: one /64; four times that for one /48). In sandbox off unless set.";
+    LIMIT_CHECKS_PER_ADDRESS = Some("20/10m"), false,
+        "Codes tried from one address (IPv6 as above). In sandbox off unless set.";
+    LIMIT_NUMBERS_PER_ADDRESS = Some("5/1h"), false,
+        "Different numbers asked for from one address (IPv6 as above). In sandbox off unless set.";
+    LIMIT_SENDS_PER_PREFIX = Some("20/1h"), false,
+        "Codes to numbers that differ in their last four digits only. In sandbox off unless set.";
+    LIMIT_SENDS_PER_COUNTRY = Some("500/1h,2000/1d"), false,
+        "Codes to one country. In sandbox off unless set.";
+    LIMIT_SENDS_TOTAL = Some("1000/1h,5000/1d"), false,
+        "Codes at all. In sandbox off unless set.";
     LIMIT_REQUESTS_PER_ADDRESS = Some("120/1m"), false,
         "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
     BRAND_NAME = Some("Countersign"), false,

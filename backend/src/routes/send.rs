@@ -8,18 +8,19 @@ use countersign_shared::{
 
 use super::{body::JsonBody, to_the_end};
 use crate::{
-    clock::whole_seconds_up, config::Rules, problem::ApiError, store::Session,
+    client_ip::Caller, clock::whole_seconds_up, config::Rules, problem::ApiError, store::Session,
     verification::Verification,
 };
 
 pub(super) async fn send(
     verification: Data<Verification>,
+    caller: Caller,
     JsonBody(request): JsonBody<SendRequest>,
 ) -> Result<Json<SendResponse>, ApiError> {
     let rules = verification.rules().clone();
     let session = to_the_end(async move {
         verification
-            .send(&request.recipient, request.channel, request.locale)
+            .send(&caller, &request.recipient, request.channel, request.locale)
             .await
     })
     .await??;

@@ -7,15 +7,16 @@ use countersign_shared::{
 };
 
 use super::{body::JsonBody, session::parse_id, to_the_end};
-use crate::{problem::ApiError, verification::Verification};
+use crate::{client_ip::Caller, problem::ApiError, verification::Verification};
 
 pub(super) async fn verify(
     verification: Data<Verification>,
+    caller: Caller,
     JsonBody(request): JsonBody<VerifyRequest>,
 ) -> Result<Json<VerifyResponse>, ApiError> {
     let id = parse_id(&request.session_uuid)?;
     let otp = OneTimeCode::parse(&request.otp).map_err(|_| ApiError::InvalidField("otp"))?;
-    let session = to_the_end(async move { verification.check(id, &otp).await }).await??;
+    let session = to_the_end(async move { verification.check(&caller, id, &otp).await }).await??;
     Ok(Json(VerifyResponse {
         verified: true,
         message: "The phone number is verified.".to_owned(),

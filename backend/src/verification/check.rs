@@ -2,21 +2,30 @@
 
 use countersign_shared::{OneTimeCode, SessionId};
 
-use super::{Refusal, Verification, log_upstream};
+use super::{Refusal, Verification, limits::must_wait, log_upstream};
 use crate::{
+    client_ip::Caller,
     plivo::{PlivoError, RejectionHint, Validation},
     store::{CheckReservation, Session, SessionOver, Settlement},
 };
 
 impl Verification {
     /// Checks `otp` against the session's code. Success comes once.
-    pub async fn check(&self, id: SessionId, otp: &OneTimeCode) -> Result<Session, Refusal> {
+    pub async fn check(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        otp: &OneTimeCode,
+    ) -> Result<Session, Refusal> {
         let expected = self.rules.otp_length;
         if otp.length() != usize::from(expected) {
             return Err(Refusal::OtpLength { expected });
         }
-        let upstream_id = match self.store.reserve_check(id).await? {
-            CheckReservation::Reserved { upstream_id } => upstream_id,
+        let session = self.store.session(id).await??;
+        let claims = self.check_claims(caller, &session.recipient);
+        let (hold, upstream_id) = match self.store.reserve_check(id, claims).await? {
+            CheckReservation::Reserved { hold, upstream_id } => (hold, upstream_id),
+            CheckReservation::Wait(wait) => return Err(must_wait(wait)),
             CheckReservation::Over(over) => return Err(over.into()),
         };
         let validation = match self.plivo.validate(&upstream_id, otp).await {
@@ -24,13 +33,13 @@ impl Verification {
             Err(error) => {
                 log_upstream("validate", error);
                 if error == PlivoError::Unreachable {
-                    self.store.release_check(id).await?;
+                    self.store.release_check(id, hold).await?;
                 }
                 return Err(error.into());
             }
         };
         let accepted = validation == Validation::Accepted;
-        match self.store.settle_check(id, accepted).await? {
+        match self.store.settle_check(id, accepted, hold).await? {
             Settlement::Verified(session) => {
                 log::info!(
                     event = "otp.verified",

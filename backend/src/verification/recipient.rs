@@ -17,15 +17,26 @@ struct Known {
     kind: PhoneNumberType,
 }
 
+/// A number that codes may go to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Recipient {
+    pub(super) number: PhoneNumber,
+    /// ISO 3166-1 alpha-2.
+    pub(super) country: String,
+}
+
 /// Reads a number as a person wrote it and holds it against the policy.
-pub(super) fn read(text: &str, channel: Channel, policy: &Policy) -> Result<PhoneNumber, Refusal> {
+pub(super) fn read(text: &str, channel: Channel, policy: &Policy) -> Result<Recipient, Refusal> {
     let typed = PhoneNumber::parse(text).map_err(|_| Refusal::RecipientInvalid)?;
     let known = known(&typed, policy.fictitious_numbers).ok_or(Refusal::RecipientInvalid)?;
     if !is_served(known.region, policy) {
         return Err(Refusal::CountryNotAllowed);
     }
     if takes(known.kind, channel) {
-        Ok(known.number)
+        Ok(Recipient {
+            country: known.region.as_region_str().to_string(),
+            number: known.number,
+        })
     } else {
         Err(Refusal::NumberTypeNotAllowed)
     }

@@ -2,8 +2,9 @@
 
 use countersign_shared::{Channel, SessionId};
 
-use super::{Refusal, Verification, log_upstream, recipient};
+use super::{Refusal, Verification, limits::must_wait, log_upstream, recipient};
 use crate::{
+    client_ip::Caller,
     plivo::{Create, PlivoError},
     store::{ResendReservation, Session},
 };
@@ -12,6 +13,7 @@ impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.
     pub async fn resend(
         &self,
+        caller: &Caller,
         id: SessionId,
         channel: Option<Channel>,
     ) -> Result<Session, Refusal> {
@@ -19,20 +21,19 @@ impl Verification {
         let last = session.deliveries.last().map(|delivery| delivery.channel);
         let channel = self.channel(channel, last.unwrap_or_default())?;
         // A number that took the first channel need not take the other.
-        recipient::read(session.recipient.as_str(), channel, &self.policy)?;
-        let pending = match self.store.reserve_resend(id).await? {
-            ResendReservation::Reserved(pending) => pending,
-            ResendReservation::TooSoon { retry_after } => {
-                return Err(Refusal::RateLimited { retry_after });
-            }
+        let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
+        let claims = self.send_claims(caller, &recipient, channel);
+        let hold = match self.store.reserve_resend(&session, claims).await? {
+            ResendReservation::Reserved(hold) => hold,
+            ResendReservation::Wait(wait) => return Err(must_wait(wait)),
             ResendReservation::Over(over) => return Err(over.into()),
         };
         let created = self
             .plivo
             .create(&Create {
-                recipient: &pending.recipient,
+                recipient: &session.recipient,
                 channel,
-                locale: &pending.locale,
+                locale: &session.locale,
                 brand_name: &self.brand_name,
                 otp_length: self.rules.otp_length,
             })
@@ -41,7 +42,7 @@ impl Verification {
             Ok(upstream_id) => {
                 log::info!(
                     event = "otp.resent",
-                    recipient = pending.recipient.masked().as_str(),
+                    recipient = session.recipient.masked().as_str(),
                     channel = channel.as_str();
                     "code sent again"
                 );
@@ -50,7 +51,7 @@ impl Verification {
             Err(error) => {
                 log_upstream("resend", error);
                 if error == PlivoError::Unreachable {
-                    self.store.release_resend(id).await?;
+                    self.store.release_resend(&session, hold).await?;
                 }
                 Err(error.into())
             }

@@ -2,8 +2,9 @@
 
 use countersign_shared::{Channel, Locale, SessionId};
 
-use super::{Refusal, Verification, log_upstream, recipient};
+use super::{Refusal, Verification, limits::must_wait, log_upstream, recipient};
 use crate::{
+    client_ip::Caller,
     plivo::{Create, PlivoError},
     store::{NewSession, SendReservation, Session},
 };
@@ -12,23 +13,24 @@ impl Verification {
     /// Sends a code to `recipient`, as a person wrote it.
     pub async fn send(
         &self,
+        caller: &Caller,
         recipient: &str,
         channel: Option<Channel>,
         locale: Option<Locale>,
     ) -> Result<Session, Refusal> {
         let channel = self.channel(channel, self.policy.channels[0])?;
         let recipient = recipient::read(recipient, channel, &self.policy)?;
+        let claims = self.send_claims(caller, &recipient, channel);
         let session = NewSession {
             id: new_id(),
-            recipient,
+            recipient: recipient.number,
             channel,
             locale: locale.unwrap_or_else(|| self.rules.default_locale.clone()),
         };
-        if let SendReservation::TooSoon { retry_after } =
-            self.store.reserve_send(session.clone()).await?
-        {
-            return Err(Refusal::RateLimited { retry_after });
-        }
+        let hold = match self.store.reserve_send(&session, claims).await? {
+            SendReservation::Reserved(hold) => hold,
+            SendReservation::Wait(wait) => return Err(must_wait(wait)),
+        };
         let created = self
             .plivo
             .create(&Create {
@@ -52,7 +54,7 @@ impl Verification {
             Err(error) => {
                 log_upstream("create", error);
                 if error == PlivoError::Unreachable {
-                    self.store.release_send(session.id).await?;
+                    self.store.release_send(&session, hold).await?;
                 } else {
                     self.store.abandon_send(session.id).await?;
                 }

@@ -11,4 +11,5 @@ mod plivo;
 mod resend;
 mod send;
 mod session;
+mod store;
 mod verify;

@@ -7,7 +7,7 @@ use crate::app::TestApp;
 
 #[actix_web::test]
 async fn a_resend_keeps_session_and_code_and_waits_longer_each_time() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(&[("LIMIT_SENDS_PER_NUMBER", "off")]).await;
     let session = app.sent("+14155550123").await;
     for (wait, next) in [(30, 60), (60, 120), (120, 300)] {
         app.advance(Duration::from_secs(wait - 1));

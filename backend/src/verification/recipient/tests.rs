@@ -64,7 +64,7 @@ proptest! {
     /// one zero right after the calling code.
     #[test]
     fn the_digits_sent_are_the_digits_typed(text in mutated()) {
-        if let Ok(number) = read(&text, Channel::Voice, &policy()) {
+        if let Ok(Recipient { number, .. }) = read(&text, Channel::Voice, &policy()) {
             prop_assert!(text.is_ascii());
             let (sent, typed) = (number.digits(), digits(&text));
             let trunk_zero_dropped = (1..=3).any(|length| {
@@ -86,8 +86,9 @@ fn the_numbers_the_property_starts_from_are_good_ones() {
 
 #[test]
 fn a_zero_is_dropped_only_where_the_country_dials_one() {
-    let read =
-        |text| read(text, Channel::Voice, &policy()).map(|number| number.as_str().to_owned());
+    let read = |text| {
+        read(text, Channel::Voice, &policy()).map(|recipient| recipient.number.as_str().to_owned())
+    };
     assert_eq!(read("+44 (0)7400 123456").unwrap(), "+447400123456");
     assert_eq!(read("+44 (0)7700 900123").unwrap(), "+447700900123");
     for refused in [

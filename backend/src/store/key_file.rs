@@ -1,0 +1,70 @@
+//! The key of the hashes, kept beside the SQLite file where the operator gives
+//! none.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Vault;
+
+/// The key's file, in the directory of the store's.
+const NAME: &str = "secret.key";
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The store is there and its key is not: a new one would forget every limit.
+    #[error(
+        "SECRET_KEY: {path} is missing, and the store beside it was made with it; restore it, or remove the store"
+    )]
+    Missing {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// What is in the file is no key.
+    #[error("SECRET_KEY: the key kept beside the store is not 32 bytes in base64")]
+    Malformed,
+    /// The file cannot be read or made.
+    #[error("SECRET_KEY: {path}: {source}")]
+    Unusable {
+        /// The key's file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// The key beside the store; a new one where there is no store yet.
+pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
+    let path = store.with_file_name(NAME);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if fs::metadata(store).is_ok_and(|file| file.len() > 0) {
+                return Err(KeyFileError::Missing { path });
+            }
+            let key = Vault::random_key();
+            make(&path, &key).map_err(|source| KeyFileError::Unusable { path, source })?;
+            Ok(key)
+        }
+        Err(source) => Err(KeyFileError::Unusable { path, source }),
+    }
+}
+
+/// For its owner's eyes only.
+fn make(path: &Path, key: &SecretString) -> std::io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    writeln!(file, "{}", key.expose_secret())?;
+    file.sync_all()
+}

@@ -1,0 +1,436 @@
+//! Sessions and limits in one SQLite file: there after a restart, a crash and
+//! `kill -9`, readable with any SQLite tool, for one machine.
+
+mod anchor;
+mod limits;
+mod open;
+mod row;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+use countersign_shared::{Channel, SessionId, session::SessionStatus};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+pub use self::open::OpenError;
+use self::{limits::Keyed, row::Row, writer::Writer};
+use super::{
+    CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
+    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, StoreUnreachable, Vault,
+    Wait, window::Millis,
+};
+use crate::{clock::Clock, config::Rules};
+
+/// How long the name of an ended session is remembered, without its number, so
+/// that its holder hears "expired" and not "never heard of it".
+const MEMORY_OF_THE_ENDED: Duration = Duration::from_hours(1);
+/// Longer than any request takes: after that its process has died.
+const UNDER_WAY: Duration = Duration::from_secs(30);
+
+/// A store in one file.
+pub struct SqliteStore {
+    writer: Writer,
+    context: Arc<Context>,
+}
+
+/// What every step knows.
+struct Context {
+    clock: Arc<dyn Clock>,
+    rules: Rules,
+    vault: Vault,
+}
+
+impl Context {
+    fn now(&self) -> Millis {
+        millis(self.clock.now())
+    }
+
+    fn session_key(&self, id: SessionId) -> super::vault::Hash {
+        self.vault.hash("session", &[id.as_bytes()])
+    }
+}
+
+fn millis(time: SystemTime) -> Millis {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}
+
+fn length(duration: Duration) -> Millis {
+    u64::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+fn time(at: Millis) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(at)
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it. `clock` is the store's own where none is
+    /// given: see the anchor.
+    pub fn open(
+        path: &Path,
+        vault: Vault,
+        rules: Rules,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Result<Self, OpenError> {
+        let (connection, clock) = open::open(path, &vault, clock)?;
+        let writer = Writer::start(connection).map_err(|source| OpenError::Unusable {
+            path: path.to_owned(),
+            problem: source.to_string(),
+        })?;
+        Ok(Self {
+            writer,
+            context: Arc::new(Context {
+                clock,
+                rules,
+                vault,
+            }),
+        })
+    }
+
+    /// One step at one moment.
+    async fn step<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Transaction<'_>, &Context, Millis) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let context = self.context.clone();
+        self.writer
+            .step(move |transaction| {
+                let now = context.now();
+                step(transaction, &context, now)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn reserve_send(
+        &self,
+        session: &NewSession,
+        claims: Vec<Claim>,
+    ) -> StoreResult<SendReservation> {
+        let session = session.clone();
+        self.step(move |transaction, context, now| {
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            match keyed.reserve(Some(&session.recipient), claims)? {
+                Err(wait) => Ok(SendReservation::Wait(wait)),
+                Ok(hold) => {
+                    Row::insert(transaction, context, &session, now)?;
+                    Ok(SendReservation::Reserved(hold))
+                }
+            }
+        })
+        .await
+    }
+
+    async fn record_sent(&self, id: SessionId, upstream_id: String) -> StoreResult<Session> {
+        let recorded = self
+            .step(move |transaction, context, now| {
+                // Swept away only where the call took longer than a session lives.
+                let Some(mut row) = Row::read(transaction, context, id)? else {
+                    return Ok(None);
+                };
+                row.status = row::Status::Pending;
+                row.upstream_id = upstream_id;
+                row.deliver(row.channel, now);
+                row.expires_at = now + length(context.rules.session_lifetime);
+                row.write(transaction, context)?;
+                row.seen(transaction, context, now)
+            })
+            .await?;
+        recorded.ok_or(StoreUnreachable)
+    }
+
+    async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()> {
+        let new = new.clone();
+        self.step(move |transaction, context, now| {
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            keyed.give_back(Some(&new.recipient), &hold, |_| true)?;
+            Row::delete(transaction, context, new.id)
+        })
+        .await
+    }
+
+    async fn abandon_send(&self, id: SessionId) -> StoreResult<()> {
+        self.step(move |transaction, context, _| Row::delete(transaction, context, id))
+            .await
+    }
+
+    async fn reserve_resend(
+        &self,
+        session: &Session,
+        claims: Vec<Claim>,
+    ) -> StoreResult<ResendReservation> {
+        let (id, recipient) = (session.id, session.recipient.clone());
+        self.step(move |transaction, context, now| {
+            if let Err(over) = row::open(transaction, context, id, now)? {
+                return Ok(ResendReservation::Over(over));
+            }
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            Ok(match keyed.reserve(Some(&recipient), claims)? {
+                Ok(hold) => ResendReservation::Reserved(hold),
+                Err(wait) => ResendReservation::Wait(wait),
+            })
+        })
+        .await
+    }
+
+    async fn record_resent(
+        &self,
+        id: SessionId,
+        channel: Channel,
+        upstream_id: String,
+    ) -> StoreResult<Result<Session, SessionOver>> {
+        self.step(move |transaction, context, now| {
+            let mut row = match row::live(transaction, context, id, now)? {
+                Ok(row) => row,
+                Err(over) => return Ok(Err(over)),
+            };
+            row.upstream_id = upstream_id;
+            row.deliver(channel, now);
+            row.write(transaction, context)?;
+            let seen = row.seen(transaction, context, now)?;
+            Ok(seen.ok_or(SessionOver::NotFound))
+        })
+        .await
+    }
+
+    async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()> {
+        let recipient = session.recipient.clone();
+        self.step(move |transaction, context, now| {
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            keyed.give_back(Some(&recipient), &hold, |_| true)
+        })
+        .await
+    }
+
+    async fn reserve_check(
+        &self,
+        id: SessionId,
+        claims: Vec<Claim>,
+    ) -> StoreResult<CheckReservation> {
+        self.step(move |transaction, context, now| {
+            let mut row = match row::open(transaction, context, id, now)? {
+                Ok(row) => row,
+                Err(over) => return Ok(CheckReservation::Over(over)),
+            };
+            // The last check is under way; its answer decides the status.
+            if row.checks_left == 0 {
+                return Ok(CheckReservation::Over(SessionOver::ChecksExhausted));
+            }
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            match keyed.reserve(None, claims)? {
+                Err(wait) => Ok(CheckReservation::Wait(wait)),
+                Ok(hold) => {
+                    row.checks_left -= 1;
+                    row.write(transaction, context)?;
+                    Ok(CheckReservation::Reserved {
+                        hold,
+                        upstream_id: row.upstream_id,
+                    })
+                }
+            }
+        })
+        .await
+    }
+
+    async fn settle_check(
+        &self,
+        id: SessionId,
+        accepted: bool,
+        hold: Hold,
+    ) -> StoreResult<Settlement> {
+        self.step(move |transaction, context, now| {
+            if accepted {
+                let keyed = Keyed {
+                    transaction,
+                    context,
+                    now,
+                };
+                keyed.give_back(None, &hold, |limit| limit == Limit::WrongChecksPerNumber)?;
+            }
+            let mut row = match row::live(transaction, context, id, now)? {
+                Ok(row) => row,
+                Err(over) => return Ok(Settlement::Over(over)),
+            };
+            if row.status == row::Status::Verified {
+                return Ok(Settlement::Over(SessionOver::AlreadyVerified));
+            }
+            // A right code on the last check counts, also when a wrong one that
+            // ran beside it was answered first.
+            if accepted {
+                row.status = row::Status::Verified;
+                row.write(transaction, context)?;
+                let seen = row.seen(transaction, context, now)?;
+                return Ok(seen.map_or(
+                    Settlement::Over(SessionOver::NotFound),
+                    Settlement::Verified,
+                ));
+            }
+            if row.checks_left == 0 {
+                row.status = row::Status::Exhausted;
+                row.write(transaction, context)?;
+            }
+            Ok(Settlement::Incorrect {
+                checks_left: row.checks_left,
+            })
+        })
+        .await
+    }
+
+    async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()> {
+        self.step(move |transaction, context, now| {
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            keyed.give_back(None, &hold, |_| true)?;
+            if let Ok(mut row) = row::live(transaction, context, id, now)? {
+                row.checks_left += 1;
+                if row.status == row::Status::Exhausted {
+                    row.status = row::Status::Pending;
+                }
+                row.write(transaction, context)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>> {
+        self.step(move |transaction, context, now| {
+            let row = match row::live(transaction, context, id, now)? {
+                Ok(row) => row,
+                Err(over) => return Ok(Err(over)),
+            };
+            let seen = row.seen(transaction, context, now)?;
+            Ok(seen.ok_or(SessionOver::NotFound))
+        })
+        .await
+    }
+
+    async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {
+        let request = request.clone();
+        self.step(move |transaction, context, now| {
+            let id = context.vault.hash("request", &[request.name.as_bytes()]);
+            let body = context.vault.hash("body", &[request.body.as_bytes()]);
+            let kept: Option<([u8; 16], Option<Vec<u8>>)> = transaction
+                .prepare_cached("SELECT body, answer FROM answer WHERE id = ?1 AND forget_at > ?2")?
+                .query_row(params![id, now], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            Ok(match kept {
+                Some((kept_body, _)) if kept_body != body => Known::Reused,
+                Some((_, None)) => Known::UnderWay,
+                Some((_, Some(sealed))) => context
+                    .vault
+                    .open("answer", opener(&request).as_bytes(), &sealed)
+                    .map_or(Known::Reused, Known::Answered),
+                None => {
+                    transaction
+                        .prepare_cached(
+                            "INSERT OR REPLACE INTO answer (id, body, forget_at) VALUES (?1, ?2, ?3)",
+                        )?
+                        .execute(params![id, body, now + length(UNDER_WAY)])?;
+                    Known::New
+                }
+            })
+        })
+        .await
+    }
+
+    async fn finish(&self, request: &KeyedRequest, answer: Option<String>) -> StoreResult<()> {
+        let request = request.clone();
+        self.step(move |transaction, context, now| {
+            let id = context.vault.hash("request", &[request.name.as_bytes()]);
+            let Some(answer) = answer else {
+                transaction
+                    .prepare_cached("DELETE FROM answer WHERE id = ?1")?
+                    .execute([id])?;
+                return Ok(());
+            };
+            let body = context.vault.hash("body", &[request.body.as_bytes()]);
+            let sealed = context
+                .vault
+                .seal("answer", opener(&request).as_bytes(), &answer);
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![id, body, sealed, now + length(request.kept_for)])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn ready(&self) -> StoreResult<()> {
+        // A write, or a disk that takes no more would look healthy.
+        self.step(|transaction, _, now| {
+            transaction.execute("UPDATE anchor SET time_ms = max(time_ms, ?1)", [now])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn sweep(&self) -> StoreResult<()> {
+        self.step(|transaction, context, now| {
+            transaction.execute(
+                "UPDATE session SET number = NULL, person = NULL, upstream_id = '', deliveries = ''
+                 WHERE expires_at <= ?1 AND person IS NOT NULL",
+                [now],
+            )?;
+            transaction.execute("DELETE FROM session WHERE forget_at <= ?1", [now])?;
+            for table in ["ladder", "uses", "answer"] {
+                let forget = format!("DELETE FROM {table} WHERE forget_at <= ?1");
+                transaction.execute(&forget, [now])?;
+            }
+            anchor::save(transaction, context.clock.as_ref())
+        })
+        .await
+    }
+}
+
+/// What opens a sealed answer: the caller, the key and the request itself.
+fn opener(request: &KeyedRequest) -> String {
+    format!("{}\n{}", request.name, request.body)
+}
+
+/// Pending sessions count as sent to, so the status on the wire follows.
+fn on_the_wire(status: row::Status) -> SessionStatus {
+    match status {
+        row::Status::Reserved | row::Status::Pending => SessionStatus::Pending,
+        row::Status::Verified => SessionStatus::Verified,
+        row::Status::Exhausted => SessionStatus::ChecksExhausted,
+    }
+}
+
+/// A wait of at least a millisecond.
+fn wait(milliseconds: Millis, limit: Option<Limit>) -> Wait {
+    Wait {
+        retry_after: Duration::from_millis(milliseconds.max(1)),
+        limit,
+    }
+}

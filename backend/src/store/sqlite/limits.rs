@@ -1,0 +1,167 @@
+//! Limits and ladders: what a step may use, uses up, and gives back.
+
+use countersign_shared::PhoneNumber;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Context, length, wait};
+use crate::store::{
+    Claim, Hold, Ladder, Limit, Wait,
+    vault::Hash,
+    window::{Millis, Uses},
+};
+
+/// One step's view of the counters.
+pub(super) struct Keyed<'a> {
+    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) context: &'a Context,
+    pub(super) now: Millis,
+}
+
+impl Keyed<'_> {
+    /// Uses one of every claim and, for a send, the next rung of the number's
+    /// ladder; or nothing at all, and says how long to wait for all of them.
+    pub(super) fn reserve(
+        &self,
+        recipient: Option<&PhoneNumber>,
+        claims: Vec<Claim>,
+    ) -> rusqlite::Result<Result<Hold, Wait>> {
+        let mut longest: Option<Wait> = None;
+        let mut must_wait = |milliseconds: Millis, limit: Option<Limit>| {
+            let next = wait(milliseconds, limit);
+            if longest.is_none_or(|known| known.retry_after < next.retry_after) {
+                longest = Some(next);
+            }
+        };
+        let ladder = recipient.map(|number| self.ladder(number)).transpose()?;
+        if let Some(ladder) = ladder
+            && ladder.next_at > self.now
+        {
+            must_wait(ladder.next_at - self.now, None);
+        }
+        let mut taken = Vec::with_capacity(claims.len());
+        for claim in &claims {
+            let id = self.id(claim);
+            let different = self.different(claim);
+            let mut uses = self.uses(&id)?;
+            match uses.wait(&claim.quotas, different, self.now) {
+                0 => taken.push((id, uses, different)),
+                milliseconds => must_wait(milliseconds, Some(claim.limit)),
+            }
+        }
+        if let Some(wait) = longest {
+            return Ok(Err(wait));
+        }
+        for ((id, mut uses, different), claim) in taken.into_iter().zip(&claims) {
+            uses.take(&claim.quotas, different, self.now);
+            self.write_uses(&id, &uses)?;
+        }
+        if let (Some(number), Some(before)) = (recipient, ladder) {
+            let sends = before.sends + 1;
+            let next_at = self.now + length(self.context.rules.wait_after(sends));
+            self.write_ladder(number, Ladder { sends, next_at })?;
+        }
+        Ok(Ok(Hold {
+            claims,
+            taken_at: self.now,
+            ladder,
+        }))
+    }
+
+    /// Gives back what a step took, as far as `which` says.
+    pub(super) fn give_back(
+        &self,
+        recipient: Option<&PhoneNumber>,
+        hold: &Hold,
+        which: impl Fn(Limit) -> bool,
+    ) -> rusqlite::Result<()> {
+        // Which different things there were stays known: that costs nobody.
+        let counted = |claim: &&Claim| claim.different.is_none() && which(claim.limit);
+        for claim in hold.claims.iter().filter(counted) {
+            let id = self.id(claim);
+            let mut uses = self.uses(&id)?;
+            uses.give_back(&claim.quotas, hold.taken_at, self.now);
+            self.write_uses(&id, &uses)?;
+        }
+        if let (Some(number), Some(before)) = (recipient, hold.ladder) {
+            let sends = before.sends + 1;
+            let ours = Ladder {
+                sends,
+                next_at: hold.taken_at + length(self.context.rules.wait_after(sends)),
+            };
+            // Another send that came after keeps its own rung.
+            if self.ladder(number)? == ours {
+                self.write_ladder(number, before)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the number may be sent to again.
+    pub(super) fn ladder(&self, number: &PhoneNumber) -> rusqlite::Result<Ladder> {
+        let kept = self
+            .transaction
+            .prepare_cached(
+                "SELECT sends, next_at FROM ladder WHERE number = ?1 AND forget_at > ?2",
+            )?
+            .query_row(params![self.number(number), self.now], |row| {
+                Ok(Ladder {
+                    sends: row.get(0)?,
+                    next_at: row.get(1)?,
+                })
+            })
+            .optional()?;
+        Ok(kept.unwrap_or_default())
+    }
+
+    /// A ladder is forgotten when no session of its last send lives any more.
+    fn write_ladder(&self, number: &PhoneNumber, ladder: Ladder) -> rusqlite::Result<()> {
+        let lives = self.now + length(self.context.rules.session_lifetime);
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO ladder VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                self.number(number),
+                ladder.sends,
+                ladder.next_at,
+                lives.max(ladder.next_at)
+            ])?;
+        Ok(())
+    }
+
+    pub(super) fn number(&self, number: &PhoneNumber) -> Hash {
+        self.context
+            .vault
+            .hash("number", &[number.as_str().as_bytes()])
+    }
+
+    fn id(&self, claim: &Claim) -> Hash {
+        let parts = [claim.limit.as_str().as_bytes(), claim.subject.as_bytes()];
+        self.context.vault.hash("limit", &parts)
+    }
+
+    fn different(&self, claim: &Claim) -> Option<u64> {
+        let thing = claim.different.as_ref()?;
+        let hash = self.context.vault.hash("different", &[thing.as_bytes()]);
+        let (half, _) = hash.split_first_chunk()?;
+        Some(u64::from_le_bytes(*half))
+    }
+
+    fn uses(&self, id: &Hash) -> rusqlite::Result<Uses> {
+        let kept: Option<Vec<u8>> = self
+            .transaction
+            .prepare_cached("SELECT windows FROM uses WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?;
+        match kept {
+            None => Ok(Uses::default()),
+            // A count that cannot be read must not become no count.
+            Some(bytes) => Uses::from_bytes(&bytes).ok_or(rusqlite::Error::InvalidQuery),
+        }
+    }
+
+    fn write_uses(&self, id: &Hash, uses: &Uses) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO uses VALUES (?1, ?2, ?3)")?
+            .execute(params![id, uses.to_bytes(), uses.over_at()])?;
+        Ok(())
+    }
+}

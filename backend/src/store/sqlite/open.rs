@@ -1,0 +1,174 @@
+//! The file: made, opened, or refused with one clear line.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use super::anchor;
+use crate::{clock::Clock, store::Vault};
+
+/// Marks a file as ours: `csgn`.
+const APPLICATION_ID: i32 = 0x6373_676e;
+/// The newest schema, and how to get there from the one before.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+/// How long a step waits for another program that holds the file.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Why the store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Not a SQLite file, or a broken one.
+    #[error("STORE_URL: {path} is damaged or no SQLite file")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program's file.
+    #[error("STORE_URL: {path} is the database of another program")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version's file.
+    #[error("STORE_URL: {path} was written by a newer version of this program")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be written.
+    #[error("STORE_URL: {path} cannot be written")]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The hashes in the file were made with another key.
+    #[error("SECRET_KEY: {path} was made with another key; restore that key, or start a new file")]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Anything else.
+    #[error("STORE_URL: {path} cannot be used: {problem}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        problem: String,
+    },
+}
+
+/// The connection, and the clock to go by.
+pub(super) fn open(
+    path: &Path,
+    vault: &Vault,
+    clock: Option<Arc<dyn Clock>>,
+) -> Result<(Connection, Arc<dyn Clock>), OpenError> {
+    create(path).map_err(|error| OpenError::Unusable {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })?;
+    prepare(path, vault, clock).map_err(|failure| match failure {
+        Failure::Sqlite(error) => refused(path, &error),
+        Failure::Named(error) => error,
+    })
+}
+
+/// Makes the directory and an empty file that only its owner can read.
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+enum Failure {
+    Sqlite(rusqlite::Error),
+    Named(OpenError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn prepare(
+    path: &Path,
+    vault: &Vault,
+    clock: Option<Arc<dyn Clock>>,
+) -> Result<(Connection, Arc<dyn Clock>), Failure> {
+    let named = |error: fn(PathBuf) -> OpenError| Failure::Named(error(path.to_owned()));
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    if !is_ours(&connection)? {
+        return Err(named(|path| OpenError::Foreign { path }));
+    }
+    // WAL: readers never wait. FULL: what was answered is on the disk, also when
+    // the power fails; the writer commits in groups to make up for it. What is
+    // deleted is overwritten.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    let sound: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if sound != "ok" {
+        return Err(named(|path| OpenError::Damaged { path }));
+    }
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let Some(missing) = MIGRATIONS.get(version..) else {
+        return Err(named(|path| OpenError::Newer { path }));
+    };
+    // Also without anything to migrate: a file that cannot be written shows here.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    missing
+        .iter()
+        .try_for_each(|migration| transaction.execute_batch(migration))?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    let key_check = vault.hash("key check", &[]);
+    transaction.execute(
+        "INSERT INTO anchor SELECT ?1, '', 0, 0 WHERE NOT EXISTS (SELECT 1 FROM anchor)",
+        [key_check],
+    )?;
+    let kept: [u8; 16] =
+        transaction.query_row("SELECT key_check FROM anchor", [], |row| row.get(0))?;
+    if kept != key_check {
+        return Err(named(|path| OpenError::OtherKey { path }));
+    }
+    let clock = match clock {
+        Some(clock) => clock,
+        None => Arc::new(anchor::resume(&transaction)?),
+    };
+    anchor::save(&transaction, clock.as_ref())?;
+    transaction.commit()?;
+    Ok((connection, clock))
+}
+
+/// An empty file is ours to fill; any other must bear our mark.
+fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let mark: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(mark == APPLICATION_ID || (mark == 0 && tables == 0))
+}
+
+fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path },
+        Some(ErrorCode::ReadOnly) => OpenError::ReadOnly { path },
+        _ => OpenError::Unusable {
+            path,
+            problem: error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,313 @@
+//! A limit's uses in a sliding window.
+//!
+//! In no stretch of time as long as the window are more uses admitted than the
+//! quota allows: a use counts until a whole window has passed since. A quota of
+//! at most [`EXACT`] keeps the moment of each use. A larger one counts uses in
+//! [`EXACT`]ths of the window, each from the end of its part on, so it may make a
+//! caller wait that much longer and never lets one through too early.
+
+use crate::config::Quota;
+
+/// Milliseconds since 1970, by the store's clock.
+pub(super) type Millis = u64;
+
+/// How many moments a window keeps apart.
+const EXACT: u64 = 64;
+
+/// One moment, and what happened then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    at: Millis,
+    /// How many uses; or, of different things, the hash of one.
+    what: u64,
+}
+
+/// The uses within one window, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Window {
+    length: Millis,
+    marks: Vec<Mark>,
+}
+
+/// The uses that one subject made of one limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Uses(Vec<Window>);
+
+/// How a quota is counted.
+struct Rule {
+    count: u64,
+    length: Millis,
+    part: Millis,
+}
+
+impl Rule {
+    fn of(quota: &Quota) -> Self {
+        let count = u64::from(quota.count.get());
+        let length = u64::try_from(quota.per.as_millis()).unwrap_or(Millis::MAX);
+        Self {
+            count,
+            length,
+            part: if count <= EXACT {
+                1
+            } else {
+                (length / EXACT).max(1)
+            },
+        }
+    }
+
+    fn moment(&self, at: Millis) -> Millis {
+        at.div_ceil(self.part) * self.part
+    }
+}
+
+impl Window {
+    fn forget(&mut self, now: Millis) {
+        let length = self.length;
+        self.marks.retain(|mark| mark.at + length > now);
+    }
+
+    /// How long until one more fits; nothing when it fits now.
+    fn wait(&self, rule: &Rule, different: Option<u64>, now: Millis) -> Millis {
+        let weight = |mark: &Mark| if different.is_some() { 1 } else { mark.what };
+        if different.is_some_and(|what| self.marks.iter().any(|mark| mark.what == what)) {
+            return 0;
+        }
+        let used: u64 = self.marks.iter().map(weight).sum();
+        let mut excess = (used + 1).saturating_sub(rule.count);
+        for mark in &self.marks {
+            if excess == 0 {
+                return 0;
+            }
+            excess = excess.saturating_sub(weight(mark));
+            if excess == 0 {
+                return mark.at + rule.length - now;
+            }
+        }
+        0
+    }
+
+    fn take(&mut self, rule: &Rule, different: Option<u64>, now: Millis) {
+        if let Some(what) = different {
+            self.marks.retain(|mark| mark.what != what);
+            self.marks.push(Mark { at: now, what });
+            return;
+        }
+        let at = rule.moment(now);
+        match self.marks.last_mut() {
+            Some(last) if last.at == at => last.what += 1,
+            _ => self.marks.push(Mark { at, what: 1 }),
+        }
+    }
+
+    fn give_back(&mut self, rule: &Rule, taken_at: Millis) {
+        let at = rule.moment(taken_at);
+        if let Some(mark) = self.marks.iter_mut().find(|mark| mark.at == at) {
+            mark.what -= 1;
+        }
+        self.marks.retain(|mark| mark.what > 0);
+    }
+}
+
+impl Uses {
+    /// Fits the windows to the quotas, which may have changed since, and forgets
+    /// what no longer counts.
+    fn fit(&mut self, quotas: &[Quota], now: Millis) {
+        let mut known = std::mem::take(&mut self.0);
+        self.0 = quotas
+            .iter()
+            .map(|quota| {
+                let length = Rule::of(quota).length;
+                let index = known.iter().position(|window| window.length == length);
+                let mut window = index.map_or_else(Window::default, |at| known.swap_remove(at));
+                window.length = length;
+                window.forget(now);
+                window
+            })
+            .collect();
+    }
+
+    /// How long until one more fits every quota; zero when it fits now.
+    pub(super) fn wait(&mut self, quotas: &[Quota], different: Option<u64>, now: Millis) -> Millis {
+        self.fit(quotas, now);
+        let rules = quotas.iter().map(Rule::of);
+        let waits = self.0.iter().zip(rules);
+        waits
+            .map(|(window, rule)| window.wait(&rule, different, now))
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Uses one of every quota.
+    pub(super) fn take(&mut self, quotas: &[Quota], different: Option<u64>, now: Millis) {
+        self.fit(quotas, now);
+        for (window, quota) in self.0.iter_mut().zip(quotas) {
+            window.take(&Rule::of(quota), different, now);
+        }
+    }
+
+    /// Gives one back that was taken at that moment.
+    pub(super) fn give_back(&mut self, quotas: &[Quota], taken_at: Millis, now: Millis) {
+        self.fit(quotas, now);
+        for (window, quota) in self.0.iter_mut().zip(quotas) {
+            window.give_back(&Rule::of(quota), taken_at);
+        }
+    }
+
+    /// When none of it counts any more.
+    pub(super) fn over_at(&self) -> Millis {
+        let ends = self.0.iter().filter_map(|window| {
+            let last = window.marks.iter().map(|mark| mark.at).max()?;
+            Some(last + window.length)
+        });
+        ends.max().unwrap_or_default()
+    }
+
+    /// As it is kept.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for window in &self.0 {
+            bytes.extend(window.length.to_le_bytes());
+            bytes.extend((window.marks.len() as u64).to_le_bytes());
+            for mark in &window.marks {
+                bytes.extend(mark.at.to_le_bytes());
+                bytes.extend(mark.what.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// What was kept; nothing when it is damaged.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (numbers, []) = bytes.as_chunks::<8>() else {
+            return None;
+        };
+        let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
+        let mut windows = Vec::new();
+        while let Some(length) = numbers.next() {
+            let mut marks = Vec::new();
+            for _ in 0..numbers.next()? {
+                marks.push(Mark {
+                    at: numbers.next()?,
+                    what: numbers.next()?,
+                });
+            }
+            windows.push(Window { length, marks });
+        }
+        Some(Self(windows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn quota(count: u32, seconds: u64) -> Quota {
+        Quota {
+            count: count.try_into().unwrap(),
+            per: Duration::from_secs(seconds),
+        }
+    }
+
+    /// Tries at each of these moments; answers when it was let through.
+    fn admitted(uses: &mut Uses, quotas: &[Quota], moments: &[Millis]) -> Vec<Millis> {
+        let mut admitted = Vec::new();
+        for now in moments.iter().copied() {
+            if uses.wait(quotas, None, now) == 0 {
+                uses.take(quotas, None, now);
+                admitted.push(now);
+            }
+        }
+        admitted
+    }
+
+    fn quotas() -> impl Strategy<Value = Vec<Quota>> {
+        let one = (1..200_u32, 1..100_u64).prop_map(|(count, seconds)| quota(count, seconds));
+        prop::collection::vec(one, 1..3)
+    }
+
+    fn moments() -> impl Strategy<Value = Vec<Millis>> {
+        let steps = prop_oneof![3 => Just(0_u64), 3 => 1..50_u64, 1 => 1..30_000_u64];
+        prop::collection::vec(steps, 1..600).prop_map(|steps| {
+            let mut now = 1_000_000;
+            steps
+                .into_iter()
+                .map(|step| {
+                    now += step;
+                    now
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// In no window are more admitted than the quota, and who waits as long
+        /// as told is let through, hammering or not.
+        #[test]
+        fn never_too_many_and_the_wait_is_honest(quotas in quotas(), moments in moments()) {
+            let mut uses = Uses::default();
+            let all = admitted(&mut uses, &quotas, &moments);
+            for quota in &quotas {
+                let rule = Rule::of(quota);
+                for (index, first) in all.iter().enumerate() {
+                    let within = all[index..].iter().take_while(|at| **at < first + rule.length);
+                    prop_assert!(within.count() as u64 <= rule.count);
+                }
+            }
+            let now = *moments.last().unwrap();
+            let wait = uses.wait(&quotas, None, now);
+            if wait > 0 {
+                prop_assert!(uses.clone().wait(&quotas, None, now + wait - 1) > 0);
+                prop_assert_eq!(uses.wait(&quotas, None, now + wait), 0);
+            }
+        }
+
+        #[test]
+        fn what_is_kept_is_read_back(quotas in quotas(), moments in moments()) {
+            let mut uses = Uses::default();
+            admitted(&mut uses, &quotas, &moments);
+            let bytes = uses.to_bytes();
+            prop_assert!(bytes.len() <= quotas.len() * (2 * 8 + 66 * 16));
+            prop_assert_eq!(Uses::from_bytes(&bytes), Some(uses));
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_used_again() {
+        for quotas in [[quota(2, 60)], [quota(100, 60)]] {
+            let mut uses = Uses::default();
+            while uses.wait(&quotas, None, 5_000) == 0 {
+                uses.take(&quotas, None, 5_000);
+            }
+            uses.give_back(&quotas, 5_000, 6_000);
+            assert_eq!(uses.wait(&quotas, None, 6_000), 0);
+            uses.take(&quotas, None, 6_000);
+            assert!(uses.wait(&quotas, None, 6_000) > 0);
+        }
+    }
+
+    #[test]
+    fn different_things_count_once_each() {
+        let quotas = [quota(2, 60)];
+        let mut uses = Uses::default();
+        for (what, now) in [(7, 0), (8, 1_000), (7, 2_000)] {
+            assert_eq!(uses.wait(&quotas, Some(what), now), 0);
+            uses.take(&quotas, Some(what), now);
+        }
+        // 8 leaves the window first.
+        assert_eq!(uses.wait(&quotas, Some(9), 3_000), 58_000);
+        assert_eq!(uses.wait(&quotas, Some(7), 3_000), 0);
+    }
+
+    #[test]
+    fn damaged_bytes_are_not_read() {
+        for bytes in [&[1_u8, 2, 3][..], &[0xff; 16], &[0; 9]] {
+            assert_eq!(Uses::from_bytes(bytes), None);
+        }
+    }
+}

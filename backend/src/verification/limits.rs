@@ -1,0 +1,115 @@
+//! Which limits a step claims, and whose.
+
+use countersign_shared::{Channel, PhoneNumber};
+
+use super::{Refusal, Verification, recipient::Recipient};
+use crate::{
+    client_ip::Caller,
+    config::Quota,
+    store::{Claim, Limit, Wait},
+};
+
+/// A site's /48 holds many subscribers: it may do that many times what one may.
+const SITE: u32 = 4;
+/// Fraud walks through ranges: what is left of a number without these digits is
+/// one.
+const RANGE_DIGITS: usize = 4;
+
+impl Verification {
+    /// What one more code to this number uses up, first or again.
+    pub(super) fn send_claims(
+        &self,
+        caller: &Caller,
+        recipient: &Recipient,
+        channel: Channel,
+    ) -> Vec<Claim> {
+        let limits = &self.limits;
+        let number = recipient.number.as_str();
+        let prefix = &number[..number.len() - RANGE_DIGITS];
+        let mut claims = vec![
+            claim(Limit::SendsPerNumber, number, &limits.sends_per_number),
+            claim(Limit::SendsPerPrefix, prefix, &limits.sends_per_prefix),
+            claim(
+                Limit::SendsPerCountry,
+                &recipient.country,
+                &limits.sends_per_country,
+            ),
+            claim(Limit::SendsTotal, "", &limits.sends_total),
+        ];
+        if channel == Channel::Voice {
+            claims.push(claim(
+                Limit::VoicePerNumber,
+                number,
+                &limits.voice_per_number,
+            ));
+        }
+        claims.extend(of_caller(
+            Limit::SendsPerAddress,
+            caller,
+            &limits.sends_per_address,
+        ));
+        claims.extend(
+            of_caller(
+                Limit::NumbersPerAddress,
+                caller,
+                &limits.numbers_per_address,
+            )
+            .map(|claim| Claim {
+                different: Some(number.to_owned()),
+                ..claim
+            }),
+        );
+        claims.retain(|claim| !claim.quotas.is_empty());
+        claims
+    }
+
+    /// What one try at a code uses up. It counts as wrong until Plivo says that
+    /// it is right, so that tries at the same moment cannot outrun the count.
+    pub(super) fn check_claims(&self, caller: &Caller, number: &PhoneNumber) -> Vec<Claim> {
+        let limits = &self.limits;
+        let mut claims = vec![claim(
+            Limit::WrongChecksPerNumber,
+            number.as_str(),
+            &limits.wrong_checks_per_number,
+        )];
+        claims.extend(of_caller(
+            Limit::ChecksPerAddress,
+            caller,
+            &limits.checks_per_address,
+        ));
+        claims.retain(|claim| !claim.quotas.is_empty());
+        claims
+    }
+}
+
+fn claim(limit: Limit, subject: &str, quotas: &[Quota]) -> Claim {
+    Claim {
+        limit,
+        subject: subject.to_owned(),
+        quotas: quotas.to_vec(),
+        different: None,
+    }
+}
+
+fn of_caller(
+    limit: Limit,
+    caller: &Caller,
+    quotas: &[Quota],
+) -> impl Iterator<Item = Claim> + use<> {
+    let site = caller.site.map(|site| {
+        let quotas: Vec<Quota> = quotas.iter().map(|quota| quota.times(SITE)).collect();
+        claim(limit, &site.to_string(), &quotas)
+    });
+    [claim(limit, &caller.key.to_string(), quotas)]
+        .into_iter()
+        .chain(site)
+}
+
+/// One log line for a step that has to wait, with the rule and without the whom.
+pub(super) fn must_wait(wait: Wait) -> Refusal {
+    let limit = wait.limit.map_or("resend_waits", Limit::as_str);
+    log::warn!(event = "limit.reached", limit = limit; "a step has to wait");
+    Refusal::RateLimited {
+        retry_after: wait.retry_after,
+    }
+}

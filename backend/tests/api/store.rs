@@ -1,0 +1,133 @@
+//! State in its file: what outlives the service, what stops the start, what a
+//! store that fails means, and what the file never shows.
+
+use std::{path::Path, time::Duration};
+
+use countersign_backend::{
+    config::Config,
+    store::{Vault, sqlite::SqliteStore},
+};
+use rusqlite::Connection;
+
+use crate::app::TestApp;
+
+fn rules() -> countersign_backend::config::Rules {
+    Config::read(|name| (name == "PLIVO_MODE").then(|| "sandbox".to_owned()))
+        .unwrap()
+        .rules
+}
+
+fn opened(path: &Path, vault: &Vault) -> Result<(), String> {
+    SqliteStore::open(path, vault.clone(), rules(), None)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Vault::new(&Vault::random_key()).unwrap();
+    let path = |name: &str| directory.path().join(name);
+
+    std::fs::write(path("text.db"), "not a database at all, but long enough").unwrap();
+    let refusal = opened(&path("text.db"), &vault).unwrap_err();
+    assert!(
+        refusal.ends_with("text.db is damaged or no SQLite file"),
+        "{refusal}"
+    );
+
+    let other = Connection::open(path("foreign.db")).unwrap();
+    other
+        .execute_batch("CREATE TABLE t (x); PRAGMA application_id = 7")
+        .unwrap();
+    drop(other);
+    let refusal = opened(&path("foreign.db"), &vault).unwrap_err();
+    assert!(
+        refusal.ends_with("is the database of another program"),
+        "{refusal}"
+    );
+
+    assert_eq!(opened(&path("ours.db"), &vault), Ok(()));
+    assert_eq!(opened(&path("ours.db"), &vault), Ok(()));
+    let other_key = Vault::new(&Vault::random_key()).unwrap();
+    let refusal = opened(&path("ours.db"), &other_key).unwrap_err();
+    assert!(refusal.starts_with("SECRET_KEY: "), "{refusal}");
+
+    let newer = Connection::open(path("ours.db")).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let refusal = opened(&path("ours.db"), &vault).unwrap_err();
+    assert!(
+        refusal.ends_with("written by a newer version of this program"),
+        "{refusal}"
+    );
+
+    assert_eq!(opened(&path("torn.db"), &vault), Ok(()));
+    let bytes = std::fs::read(path("torn.db")).unwrap();
+    std::fs::write(path("torn.db"), &bytes[..bytes.len() / 2]).unwrap();
+    let refusal = opened(&path("torn.db"), &vault).unwrap_err();
+    assert!(
+        refusal.ends_with("is damaged or no SQLite file"),
+        "{refusal}"
+    );
+
+    std::fs::create_dir(path("folder.db")).unwrap();
+    let refusal = opened(&path("folder.db"), &vault).unwrap_err();
+    assert!(refusal.starts_with("STORE_URL: ") && refusal.lines().count() == 1);
+}
+
+#[actix_web::test]
+async fn a_store_that_is_held_up_sends_nothing_accepts_nothing_and_recovers() {
+    let app = TestApp::start().await;
+    let session = app.sent("+14155550123").await;
+    let calls = app.simulator().calls();
+    let path = app.directory.path().join("countersign.db");
+    let other = Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (sent, verified, ready) = futures_util::join!(
+        app.send("+14155550124"),
+        app.verify(&session, &session.otp),
+        app.get("/readyz"),
+    );
+    for answer in [sent, verified, ready] {
+        let problem = answer.problem(503, "temporarily_unavailable");
+        assert_eq!(problem["retry_after"], 5);
+    }
+    app.get("/healthz").await.ok();
+    assert_eq!(app.simulator().calls().create, calls.create);
+    assert_eq!(app.simulator().calls().validate, calls.validate);
+    other.execute_batch("ROLLBACK").unwrap();
+    app.send("+14155550124").await.ok();
+    app.verify(&session, &session.otp).await.ok();
+    app.get("/readyz").await.ok();
+}
+
+/// Everything in the directory: the file, its log, its index.
+fn bytes_of(directory: &Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    entries
+        .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect()
+}
+
+#[actix_web::test]
+async fn the_file_shows_no_number_no_code_no_name_and_no_address() {
+    let app = TestApp::start_with(&[
+        ("LIMIT_SENDS_PER_ADDRESS", "100/1h"),
+        ("LIMIT_NUMBERS_PER_ADDRESS", "100/1h"),
+        ("RESEND_WAITS", "1s"),
+    ])
+    .await;
+    let session = app.sent("+14155550123").await;
+    app.verify(&session, &session.wrong_otp()).await;
+    app.advance(Duration::from_secs(1));
+    app.resend(&session).await.ok();
+    let bytes = bytes_of(app.directory.path());
+    assert!(bytes.len() > 4096);
+    for secret in ["4155550123", "127.0.0.1", &session.otp, &session.id] {
+        let found = bytes
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!found, "{secret} is in the file");
+    }
+}
