@@ -4,7 +4,7 @@
 //! extensions; [`render`] gives it its request id and writes it. Failures of the
 //! framework's own, which carry none, get one by their status.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use actix_web::{
     HttpMessage, HttpResponse, ResponseError,
@@ -41,6 +41,10 @@ pub enum ApiError {
     NotFound,
     /// The path knows these methods only.
     MethodNotAllowed(&'static str),
+    /// The same request, by its key, is under way.
+    RequestUnderWay,
+    /// The key was used for another request.
+    IdempotencyKeyReused,
     /// A rule said no.
     Refused(Refusal),
     /// A fault of ours.
@@ -113,6 +117,21 @@ impl ApiError {
                 "Use one of the methods in the Allow header.",
                 &[],
             ),
+            Self::RequestUnderWay => waiting(
+                409,
+                ErrorCode::RequestUnderWay,
+                "This request is being worked on already. Wait for retry_after seconds, then repeat it.",
+                Duration::from_secs(1),
+            ),
+            Self::IdempotencyKeyReused => field(
+                problem(
+                    422,
+                    ErrorCode::IdempotencyKeyReused,
+                    "This Idempotency-Key was used for another request. Use a new key for a new request.",
+                    &[],
+                ),
+                "Idempotency-Key",
+            ),
             Self::Internal => problem(
                 500,
                 ErrorCode::InternalError,
@@ -130,6 +149,9 @@ fn advice_on(field: &str) -> &'static str {
         "channel" => "Give channel as sms, voice or whatsapp, or leave it out.",
         "locale" => "Give locale as a language such as en or en_US, or leave it out.",
         "session_uuid" => "Give session_uuid exactly as the answer to send had it.",
+        "Idempotency-Key" => {
+            "Give one Idempotency-Key of 16 to 255 visible ASCII characters, or leave it out."
+        }
         "otp" => "Give otp as a text: the digits of the code and nothing else.",
         _ => "This field is missing or malformed.",
     }
@@ -272,12 +294,7 @@ fn session_over(over: SessionOver) -> Problem {
     }
 }
 
-fn waiting(
-    status: u16,
-    code: ErrorCode,
-    detail: &'static str,
-    retry_after: std::time::Duration,
-) -> Problem {
+fn waiting(status: u16, code: ErrorCode, detail: &'static str, retry_after: Duration) -> Problem {
     Problem {
         // Never 0: a caller who waits that long must pass.
         retry_after: Some(whole_seconds_up(retry_after).max(1)),

@@ -3,6 +3,7 @@
 mod body;
 mod config;
 mod health;
+mod once;
 mod panic;
 mod resend;
 #[cfg(feature = "sandbox")]

@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     config::{Limits, Policy, Rules},
     plivo::{PlivoClient, PlivoError},
-    store::{Session, SessionOver, Store, StoreUnreachable},
+    store::{KeyedRequest, Known, Session, SessionOver, Store, StoreUnreachable},
 };
 
 /// How long callers are asked to wait when something of ours or Plivo's is down.
@@ -66,6 +66,17 @@ pub enum Refusal {
         /// When to try again.
         retry_after: Duration,
     },
+}
+
+impl Refusal {
+    /// False where the step was refused before anything was counted or asked,
+    /// so that the very same request may pass later.
+    pub fn had_effect(&self) -> bool {
+        !matches!(
+            self,
+            Self::RateLimited { .. } | Self::TemporarilyUnavailable { .. }
+        )
+    }
 }
 
 impl From<StoreUnreachable> for Refusal {
@@ -146,6 +157,20 @@ impl Verification {
     /// The session as it stands.
     pub async fn session(&self, id: SessionId) -> Result<Session, Refusal> {
         Ok(self.store.session(id).await??)
+    }
+
+    /// Takes a keyed request's name, or says what is known of it.
+    pub async fn begin(&self, request: &KeyedRequest) -> Result<Known, Refusal> {
+        Ok(self.store.begin(request).await?)
+    }
+
+    /// Keeps the answer of a keyed request; none where nothing was done.
+    pub async fn finish(
+        &self,
+        request: &KeyedRequest,
+        answer: Option<String>,
+    ) -> Result<(), Refusal> {
+        Ok(self.store.finish(request, answer).await?)
     }
 
     /// Whether everything that a step needs is there, Plivo aside.

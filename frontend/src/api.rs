@@ -113,7 +113,8 @@ async fn fetch(
     body: Option<String>,
 ) -> Result<(bool, String), JsValue> {
     let headers = Headers::new()?;
-    if let Some(key) = key {
+    // A browser without randomness makes none.
+    if let Some(key) = key.filter(|key| !key.is_empty()) {
         headers.set("idempotency-key", key)?;
     }
     let request = RequestInit::new();

@@ -232,6 +232,9 @@ const fn refused_plainly(code: ErrorCode) -> &'static str {
         }
         ErrorCode::OtpIncorrect => "That code is not right. Check it and type it again.",
         ErrorCode::RateLimited => "Too many tries. Try again later.",
+        ErrorCode::RequestUnderWay => {
+            "We are still working on this. Press the button again in a moment."
+        }
         ErrorCode::UpstreamError => {
             "The code could not be sent or checked just now. Try again in a few minutes."
         }
@@ -247,6 +250,7 @@ const fn refused_plainly(code: ErrorCode) -> &'static str {
         | ErrorCode::RequestTooLarge
         | ErrorCode::UnsupportedMediaType
         | ErrorCode::MethodNotAllowed
+        | ErrorCode::IdempotencyKeyReused
         | ErrorCode::NotFound
         | ErrorCode::Unknown => {
             "The service did not understand this page. Reload the page, then try again."

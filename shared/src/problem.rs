@@ -67,6 +67,10 @@ error_codes! {
     SessionAlreadyVerified = "session_already_verified", "Session already verified";
     /// Too many wrong codes in this session.
     ChecksExhausted = "checks_exhausted", "Too many wrong codes";
+    /// The same request, by its idempotency key, is being worked on.
+    RequestUnderWay = "request_under_way", "Request under way";
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused = "idempotency_key_reused", "Idempotency key reused";
     /// Too many requests of one kind.
     RateLimited = "rate_limited", "Too many requests";
     /// Plivo refused us or answered nonsense.

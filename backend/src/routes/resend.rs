@@ -1,20 +1,29 @@
 //! `POST /api/otp/resend`.
 
-use actix_web::web::{Data, Json};
-use countersign_shared::{resend::ResendRequest, send::SendResponse};
+use actix_web::{HttpResponse, web::Data};
+use countersign_shared::{self as shared, resend::ResendRequest};
 
-use super::{body::JsonBody, send::sent, session::parse_id, to_the_end};
+use super::{
+    body::JsonBody,
+    once::{IdempotencyKey, once},
+    send::sent,
+    session::parse_id,
+};
 use crate::{client_ip::Caller, problem::ApiError, verification::Verification};
 
 pub(super) async fn resend(
     verification: Data<Verification>,
     caller: Caller,
+    key: IdempotencyKey,
     JsonBody(request): JsonBody<ResendRequest>,
-) -> Result<Json<SendResponse>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&request.session_uuid)?;
-    let rules = verification.rules().clone();
-    let session =
-        to_the_end(async move { verification.resend(&caller, id, request.channel).await })
-            .await??;
-    Ok(Json(sent(&session, &rules)))
+    let (channel, steps) = (request.channel, verification.clone());
+    let step = async move {
+        let session = steps.resend(&caller, id, channel).await?;
+        Ok(sent(&session, steps.rules()))
+    };
+    let kept_for = verification.rules().session_lifetime;
+    let asked = (shared::resend::PATH, &request, kept_for);
+    once(&verification, &caller, key, asked, step).await
 }

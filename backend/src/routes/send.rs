@@ -1,12 +1,16 @@
 //! `POST /api/otp/send`.
 
-use actix_web::web::{Data, Json};
+use actix_web::{HttpResponse, web::Data};
 use countersign_shared::{
+    self as shared,
     send::{SendRequest, SendResponse},
     session::{NextAction, SessionStatus},
 };
 
-use super::{body::JsonBody, to_the_end};
+use super::{
+    body::JsonBody,
+    once::{IdempotencyKey, once},
+};
 use crate::{
     client_ip::Caller, clock::whole_seconds_up, config::Rules, problem::ApiError, store::Session,
     verification::Verification,
@@ -15,16 +19,22 @@ use crate::{
 pub(super) async fn send(
     verification: Data<Verification>,
     caller: Caller,
+    key: IdempotencyKey,
     JsonBody(request): JsonBody<SendRequest>,
-) -> Result<Json<SendResponse>, ApiError> {
-    let rules = verification.rules().clone();
-    let session = to_the_end(async move {
-        verification
-            .send(&caller, &request.recipient, request.channel, request.locale)
-            .await
-    })
-    .await??;
-    Ok(Json(sent(&session, &rules)))
+) -> Result<HttpResponse, ApiError> {
+    let kept_for = verification.rules().session_lifetime;
+    let (asked, steps) = (request.clone(), verification.clone());
+    let step = async move {
+        let SendRequest {
+            recipient,
+            channel,
+            locale,
+        } = request;
+        let session = steps.send(&caller, &recipient, channel, locale).await?;
+        Ok(sent(&session, steps.rules()))
+    };
+    let asked = (shared::send::PATH, &asked, kept_for);
+    once(&verification, &caller, key, asked, step).await
 }
 
 /// The answer to a send and to a resend.

@@ -1,25 +1,41 @@
 //! `POST /api/otp/verify`.
 
-use actix_web::web::{Data, Json};
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web::Data};
 use countersign_shared::{
-    OneTimeCode,
+    self as shared, OneTimeCode,
     verify::{VerifyRequest, VerifyResponse},
 };
 
-use super::{body::JsonBody, session::parse_id, to_the_end};
+use super::{
+    body::JsonBody,
+    once::{IdempotencyKey, once},
+    session::parse_id,
+};
 use crate::{client_ip::Caller, problem::ApiError, verification::Verification};
+
+/// How long a lost answer can be fetched again. Long enough for a retry, too
+/// short for the code to be of use once more.
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
 pub(super) async fn verify(
     verification: Data<Verification>,
     caller: Caller,
+    key: IdempotencyKey,
     JsonBody(request): JsonBody<VerifyRequest>,
-) -> Result<Json<VerifyResponse>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&request.session_uuid)?;
     let otp = OneTimeCode::parse(&request.otp).map_err(|_| ApiError::InvalidField("otp"))?;
-    let session = to_the_end(async move { verification.check(&caller, id, &otp).await }).await??;
-    Ok(Json(VerifyResponse {
-        verified: true,
-        message: "The phone number is verified.".to_owned(),
-        recipient: session.recipient.as_str().to_owned(),
-    }))
+    let steps = verification.clone();
+    let step = async move {
+        let session = steps.check(&caller, id, &otp).await?;
+        Ok(VerifyResponse {
+            verified: true,
+            message: "The phone number is verified.".to_owned(),
+            recipient: session.recipient.as_str().to_owned(),
+        })
+    };
+    let asked = (shared::verify::PATH, &request, KEPT_FOR);
+    once(&verification, &caller, key, asked, step).await
 }

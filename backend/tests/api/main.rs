@@ -5,6 +5,7 @@
 mod app;
 mod bodies;
 mod config;
+mod idempotency;
 mod limits;
 mod page;
 mod plivo;

@@ -64,7 +64,9 @@ impl Failure {
     pub fn is_unanswered(&self) -> bool {
         matches!(
             self.kind,
-            FailureKind::Offline | FailureKind::ServerUnreachable
+            FailureKind::Offline
+                | FailureKind::ServerUnreachable
+                | FailureKind::Refused(ErrorCode::RequestUnderWay)
         )
     }
 }
