@@ -41,22 +41,27 @@ pub fn configure(config: &mut ServiceConfig, shield: &RateLimit) {
                 .wrap(Governor::new(shield))
         };
     }
+    // HEAD is GET without the body (RFC 9110, 9.3.2); health checks like it.
+    macro_rules! readable {
+        ($path:expr, $handler:path) => {
+            resource($path, "GET, HEAD")
+                .route(web::get().to($handler))
+                .route(web::head().to($handler))
+        };
+    }
     config
         .service(guarded!(shared::send::PATH, send::send))
         .service(guarded!(shared::resend::PATH, resend::resend))
         .service(guarded!(shared::verify::PATH, verify::verify))
-        .service(
-            resource(
-                &format!("{}/{{session_uuid}}", shared::session::PATH),
-                "GET",
-            )
-            .route(web::get().to(session::session)),
-        )
-        .service(resource(shared::config::PATH, "GET").route(web::get().to(config::config)))
-        .service(resource("/healthz", "GET").route(web::get().to(health::live)))
-        .service(resource("/readyz", "GET").route(web::get().to(health::ready)));
+        .service(readable!(
+            &format!("{}/{{session_uuid}}", shared::session::PATH),
+            session::session
+        ))
+        .service(readable!(shared::config::PATH, config::config))
+        .service(readable!("/healthz", health::live))
+        .service(readable!("/readyz", health::ready));
     #[cfg(feature = "sandbox")]
-    config.service(resource(SANDBOX_MESSAGES, "GET").route(web::get().to(sandbox::messages)));
+    config.service(readable!(SANDBOX_MESSAGES, sandbox::messages));
     config.service(web::scope("/api").default_service(web::to(nothing_here)));
 }
 

@@ -189,9 +189,9 @@ async fn other_paths_and_methods() {
         (SEND, "POST"),
         ("/api/otp/resend", "POST"),
         (VERIFY, "POST"),
-        ("/api/config", "GET"),
-        ("/healthz", "GET"),
-        ("/readyz", "GET"),
+        ("/api/config", "GET, HEAD"),
+        ("/healthz", "GET, HEAD"),
+        ("/readyz", "GET, HEAD"),
     ] {
         for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
             let answer = app.call(app.request(method, path)).await;
@@ -203,6 +203,17 @@ async fn other_paths_and_methods() {
     app.post("/api/config", &json!({}))
         .await
         .problem(405, "method_not_allowed");
+}
+
+#[actix_web::test]
+async fn head_is_get_without_the_body() {
+    let app = TestApp::start().await;
+    for path in ["/healthz", "/readyz", "/api/config", "/sandbox/messages"] {
+        let answer = app.call(app.request(Method::HEAD, path)).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
+    }
+    let answer = app.call(app.request(Method::HEAD, SEND)).await;
+    assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
 }
 
 #[actix_web::test]
