@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Config, Upstream},
+    config::{Config, StoreHome, Upstream},
     plivo::PlivoClient,
     problem, rate_limit, request_id,
     routes::{self, Facts},
@@ -22,7 +22,8 @@ use crate::{
     store::{
         Store, Vault,
         key_file::{self, KeyFileError},
-        sqlite::{OpenError, SqliteStore},
+        redis::{self, RedisStore},
+        sqlite::{self, SqliteStore},
     },
     verification::{self, Verification},
 };
@@ -49,9 +50,12 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The store could not be opened.
+    /// The store's file could not be opened.
     #[error(transparent)]
-    Store(#[from] OpenError),
+    Sqlite(#[from] sqlite::OpenError),
+    /// The store's server could not be used.
+    #[error(transparent)]
+    Redis(#[from] redis::OpenError),
     /// The store's key could not be read or made.
     #[error(transparent)]
     Key(#[from] KeyFileError),
@@ -89,10 +93,14 @@ impl App {
             address: config.listen,
             source,
         };
+        // For Plivo and for Redis alike; a second call changes nothing.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
         let listener = std::net::TcpListener::bind(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         // First what can refuse, so that a refusal is the only line there is.
-        let store = store(&config, clock.clone())?;
+        let store = store(&config, clock.clone()).await?;
         let page = page(&config)?;
         web::block(verification::warm_up).await.ok();
 
@@ -227,19 +235,25 @@ fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
     }
 }
 
-fn store(config: &Config, clock: Option<Arc<dyn Clock>>) -> Result<Arc<dyn Store>, StartError> {
-    let key = match &config.secret_key {
-        Some(key) => key.clone(),
-        None => key_file::read_or_make(&config.store)?,
-    };
-    let vault = Vault::new(&key).map_err(|_| KeyFileError::Malformed)?;
+async fn store(
+    config: &Config,
+    clock: Option<Arc<dyn Clock>>,
+) -> Result<Arc<dyn Store>, StartError> {
+    let vault = |key| Vault::new(key).map_err(|_| KeyFileError::Malformed);
     let rules = config.rules.clone();
-    Ok(Arc::new(SqliteStore::open(
-        &config.store,
-        vault,
-        rules,
-        clock,
-    )?))
+    Ok(match &config.store {
+        StoreHome::Sqlite { path, secret_key } => {
+            let key = match secret_key {
+                Some(key) => key.clone(),
+                None => key_file::read_or_make(path)?,
+            };
+            Arc::new(SqliteStore::open(path, vault(&key)?, rules, clock)?)
+        }
+        StoreHome::Redis {
+            address,
+            secret_key,
+        } => Arc::new(RedisStore::open(address, vault(secret_key)?, rules, clock).await?),
+    })
 }
 
 fn facts(config: &Config) -> ConfigResponse {

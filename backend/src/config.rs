@@ -15,7 +15,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::variables::help;
 use self::{values::Reader, variables::Variable};
-use crate::{client_ip::TrustedProxies, store::Vault};
+use crate::{
+    client_ip::TrustedProxies,
+    store::{Vault, redis::Address},
+};
 
 /// Why the process does not start: one line that names the variable.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,10 +46,8 @@ pub struct Config {
     pub rules: Rules,
     /// Whom codes are sent to.
     pub policy: Policy,
-    /// The file that sessions and limits are kept in.
-    pub store: PathBuf,
-    /// The key of the hashes in the store; kept beside the file when absent.
-    pub secret_key: Option<SecretString>,
+    /// Where sessions and limits are kept.
+    pub store: StoreHome,
     /// Who forwards requests to us.
     pub trusted_proxies: TrustedProxies,
     /// How often codes are sent and tried, over all sessions.
@@ -61,6 +62,25 @@ pub struct Config {
     pub page_required: bool,
     /// How the log is written.
     pub log: Log,
+}
+
+/// Where sessions and limits are kept, and the key of the names in there.
+#[derive(Clone, Debug)]
+pub enum StoreHome {
+    /// A file, for one instance.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// The key; kept beside the file when absent.
+        secret_key: Option<SecretString>,
+    },
+    /// Redis, for several instances.
+    Redis {
+        /// Where it is.
+        address: Address,
+        /// The key, the same for all of them.
+        secret_key: SecretString,
+    },
 }
 
 /// Who delivers the codes.
@@ -204,7 +224,6 @@ impl Config {
             },
             upstream,
             store: store(&reader)?,
-            secret_key: secret_key(&reader)?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
@@ -223,12 +242,30 @@ impl Config {
     }
 }
 
-fn store(reader: &Reader<'_>) -> Result<PathBuf, ConfigError> {
-    let url = reader.required(&variables::STORE_URL)?;
+fn store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> {
+    let variable = &variables::STORE_URL;
+    let url = reader.required(variable)?;
+    let secret_key = secret_key(reader)?;
+    if let Some(address) = Address::parse(&url) {
+        return Ok(StoreHome::Redis {
+            address: address.map_err(|problem| variable.error(problem))?,
+            secret_key: secret_key.ok_or_else(|| {
+                variables::SECRET_KEY.error(
+                    "is not set, and with Redis all instances need the same; \
+                     openssl rand -base64 32 makes one",
+                )
+            })?,
+        });
+    }
     match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(path.into()),
-        _ => Err(variables::STORE_URL
-            .error("must be sqlite: and a file, such as sqlite:data/countersign.db")),
+        Some(path) if !path.is_empty() => Ok(StoreHome::Sqlite {
+            path: path.into(),
+            secret_key,
+        }),
+        _ => Err(variable.error(
+            "must be sqlite: and a file, such as sqlite:data/countersign.db, \
+             or a redis://, rediss:// or redis+cluster:// address",
+        )),
     }
 }
 

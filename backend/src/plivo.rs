@@ -58,10 +58,6 @@ pub enum Validation {
 impl PlivoClient {
     /// A client for `account`. It opens no connection yet.
     pub fn new(account: Account) -> Result<Self, reqwest::Error> {
-        // The only provider in this process; a second call changes nothing.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
         let mut http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)

@@ -10,6 +10,10 @@
 
 mod claim;
 pub mod key_file;
+mod millis;
+mod names;
+mod record;
+pub mod redis;
 pub mod sqlite;
 mod vault;
 mod window;
@@ -18,8 +22,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::SessionStatus};
+use serde::Deserialize;
 
-use self::window::Millis;
+use self::millis::Millis;
 pub use self::{
     claim::{Claim, Limit, Wait},
     vault::{InvalidSecretKey, Vault},
@@ -81,7 +86,8 @@ pub struct Session {
 }
 
 /// Why a session takes no further step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SessionOver {
     /// Never heard of it, or long forgotten.
     NotFound,
@@ -104,7 +110,7 @@ pub struct Hold {
 
 /// How often a number was sent to lately, and when it may be again. One for the
 /// number, whatever the session: starting again refills nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 struct Ladder {
     sends: u32,
     next_at: Millis,
@@ -150,7 +156,7 @@ pub enum CheckReservation {
 #[derive(Debug)]
 pub enum Settlement {
     /// The session is verified, by this check.
-    Verified(Session),
+    Verified,
     /// The code was wrong.
     Incorrect {
         /// Codes that may still be tried.
@@ -197,7 +203,7 @@ pub trait Store: Send + Sync {
     ) -> StoreResult<SendReservation>;
 
     /// Plivo took the send: the session is live.
-    async fn record_sent(&self, id: SessionId, upstream_id: String) -> StoreResult<Session>;
+    async fn record_sent(&self, new: &NewSession, upstream_id: String) -> StoreResult<Session>;
 
     /// The send never left: all that was counted is given back.
     async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()>;
@@ -216,7 +222,7 @@ pub trait Store: Send + Sync {
     /// over. `Err` inside means that the session ended meanwhile.
     async fn record_resent(
         &self,
-        id: SessionId,
+        session: &Session,
         channel: Channel,
         upstream_id: String,
     ) -> StoreResult<Result<Session, SessionOver>>;

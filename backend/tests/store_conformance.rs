@@ -3,25 +3,31 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU8, Ordering},
-    },
+    collections::{HashSet, VecDeque},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use countersign_backend::{
     clock::Clock,
-    config::{Config, Quota},
+    config::{Config, Quota, Rules},
     store::{
-        CheckReservation, Claim, Hold, Limit, NewSession, ResendReservation, SendReservation,
-        Session, SessionOver, Settlement, Store, Vault, sqlite::SqliteStore,
+        CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
+        SendReservation, Session, SessionOver, Settlement, Store, Vault,
+        redis::{Address, RedisStore},
+        sqlite::SqliteStore,
     },
 };
 use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::SessionStatus};
 
-/// Makes each session's name another one.
-static NEXT: AtomicU8 = AtomicU8::new(0);
+use proptest::{prelude::*, test_runner::TestRunner};
+use redis_test_server::{RedisCluster, RedisServer};
+
+fn random_id() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}
 
 struct StoppedClock(Mutex<SystemTime>);
 
@@ -35,24 +41,79 @@ impl Clock for StoppedClock {
 struct Home {
     store: Arc<dyn Store>,
     clock: Arc<StoppedClock>,
-    _directory: tempfile::TempDir,
+    _directory: Option<tempfile::TempDir>,
+    server: Option<RedisServer>,
+}
+
+fn new_session(number: u8) -> NewSession {
+    NewSession {
+        id: SessionId::from_random_bytes(random_id()),
+        recipient: PhoneNumber::parse(&format!("+141555501{number:02}")).unwrap(),
+        channel: Channel::Sms,
+        locale: Locale::parse("en").unwrap(),
+    }
+}
+
+fn stopped_clock() -> Arc<StoppedClock> {
+    Arc::new(StoppedClock(Mutex::new(SystemTime::now())))
+}
+
+fn rules() -> Rules {
+    let settings = Config::read(|name| (name == "PLIVO_MODE").then(|| "sandbox".to_owned()));
+    settings.unwrap().rules
+}
+
+/// Waits short enough for the limits to be met.
+fn hasty_rules() -> Rules {
+    Rules {
+        resend_waits: [5, 1_000, 4_000].map(Duration::from_millis).to_vec(),
+        ..rules()
+    }
+}
+
+fn vault() -> Vault {
+    Vault::new(&Vault::random_key()).unwrap()
 }
 
 impl Home {
     fn sqlite() -> Self {
-        let settings = Config::read(|name| (name == "PLIVO_MODE").then(|| "sandbox".to_owned()));
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Arc::new(StoppedClock(Mutex::new(SystemTime::now())));
-        let store = SqliteStore::open(
-            &directory.path().join("countersign.db"),
-            Vault::new(&Vault::random_key()).unwrap(),
-            settings.unwrap().rules,
-            Some(clock.clone()),
-        );
+        Self::sqlite_by(rules())
+    }
+
+    fn sqlite_by(rules: Rules) -> Self {
+        let (directory, clock) = (tempfile::tempdir().unwrap(), stopped_clock());
+        let path = directory.path().join("countersign.db");
+        let store = SqliteStore::open(&path, vault(), rules, Some(clock.clone()));
         Self {
             store: Arc::new(store.unwrap()),
             clock,
-            _directory: directory,
+            _directory: Some(directory),
+            server: None,
+        }
+    }
+
+    async fn redis() -> Self {
+        let server = RedisServer::start();
+        let home = Self::redis_at(&server.url()).await;
+        Self {
+            server: Some(server),
+            ..home
+        }
+    }
+
+    async fn redis_at(url: &str) -> Self {
+        Self::redis_by(url, rules()).await
+    }
+
+    async fn redis_by(url: &str, rules: Rules) -> Self {
+        let clock = stopped_clock();
+        let address = Address::parse(url).unwrap().unwrap();
+        let store = RedisStore::open(&address, vault(), rules, Some(clock.clone())).await;
+        Self {
+            store: Arc::new(store.unwrap()),
+            clock,
+            _directory: None,
+            server: None,
         }
     }
 
@@ -61,12 +122,7 @@ impl Home {
     }
 
     async fn reserved(&self, number: u8) -> (NewSession, Hold) {
-        let new = NewSession {
-            id: SessionId::from_random_bytes([NEXT.fetch_add(1, Ordering::Relaxed); 16]),
-            recipient: PhoneNumber::parse(&format!("+141555501{number:02}")).unwrap(),
-            channel: Channel::Sms,
-            locale: Locale::parse("en").unwrap(),
-        };
+        let new = new_session(number);
         match self.store.reserve_send(&new, Vec::new()).await.unwrap() {
             SendReservation::Reserved(hold) => (new, hold),
             SendReservation::Wait(wait) => panic!("{wait:?}"),
@@ -76,7 +132,7 @@ impl Home {
     async fn live(&self, number: u8) -> Session {
         let (new, _) = self.reserved(number).await;
         self.store
-            .record_sent(new.id, "upstream".into())
+            .record_sent(&new, "upstream".into())
             .await
             .unwrap()
     }
@@ -108,14 +164,12 @@ fn wrong_checks(count: u32) -> Vec<Claim> {
     }]
 }
 
-#[tokio::test]
-async fn a_session_is_there_once_plivo_took_the_send() {
-    let home = Home::sqlite();
+async fn a_session_is_there_once_plivo_took_the_send(home: Home) {
     let (new, _hold) = home.reserved(1).await;
     assert_eq!(home.over(new.id).await, Some(SessionOver::NotFound));
     let session = home
         .store
-        .record_sent(new.id, "upstream".into())
+        .record_sent(&new, "upstream".into())
         .await
         .unwrap();
     assert_eq!(session.recipient, new.recipient);
@@ -126,13 +180,11 @@ async fn a_session_is_there_once_plivo_took_the_send() {
     assert_eq!(session.resend_in, Duration::from_secs(30));
 }
 
-#[tokio::test]
-async fn two_accepted_checks_at_once_are_one_success() {
-    let home = Home::sqlite();
+async fn two_accepted_checks_at_once_are_one_success(home: Home) {
     let id = home.live(1).await.id;
     let (first, second) = (home.check(id, vec![]).await, home.check(id, vec![]).await);
     let settled = home.store.settle_check(id, true, first).await.unwrap();
-    assert!(matches!(settled, Settlement::Verified(_)));
+    assert!(matches!(settled, Settlement::Verified));
     let settled = home.store.settle_check(id, true, second).await.unwrap();
     assert!(matches!(
         settled,
@@ -140,9 +192,7 @@ async fn two_accepted_checks_at_once_are_one_success() {
     ));
 }
 
-#[tokio::test]
-async fn an_answer_that_comes_after_the_end_is_no_success() {
-    let home = Home::sqlite();
+async fn an_answer_that_comes_after_the_end_is_no_success(home: Home) {
     let id = home.live(1).await.id;
     let hold = home.check(id, vec![]).await;
     home.advance(Duration::from_mins(10));
@@ -150,9 +200,7 @@ async fn an_answer_that_comes_after_the_end_is_no_success() {
     assert!(matches!(settled, Settlement::Over(SessionOver::Expired)));
 }
 
-#[tokio::test]
-async fn a_right_code_counts_beside_the_last_wrong_one() {
-    let home = Home::sqlite();
+async fn a_right_code_counts_beside_the_last_wrong_one(home: Home) {
     let id = home.live(1).await.id;
     let right = home.check(id, vec![]).await;
     for left in (0..4).rev() {
@@ -166,12 +214,10 @@ async fn a_right_code_counts_beside_the_last_wrong_one() {
         CheckReservation::Over(SessionOver::ChecksExhausted)
     ));
     let settled = home.store.settle_check(id, true, right).await.unwrap();
-    assert!(matches!(settled, Settlement::Verified(_)));
+    assert!(matches!(settled, Settlement::Verified));
 }
 
-#[tokio::test]
-async fn a_check_that_never_left_is_given_back_and_no_more() {
-    let home = Home::sqlite();
+async fn a_check_that_never_left_is_given_back_and_no_more(home: Home) {
     let id = home.live(1).await.id;
     let kept = home.check(id, wrong_checks(2)).await;
     let given_back = home.check(id, wrong_checks(2)).await;
@@ -183,13 +229,16 @@ async fn a_check_that_never_left_is_given_back_and_no_more() {
     assert!(matches!(full, CheckReservation::Wait(_)));
     // A right one does not count as wrong.
     let settled = home.store.settle_check(id, true, again).await.unwrap();
-    assert!(matches!(settled, Settlement::Verified(session) if session.checks_left == 3));
+    assert!(matches!(settled, Settlement::Verified));
+    let session = home.store.session(id).await.unwrap().unwrap();
+    assert_eq!(
+        (session.status, session.checks_left),
+        (SessionStatus::Verified, 3)
+    );
     drop(kept);
 }
 
-#[tokio::test]
-async fn a_send_that_never_left_frees_the_number_and_one_that_may_have_does_not() {
-    let home = Home::sqlite();
+async fn a_send_that_never_left_frees_the_number_and_one_that_may_have_does_not(home: Home) {
     let (new, hold) = home.reserved(1).await;
     home.store.release_send(&new, hold).await.unwrap();
     let (new, _hold) = home.reserved(1).await;
@@ -201,9 +250,7 @@ async fn a_send_that_never_left_frees_the_number_and_one_that_may_have_does_not(
     );
 }
 
-#[tokio::test]
-async fn a_release_leaves_the_rung_of_a_later_send_alone() {
-    let home = Home::sqlite();
+async fn a_release_leaves_the_rung_of_a_later_send_alone(home: Home) {
     let (new, slow) = home.reserved(1).await;
     home.advance(Duration::from_secs(30));
     let (_, _second) = home.reserved(1).await;
@@ -214,16 +261,14 @@ async fn a_release_leaves_the_rung_of_a_later_send_alone() {
     );
 }
 
-#[tokio::test]
-async fn a_resend_moves_neither_the_end_nor_the_checks() {
-    let home = Home::sqlite();
+async fn a_resend_moves_neither_the_end_nor_the_checks(home: Home) {
     let session = home.live(1).await;
     home.advance(Duration::from_secs(30));
     let reserved = home.store.reserve_resend(&session, vec![]).await.unwrap();
     assert!(matches!(reserved, ResendReservation::Reserved(_)));
     let recorded = home
         .store
-        .record_resent(session.id, Channel::Voice, "another".into());
+        .record_resent(&session, Channel::Voice, "another".into());
     let resent = recorded.await.unwrap().unwrap();
     assert_eq!(resent.expires_at, session.expires_at);
     assert_eq!(resent.checks_left, 5);
@@ -232,10 +277,9 @@ async fn a_resend_moves_neither_the_end_nor_the_checks() {
     assert_eq!(channels, [Channel::Sms, Channel::Voice]);
 }
 
-#[tokio::test]
-async fn an_ended_session_is_remembered_for_an_hour_by_its_name_only() {
-    let home = Home::sqlite();
-    let id = home.live(1).await.id;
+async fn an_ended_session_is_remembered_for_an_hour_by_its_name_only(home: Home) {
+    let session = home.live(1).await;
+    let id = session.id;
     home.advance(Duration::from_mins(10));
     for _ in 0..2 {
         assert_eq!(home.over(id).await, Some(SessionOver::Expired));
@@ -246,6 +290,312 @@ async fn an_ended_session_is_remembered_for_an_hour_by_its_name_only() {
     home.store.sweep().await.unwrap();
     assert_eq!(home.over(id).await, Some(SessionOver::NotFound));
     // A step that comes too late changes nothing and is no fault.
-    let resent = home.store.record_resent(id, Channel::Sms, "late".into());
+    let resent = home
+        .store
+        .record_resent(&session, Channel::Sms, "late".into());
     assert_eq!(resent.await.unwrap().err(), Some(SessionOver::NotFound));
+}
+
+async fn a_resend_is_counted_given_back_and_refused_once_over(home: Home) {
+    let session = home.live(1).await;
+    let early = home.store.reserve_resend(&session, vec![]).await.unwrap();
+    assert!(
+        matches!(early, ResendReservation::Wait(wait) if wait.retry_after == Duration::from_secs(30))
+    );
+    home.advance(Duration::from_secs(30));
+    let ResendReservation::Reserved(hold) =
+        home.store.reserve_resend(&session, vec![]).await.unwrap()
+    else {
+        panic!("30 s have passed");
+    };
+    home.store.release_resend(&session, hold).await.unwrap();
+    let again = home.store.reserve_resend(&session, vec![]).await.unwrap();
+    assert!(matches!(again, ResendReservation::Reserved(_)));
+    home.advance(Duration::from_mins(10));
+    let late = home.store.reserve_resend(&session, vec![]).await.unwrap();
+    assert!(matches!(
+        late,
+        ResendReservation::Over(SessionOver::Expired)
+    ));
+}
+
+async fn a_check_released_on_the_last_one_opens_the_session_again(home: Home) {
+    let id = home.live(1).await.id;
+    let released = home.check(id, vec![]).await;
+    for _ in 0..4 {
+        let hold = home.check(id, vec![]).await;
+        home.store.settle_check(id, false, hold).await.unwrap();
+    }
+    let session = home.store.session(id).await.unwrap().unwrap();
+    assert_eq!(session.status, SessionStatus::ChecksExhausted);
+    home.store.release_check(id, released).await.unwrap();
+    let session = home.store.session(id).await.unwrap().unwrap();
+    assert_eq!(
+        (session.status, session.checks_left),
+        (SessionStatus::Pending, 1)
+    );
+}
+
+async fn the_limit_that_is_full_the_longest_is_named(home: Home) {
+    let claim = |limit, count: u32, hours| Claim {
+        limit,
+        subject: "somebody".into(),
+        quotas: vec![Quota {
+            count: count.try_into().unwrap(),
+            per: Duration::from_hours(hours),
+        }],
+        different: None,
+    };
+    let claims = || {
+        vec![
+            claim(Limit::SendsPerCountry, 1, 1),
+            claim(Limit::SendsTotal, 1, 2),
+        ]
+    };
+    let first = home
+        .store
+        .reserve_send(&new_session(1), claims())
+        .await
+        .unwrap();
+    assert!(matches!(first, SendReservation::Reserved(_)));
+    let SendReservation::Wait(wait) = home
+        .store
+        .reserve_send(&new_session(2), claims())
+        .await
+        .unwrap()
+    else {
+        panic!("both are full");
+    };
+    assert_eq!(wait.limit, Some(Limit::SendsTotal));
+    assert_eq!(wait.retry_after, Duration::from_hours(2));
+    // What was refused took nothing, of either.
+    home.advance(Duration::from_hours(1));
+    let alone = vec![claim(Limit::SendsPerCountry, 1, 1)];
+    let alone = home
+        .store
+        .reserve_send(&new_session(2), alone)
+        .await
+        .unwrap();
+    assert!(matches!(alone, SendReservation::Reserved(_)));
+}
+
+async fn a_keyed_request_is_taken_once_and_answered_alike(home: Home) {
+    let request = |name: &str, body: &str| KeyedRequest {
+        name: name.into(),
+        body: body.into(),
+        kept_for: Duration::from_mins(1),
+    };
+    let (mine, other) = (request("mine", "body"), request("other", "body"));
+    let begin = async |request: &KeyedRequest| home.store.begin(request).await.unwrap();
+    assert_eq!(begin(&mine).await, Known::New);
+    assert_eq!(begin(&mine).await, Known::UnderWay);
+    assert_eq!(begin(&other).await, Known::New);
+    assert_eq!(begin(&request("mine", "another")).await, Known::Reused);
+    home.store
+        .finish(&mine, Some("answer".into()))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(begin(&mine).await, Known::Answered("answer".into()));
+    }
+    assert_eq!(begin(&request("mine", "another")).await, Known::Reused);
+    // Nothing was done: the name is free.
+    home.store.finish(&other, None).await.unwrap();
+    assert_eq!(begin(&other).await, Known::New);
+    // Its process has died.
+    home.advance(Duration::from_secs(30));
+    assert_eq!(begin(&other).await, Known::New);
+    home.advance(Duration::from_mins(1));
+    assert_eq!(begin(&mine).await, Known::New);
+}
+
+async fn what_is_over_leaves_nothing_behind(home: Home) {
+    let session = home.live(1).await;
+    let hold = home.check(session.id, wrong_checks(2)).await;
+    home.store
+        .settle_check(session.id, false, hold)
+        .await
+        .unwrap();
+    home.store.ready().await.unwrap();
+    home.store.sweep().await.unwrap();
+    // Redis forgets by itself: by its own clock, and each key of ours at once
+    // when it is written.
+    let Some(server) = &home.server else { return };
+    let keys = server.keys();
+    assert!(keys.len() >= 5, "{keys:?}");
+    for key in keys {
+        let left: i64 = server.command(&["PTTL", &key]);
+        assert!(left > 0, "{key} has no end");
+        assert!(key.starts_with("{countersign}:"), "{key}");
+    }
+}
+
+/// What a caller may do next, in any order.
+#[derive(Clone, Debug)]
+enum Act {
+    Pass(Duration),
+    /// A send to one of three numbers.
+    Send(u8),
+    /// A send to each of so many other numbers.
+    Burst(u8),
+    /// The oldest send that is still held never left.
+    Release,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let pass = prop_oneof![
+        (0..40_u64).prop_map(Duration::from_millis),
+        (0..40_u64).prop_map(Duration::from_secs),
+    ];
+    let act = prop_oneof![
+        2 => pass.prop_map(Act::Pass),
+        4 => (1..4_u8).prop_map(Act::Send),
+        1 => (1..80_u8).prop_map(Act::Burst),
+        1 => Just(Act::Release),
+    ];
+    prop::collection::vec(act, 1..60)
+}
+
+/// Claims of every kind: exact and coarse counts, one time and several, and
+/// different things.
+fn claims_of(number: u8) -> Vec<Claim> {
+    let quota = |count: u32, seconds| Quota {
+        count: count.try_into().unwrap(),
+        per: Duration::from_secs(seconds),
+    };
+    let claim = |limit, subject: String, quotas| Claim {
+        limit,
+        subject,
+        quotas,
+        different: None,
+    };
+    if number > 3 {
+        let quotas = vec![quota(65, 7), quota(100, 30)];
+        return vec![claim(Limit::SendsTotal, String::new(), quotas)];
+    }
+    vec![
+        claim(
+            Limit::SendsPerNumber,
+            number.to_string(),
+            vec![quota(3, 20), quota(5, 61)],
+        ),
+        Claim {
+            different: Some(number.to_string()),
+            ..claim(Limit::NumbersPerAddress, "me".into(), vec![quota(2, 25)])
+        },
+    ]
+}
+
+/// What a home said to each act, in order.
+async fn said(home: &Home, acts: &[Act]) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut under_way = VecDeque::new();
+    for act in acts {
+        let numbers = match *act {
+            Act::Pass(time) => {
+                home.advance(time);
+                continue;
+            }
+            Act::Release => {
+                if let Some((new, hold)) = under_way.pop_front() {
+                    home.store.release_send(&new, hold).await.unwrap();
+                }
+                continue;
+            }
+            Act::Send(number) => number..number + 1,
+            Act::Burst(count) => 10..10 + count,
+        };
+        for number in numbers {
+            let new = new_session(number);
+            let claims = claims_of(number);
+            match home.store.reserve_send(&new, claims).await.unwrap() {
+                SendReservation::Reserved(hold) => {
+                    said.push(format!("yes {hold:?}"));
+                    under_way.push_back((new, hold));
+                }
+                SendReservation::Wait(wait) => said.push(format!("no {wait:?}")),
+            }
+        }
+    }
+    said
+}
+
+/// The two homes count alike, to the millisecond, whatever comes in which order.
+#[test]
+fn both_homes_say_the_same() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = RedisServer::start();
+    let mut runner = TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(60)
+    });
+    let met = Mutex::new(HashSet::new());
+    let outcome = runner.run(&acts(), |acts| {
+        runtime.block_on(async {
+            let () = server.command(&["FLUSHALL"]);
+            let file = Home::sqlite_by(hasty_rules());
+            let redis = Home::redis_by(&server.url(), hasty_rules()).await;
+            *redis.clock.0.lock().unwrap() = file.clock.now();
+            let (file, redis) = (said(&file, &acts).await, said(&redis, &acts).await);
+            for limit in ["SendsTotal", "SendsPerNumber", "NumbersPerAddress", "None"] {
+                if file
+                    .iter()
+                    .any(|word| word.starts_with("no") && word.contains(limit))
+                {
+                    met.lock().unwrap().insert(limit);
+                }
+            }
+            prop_assert_eq!(file, redis);
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+    let met = met.into_inner().unwrap();
+    assert_eq!(met.len(), 4, "limits that were met: {met:?}");
+}
+
+/// Runs each of these in every home; in a cluster one after the other.
+macro_rules! in_every_home {
+    ($($name:ident)+) => {
+        #[tokio::test]
+        async fn in_a_redis_cluster() {
+            let cluster = RedisCluster::start();
+            $(
+                cluster.flush();
+                $name(Home::redis_at(&cluster.url()).await).await;
+            )+
+            let nodes = cluster.keys();
+            let used = nodes.iter().filter(|keys| !keys.is_empty());
+            assert_eq!(used.count(), 1, "one decision, one slot: {nodes:?}");
+        }
+        mod in_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Home::sqlite()).await;
+            })+
+        }
+        mod in_redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Home::redis().await).await;
+            })+
+        }
+    };
+}
+
+in_every_home! {
+    a_session_is_there_once_plivo_took_the_send
+    two_accepted_checks_at_once_are_one_success
+    an_answer_that_comes_after_the_end_is_no_success
+    a_right_code_counts_beside_the_last_wrong_one
+    a_check_that_never_left_is_given_back_and_no_more
+    a_send_that_never_left_frees_the_number_and_one_that_may_have_does_not
+    a_release_leaves_the_rung_of_a_later_send_alone
+    a_resend_moves_neither_the_end_nor_the_checks
+    an_ended_session_is_remembered_for_an_hour_by_its_name_only
+    a_resend_is_counted_given_back_and_refused_once_over
+    a_check_released_on_the_last_one_opens_the_session_again
+    the_limit_that_is_full_the_longest_is_named
+    a_keyed_request_is_taken_once_and_answered_alike
+    what_is_over_leaves_nothing_behind
 }

@@ -113,6 +113,18 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             "LIMIT_REQUESTS_PER_ADDRESS",
             sandbox(("LIMIT_REQUESTS_PER_ADDRESS", "many")),
         ),
+        (
+            "LIMIT_SENDS_TOTAL",
+            sandbox(("LIMIT_SENDS_TOTAL", "1/1h,2/60m")),
+        ),
+        ("STORE_URL", sandbox(("STORE_URL", "mysql://a"))),
+        ("STORE_URL", sandbox(("STORE_URL", "sqlite:"))),
+        (
+            "STORE_URL",
+            sandbox(("STORE_URL", "redis://:test_auth_token@")),
+        ),
+        ("SECRET_KEY", sandbox(("STORE_URL", "redis://redis"))),
+        ("SECRET_KEY", sandbox(("SECRET_KEY", "c2hvcnQ="))),
         ("BRAND_NAME", sandbox(("BRAND_NAME", "a\nb"))),
         ("DEFAULT_LOCALE", sandbox(("DEFAULT_LOCALE", "english"))),
         ("LOG_FORMAT", sandbox(("LOG_FORMAT", "xml"))),
@@ -157,6 +169,12 @@ fn a_secret_can_come_from_a_file() {
 }
 
 #[test]
-fn debug_shows_no_token() {
-    assert!(!format!("{:?}", read(&LIVE).unwrap()).contains("test_auth_token"));
+fn debug_shows_no_token_and_no_password() {
+    let settings = live_but(&[
+        ("STORE_URL", "redis://me:test_auth_token@redis"),
+        ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ]);
+    let shown = format!("{:?}", read(&settings).unwrap());
+    assert!(!shown.contains("test_auth_token") && !shown.contains("AAECAwQF"));
+    assert!(shown.contains("redis:6379"));
 }

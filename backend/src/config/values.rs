@@ -136,9 +136,11 @@ impl<'a> Reader<'a> {
         let quotas: Option<Vec<Quota>> = list(&text).map(quota).collect();
         quotas
             .filter(|quotas| (1..=MOST_QUOTAS).contains(&quotas.len()))
+            .filter(|quotas| have_different_times(quotas))
             .ok_or_else(|| {
-                variable
-                    .error("must list counts in times of 1s to 30d, such as 3/10m,5/1h, or be off")
+                variable.error(
+                    "must list counts in different times of 1s to 30d, such as 3/10m,5/1h, or be off",
+                )
             })
     }
 
@@ -165,6 +167,11 @@ fn quota(text: &str) -> Option<Quota> {
         count: count.trim().parse::<NonZeroU32>().ok()?,
         per,
     })
+}
+
+fn have_different_times(quotas: &[Quota]) -> bool {
+    let times: std::collections::HashSet<_> = quotas.iter().map(|quota| quota.per).collect();
+    times.len() == quotas.len()
 }
 
 /// The parts between commas, without spaces around them.

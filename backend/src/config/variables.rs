@@ -54,9 +54,9 @@ variables! {
     PLIVO_BASE_URL = Some("https://api.plivo.com"), false,
         "Where Plivo is; https, or http on loopback for a local stand-in.";
     STORE_URL = Some("sqlite:data/countersign.db"), true,
-        "Where sessions and limits are kept: sqlite: and a file.";
+        "Where sessions and limits are kept: sqlite: and a file; or, for several instances, redis://, rediss:// (TLS), redis+cluster:// or rediss+cluster:// with nodes between commas.";
     SECRET_KEY = None, true,
-        "32 bytes in base64 that key the hashes in the store; made and kept beside the file when not set.";
+        "32 bytes in base64 that key the hashes in the store; made and kept beside the file when not set, required with Redis.";
     OTP_LENGTH = Some("6"), false,
         "Digits in a code, 6 to 8.";
     SESSION_LIFETIME = Some("10m"), false,

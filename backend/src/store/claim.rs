@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::millis::Millis;
 use crate::config::Quota;
 
 /// A limit across sessions. Each has its own variable, `LIMIT_…`.
@@ -65,4 +66,14 @@ pub struct Wait {
     pub retry_after: Duration,
     /// The limit that is full; none when a code went out a moment ago.
     pub limit: Option<Limit>,
+}
+
+impl Wait {
+    /// A wait of at least a millisecond.
+    pub(super) fn of(milliseconds: Millis, limit: Option<Limit>) -> Self {
+        Self {
+            retry_after: Duration::from_millis(milliseconds.max(1)),
+            limit,
+        }
+    }
 }

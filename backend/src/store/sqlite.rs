@@ -7,30 +7,21 @@ mod open;
 mod row;
 mod writer;
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use countersign_shared::{Channel, SessionId, session::SessionStatus};
+use countersign_shared::{Channel, SessionId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 pub use self::open::OpenError;
-use self::{limits::Keyed, row::Row, writer::Writer};
+use self::{limits::Keyed, writer::Writer};
 use super::{
     CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
     SendReservation, Session, SessionOver, Settlement, Store, StoreResult, StoreUnreachable, Vault,
-    Wait, window::Millis,
+    millis::{Millis, length, millis},
+    record::{Status, UNDER_WAY},
 };
 use crate::{clock::Clock, config::Rules};
-
-/// How long the name of an ended session is remembered, without its number, so
-/// that its holder hears "expired" and not "never heard of it".
-const MEMORY_OF_THE_ENDED: Duration = Duration::from_hours(1);
-/// Longer than any request takes: after that its process has died.
-const UNDER_WAY: Duration = Duration::from_secs(30);
 
 /// A store in one file.
 pub struct SqliteStore {
@@ -49,23 +40,6 @@ impl Context {
     fn now(&self) -> Millis {
         millis(self.clock.now())
     }
-
-    fn session_key(&self, id: SessionId) -> super::vault::Hash {
-        self.vault.hash("session", &[id.as_bytes()])
-    }
-}
-
-fn millis(time: SystemTime) -> Millis {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(Millis::MAX)
-}
-
-fn length(duration: Duration) -> Millis {
-    u64::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
-}
-
-fn time(at: Millis) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(at)
 }
 
 impl SqliteStore {
@@ -124,7 +98,7 @@ impl Store for SqliteStore {
             match keyed.reserve(Some(&session.recipient), claims)? {
                 Err(wait) => Ok(SendReservation::Wait(wait)),
                 Ok(hold) => {
-                    Row::insert(transaction, context, &session, now)?;
+                    row::insert(transaction, context, &session, now)?;
                     Ok(SendReservation::Reserved(hold))
                 }
             }
@@ -132,19 +106,21 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn record_sent(&self, id: SessionId, upstream_id: String) -> StoreResult<Session> {
+    async fn record_sent(&self, new: &NewSession, upstream_id: String) -> StoreResult<Session> {
+        let id = new.id;
         let recorded = self
             .step(move |transaction, context, now| {
                 // Swept away only where the call took longer than a session lives.
-                let Some(mut row) = Row::read(transaction, context, id)? else {
+                let Some(mut record) = row::read(transaction, context, id)? else {
                     return Ok(None);
                 };
-                row.status = row::Status::Pending;
-                row.upstream_id = upstream_id;
-                row.deliver(row.channel, now);
-                row.expires_at = now + length(context.rules.session_lifetime);
-                row.write(transaction, context)?;
-                row.seen(transaction, context, now)
+                record.status = Status::Pending;
+                record.upstream_id = upstream_id;
+                let channel = record.channel;
+                row::deliver(&mut record, channel, now);
+                record.expires_at = now + length(context.rules.session_lifetime);
+                row::write(transaction, context, &record)?;
+                row::seen(record, transaction, context, now)
             })
             .await?;
         recorded.ok_or(StoreUnreachable)
@@ -159,13 +135,13 @@ impl Store for SqliteStore {
                 now,
             };
             keyed.give_back(Some(&new.recipient), &hold, |_| true)?;
-            Row::delete(transaction, context, new.id)
+            row::delete(transaction, context, new.id)
         })
         .await
     }
 
     async fn abandon_send(&self, id: SessionId) -> StoreResult<()> {
-        self.step(move |transaction, context, _| Row::delete(transaction, context, id))
+        self.step(move |transaction, context, _| row::delete(transaction, context, id))
             .await
     }
 
@@ -194,19 +170,20 @@ impl Store for SqliteStore {
 
     async fn record_resent(
         &self,
-        id: SessionId,
+        session: &Session,
         channel: Channel,
         upstream_id: String,
     ) -> StoreResult<Result<Session, SessionOver>> {
+        let id = session.id;
         self.step(move |transaction, context, now| {
-            let mut row = match row::live(transaction, context, id, now)? {
-                Ok(row) => row,
+            let mut record = match row::live(transaction, context, id, now)? {
+                Ok(record) => record,
                 Err(over) => return Ok(Err(over)),
             };
-            row.upstream_id = upstream_id;
-            row.deliver(channel, now);
-            row.write(transaction, context)?;
-            let seen = row.seen(transaction, context, now)?;
+            record.upstream_id = upstream_id;
+            row::deliver(&mut record, channel, now);
+            row::write(transaction, context, &record)?;
+            let seen = row::seen(record, transaction, context, now)?;
             Ok(seen.ok_or(SessionOver::NotFound))
         })
         .await
@@ -231,12 +208,12 @@ impl Store for SqliteStore {
         claims: Vec<Claim>,
     ) -> StoreResult<CheckReservation> {
         self.step(move |transaction, context, now| {
-            let mut row = match row::open(transaction, context, id, now)? {
-                Ok(row) => row,
+            let mut record = match row::open(transaction, context, id, now)? {
+                Ok(record) => record,
                 Err(over) => return Ok(CheckReservation::Over(over)),
             };
             // The last check is under way; its answer decides the status.
-            if row.checks_left == 0 {
+            if record.checks_left == 0 {
                 return Ok(CheckReservation::Over(SessionOver::ChecksExhausted));
             }
             let keyed = Keyed {
@@ -247,11 +224,11 @@ impl Store for SqliteStore {
             match keyed.reserve(None, claims)? {
                 Err(wait) => Ok(CheckReservation::Wait(wait)),
                 Ok(hold) => {
-                    row.checks_left -= 1;
-                    row.write(transaction, context)?;
+                    record.checks_left -= 1;
+                    row::write(transaction, context, &record)?;
                     Ok(CheckReservation::Reserved {
                         hold,
-                        upstream_id: row.upstream_id,
+                        upstream_id: record.upstream_id,
                     })
                 }
             }
@@ -274,30 +251,26 @@ impl Store for SqliteStore {
                 };
                 keyed.give_back(None, &hold, |limit| limit == Limit::WrongChecksPerNumber)?;
             }
-            let mut row = match row::live(transaction, context, id, now)? {
-                Ok(row) => row,
+            let mut record = match row::live(transaction, context, id, now)? {
+                Ok(record) => record,
                 Err(over) => return Ok(Settlement::Over(over)),
             };
-            if row.status == row::Status::Verified {
+            if record.status == Status::Verified {
                 return Ok(Settlement::Over(SessionOver::AlreadyVerified));
             }
             // A right code on the last check counts, also when a wrong one that
             // ran beside it was answered first.
             if accepted {
-                row.status = row::Status::Verified;
-                row.write(transaction, context)?;
-                let seen = row.seen(transaction, context, now)?;
-                return Ok(seen.map_or(
-                    Settlement::Over(SessionOver::NotFound),
-                    Settlement::Verified,
-                ));
+                record.status = Status::Verified;
+                row::write(transaction, context, &record)?;
+                return Ok(Settlement::Verified);
             }
-            if row.checks_left == 0 {
-                row.status = row::Status::Exhausted;
-                row.write(transaction, context)?;
+            if record.checks_left == 0 {
+                record.status = Status::Exhausted;
+                row::write(transaction, context, &record)?;
             }
             Ok(Settlement::Incorrect {
-                checks_left: row.checks_left,
+                checks_left: record.checks_left,
             })
         })
         .await
@@ -311,12 +284,12 @@ impl Store for SqliteStore {
                 now,
             };
             keyed.give_back(None, &hold, |_| true)?;
-            if let Ok(mut row) = row::live(transaction, context, id, now)? {
-                row.checks_left += 1;
-                if row.status == row::Status::Exhausted {
-                    row.status = row::Status::Pending;
+            if let Ok(mut record) = row::live(transaction, context, id, now)? {
+                record.checks_left += 1;
+                if record.status == Status::Exhausted {
+                    record.status = Status::Pending;
                 }
-                row.write(transaction, context)?;
+                row::write(transaction, context, &record)?;
             }
             Ok(())
         })
@@ -325,11 +298,11 @@ impl Store for SqliteStore {
 
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>> {
         self.step(move |transaction, context, now| {
-            let row = match row::live(transaction, context, id, now)? {
-                Ok(row) => row,
+            let record = match row::live(transaction, context, id, now)? {
+                Ok(record) => record,
                 Err(over) => return Ok(Err(over)),
             };
-            let seen = row.seen(transaction, context, now)?;
+            let seen = row::seen(record, transaction, context, now)?;
             Ok(seen.ok_or(SessionOver::NotFound))
         })
         .await
@@ -338,8 +311,8 @@ impl Store for SqliteStore {
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {
         let request = request.clone();
         self.step(move |transaction, context, now| {
-            let id = context.vault.hash("request", &[request.name.as_bytes()]);
-            let body = context.vault.hash("body", &[request.body.as_bytes()]);
+            let id = context.vault.request_name(&request);
+            let body = context.vault.body_name(&request);
             let kept: Option<([u8; 16], Option<Vec<u8>>)> = transaction
                 .prepare_cached("SELECT body, answer FROM answer WHERE id = ?1 AND forget_at > ?2")?
                 .query_row(params![id, now], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -349,7 +322,7 @@ impl Store for SqliteStore {
                 Some((_, None)) => Known::UnderWay,
                 Some((_, Some(sealed))) => context
                     .vault
-                    .open("answer", opener(&request).as_bytes(), &sealed)
+                    .open_answer(&request, &sealed)
                     .map_or(Known::Reused, Known::Answered),
                 None => {
                     transaction
@@ -367,17 +340,15 @@ impl Store for SqliteStore {
     async fn finish(&self, request: &KeyedRequest, answer: Option<String>) -> StoreResult<()> {
         let request = request.clone();
         self.step(move |transaction, context, now| {
-            let id = context.vault.hash("request", &[request.name.as_bytes()]);
+            let id = context.vault.request_name(&request);
             let Some(answer) = answer else {
                 transaction
                     .prepare_cached("DELETE FROM answer WHERE id = ?1")?
                     .execute([id])?;
                 return Ok(());
             };
-            let body = context.vault.hash("body", &[request.body.as_bytes()]);
-            let sealed = context
-                .vault
-                .seal("answer", opener(&request).as_bytes(), &answer);
+            let body = context.vault.body_name(&request);
+            let sealed = context.vault.seal_answer(&request, &answer);
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![id, body, sealed, now + length(request.kept_for)])?;
@@ -410,27 +381,5 @@ impl Store for SqliteStore {
             anchor::save(transaction, context.clock.as_ref())
         })
         .await
-    }
-}
-
-/// What opens a sealed answer: the caller, the key and the request itself.
-fn opener(request: &KeyedRequest) -> String {
-    format!("{}\n{}", request.name, request.body)
-}
-
-/// Pending sessions count as sent to, so the status on the wire follows.
-fn on_the_wire(status: row::Status) -> SessionStatus {
-    match status {
-        row::Status::Reserved | row::Status::Pending => SessionStatus::Pending,
-        row::Status::Verified => SessionStatus::Verified,
-        row::Status::Exhausted => SessionStatus::ChecksExhausted,
-    }
-}
-
-/// A wait of at least a millisecond.
-fn wait(milliseconds: Millis, limit: Option<Limit>) -> Wait {
-    Wait {
-        retry_after: Duration::from_millis(milliseconds.max(1)),
-        limit,
     }
 }

@@ -6,10 +6,8 @@
 //! [`EXACT`]ths of the window, each from the end of its part on, so it may make a
 //! caller wait that much longer and never lets one through too early.
 
+use super::millis::{Millis, length};
 use crate::config::Quota;
-
-/// Milliseconds since 1970, by the store's clock.
-pub(super) type Millis = u64;
 
 /// How many moments a window keeps apart.
 const EXACT: u64 = 64;
@@ -43,7 +41,7 @@ struct Rule {
 impl Rule {
     fn of(quota: &Quota) -> Self {
         let count = u64::from(quota.count.get());
-        let length = u64::try_from(quota.per.as_millis()).unwrap_or(Millis::MAX);
+        let length = length(quota.per);
         Self {
             count,
             length,

@@ -40,7 +40,7 @@ impl Verification {
         };
         let accepted = validation == Validation::Accepted;
         match self.store.settle_check(id, accepted, hold).await? {
-            Settlement::Verified(session) => {
+            Settlement::Verified => {
                 log::info!(
                     event = "otp.verified",
                     recipient = session.recipient.masked().as_str();

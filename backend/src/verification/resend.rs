@@ -46,7 +46,10 @@ impl Verification {
                     channel = channel.as_str();
                     "code sent again"
                 );
-                Ok(self.store.record_resent(id, channel, upstream_id).await??)
+                Ok(self
+                    .store
+                    .record_resent(&session, channel, upstream_id)
+                    .await??)
             }
             Err(error) => {
                 log_upstream("resend", error);

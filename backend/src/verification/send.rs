@@ -49,7 +49,7 @@ impl Verification {
                     channel = channel.as_str();
                     "code sent"
                 );
-                Ok(self.store.record_sent(session.id, upstream_id).await?)
+                Ok(self.store.record_sent(&session, upstream_id).await?)
             }
             Err(error) => {
                 log_upstream("create", error);

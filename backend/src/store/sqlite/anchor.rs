@@ -9,10 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use super::{millis, time};
 use crate::{
     clock::{Clock, since_boot},
-    store::window::Millis,
+    store::millis::{Millis, millis, time},
 };
 
 /// Counts on from a moment by the time since boot.

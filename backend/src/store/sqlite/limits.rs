@@ -3,11 +3,12 @@
 use countersign_shared::PhoneNumber;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Context, length, wait};
+use super::Context;
 use crate::store::{
     Claim, Hold, Ladder, Limit, Wait,
+    millis::{Millis, length},
     vault::Hash,
-    window::{Millis, Uses},
+    window::Uses,
 };
 
 /// One step's view of the counters.
@@ -27,7 +28,7 @@ impl Keyed<'_> {
     ) -> rusqlite::Result<Result<Hold, Wait>> {
         let mut longest: Option<Wait> = None;
         let mut must_wait = |milliseconds: Millis, limit: Option<Limit>| {
-            let next = wait(milliseconds, limit);
+            let next = Wait::of(milliseconds, limit);
             if longest.is_none_or(|known| known.retry_after < next.retry_after) {
                 longest = Some(next);
             }
@@ -40,8 +41,8 @@ impl Keyed<'_> {
         }
         let mut taken = Vec::with_capacity(claims.len());
         for claim in &claims {
-            let id = self.id(claim);
-            let different = self.different(claim);
+            let id = self.context.vault.claim_name(claim);
+            let different = self.context.vault.different_name(claim);
             let mut uses = self.uses(&id)?;
             match uses.wait(&claim.quotas, different, self.now) {
                 0 => taken.push((id, uses, different)),
@@ -77,7 +78,7 @@ impl Keyed<'_> {
         // Which different things there were stays known: that costs nobody.
         let counted = |claim: &&Claim| claim.different.is_none() && which(claim.limit);
         for claim in hold.claims.iter().filter(counted) {
-            let id = self.id(claim);
+            let id = self.context.vault.claim_name(claim);
             let mut uses = self.uses(&id)?;
             uses.give_back(&claim.quotas, hold.taken_at, self.now);
             self.write_uses(&id, &uses)?;
@@ -103,12 +104,15 @@ impl Keyed<'_> {
             .prepare_cached(
                 "SELECT sends, next_at FROM ladder WHERE number = ?1 AND forget_at > ?2",
             )?
-            .query_row(params![self.number(number), self.now], |row| {
-                Ok(Ladder {
-                    sends: row.get(0)?,
-                    next_at: row.get(1)?,
-                })
-            })
+            .query_row(
+                params![self.context.vault.number_name(number), self.now],
+                |row| {
+                    Ok(Ladder {
+                        sends: row.get(0)?,
+                        next_at: row.get(1)?,
+                    })
+                },
+            )
             .optional()?;
         Ok(kept.unwrap_or_default())
     }
@@ -119,30 +123,12 @@ impl Keyed<'_> {
         self.transaction
             .prepare_cached("INSERT OR REPLACE INTO ladder VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![
-                self.number(number),
+                self.context.vault.number_name(number),
                 ladder.sends,
                 ladder.next_at,
                 lives.max(ladder.next_at)
             ])?;
         Ok(())
-    }
-
-    pub(super) fn number(&self, number: &PhoneNumber) -> Hash {
-        self.context
-            .vault
-            .hash("number", &[number.as_str().as_bytes()])
-    }
-
-    fn id(&self, claim: &Claim) -> Hash {
-        let parts = [claim.limit.as_str().as_bytes(), claim.subject.as_bytes()];
-        self.context.vault.hash("limit", &parts)
-    }
-
-    fn different(&self, claim: &Claim) -> Option<u64> {
-        let thing = claim.different.as_ref()?;
-        let hash = self.context.vault.hash("different", &[thing.as_bytes()]);
-        let (half, _) = hash.split_first_chunk()?;
-        Some(u64::from_le_bytes(*half))
     }
 
     fn uses(&self, id: &Hash) -> rusqlite::Result<Uses> {

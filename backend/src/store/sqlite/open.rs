@@ -134,7 +134,7 @@ fn prepare(
         .try_for_each(|migration| transaction.execute_batch(migration))?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
-    let key_check = vault.hash("key check", &[]);
+    let key_check = vault.key_check();
     transaction.execute(
         "INSERT INTO anchor SELECT ?1, '', 0, 0 WHERE NOT EXISTS (SELECT 1 FROM anchor)",
         [key_check],

@@ -1,0 +1,152 @@
+//! Real Redis servers on free ports of this machine, gone with the test that
+//! started them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cluster;
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use redis::{Connection, FromRedisValue};
+
+pub use cluster::RedisCluster;
+
+/// A server of the test's own, which keeps nothing on the disk.
+pub struct RedisServer {
+    child: Child,
+    port: u16,
+    settings: Vec<String>,
+    directory: tempfile::TempDir,
+}
+
+impl RedisServer {
+    /// Starts one: it answers when this returns.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more on its command line, such as `--maxmemory 1mb`.
+    pub fn start_with(settings: &[&str]) -> Self {
+        let settings: Vec<String> = settings.iter().map(|&text| text.to_owned()).collect();
+        Self::start_by(|_| settings.clone())
+    }
+
+    fn start_by(settings: impl Fn(u16) -> Vec<String>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // The port is free when it is looked for, and mostly still is when the
+        // server takes it.
+        let (child, port, settings) = (0..20)
+            .find_map(|_| {
+                let port = free_port();
+                let settings = settings(port);
+                let child = listening(directory.path(), port, &settings)?;
+                Some((child, port, settings))
+            })
+            .expect("a Redis server starts");
+        Self {
+            child,
+            port,
+            settings,
+            directory,
+        }
+    }
+
+    /// Where it is, as `STORE_URL` has it.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it at once, as a crash does.
+    pub fn kill(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    /// Starts it once more at the same place, empty.
+    pub fn start_again(&mut self) {
+        self.kill();
+        self.child = listening(self.directory.path(), self.port, &self.settings)
+            .expect("the port is still free");
+    }
+
+    /// Stops the process without ending it: connections stay and nothing answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a frozen one go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Runs a command, such as `["CONFIG", "SET", "maxmemory", "1"]`.
+    pub fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query(&mut self.connection()).unwrap()
+    }
+
+    fn connection(&self) -> Connection {
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_connection().unwrap()
+    }
+
+    /// Every key there is.
+    pub fn keys(&self) -> Vec<String> {
+        self.command(&["KEYS", "*"])
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
+/// The server once it accepts connections; nothing where the port was taken.
+fn listening(directory: &Path, port: u16, settings: &[String]) -> Option<Child> {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no", "--dir", "."])
+        .args(settings)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command
+        .spawn()
+        .expect("redis-server is installed: cargo xtask test does that");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.contains("Ready to accept connections"));
+    if ready {
+        // It must not stop for a reader that is gone.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        return Some(child);
+    }
+    child.wait().ok();
+    None
+}

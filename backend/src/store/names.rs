@@ -1,0 +1,60 @@
+//! What things are called inside a store: keyed hashes, so that nobody who reads
+//! one learns whom it is about.
+
+use countersign_shared::{PhoneNumber, SessionId};
+
+use super::{
+    Claim, KeyedRequest,
+    vault::{Hash, Vault},
+};
+
+impl Vault {
+    /// Which key the names are made with.
+    pub(super) fn key_check(&self) -> Hash {
+        self.hash("key check", &[])
+    }
+
+    pub(super) fn session_name(&self, id: SessionId) -> Hash {
+        self.hash("session", &[id.as_bytes()])
+    }
+
+    pub(super) fn number_name(&self, number: &PhoneNumber) -> Hash {
+        self.hash("number", &[number.as_str().as_bytes()])
+    }
+
+    /// Of a limit's uses by one subject.
+    pub(super) fn claim_name(&self, claim: &Claim) -> Hash {
+        let parts = [claim.limit.as_str().as_bytes(), claim.subject.as_bytes()];
+        self.hash("limit", &parts)
+    }
+
+    /// Of one of the different things that a limit counts.
+    pub(super) fn different_name(&self, claim: &Claim) -> Option<u64> {
+        let thing = claim.different.as_ref()?;
+        let hash = self.hash("different", &[thing.as_bytes()]);
+        let (half, _) = hash.split_first_chunk()?;
+        Some(u64::from_le_bytes(*half))
+    }
+
+    pub(super) fn request_name(&self, request: &KeyedRequest) -> Hash {
+        self.hash("request", &[request.name.as_bytes()])
+    }
+
+    pub(super) fn body_name(&self, request: &KeyedRequest) -> Hash {
+        self.hash("body", &[request.body.as_bytes()])
+    }
+
+    /// Seals an answer with its request: the caller, the key and the body.
+    pub(super) fn seal_answer(&self, request: &KeyedRequest, answer: &str) -> Vec<u8> {
+        self.seal("answer", opener(request).as_bytes(), answer)
+    }
+
+    /// The answer, for whoever brings its request.
+    pub(super) fn open_answer(&self, request: &KeyedRequest, sealed: &[u8]) -> Option<String> {
+        self.open("answer", opener(request).as_bytes(), sealed)
+    }
+}
+
+fn opener(request: &KeyedRequest) -> String {
+    format!("{}\n{}", request.name, request.body)
+}

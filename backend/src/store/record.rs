@@ -1,0 +1,145 @@
+//! A session as a store keeps it.
+
+use std::time::Duration;
+
+use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::SessionStatus};
+
+use super::{
+    Delivery, NewSession, Session, Vault,
+    millis::{Millis, time},
+};
+use crate::clock::until;
+
+/// How long the name of an ended session is remembered, without its number, so
+/// that its holder hears "expired" and not "never heard of it".
+pub(super) const MEMORY_OF_THE_ENDED: Duration = Duration::from_hours(1);
+/// Longer than any request takes: after that its process has died.
+pub(super) const UNDER_WAY: Duration = Duration::from_secs(30);
+
+/// How a session stands, in the store's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Plivo is being asked for the first code.
+    Reserved,
+    /// The code is out.
+    Pending,
+    /// The right code was given.
+    Verified,
+    /// All checks were wrong.
+    Exhausted,
+}
+
+impl Status {
+    const ALL: [Self; 4] = [
+        Self::Reserved,
+        Self::Pending,
+        Self::Verified,
+        Self::Exhausted,
+    ];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Pending => "pending",
+            Self::Verified => "verified",
+            Self::Exhausted => "exhausted",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// Pending sessions count as sent to, so the status on the wire follows.
+    fn on_the_wire(self) -> SessionStatus {
+        match self {
+            Self::Reserved | Self::Pending => SessionStatus::Pending,
+            Self::Verified => SessionStatus::Verified,
+            Self::Exhausted => SessionStatus::ChecksExhausted,
+        }
+    }
+}
+
+/// A session as it is kept, its number sealed.
+pub(super) struct Record {
+    pub(super) id: SessionId,
+    /// The number and the locale, sealed with the session's name; gone once the
+    /// session has ended.
+    pub(super) person: Option<Vec<u8>>,
+    pub(super) upstream_id: String,
+    pub(super) status: Status,
+    pub(super) channel: Channel,
+    /// `sms 1764000000000;voice 1764000030000`
+    pub(super) deliveries: String,
+    pub(super) checks_left: u8,
+    pub(super) expires_at: Millis,
+}
+
+/// What cannot be read; a fault of ours or of the disk's.
+#[derive(Debug)]
+pub(super) struct Unreadable;
+
+impl Record {
+    /// Seals whom a session is about.
+    pub(super) fn seal_person(vault: &Vault, new: &NewSession) -> Vec<u8> {
+        let person = format!("{} {}", new.recipient.as_str(), new.locale.as_str());
+        vault.seal("person", new.id.as_bytes(), &person)
+    }
+
+    /// Whom the session is about; nobody once it has ended.
+    pub(super) fn person(
+        &self,
+        vault: &Vault,
+    ) -> Result<Option<(PhoneNumber, Locale)>, Unreadable> {
+        let Some(sealed) = &self.person else {
+            return Ok(None);
+        };
+        vault
+            .open("person", self.id.as_bytes(), sealed)
+            .and_then(|person| read_person(&person))
+            .map(Some)
+            .ok_or(Unreadable)
+    }
+
+    /// As the rest of the program sees it.
+    pub(super) fn seen(
+        self,
+        (recipient, locale): (PhoneNumber, Locale),
+        resend_at: Millis,
+        now: Millis,
+    ) -> Session {
+        Session {
+            id: self.id,
+            recipient,
+            locale,
+            upstream_id: self.upstream_id,
+            status: self.status.on_the_wire(),
+            deliveries: self.deliveries.split(';').filter_map(delivery).collect(),
+            expires_at: time(self.expires_at),
+            expires_in: until(time(self.expires_at), time(now)),
+            resend_in: until(time(resend_at), time(now)),
+            checks_left: self.checks_left,
+        }
+    }
+}
+
+/// A delivery as it is kept, to stand behind the ones before.
+pub(super) fn delivery_text(channel: Channel, now: Millis) -> String {
+    format!("{channel} {now}")
+}
+
+fn read_person(text: &str) -> Option<(PhoneNumber, Locale)> {
+    let (number, locale) = text.split_once(' ')?;
+    Some((
+        PhoneNumber::parse(number).ok()?,
+        Locale::parse(locale).ok()?,
+    ))
+}
+
+fn delivery(text: &str) -> Option<Delivery> {
+    let (channel, at) = text.split_once(' ')?;
+    Some(Delivery {
+        channel: Channel::parse(channel)?,
+        requested_at: time(at.parse().ok()?),
+    })
+}

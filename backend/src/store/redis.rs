@@ -1,0 +1,411 @@
+//! Sessions and limits in Redis or Valkey, shared by as many instances as run.
+//!
+//! Each step is one script, and so one decision whoever else is at it. The
+//! server's clock is everybody's. All keys share one hash slot, see
+//! [`call`].
+
+mod address;
+mod call;
+mod link;
+mod scripts;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use countersign_shared::{Channel, PhoneNumber, SessionId};
+use redis::{ErrorKind, RedisError, Script, ServerErrorKind};
+
+pub use self::address::{Address, InvalidAddress};
+use self::{
+    call::{Call, Kept, Outcome},
+    link::Link,
+    scripts::Scripts,
+};
+use super::{
+    CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
+    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, StoreUnreachable, Vault,
+    Wait,
+    millis::{Millis, length, millis},
+    record::{MEMORY_OF_THE_ENDED, Record, Status, UNDER_WAY},
+};
+use crate::{clock::Clock, config::Rules};
+
+/// How long the server remembers which key its names are made with: longer than
+/// anything is counted over.
+const KEY_CHECK: Duration = Duration::from_hours(31 * 24);
+
+/// Why the store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nobody answers there, or nobody who lets us in.
+    #[error("STORE_URL: cannot use the Redis at {address}: {source}")]
+    Unreachable {
+        /// Where it should be.
+        address: Address,
+        /// What the connection says.
+        source: RedisError,
+    },
+    /// A replica, or a server that was told so.
+    #[error("STORE_URL: the Redis at {address} takes no writes; name the primary")]
+    ReadOnly {
+        /// Where it is.
+        address: Address,
+    },
+    /// It forgets counts when its memory is full.
+    #[error(
+        "STORE_URL: the Redis at {address} drops keys when its memory is full, and limits with them; set maxmemory-policy noeviction"
+    )]
+    MayEvict {
+        /// Where it is.
+        address: Address,
+    },
+    /// The names in it were made with another key.
+    #[error(
+        "SECRET_KEY: what the Redis at {address} holds was made with another key; restore that key, or use another database"
+    )]
+    OtherKey {
+        /// Where it is.
+        address: Address,
+    },
+}
+
+/// A store in Redis.
+pub struct RedisStore {
+    link: Link,
+    scripts: Scripts,
+    rules: Rules,
+    vault: Vault,
+    /// A test's; else the server's counts.
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl RedisStore {
+    /// Connects, and looks whether the server is fit. `clock` replaces the
+    /// server's.
+    pub async fn open(
+        address: &Address,
+        vault: Vault,
+        rules: Rules,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Result<Self, OpenError> {
+        let failed = |source: RedisError| {
+            let address = address.clone();
+            match source.kind() {
+                ErrorKind::Server(ServerErrorKind::ReadOnly) => OpenError::ReadOnly { address },
+                _ => OpenError::Unreachable { address, source },
+            }
+        };
+        let store = Self {
+            link: Link::new(address).map_err(failed)?,
+            scripts: Scripts::default(),
+            rules,
+            vault,
+            clock,
+        };
+        let looked = store.look();
+        let answer = store.link.try_run(&looked.of(&store.scripts.open)).await;
+        let address = address.clone();
+        match read(&answer.map_err(failed)?) {
+            Ok(Outcome::MayEvict) => Err(OpenError::MayEvict { address }),
+            Ok(Outcome::OtherKey) => Err(OpenError::OtherKey { address }),
+            _ => Ok(store),
+        }
+    }
+
+    /// Whether the server is fit; and that it remembers our key.
+    fn look(&self) -> Call<'_> {
+        self.call().key_check().with("kept_for", length(KEY_CHECK))
+    }
+
+    fn call(&self) -> Call<'_> {
+        let call = Call::new(&self.vault);
+        match &self.clock {
+            Some(clock) => call.with("now", millis(clock.now())),
+            None => call,
+        }
+    }
+
+    /// A call that moves a ladder.
+    fn climbing<'a>(&self, call: Call<'a>, number: &PhoneNumber) -> Call<'a> {
+        let waits: Vec<Millis> = self
+            .rules
+            .resend_waits
+            .iter()
+            .map(|it| length(*it))
+            .collect();
+        call.ladder(number)
+            .with("waits", waits)
+            .with("lifetime", length(self.rules.session_lifetime))
+    }
+
+    async fn run(&self, script: &Script, call: Call<'_>) -> StoreResult<Outcome> {
+        read(&self.link.run(&call.of(script)).await?)
+    }
+
+    /// A step that has only one outcome.
+    async fn done(&self, script: &Script, call: Call<'_>) -> StoreResult<()> {
+        match self.run(script, call).await? {
+            Outcome::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The session behind what is kept of it.
+    async fn seen(&self, id: SessionId, kept: Kept) -> StoreResult<Session> {
+        let unreadable = |_| unexpected(&"a session that cannot be read");
+        let record = Record {
+            id,
+            person: Some(
+                BASE64_STANDARD
+                    .decode(&kept.person)
+                    .map_err(|_| unexpected(&"a person"))?,
+            ),
+            upstream_id: kept.upstream_id,
+            status: Status::parse(&kept.status).ok_or_else(|| unexpected(&"a status"))?,
+            channel: kept.channel,
+            deliveries: kept.deliveries,
+            checks_left: kept
+                .checks_left
+                .parse()
+                .map_err(|_| unexpected(&"a count"))?,
+            expires_at: kept.expires_at.parse().map_err(|_| unexpected(&"a time"))?,
+        };
+        let person = record.person(&self.vault).map_err(unreadable)?;
+        let person = person.ok_or(StoreUnreachable)?;
+        let resend_at = match kept.resend_at {
+            Some(at) => at,
+            // The ladder's key is known only once the number is.
+            None => match self
+                .run(&self.scripts.read_ladder, self.call().ladder(&person.0))
+                .await?
+            {
+                Outcome::Ladder(ladder) => ladder.next_at,
+                other => return Err(unexpected(&other)),
+            },
+        };
+        Ok(record.seen(person, resend_at, kept.now))
+    }
+}
+
+fn read(answer: &str) -> StoreResult<Outcome> {
+    serde_json::from_str(answer).map_err(|error| unexpected(&error))
+}
+
+/// What no script of ours answers: somebody else writes to our keys.
+fn unexpected(what: &dyn std::fmt::Debug) -> StoreUnreachable {
+    log::error!(event = "store.failed"; "the store answered what it never should");
+    log::debug!("{what:?}");
+    StoreUnreachable
+}
+
+fn hold(claims: Vec<Claim>, taken_at: Millis, ladder: Option<super::Ladder>) -> Hold {
+    Hold {
+        claims,
+        taken_at,
+        ladder,
+    }
+}
+
+fn wait(claims: &[Claim], milliseconds: Millis, claim: Option<usize>) -> Wait {
+    let limit = claim.and_then(|place| claims.get(place));
+    Wait::of(milliseconds, limit.map(|claim| claim.limit))
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn reserve_send(
+        &self,
+        session: &NewSession,
+        claims: Vec<Claim>,
+    ) -> StoreResult<SendReservation> {
+        let person = Record::seal_person(&self.vault, session);
+        let call = self
+            .climbing(self.call(), &session.recipient)
+            .session(session.id)
+            .claims(&claims)
+            .with("person", BASE64_STANDARD.encode(person))
+            .with("channel", session.channel.as_str())
+            .with("checks", self.rules.checks_per_session)
+            .with("under_way", length(UNDER_WAY));
+        match self.run(&self.scripts.reserve_send, call).await? {
+            Outcome::Held {
+                taken_at, ladder, ..
+            } => Ok(SendReservation::Reserved(hold(claims, taken_at, ladder))),
+            Outcome::Wait {
+                milliseconds,
+                claim,
+            } => Ok(SendReservation::Wait(wait(&claims, milliseconds, claim))),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn record_sent(&self, new: &NewSession, upstream_id: String) -> StoreResult<Session> {
+        let call = self
+            .climbing(self.call(), &new.recipient)
+            .session(new.id)
+            .with("memory", length(MEMORY_OF_THE_ENDED))
+            .with("upstream_id", upstream_id);
+        match self.run(&self.scripts.record_sent, call).await? {
+            Outcome::Session(kept) => self.seen(new.id, kept).await,
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()> {
+        let call = self.climbing(self.call(), &new.recipient).session(new.id);
+        let call = call.back(&hold, |_| true);
+        self.done(&self.scripts.release_send, call).await
+    }
+
+    async fn abandon_send(&self, id: SessionId) -> StoreResult<()> {
+        let call = self.call().session(id);
+        self.done(&self.scripts.abandon_send, call).await
+    }
+
+    async fn reserve_resend(
+        &self,
+        session: &Session,
+        claims: Vec<Claim>,
+    ) -> StoreResult<ResendReservation> {
+        let call = self
+            .climbing(self.call(), &session.recipient)
+            .session(session.id)
+            .claims(&claims);
+        match self.run(&self.scripts.reserve_resend, call).await? {
+            Outcome::Held {
+                taken_at, ladder, ..
+            } => Ok(ResendReservation::Reserved(hold(claims, taken_at, ladder))),
+            Outcome::Wait {
+                milliseconds,
+                claim,
+            } => Ok(ResendReservation::Wait(wait(&claims, milliseconds, claim))),
+            Outcome::Over(over) => Ok(ResendReservation::Over(over)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn record_resent(
+        &self,
+        session: &Session,
+        channel: Channel,
+        upstream_id: String,
+    ) -> StoreResult<Result<Session, SessionOver>> {
+        let call = self
+            .climbing(self.call(), &session.recipient)
+            .session(session.id)
+            .with("channel", channel.as_str())
+            .with("upstream_id", upstream_id);
+        match self.run(&self.scripts.record_resent, call).await? {
+            Outcome::Session(kept) => Ok(Ok(self.seen(session.id, kept).await?)),
+            Outcome::Over(over) => Ok(Err(over)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()> {
+        let call = self.climbing(self.call(), &session.recipient);
+        let call = call.back(&hold, |_| true);
+        self.done(&self.scripts.release_resend, call).await
+    }
+
+    async fn reserve_check(
+        &self,
+        id: SessionId,
+        claims: Vec<Claim>,
+    ) -> StoreResult<CheckReservation> {
+        let call = self.call().session(id).claims(&claims);
+        match self.run(&self.scripts.reserve_check, call).await? {
+            Outcome::Held {
+                taken_at,
+                upstream_id: Some(upstream_id),
+                ..
+            } => Ok(CheckReservation::Reserved {
+                hold: hold(claims, taken_at, None),
+                upstream_id,
+            }),
+            Outcome::Wait {
+                milliseconds,
+                claim,
+            } => Ok(CheckReservation::Wait(wait(&claims, milliseconds, claim))),
+            Outcome::Over(over) => Ok(CheckReservation::Over(over)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn settle_check(
+        &self,
+        id: SessionId,
+        accepted: bool,
+        hold: Hold,
+    ) -> StoreResult<Settlement> {
+        let call = self
+            .call()
+            .session(id)
+            .back(&hold, |claim| claim.limit == Limit::WrongChecksPerNumber)
+            .with("accepted", accepted);
+        match self.run(&self.scripts.settle_check, call).await? {
+            Outcome::Verified => Ok(Settlement::Verified),
+            Outcome::Incorrect { checks_left } => Ok(Settlement::Incorrect { checks_left }),
+            Outcome::Over(over) => Ok(Settlement::Over(over)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()> {
+        let call = self.call().session(id).back(&hold, |_| true);
+        self.done(&self.scripts.release_check, call).await
+    }
+
+    async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>> {
+        let call = self.call().session(id);
+        match self.run(&self.scripts.read_session, call).await? {
+            Outcome::Session(kept) => Ok(Ok(self.seen(id, kept).await?)),
+            Outcome::Over(over) => Ok(Err(over)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {
+        let call = self
+            .call()
+            .answer(request)
+            .with("kept_for", length(UNDER_WAY));
+        match self.run(&self.scripts.begin, call).await? {
+            Outcome::Done => Ok(Known::New),
+            Outcome::UnderWay => Ok(Known::UnderWay),
+            Outcome::Reused => Ok(Known::Reused),
+            Outcome::Answered(sealed) => Ok(BASE64_STANDARD
+                .decode(sealed)
+                .ok()
+                .and_then(|sealed| self.vault.open_answer(request, &sealed))
+                .map_or(Known::Reused, Known::Answered)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn finish(&self, request: &KeyedRequest, answer: Option<String>) -> StoreResult<()> {
+        let call = self
+            .call()
+            .answer(request)
+            .with("kept_for", length(request.kept_for));
+        let call = match answer {
+            Some(answer) => {
+                let sealed = self.vault.seal_answer(request, &answer);
+                call.with("sealed", BASE64_STANDARD.encode(sealed))
+            }
+            None => call,
+        };
+        self.done(&self.scripts.finish, call).await
+    }
+
+    async fn ready(&self) -> StoreResult<()> {
+        let call = self.call().ready().with("kept_for", length(UNDER_WAY));
+        self.done(&self.scripts.ready, call).await
+    }
+
+    /// What is over goes by itself; only the key's memory is made anew.
+    async fn sweep(&self) -> StoreResult<()> {
+        self.done(&self.scripts.open, self.look()).await
+    }
+}

@@ -1,0 +1,2 @@
+redis.call('DEL', KEYS[step.session])
+return done()

@@ -1,0 +1,11 @@
+local key = KEYS[step.answer]
+local kept = redis.call('HMGET', key, 'body', 'answer', 'forget_at')
+if kept[1] and tonumber(kept[3]) > now then
+  if kept[1] ~= step.body then return cjson.encode('reused') end
+  if kept[2] then return cjson.encode({ answered = kept[2] }) end
+  return cjson.encode('under_way')
+end
+redis.call('DEL', key)
+redis.call('HSET', key, 'body', step.body, 'forget_at', now + step.kept_for)
+redis.call('PEXPIRE', key, step.kept_for)
+return done()

@@ -1,0 +1,188 @@
+//! One call of a script: the keys it may touch, what it is given, and what it
+//! answers.
+
+use countersign_shared::{Channel, PhoneNumber, SessionId};
+use redis::{Script, ScriptInvocation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::store::{Claim, Hold, KeyedRequest, Ladder, SessionOver, Vault, vault::Hash};
+
+/// In front of every key. The braces put all of them into one hash slot of a
+/// cluster: a send counts for a number, an address, a country and in all, and
+/// that is one decision.
+const PREFIX: &str = "{countersign}";
+
+/// What a script is called with.
+pub(super) struct Call<'a> {
+    vault: &'a Vault,
+    keys: Vec<String>,
+    given: Map<String, Value>,
+}
+
+/// A claim, as scripts read it.
+#[derive(Serialize)]
+struct Asked {
+    key: usize,
+    quotas: Vec<(u32, u64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    different: Option<String>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(vault: &'a Vault) -> Self {
+        Self {
+            vault,
+            keys: Vec::new(),
+            given: Map::new(),
+        }
+    }
+
+    /// Gives the script a value by name.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.given.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Names a key; answers its place, from 1 as Lua counts.
+    fn key(&mut self, kind: &str, name: &Hash) -> usize {
+        self.keys.push(format!("{PREFIX}:{kind}:{}", hex(name)));
+        self.keys.len()
+    }
+
+    fn with_key(mut self, name: &str, kind: &str, hash: &Hash) -> Self {
+        let place = self.key(kind, hash);
+        self.with(name, place)
+    }
+
+    pub(super) fn session(self, id: SessionId) -> Self {
+        let name = self.vault.session_name(id);
+        self.with_key("session", "session", &name)
+            .with_key("ended", "ended", &name)
+    }
+
+    pub(super) fn ladder(self, number: &PhoneNumber) -> Self {
+        let name = self.vault.number_name(number);
+        self.with_key("ladder", "ladder", &name)
+    }
+
+    pub(super) fn answer(self, request: &KeyedRequest) -> Self {
+        let name = self.vault.request_name(request);
+        let body = hex(&self.vault.body_name(request));
+        self.with_key("answer", "answer", &name).with("body", body)
+    }
+
+    /// Which key of the operator's the names are made with.
+    pub(super) fn key_check(mut self) -> Self {
+        self.keys.push(format!("{PREFIX}:key"));
+        let (place, check) = (self.keys.len(), hex(&self.vault.key_check()));
+        self.with("key_check", place).with("check", check)
+    }
+
+    pub(super) fn ready(mut self) -> Self {
+        self.keys.push(format!("{PREFIX}:ready"));
+        let place = self.keys.len();
+        self.with("ready", place)
+    }
+
+    pub(super) fn claims<'c>(mut self, claims: impl IntoIterator<Item = &'c Claim>) -> Self {
+        let asked: Vec<Asked> = claims
+            .into_iter()
+            .map(|claim| {
+                let name = self.vault.claim_name(claim);
+                let different = self.vault.different_name(claim);
+                let quotas = claim.quotas.iter();
+                Asked {
+                    key: self.key("uses", &name),
+                    quotas: quotas
+                        .map(|quota| (quota.count.get(), crate::store::millis::length(quota.per)))
+                        .collect(),
+                    // As text: Lua's numbers do not hold 64 bits.
+                    different: different.map(|name| format!("{name:016x}")),
+                }
+            })
+            .collect();
+        let asked = serde_json::to_value(asked).unwrap_or_default();
+        self.with("claims", asked)
+    }
+
+    /// What is to be given back, as far as `which` says.
+    pub(super) fn back(self, hold: &Hold, which: impl Fn(&Claim) -> bool) -> Self {
+        let counted = |claim: &&Claim| claim.different.is_none() && which(claim);
+        let before = hold
+            .ladder
+            .map(|ladder| serde_json::json!({"sends": ladder.sends, "next_at": ladder.next_at}));
+        let call = self
+            .claims(hold.claims.iter().filter(counted))
+            .with("taken_at", hold.taken_at);
+        match before {
+            Some(before) => call.with("before", before),
+            None => call,
+        }
+    }
+
+    pub(super) fn of(self, script: &Script) -> ScriptInvocation<'_> {
+        let mut invocation = script.arg(Value::Object(self.given).to_string());
+        for key in self.keys {
+            invocation.key(key);
+        }
+        invocation
+    }
+}
+
+/// What scripts answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// It has happened.
+    Done,
+    /// It is held until it is settled or given back.
+    Held {
+        taken_at: u64,
+        ladder: Option<Ladder>,
+        upstream_id: Option<String>,
+    },
+    /// Not now; for the claim at that place, or for the ladder.
+    Wait {
+        milliseconds: u64,
+        claim: Option<usize>,
+    },
+    /// The session takes no such step.
+    Over(SessionOver),
+    /// The session as it is kept.
+    Session(Kept),
+    /// When a number may be sent to again.
+    Ladder(Ladder),
+    /// The check settled the session.
+    Verified,
+    /// It did not.
+    Incorrect { checks_left: u8 },
+    /// A keyed request is under way.
+    UnderWay,
+    /// A key was used for another request.
+    Reused,
+    /// A keyed request was answered so.
+    Answered(String),
+    /// The server would drop counts when its memory is full.
+    MayEvict,
+    /// What the server holds was made with another key.
+    OtherKey,
+}
+
+/// A session's fields. Numbers come as Redis keeps them, as text.
+#[derive(Debug, Deserialize)]
+pub(super) struct Kept {
+    pub(super) now: u64,
+    pub(super) resend_at: Option<u64>,
+    pub(super) person: String,
+    pub(super) upstream_id: String,
+    pub(super) status: String,
+    pub(super) channel: Channel,
+    pub(super) deliveries: String,
+    pub(super) checks_left: String,
+    pub(super) expires_at: String,
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}

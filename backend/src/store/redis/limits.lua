@@ -1,0 +1,161 @@
+-- Limits and ladders: what a step may use, uses up and gives back. The counting
+-- is that of window.rs, to the millisecond; a test holds the two together.
+
+-- Counts up to this keep each moment.
+local EXACT = 64
+
+-- A quota is { count, length }; a window { length, at, what, at, what, ... } with
+-- the oldest mark first. `what` is how many uses, or which of different things.
+local function part_of(quota)
+  if quota[1] <= EXACT then return 1 end
+  return math.max(1, math.floor(quota[2] / EXACT))
+end
+
+local function moment(quota, at)
+  local part = part_of(quota)
+  return math.ceil(at / part) * part
+end
+
+-- A claim's windows, one for each quota, without what no longer counts.
+local function windows_of(claim)
+  local kept = redis.call('GET', KEYS[claim.key])
+  local known = kept and cmsgpack.unpack(kept) or {}
+  local windows = {}
+  for i, quota in ipairs(claim.quotas) do
+    local window = { quota[2] }
+    for _, old in ipairs(known) do
+      if old[1] == window[1] then
+        for mark = 2, #old, 2 do
+          if old[mark] + old[1] > now then
+            window[#window + 1] = old[mark]
+            window[#window + 1] = old[mark + 1]
+          end
+        end
+      end
+    end
+    windows[i] = window
+  end
+  return windows
+end
+
+local function write_windows(claim, windows)
+  local over_at = 0
+  for _, window in ipairs(windows) do
+    for mark = 2, #window, 2 do
+      over_at = math.max(over_at, window[mark] + window[1])
+    end
+  end
+  keep(KEYS[claim.key], cmsgpack.pack(windows), over_at)
+end
+
+-- How long until one more fits; 0 when it fits now.
+local function wait_for(window, quota, different)
+  local used = 0
+  for mark = 2, #window, 2 do
+    if different and window[mark + 1] == different then return 0 end
+    used = used + (different and 1 or window[mark + 1])
+  end
+  local excess = used + 1 - quota[1]
+  if excess <= 0 then return 0 end
+  for mark = 2, #window, 2 do
+    excess = excess - (different and 1 or window[mark + 1])
+    if excess <= 0 then return window[mark] + quota[2] - now end
+  end
+  return 0
+end
+
+local function take(window, quota, different)
+  local at, what = moment(quota, now), 1
+  if different then
+    at, what = now, different
+    for mark = #window - 1, 2, -2 do
+      if window[mark + 1] == different then
+        table.remove(window, mark)
+        table.remove(window, mark)
+      end
+    end
+  elseif window[#window - 1] == at then
+    window[#window] = window[#window] + 1
+    return
+  end
+  window[#window + 1] = at
+  window[#window + 1] = what
+end
+
+-- How often the number was sent to lately, and when it may be again.
+local function read_ladder()
+  local kept = redis.call('GET', KEYS[step.ladder])
+  if kept then
+    local sends, next_at, forget_at = unpack(cmsgpack.unpack(kept))
+    if forget_at > now then return { sends = sends, next_at = next_at } end
+  end
+  return { sends = 0, next_at = 0 }
+end
+
+-- A ladder is forgotten when no session of its last send lives any more.
+local function write_ladder(ladder)
+  local forget_at = math.max(now + step.lifetime, ladder.next_at)
+  local kept = cmsgpack.pack({ ladder.sends, ladder.next_at, forget_at })
+  keep(KEYS[step.ladder], kept, forget_at)
+end
+
+local function climbed(ladder, at)
+  local sends = ladder.sends + 1
+  return { sends = sends, next_at = at + step.waits[math.min(sends, #step.waits)] }
+end
+
+-- Uses one of every claim and, for a send, the next rung of the number's ladder;
+-- or nothing at all, and answers how long to wait for all of them.
+local function reserve()
+  local longest, limit = 0, nil
+  local ladder = step.ladder and read_ladder()
+  if ladder and ladder.next_at > now then longest = ladder.next_at - now end
+  local all = {}
+  for i, claim in ipairs(step.claims) do
+    all[i] = windows_of(claim)
+    for j, quota in ipairs(claim.quotas) do
+      local wait = wait_for(all[i][j], quota, claim.different)
+      if wait > longest then longest, limit = wait, i - 1 end
+    end
+  end
+  if longest > 0 then
+    return nil, { wait = { milliseconds = longest, claim = limit } }
+  end
+  for i, claim in ipairs(step.claims) do
+    for j, quota in ipairs(claim.quotas) do
+      take(all[i][j], quota, claim.different)
+    end
+    write_windows(claim, all[i])
+  end
+  if ladder then write_ladder(climbed(ladder, now)) end
+  return { taken_at = now, ladder = ladder or nil }
+end
+
+-- Gives back what a step took. Which different things there were stays known:
+-- that costs nobody.
+local function give_back()
+  for _, claim in ipairs(step.claims) do
+    local windows = windows_of(claim)
+    for j, quota in ipairs(claim.quotas) do
+      local window, at = windows[j], moment(quota, step.taken_at)
+      for mark = 2, #window, 2 do
+        if window[mark] == at then
+          window[mark + 1] = window[mark + 1] - 1
+          if window[mark + 1] == 0 then
+            table.remove(window, mark)
+            table.remove(window, mark)
+          end
+          break
+        end
+      end
+    end
+    write_windows(claim, windows)
+  end
+  if step.before then
+    -- Another send that came after keeps its own rung.
+    local ours, is = climbed(step.before, step.taken_at), read_ladder()
+    if is.sends == ours.sends and is.next_at == ours.next_at then
+      write_ladder(step.before)
+    end
+  end
+end

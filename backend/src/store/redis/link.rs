@@ -1,0 +1,210 @@
+//! The way to the server: one connection for all steps, made anew once it has
+//! failed.
+//!
+//! A script that may have run is never sent again. What certainly did not run,
+//! because the server said so before it looked at it, is sent once more over a
+//! new connection, which knows the cluster as it is now.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
+    RedisResult, ScriptInvocation, ServerErrorKind,
+    aio::{AsyncPushSender, MultiplexedConnection, SendError},
+    cluster::{ClusterClient, ClusterClientBuilder},
+    cluster_async::ClusterConnection,
+};
+use tokio::sync::Mutex;
+
+use super::Address;
+use crate::store::{StoreResult, StoreUnreachable};
+
+/// How long making a connection may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long one script may take.
+const RESPONSE: Duration = Duration::from_millis(1500);
+/// How long a caller waits for a step, all in all.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Steps that may wait for being written to the connection.
+const BACKLOG: usize = 1024;
+
+enum Server {
+    Single(Box<Client>),
+    Cluster(Box<ClusterClient>),
+}
+
+#[derive(Clone)]
+enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// The connection that is in use, and which one that is.
+struct Open {
+    generation: u64,
+    connection: Option<Connection>,
+}
+
+pub(super) struct Link {
+    server: Server,
+    open: Mutex<Open>,
+    /// The connection was closed while nobody used it.
+    closed: Arc<AtomicBool>,
+    failing: AtomicBool,
+}
+
+impl Link {
+    /// Connects to nobody yet.
+    pub(super) fn new(address: &Address) -> RedisResult<Self> {
+        let closed = Arc::new(AtomicBool::new(false));
+        let server = if address.cluster {
+            let client = ClusterClientBuilder::new(address.nodes.clone())
+                .use_protocol(ProtocolVersion::RESP3)
+                // Its own repetitions do not ask whether a script may have run.
+                .retries(0)
+                .connection_timeout(CONNECT)
+                .response_timeout(RESPONSE)
+                .push_sender(Notice(closed.clone()))
+                .build()?;
+            Server::Cluster(Box::new(client))
+        } else {
+            Server::Single(Box::new(Client::open(address.nodes[0].clone())?))
+        };
+        Ok(Self {
+            server,
+            open: Mutex::new(Open {
+                generation: 0,
+                connection: None,
+            }),
+            closed,
+            failing: AtomicBool::new(false),
+        })
+    }
+
+    /// Runs a script. It has happened when this answers; it may have happened
+    /// when this fails.
+    pub(super) async fn run(&self, script: &ScriptInvocation<'_>) -> StoreResult<String> {
+        match self.try_run(script).await {
+            Ok(answer) => {
+                if self.failing.swap(false, Ordering::Relaxed) {
+                    log::info!(event = "store.recovered"; "the store works again");
+                }
+                Ok(answer)
+            }
+            Err(error) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    log::error!(event = "store.failed"; "the store failed: {error}");
+                }
+                Err(StoreUnreachable)
+            }
+        }
+    }
+
+    /// The same, for whoever wants to know why it fails.
+    pub(super) async fn try_run(&self, script: &ScriptInvocation<'_>) -> RedisResult<String> {
+        tokio::time::timeout(DEADLINE, self.run_once_or_again(script))
+            .await
+            .unwrap_or_else(|_| Err(timed_out()))
+    }
+
+    async fn run_once_or_again(&self, script: &ScriptInvocation<'_>) -> RedisResult<String> {
+        match self.run_once(script).await {
+            Err(error) if certainly_did_not_run(&error) => self.run_once(script).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn run_once(&self, script: &ScriptInvocation<'_>) -> RedisResult<String> {
+        let (generation, connection) = self.connection().await?;
+        let outcome = match connection {
+            Connection::Single(mut connection) => script.invoke_async(&mut connection).await,
+            Connection::Cluster(mut connection) => script.invoke_async(&mut connection).await,
+        };
+        if let Err(error) = &outcome
+            && (error.kind() == ErrorKind::Io || certainly_did_not_run(error))
+        {
+            self.discard(generation).await;
+        }
+        outcome
+    }
+
+    async fn connection(&self) -> RedisResult<(u64, Connection)> {
+        let mut open = self.open.lock().await;
+        if self.closed.swap(false, Ordering::Relaxed) {
+            open.connection = None;
+        }
+        if let Some(connection) = &open.connection {
+            return Ok((open.generation, connection.clone()));
+        }
+        let connection = self.connect().await?;
+        open.generation += 1;
+        open.connection = Some(connection.clone());
+        Ok((open.generation, connection))
+    }
+
+    async fn connect(&self) -> RedisResult<Connection> {
+        match &self.server {
+            Server::Single(client) => {
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(CONNECT))
+                    .set_response_timeout(Some(RESPONSE))
+                    .set_pipeline_buffer_size(BACKLOG)
+                    .set_push_sender(Notice(self.closed.clone()));
+                let connection = client.get_multiplexed_async_connection_with_config(&config);
+                connection.await.map(Connection::Single)
+            }
+            Server::Cluster(client) => {
+                let connection = tokio::time::timeout(CONNECT, client.get_async_connection());
+                let connection = connection.await.map_err(|_| timed_out())?;
+                connection.map(Connection::Cluster)
+            }
+        }
+    }
+
+    /// Uses that connection no more, if it is still the one in use.
+    async fn discard(&self, generation: u64) {
+        let mut open = self.open.lock().await;
+        if open.generation == generation {
+            open.connection = None;
+        }
+    }
+}
+
+fn timed_out() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+/// Notes that a connection was closed.
+struct Notice(Arc<AtomicBool>);
+
+impl AsyncPushSender for Notice {
+    fn send(&self, push: PushInfo) -> Result<(), SendError> {
+        if push.kind == PushKind::Disconnection {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// The server refused before it looked at the script: it is not, or no longer,
+/// the one to ask.
+fn certainly_did_not_run(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::Moved
+                | ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::BusyLoading
+        )
+    )
+}

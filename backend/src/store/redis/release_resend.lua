@@ -1,0 +1,2 @@
+give_back()
+return done()

@@ -1,0 +1,3 @@
+give_back()
+redis.call('DEL', KEYS[step.session])
+return done()

@@ -1,0 +1,57 @@
+//! The scripts, each behind what they share.
+
+use redis::Script;
+
+/// Every step's script.
+pub(super) struct Scripts {
+    pub(super) open: Script,
+    pub(super) ready: Script,
+    pub(super) reserve_send: Script,
+    pub(super) record_sent: Script,
+    pub(super) release_send: Script,
+    pub(super) abandon_send: Script,
+    pub(super) reserve_resend: Script,
+    pub(super) record_resent: Script,
+    pub(super) release_resend: Script,
+    pub(super) reserve_check: Script,
+    pub(super) settle_check: Script,
+    pub(super) release_check: Script,
+    pub(super) read_session: Script,
+    pub(super) read_ladder: Script,
+    pub(super) begin: Script,
+    pub(super) finish: Script,
+}
+
+macro_rules! script {
+    ($file:literal) => {
+        Script::new(concat!(
+            include_str!("prelude.lua"),
+            include_str!("limits.lua"),
+            include_str!("session.lua"),
+            include_str!($file),
+        ))
+    };
+}
+
+impl Default for Scripts {
+    fn default() -> Self {
+        Self {
+            open: script!("open.lua"),
+            ready: script!("ready.lua"),
+            reserve_send: script!("reserve_send.lua"),
+            record_sent: script!("record_sent.lua"),
+            release_send: script!("release_send.lua"),
+            abandon_send: script!("abandon_send.lua"),
+            reserve_resend: script!("reserve_resend.lua"),
+            record_resent: script!("record_resent.lua"),
+            release_resend: script!("release_resend.lua"),
+            reserve_check: script!("reserve_check.lua"),
+            settle_check: script!("settle_check.lua"),
+            release_check: script!("release_check.lua"),
+            read_session: script!("read_session.lua"),
+            read_ladder: script!("read_ladder.lua"),
+            begin: script!("begin.lua"),
+            finish: script!("finish.lua"),
+        }
+    }
+}
