@@ -1,6 +1,10 @@
 //! Puts the parts together and serves them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     App as Service, HttpServer,
@@ -80,27 +84,35 @@ pub struct App {
 impl App {
     /// Starts the service: it answers when this returns.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_by(config, None).await
+        let listener = listen(&config)?;
+        let store = open_store(&config, None).await?;
+        Self::start_on(listener, config, store, Arc::new(SystemClock::default())).await
     }
 
     /// The same, by another clock than the machine's and the store's.
     pub async fn start_at(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        Self::start_by(config, Some(clock)).await
+        let listener = listen(&config)?;
+        let store = open_store(&config, Some(clock.clone())).await?;
+        Self::start_on(listener, config, store, clock).await
     }
 
-    async fn start_by(config: Config, clock: Option<Arc<dyn Clock>>) -> Result<Self, StartError> {
+    /// The same, over a store that is open already.
+    pub async fn start_over(config: Config, store: Arc<dyn Store>) -> Result<Self, StartError> {
+        let listener = listen(&config)?;
+        Self::start_on(listener, config, store, Arc::new(SystemClock::default())).await
+    }
+
+    async fn start_on(
+        listener: TcpListener,
+        config: Config,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         let listen_error = |source| StartError::Listen {
             address: config.listen,
             source,
         };
-        // For Plivo and for Redis alike; a second call changes nothing.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
-        let listener = std::net::TcpListener::bind(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        // First what can refuse, so that a refusal is the only line there is.
-        let store = store(&config, clock.clone()).await?;
         let page = page(&config)?;
         web::block(verification::warm_up).await.ok();
 
@@ -120,7 +132,7 @@ impl App {
             config.policy.clone(),
             config.limits.clone(),
             config.brand_name.clone(),
-            clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
+            clock,
         ));
         let proxies = Data::new(config.trusted_proxies.clone());
         let facts = Data::new(Facts(facts(&config)));
@@ -235,10 +247,23 @@ fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
     }
 }
 
-async fn store(
+/// First of all: a refusal of the store's is then the only line there is.
+fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    TcpListener::bind(config.listen).map_err(|source| StartError::Listen {
+        address: config.listen,
+        source,
+    })
+}
+
+/// The store that the settings name. `clock` replaces its own.
+pub async fn open_store(
     config: &Config,
     clock: Option<Arc<dyn Clock>>,
 ) -> Result<Arc<dyn Store>, StartError> {
+    // For Redis and for Plivo alike; a second call changes nothing.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
     let vault = |key| Vault::new(key).map_err(|_| KeyFileError::Malformed);
     let rules = config.rules.clone();
     Ok(match &config.store {

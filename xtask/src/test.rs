@@ -19,7 +19,7 @@ struct Step {
     run: fn(&mut Totals) -> Outcome,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "fmt",
         run: |_| run(&mut cargo("fmt --all --check")),
@@ -35,6 +35,10 @@ const STEPS: [Step; 8] = [
     Step {
         name: "rust",
         run: rust,
+    },
+    Step {
+        name: "redis",
+        run: redis,
     },
     Step {
         name: "sdk",
@@ -121,6 +125,12 @@ fn doc() -> Outcome {
 
 fn rust(totals: &mut Totals) -> Outcome {
     count(&mut cargo("test --workspace"), totals, rust_line)
+}
+
+/// The API once more, with its state in Redis.
+fn redis(totals: &mut Totals) -> Outcome {
+    let mut tests = cargo("test --package countersign-backend --test api");
+    count(tests.env("TEST_STORE", "redis"), totals, rust_line)
 }
 
 /// Plivo's official SDKs, unmodified, against the simulator.

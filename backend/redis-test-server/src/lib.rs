@@ -106,6 +106,13 @@ impl RedisServer {
         client.get_connection().unwrap()
     }
 
+    /// All that is kept, as it would stand on a disk.
+    pub fn dump(&self) -> Vec<u8> {
+        let () = self.command(&["CONFIG", "SET", "rdbcompression", "no"]);
+        let () = self.command(&["SAVE"]);
+        std::fs::read(self.directory.path().join("dump.rdb")).unwrap()
+    }
+
     /// Every key there is.
     pub fn keys(&self) -> Vec<String> {
         self.command(&["KEYS", "*"])

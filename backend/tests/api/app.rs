@@ -9,6 +9,7 @@ use std::{
 };
 
 use countersign_backend::{app::App, clock::Clock, config::Config};
+use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
 
@@ -17,6 +18,12 @@ use serde_json::{Value, json};
 pub(crate) struct ManualClock {
     now: Mutex<SystemTime>,
     pub(crate) panics: AtomicBool,
+}
+
+impl ManualClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.now.lock().unwrap() += by;
+    }
 }
 
 impl Clock for ManualClock {
@@ -37,7 +44,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn read(response: Response) -> Self {
+    pub(crate) async fn read(response: Response) -> Self {
         Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
@@ -85,12 +92,89 @@ impl Answer {
     }
 }
 
+/// Where the service keeps its state; gone with it.
+pub(crate) enum TestStore {
+    File(tempfile::TempDir),
+    Redis(RedisServer),
+}
+
+impl TestStore {
+    /// The store that the tests run with: a file, or Redis where the environment
+    /// says `TEST_STORE=redis`.
+    fn usual() -> Self {
+        match std::env::var("TEST_STORE").as_deref() {
+            Ok("redis") => Self::Redis(RedisServer::start()),
+            Ok(other) => panic!("TEST_STORE={other}: there is redis only, beside the usual one"),
+            Err(_) => Self::file(),
+        }
+    }
+
+    pub(crate) fn file() -> Self {
+        Self::File(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn settings(&self) -> [(&'static str, String); 2] {
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let url = match self {
+            Self::File(directory) => {
+                format!("sqlite:{}/countersign.db", directory.path().display())
+            }
+            Self::Redis(server) => server.url(),
+        };
+        [("STORE_URL", url), ("SECRET_KEY", key.to_owned())]
+    }
+
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        match self {
+            Self::File(directory) => directory.path(),
+            Self::Redis(_) => panic!("a test of the file"),
+        }
+    }
+
+    pub(crate) fn redis(&mut self) -> &mut RedisServer {
+        match self {
+            Self::File(_) => panic!("a test of Redis"),
+            Self::Redis(server) => server,
+        }
+    }
+}
+
 pub(crate) struct TestApp {
     pub(crate) app: App,
     pub(crate) clock: Arc<ManualClock>,
     http: Client,
-    /// Where the store is; gone with the service.
-    pub(crate) directory: tempfile::TempDir,
+    pub(crate) store: TestStore,
+}
+
+/// What a test in sandbox runs with, unless it says otherwise.
+const SANDBOX: [(&str, &str); 2] = [
+    ("PLIVO_MODE", "sandbox"),
+    ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
+];
+
+pub(crate) fn manual_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock {
+        now: Mutex::new(SystemTime::now()),
+        panics: AtomicBool::new(false),
+    })
+}
+
+/// A service by that clock; of the settings the last word counts.
+pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>) -> App {
+    let config = Config::read(|name| {
+        let given = settings.iter().rev().find(|(set, _)| *set == name);
+        let fixed = (name == "LISTEN_ADDR").then_some("127.0.0.1:0");
+        given.map(|(_, value)| *value).or(fixed).map(str::to_owned)
+    });
+    App::start_at(config.unwrap(), clock).await.unwrap()
+}
+
+pub(crate) fn http() -> Client {
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 impl TestApp {
@@ -101,12 +185,12 @@ impl TestApp {
 
     /// In sandbox, with settings of its own.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let mut all = vec![
-            ("PLIVO_MODE", "sandbox"),
-            ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
-        ];
-        all.extend(settings);
-        Self::start_as(&all).await
+        Self::start_in(TestStore::usual(), settings).await
+    }
+
+    /// The same with a store of the test's choice.
+    pub(crate) async fn start_in(store: TestStore, settings: &[(&str, &str)]) -> Self {
+        Self::start_as(store, &[&SANDBOX, settings].concat()).await
     }
 
     /// Live, against an upstream of the test's.
@@ -120,43 +204,25 @@ impl TestApp {
             ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
         ];
         all.extend(settings);
-        Self::start_as(&all).await
+        Self::start_as(TestStore::usual(), &all).await
     }
 
-    async fn start_as(settings: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let store = format!("sqlite:{}/countersign.db", directory.path().display());
-        let config = Config::read(|name| {
-            let fixed = match name {
-                "LISTEN_ADDR" => Some("127.0.0.1:0"),
-                "STORE_URL" => Some(store.as_str()),
-                _ => None,
-            };
-            let given = settings.iter().rev().find(|(set, _)| *set == name);
-            given.map(|(_, value)| *value).or(fixed).map(str::to_owned)
-        })
-        .unwrap();
-        let clock = Arc::new(ManualClock {
-            now: Mutex::new(SystemTime::now()),
-            panics: AtomicBool::new(false),
-        });
-        let app = App::start_at(config, clock.clone()).await.unwrap();
-        let http = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+    async fn start_as(store: TestStore, settings: &[(&str, &str)]) -> Self {
+        let clock = manual_clock();
+        let home = store.settings();
+        let home = home.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let app = start_app(&[&home, settings].concat(), clock.clone()).await;
         Self {
             app,
             clock,
-            http,
-            directory,
+            http: http(),
+            store,
         }
     }
 
     /// Moves the service's clock and the simulator's.
     pub(crate) fn advance(&self, by: Duration) {
-        *self.clock.now.lock().unwrap() += by;
+        self.clock.advance(by);
         if let Some(simulator) = self.app.simulator() {
             simulator.advance(by);
         }

@@ -9,7 +9,7 @@ use countersign_backend::{
 };
 use rusqlite::Connection;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, TestStore};
 
 fn rules() -> countersign_backend::config::Rules {
     Config::read(|name| (name == "PLIVO_MODE").then(|| "sandbox".to_owned()))
@@ -78,10 +78,10 @@ fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
 
 #[actix_web::test]
 async fn a_store_that_is_held_up_sends_nothing_accepts_nothing_and_recovers() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_in(TestStore::file(), &[]).await;
     let session = app.sent("+14155550123").await;
     let calls = app.simulator().calls();
-    let path = app.directory.path().join("countersign.db");
+    let path = app.store.directory().join("countersign.db");
     let other = Connection::open(path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (sent, verified, ready) = futures_util::join!(
@@ -112,17 +112,17 @@ fn bytes_of(directory: &Path) -> Vec<u8> {
 
 #[actix_web::test]
 async fn the_file_shows_no_number_no_code_no_name_and_no_address() {
-    let app = TestApp::start_with(&[
+    let settings = [
         ("LIMIT_SENDS_PER_ADDRESS", "100/1h"),
         ("LIMIT_NUMBERS_PER_ADDRESS", "100/1h"),
         ("RESEND_WAITS", "1s"),
-    ])
-    .await;
+    ];
+    let app = TestApp::start_in(TestStore::file(), &settings).await;
     let session = app.sent("+14155550123").await;
     app.verify(&session, &session.wrong_otp()).await;
     app.advance(Duration::from_secs(1));
     app.resend(&session).await.ok();
-    let bytes = bytes_of(app.directory.path());
+    let bytes = bytes_of(app.store.directory());
     assert!(bytes.len() > 4096);
     for secret in ["4155550123", "127.0.0.1", &session.otp, &session.id] {
         let found = bytes

@@ -1,0 +1,199 @@
+//! State in Redis: what stops the start, what a server that fails means, and
+//! what it never shows.
+
+use std::time::Duration;
+
+use countersign_backend::{
+    config::{Config, Rules},
+    store::{
+        Vault,
+        redis::{Address, RedisStore},
+    },
+};
+use redis_test_server::RedisServer;
+
+use crate::app::{Session, TestApp, TestStore};
+
+async fn start() -> TestApp {
+    TestApp::start_in(TestStore::Redis(RedisServer::start()), &[]).await
+}
+
+/// Neither a send nor a check goes on, Plivo hears nothing of them, and the
+/// process lives.
+async fn serves_nothing(app: &TestApp, session: &Session) {
+    let calls = app.simulator().calls();
+    let (sent, verified, ready) = futures_util::join!(
+        app.send("+14155550124"),
+        app.verify(session, &session.otp),
+        app.get("/readyz"),
+    );
+    for answer in [sent, verified, ready] {
+        let problem = answer.problem(503, "temporarily_unavailable");
+        assert_eq!(problem["retry_after"], 5);
+    }
+    app.get("/healthz").await.ok();
+    assert_eq!(app.simulator().calls().create, calls.create);
+    assert_eq!(app.simulator().calls().validate, calls.validate);
+}
+
+#[actix_web::test]
+async fn a_server_that_is_gone_serves_nothing_until_it_is_back() {
+    let mut app = start().await;
+    let session = app.sent("+14155550123").await;
+    app.store.redis().kill();
+    serves_nothing(&app, &session).await;
+    app.store.redis().start_again();
+    app.get("/readyz").await.ok();
+    app.send("+14155550125").await.ok();
+    // It came back empty.
+    app.verify(&session, &session.otp)
+        .await
+        .problem(404, "session_not_found");
+}
+
+#[actix_web::test]
+async fn a_server_that_was_started_anew_meanwhile_is_found_again() {
+    let mut app = start().await;
+    app.send("+14155550123").await.ok();
+    app.store.redis().start_again();
+    // The closed connection is noticed, at the latest when it is used.
+    let answers = [app.get("/readyz").await, app.get("/readyz").await];
+    assert_eq!(answers[1].status, 200);
+    app.send("+14155550123").await.ok();
+}
+
+#[actix_web::test]
+async fn a_server_that_hangs_serves_nothing_and_goes_on() {
+    let mut app = start().await;
+    let session = app.sent("+14155550123").await;
+    app.store.redis().freeze();
+    serves_nothing(&app, &session).await;
+    app.store.redis().thaw();
+    app.verify(&session, &session.otp).await.ok();
+    app.send("+14155550125").await.ok();
+}
+
+#[actix_web::test]
+async fn a_server_that_is_full_serves_nothing_until_it_has_room() {
+    let mut app = start().await;
+    let session = app.sent("+14155550123").await;
+    let () = app
+        .store
+        .redis()
+        .command(&["CONFIG", "SET", "maxmemory", "1"]);
+    serves_nothing(&app, &session).await;
+    let () = app
+        .store
+        .redis()
+        .command(&["CONFIG", "SET", "maxmemory", "0"]);
+    app.verify(&session, &session.otp).await.ok();
+    app.send("+14155550124").await.ok();
+}
+
+#[actix_web::test]
+async fn a_server_that_became_a_replica_serves_nothing() {
+    let mut app = start().await;
+    let session = app.sent("+14155550123").await;
+    let () = app.store.redis().command(&["REPLICAOF", "127.0.0.1", "1"]);
+    serves_nothing(&app, &session).await;
+    let () = app.store.redis().command(&["REPLICAOF", "NO", "ONE"]);
+    app.verify(&session, &session.otp).await.ok();
+    app.send("+14155550124").await.ok();
+}
+
+#[actix_web::test]
+async fn keys_that_others_wrote_to_serve_nothing() {
+    let mut app = start().await;
+    let session = app.sent("+14155550123").await;
+    let server = app.store.redis();
+    for key in server.keys() {
+        let _: i64 = server.command(&["DEL", &key]);
+        let () = server.command(&["SET", &key, "garbage"]);
+    }
+    app.verify(&session, &session.otp)
+        .await
+        .problem(503, "temporarily_unavailable");
+    app.send("+14155550123")
+        .await
+        .problem(503, "temporarily_unavailable");
+}
+
+fn rules() -> Rules {
+    Config::read(|name| (name == "PLIVO_MODE").then(|| "sandbox".to_owned()))
+        .unwrap()
+        .rules
+}
+
+async fn opened(url: &str, vault: &Vault) -> Result<RedisStore, String> {
+    let address = Address::parse(url).unwrap().unwrap();
+    RedisStore::open(&address, vault.clone(), rules(), None)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+#[actix_web::test]
+async fn a_server_that_is_not_fit_stops_the_start_with_one_line() {
+    let vault = Vault::new(&Vault::random_key()).unwrap();
+    let mut server = RedisServer::start();
+    assert!(opened(&server.url(), &vault).await.is_ok());
+    assert!(opened(&server.url(), &vault).await.is_ok());
+
+    let refusal = async |vault: &Vault| opened(&server.url(), vault).await.err().unwrap();
+    let other_key = Vault::new(&Vault::random_key()).unwrap();
+    let line = refusal(&other_key).await;
+    assert!(line.starts_with("SECRET_KEY: "), "{line}");
+
+    let () = server.command(&["CONFIG", "SET", "maxmemory", "100mb"]);
+    let () = server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let line = refusal(&vault).await;
+    assert!(line.contains("noeviction"), "{line}");
+    let () = server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+
+    let () = server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let line = refusal(&vault).await;
+    assert!(line.contains("takes no writes"), "{line}");
+
+    server.kill();
+    let line = opened(&server.url(), &vault).await.err().unwrap();
+    assert!(line.starts_with("STORE_URL: cannot use the Redis at 127.0.0.1:"));
+    assert_eq!(line.lines().count(), 1);
+
+    let server = RedisServer::start_with(&["--requirepass", "sesame"]);
+    let line = opened(&server.url(), &vault).await.err().unwrap();
+    assert!(line.starts_with("STORE_URL: "), "{line}");
+    let with = |password: &str| server.url().replace("//", &format!("//:{password}@"));
+    let line = opened(&with("mistaken"), &vault).await.err().unwrap();
+    assert!(!line.contains("mistaken"), "{line}");
+    assert!(opened(&with("sesame"), &vault).await.is_ok());
+}
+
+#[actix_web::test]
+async fn the_server_shows_no_number_no_code_no_name_and_no_address() {
+    let settings = [
+        ("LIMIT_SENDS_PER_ADDRESS", "100/1h"),
+        ("LIMIT_NUMBERS_PER_ADDRESS", "100/1h"),
+        ("RESEND_WAITS", "1s"),
+    ];
+    let mut app = TestApp::start_in(TestStore::Redis(RedisServer::start()), &settings).await;
+    let session = app.sent("+14155550123").await;
+    app.verify(&session, &session.wrong_otp()).await;
+    app.advance(Duration::from_secs(1));
+    app.resend(&session).await.ok();
+    let dump = app.store.redis().dump();
+    assert!(dump.windows(13).any(|window| window == b"{countersign}"));
+    for secret in ["4155550123", "127.0.0.1", &session.otp, &session.id] {
+        let found = dump
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!found, "{secret} is in the dump");
+    }
+    // Where the number is sealed ends with the session.
+    let server = app.store.redis();
+    for key in server.keys() {
+        let left: i64 = server.command(&["PTTL", &key]);
+        assert!(left > 0, "{key} has no end");
+        if key.contains(":session:") {
+            assert!(left <= 600_000, "{key} outlives its session");
+        }
+    }
+}
