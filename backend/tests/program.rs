@@ -26,7 +26,10 @@ impl Program {
     }
 
     fn command(&self, settings: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        self.prepared(Command::new(env!("CARGO_BIN_EXE_countersign")), settings)
+    }
+
+    fn prepared(&self, mut command: Command, settings: &[(&str, &str)]) -> Command {
         command
             .env_clear()
             .env("LISTEN_ADDR", "127.0.0.1:0")
@@ -64,7 +67,12 @@ struct Running {
 
 impl Running {
     fn start(program: &Program, settings: &[(&str, &str)]) -> Self {
-        let mut command = program.command(settings);
+        let command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        Self::start_by(program, command, settings)
+    }
+
+    fn start_by(program: &Program, command: Command, settings: &[(&str, &str)]) -> Self {
+        let mut command = program.prepared(command, settings);
         command.env("LOG_FORMAT", "json");
         if settings.iter().all(|(name, _)| *name != "PLIVO_MODE") {
             command.env("PLIVO_MODE", "sandbox");
@@ -355,6 +363,57 @@ async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 429);
+}
+
+/// Lets the process write files up to that size, and no further.
+fn limit_files(running: &Running, size: &str) {
+    let set = Command::new("prlimit")
+        .args(["--pid", &running.child.id().to_string()])
+        .arg(format!("--fsize={size}"))
+        .status();
+    assert!(set.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
+    let program = Program::new("full");
+    // A write beyond the limit fails as on a full or read-only disk, once the
+    // signal that goes with it is ignored.
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "trap '' XFSZ; exec \"$0\"",
+        env!("CARGO_BIN_EXE_countersign"),
+    ]);
+    let running = Running::start_by(&program, command, &[]);
+    let http = http();
+    let url = |path: &str| format!("http://{}{path}", running.address);
+    let send = async |recipient: &str| {
+        let request = http.post(url("/api/otp/send"));
+        let answer = request.json(&json!({"recipient": recipient})).send().await;
+        answer.unwrap().status().as_u16()
+    };
+    let ready = async || {
+        http.get(url("/readyz"))
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(send("+14155550181").await, 200);
+    limit_files(&running, "4096:unlimited");
+    assert_eq!(send("+14155550182").await, 503);
+    assert_eq!(ready().await, 503);
+    let messages = http.get(url("/sandbox/messages")).send().await.unwrap();
+    let messages: Value = messages.json().await.unwrap();
+    assert_eq!(messages.as_array().unwrap().len(), 1);
+    limit_files(&running, "unlimited:unlimited");
+    assert_eq!(send("+14155550182").await, 200);
+    assert_eq!(ready().await, 200);
+    // Half a write was left behind by nothing.
+    running.terminate();
+    Running::start(&program, &[]).terminate();
 }
 
 #[test]

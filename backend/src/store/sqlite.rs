@@ -52,7 +52,7 @@ impl SqliteStore {
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self, OpenError> {
         let (connection, clock) = open::open(path, &vault, clock)?;
-        let writer = Writer::start(connection).map_err(|source| OpenError::Unusable {
+        let writer = Writer::start(connection, path).map_err(|source| OpenError::Unusable {
             path: path.to_owned(),
             problem: source.to_string(),
         })?;

@@ -102,6 +102,29 @@ async fn a_store_that_is_held_up_sends_nothing_accepts_nothing_and_recovers() {
     app.get("/readyz").await.ok();
 }
 
+#[actix_web::test]
+async fn a_file_that_was_taken_away_serves_nothing() {
+    let app = TestApp::start_in(TestStore::file(), &[]).await;
+    let session = app.sent("+14155550123").await;
+    let path = app.store.directory().join("countersign.db");
+    let aside = app.store.directory().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    for _ in 0..2 {
+        app.send("+14155550124")
+            .await
+            .problem(503, "temporarily_unavailable");
+        app.verify(&session, &session.otp)
+            .await
+            .problem(503, "temporarily_unavailable");
+        // Another one in its place is not it either.
+        std::fs::write(&path, "").unwrap();
+    }
+    assert_eq!(app.simulator().calls().create, 1);
+    assert_eq!(app.simulator().calls().validate, 0);
+    std::fs::rename(&aside, &path).unwrap();
+    app.verify(&session, &session.otp).await.ok();
+}
+
 /// Everything in the directory: the file, its log, its index.
 fn bytes_of(directory: &Path) -> Vec<u8> {
     let entries = std::fs::read_dir(directory).unwrap();

@@ -3,6 +3,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::JoinHandle,
     time::Duration,
@@ -34,11 +35,12 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread, which has the connection for itself and ends with the
     /// writer.
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, path: &Path) -> std::io::Result<Self> {
         let (sender, jobs) = sync_channel(BACKLOG);
+        let file = File::at(path)?;
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || work(connection, &jobs))?;
+            .spawn(move || work(connection, &file, &jobs))?;
         Ok(Self {
             jobs: Some(sender),
             thread: Some(thread),
@@ -81,11 +83,54 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, jobs: &Receiver<Job>) {
+/// The file that was opened.
+struct File {
+    path: PathBuf,
+    id: Option<(u64, u64)>,
+}
+
+impl File {
+    fn at(path: &Path) -> std::io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        Ok(Self {
+            id: Self::id(&path),
+            path,
+        })
+    }
+
+    /// Device and inode, where there are such things.
+    fn id(path: &Path) -> Option<(u64, u64)> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let metadata = std::fs::metadata(path).ok()?;
+            Some((metadata.dev(), metadata.ino()))
+        }
+        #[cfg(not(unix))]
+        None
+    }
+
+    /// SQLite goes on writing to a file that was removed or replaced, and all of
+    /// it would be gone with the process.
+    fn is_in_place(&self) -> bool {
+        Self::id(&self.path) == self.id
+    }
+}
+
+/// Why a group was not committed.
+#[derive(Debug, thiserror::Error)]
+enum CommitError {
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("its file was removed or replaced; start again")]
+    Gone,
+}
+
+fn work(mut connection: Connection, file: &File, jobs: &Receiver<Job>) {
     let mut failing = false;
     while let Ok(first) = jobs.recv() {
         let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1));
-        match commit(&mut connection, group) {
+        match commit(&mut connection, file, group) {
             Ok(finished) => {
                 for finish in finished {
                     finish();
@@ -108,8 +153,12 @@ fn work(mut connection: Connection, jobs: &Receiver<Job>) {
 /// All of them or none.
 fn commit(
     connection: &mut Connection,
+    file: &File,
     group: impl Iterator<Item = Job>,
-) -> rusqlite::Result<Vec<Finish>> {
+) -> Result<Vec<Finish>, CommitError> {
+    if !file.is_in_place() {
+        return Err(CommitError::Gone);
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut finished = Vec::new();
     for job in group {
