@@ -9,7 +9,7 @@ use std::{
 use actix_web::{
     App as Service, HttpServer,
     dev::{Server, ServerHandle},
-    middleware::from_fn,
+    middleware::{Condition, from_fn},
     web::{self, Data},
 };
 use countersign_shared::config::ConfigResponse;
@@ -135,6 +135,7 @@ impl App {
             clock,
         ));
         let proxies = Data::new(config.trusted_proxies.clone());
+        let origins = Data::new(config.allowed_origins.clone());
         let facts = Data::new(Facts(facts(&config)));
         let shield = rate_limit::shield(config.requests_per_address);
         let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
@@ -148,6 +149,7 @@ impl App {
                 .app_data(verification.clone())
                 .app_data(facts.clone())
                 .app_data(proxies.clone())
+                .app_data(origins.clone())
                 .app_data(policy.clone());
             #[cfg(feature = "sandbox")]
             let service = match &messages {
@@ -156,6 +158,7 @@ impl App {
             };
             // The last one wrapped is the first one met.
             service
+                .wrap(Condition::new(!origins.is_empty(), origins.cors()))
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))

@@ -17,6 +17,7 @@ pub use self::variables::help;
 use self::{values::Reader, variables::Variable};
 use crate::{
     client_ip::TrustedProxies,
+    cross_origin::AllowedOrigins,
     store::{Vault, redis::Address},
 };
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub policy: Policy,
     /// Where sessions and limits are kept.
     pub store: StoreHome,
+    /// Which other sites' pages may call.
+    pub allowed_origins: AllowedOrigins,
     /// Who forwards requests to us.
     pub trusted_proxies: TrustedProxies,
     /// How often codes are sent and tried, over all sessions.
@@ -224,6 +227,7 @@ impl Config {
             },
             upstream,
             store: store(&reader)?,
+            allowed_origins: allowed_origins(&reader)?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
@@ -410,6 +414,16 @@ fn channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {
         return Err(variable.error("must list one channel at least"));
     }
     Ok(channels)
+}
+
+fn allowed_origins(reader: &Reader<'_>) -> Result<AllowedOrigins, ConfigError> {
+    let variable = &variables::ALLOWED_ORIGINS;
+    let text = reader.text(variable)?.unwrap_or_default();
+    AllowedOrigins::new(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
+        variable.error(format!(
+            "{wrong} is no origin; list them as browsers write them, such as https://example.com,http://localhost:3000"
+        ))
+    })
 }
 
 fn brand_name(reader: &Reader<'_>) -> Result<String, ConfigError> {

@@ -7,6 +7,7 @@ pub mod app;
 pub mod client_ip;
 pub mod clock;
 pub mod config;
+pub mod cross_origin;
 pub mod logging;
 pub mod plivo;
 pub mod problem;

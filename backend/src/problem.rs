@@ -12,7 +12,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY},
     },
     middleware::Next,
 };
@@ -37,6 +37,8 @@ pub enum ApiError {
     TooLarge,
     /// The body is not declared as plain JSON.
     UnsupportedMediaType,
+    /// Another site's page asks, and it is not on the list.
+    OriginNotAllowed,
     /// There is nothing at that path.
     NotFound,
     /// The path knows these methods only.
@@ -108,6 +110,12 @@ impl ApiError {
                 415,
                 ErrorCode::UnsupportedMediaType,
                 "Send JSON with the header Content-Type: application/json.",
+                &[],
+            ),
+            Self::OriginNotAllowed => problem(
+                403,
+                ErrorCode::OriginNotAllowed,
+                "Pages of this site may not call. Ask the operator to list it in ALLOWED_ORIGINS.",
                 &[],
             ),
             Self::NotFound => problem(404, ErrorCode::NotFound, "There is nothing here.", &[]),
@@ -330,8 +338,8 @@ pub async fn render(
         None => by_status(status).error_response(),
     };
     for (name, value) in response.headers() {
-        if name == ALLOW {
-            written.headers_mut().insert(ALLOW, value.clone());
+        if [ALLOW, VARY].contains(name) || name.as_str().starts_with("access-control-") {
+            written.headers_mut().insert(name.clone(), value.clone());
         }
     }
     let generic = written.extensions_mut().remove::<Problem>();

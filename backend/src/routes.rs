@@ -24,7 +24,7 @@ use actix_web::{
 };
 use countersign_shared as shared;
 
-use crate::{problem::ApiError, rate_limit::RateLimit};
+use crate::{cross_origin, problem::ApiError, rate_limit::RateLimit};
 
 pub use self::config::Facts;
 
@@ -39,6 +39,7 @@ pub fn configure(config: &mut ServiceConfig, shield: &RateLimit) {
             resource($path, "POST")
                 .route(web::post().to($handler))
                 .wrap(Governor::new(shield))
+                .wrap(from_fn(cross_origin::refuse_other_sites))
         };
     }
     // HEAD is GET without the body (RFC 9110, 9.3.2); health checks like it.

@@ -365,6 +365,30 @@ async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
     assert_eq!(answer.status(), 429);
 }
 
+#[tokio::test]
+async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
+    let program = Program::new("tls");
+    let server = redis_test_server::RedisServer::start_with_tls();
+    let (url, certificate) = (server.tls_url(), server.certificate());
+    let store = [
+        ("PLIVO_MODE", "sandbox"),
+        ("STORE_URL", url.as_str()),
+        ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ];
+    let refusal = program.refuses(&store);
+    assert!(
+        refusal.contains("STORE_URL") && refusal.contains("localhost"),
+        "{refusal}"
+    );
+    let trusting = [("SSL_CERT_FILE", certificate.to_str().unwrap())];
+    let running = Running::start(&program, &[&store[..], &trusting].concat());
+    let ready = http()
+        .get(format!("http://{}/readyz", running.address))
+        .send();
+    assert_eq!(ready.await.unwrap().status(), 200);
+    running.terminate();
+}
+
 /// Lets the process write files up to that size, and no further.
 fn limit_files(running: &Running, size: &str) {
     let set = Command::new("prlimit")

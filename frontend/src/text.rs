@@ -250,6 +250,7 @@ const fn refused_plainly(code: ErrorCode) -> &'static str {
         | ErrorCode::RequestTooLarge
         | ErrorCode::UnsupportedMediaType
         | ErrorCode::MethodNotAllowed
+        | ErrorCode::OriginNotAllowed
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::NotFound
         | ErrorCode::Unknown => {

@@ -47,6 +47,8 @@ error_codes! {
     UnsupportedMediaType = "unsupported_media_type", "Unsupported media type";
     /// The path knows other methods only.
     MethodNotAllowed = "method_not_allowed", "Method not allowed";
+    /// Another site's page asks, and it is not on the list.
+    OriginNotAllowed = "origin_not_allowed", "Origin not allowed";
     /// There is nothing at that path.
     NotFound = "not_found", "Not found";
     /// No phone number that we can read.

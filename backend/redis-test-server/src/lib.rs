@@ -8,13 +8,16 @@ mod cluster;
 use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use redis::{Connection, FromRedisValue};
 
 pub use cluster::RedisCluster;
+
+/// Where a server that speaks TLS has its certificate.
+const CERTIFICATE: &str = "certificate.pem";
 
 /// A server of the test's own, which keeps nothing on the disk.
 pub struct RedisServer {
@@ -36,8 +39,48 @@ impl RedisServer {
         Self::start_by(|_| settings.clone())
     }
 
-    fn start_by(settings: impl Fn(u16) -> Vec<String>) -> Self {
+    /// One that speaks TLS only, as `localhost`, with a certificate of its own.
+    pub fn start_with_tls() -> Self {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            (CERTIFICATE, certified.cert.pem()),
+            ("key.pem", certified.signing_key.serialize_pem()),
+        ] {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        Self::start_in(directory, |port| {
+            let port = port.to_string();
+            let tls = [
+                "--port",
+                "0",
+                "--tls-port",
+                &port,
+                "--tls-auth-clients",
+                "no",
+            ];
+            let files = ["--tls-cert-file", CERTIFICATE, "--tls-key-file", "key.pem"];
+            let trusted = ["--tls-ca-cert-file", CERTIFICATE];
+            let words = tls.iter().chain(&files).chain(&trusted);
+            words.map(|&word| word.to_owned()).collect()
+        })
+    }
+
+    /// The certificate of a server that speaks TLS, for who shall trust it.
+    pub fn certificate(&self) -> PathBuf {
+        self.directory.path().join(CERTIFICATE)
+    }
+
+    /// Where a server that speaks TLS is, as `STORE_URL` has it.
+    pub fn tls_url(&self) -> String {
+        format!("rediss://localhost:{}", self.port)
+    }
+
+    fn start_by(settings: impl Fn(u16) -> Vec<String>) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), settings)
+    }
+
+    fn start_in(directory: tempfile::TempDir, settings: impl Fn(u16) -> Vec<String>) -> Self {
         // The port is free when it is looked for, and mostly still is when the
         // server takes it.
         let (child, port, settings) = (0..20)

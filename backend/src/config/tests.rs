@@ -117,6 +117,10 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             "LIMIT_SENDS_TOTAL",
             sandbox(("LIMIT_SENDS_TOTAL", "1/1h,2/60m")),
         ),
+        (
+            "ALLOWED_ORIGINS",
+            sandbox(("ALLOWED_ORIGINS", "https://example.com,*")),
+        ),
         ("STORE_URL", sandbox(("STORE_URL", "mysql://a"))),
         ("STORE_URL", sandbox(("STORE_URL", "sqlite:"))),
         (

@@ -69,6 +69,8 @@ variables! {
         "ISO codes of the countries to send to, such as US,GB, or *. Required in live mode; * in sandbox.";
     ALLOWED_CHANNELS = Some("sms,voice"), false,
         "Channels that may be asked for, the usual one first: sms, voice, whatsapp.";
+    ALLOWED_ORIGINS = None, false,
+        "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set.";
     TRUSTED_PROXIES = None, false,
         "Addresses or networks of the proxies in front, such as 10.0.0.0/8, whose forwarding headers count.";
     LIMIT_SENDS_PER_NUMBER = Some("3/10m,5/1h,10/1d"), false,

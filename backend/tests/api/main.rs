@@ -5,6 +5,7 @@
 mod app;
 mod bodies;
 mod config;
+mod cross_origin;
 mod idempotency;
 mod instances;
 mod limits;

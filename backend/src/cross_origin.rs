@@ -1,0 +1,117 @@
+//! Which other sites' pages may call.
+//!
+//! None, unless they are listed (OWASP ASVS 5.0, 3.4.2 and 3.5.1). A browser says
+//! where a call comes from, and nothing that runs in a page can change that; a
+//! caller that is no browser is not concerned.
+
+use actix_cors::Cors;
+use actix_web::{
+    Error, ResponseError,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{CONTENT_TYPE, HeaderName, ORIGIN, RETRY_AFTER},
+    },
+    middleware::Next,
+    web::Data,
+};
+
+use crate::problem::ApiError;
+
+/// How long a browser remembers that it may call, in seconds.
+const REMEMBERED: usize = 3600;
+
+/// The sites whose pages may call, as `Origin` names them.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedOrigins(Vec<String>);
+
+impl AllowedOrigins {
+    /// Takes origins as browsers write them: scheme, host, and the port where it
+    /// is not the usual one, in lower case. Answers the first that is none.
+    pub fn new(origins: Vec<String>) -> Result<Self, String> {
+        let wrong = origins.iter().find(|origin| !is_origin(origin));
+        match wrong.cloned() {
+            Some(wrong) => Err(wrong),
+            None => Ok(Self(origins)),
+        }
+    }
+
+    /// Whether there are any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn include(&self, request: &ServiceRequest) -> bool {
+        let origin = request.headers().get(ORIGIN);
+        origin.is_some_and(|origin| self.0.iter().any(|allowed| origin == allowed.as_str()))
+    }
+
+    /// What tells browsers so (the Fetch standard, "CORS protocol").
+    pub fn cors(&self) -> Cors {
+        let cors = Cors::default()
+            .allowed_methods([Method::GET, Method::POST])
+            .allowed_headers([CONTENT_TYPE, HeaderName::from_static("idempotency-key")])
+            .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])
+            .max_age(REMEMBERED);
+        self.0
+            .iter()
+            .fold(cors, |cors, origin| cors.allowed_origin(origin))
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text
+    })
+}
+
+/// Refuses what another site's page asks for, also where the browser would only
+/// hide the answer: a code would be sent all the same (Fetch Metadata).
+pub async fn refuse_other_sites(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let site = request.headers().get("sec-fetch-site");
+    if site.is_some_and(|site| site == "cross-site") {
+        let allowed = request.app_data::<Data<AllowedOrigins>>();
+        if !allowed.is_some_and(|allowed| allowed.include(&request)) {
+            let refused = ApiError::OriginNotAllowed.error_response();
+            return Ok(request.into_response(refused));
+        }
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_origins_are_taken() {
+        for origin in [
+            "https://example.com",
+            "http://localhost:3000",
+            "https://[2001:db8::1]:8443",
+        ] {
+            assert!(AllowedOrigins::new(vec![origin.to_owned()]).is_ok());
+        }
+        for wrong in [
+            "*",
+            "null",
+            "example.com",
+            "https://example.com/",
+            "https://example.com/app",
+            "https://Example.com",
+            "https://example.com:443",
+            "https://user@example.com",
+            "https://*.example.com",
+            "ftp://example.com",
+        ] {
+            assert!(
+                AllowedOrigins::new(vec![wrong.to_owned()]).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+}
