@@ -19,7 +19,9 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, StoreHome, Upstream},
     plivo::PlivoClient,
-    problem, rate_limit, request_id,
+    problem,
+    rate_limit::Shield,
+    request_id,
     routes::{self, Facts},
     security_headers::{self, ContentSecurityPolicy},
     single_page_app::SinglePageApp,
@@ -137,7 +139,7 @@ impl App {
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let facts = Data::new(Facts(facts(&config)));
-        let shield = rate_limit::shield(config.requests_per_address);
+        let shield = Shield::new(config.requests_per_address);
         let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
         let scripts = page.as_ref().map_or(&[][..], SinglePageApp::inline_scripts);
         let policy = Data::new(ContentSecurityPolicy::new(scripts));
@@ -223,12 +225,12 @@ async fn serve(server: Server) -> std::io::Result<()> {
     server.await
 }
 
-async fn sweep(verification: Data<Verification>, shield: rate_limit::RateLimit) {
+async fn sweep(verification: Data<Verification>, shield: Shield) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         verification.sweep().await;
-        rate_limit::sweep(&shield);
+        shield.sweep();
     }
 }
 

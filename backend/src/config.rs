@@ -21,6 +21,9 @@ use crate::{
     store::{Vault, redis::Address},
 };
 
+/// How many different things one limit tells apart.
+const MOST_DIFFERENT: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+
 /// Why the process does not start: one line that names the variable.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -284,6 +287,20 @@ fn secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigError> 
     Ok(key)
 }
 
+/// Which different things there were is remembered one by one, so there must not
+/// be too many.
+fn few(
+    quotas: impl Fn(&Variable) -> Result<Vec<Quota>, ConfigError>,
+    variable: &Variable,
+) -> Result<Vec<Quota>, ConfigError> {
+    let quotas = quotas(variable)?;
+    if quotas.iter().all(|quota| quota.count <= MOST_DIFFERENT) {
+        Ok(quotas)
+    } else {
+        Err(variable.error(format!("must count to {MOST_DIFFERENT} at most, or be off")))
+    }
+}
+
 /// In sandbox everybody tries from one address and with the few numbers that are
 /// kept for fiction: what counts strangers together is off there unless set.
 fn limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
@@ -300,7 +317,7 @@ fn limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
         wrong_checks_per_number: reader.quotas(&variables::LIMIT_WRONG_CHECKS_PER_NUMBER)?,
         sends_per_address: together(&variables::LIMIT_SENDS_PER_ADDRESS)?,
         checks_per_address: together(&variables::LIMIT_CHECKS_PER_ADDRESS)?,
-        numbers_per_address: together(&variables::LIMIT_NUMBERS_PER_ADDRESS)?,
+        numbers_per_address: few(together, &variables::LIMIT_NUMBERS_PER_ADDRESS)?,
         sends_per_prefix: together(&variables::LIMIT_SENDS_PER_PREFIX)?,
         sends_per_country: together(&variables::LIMIT_SENDS_PER_COUNTRY)?,
         sends_total: together(&variables::LIMIT_SENDS_TOTAL)?,

@@ -14,7 +14,6 @@ mod verify;
 
 use std::future::Future;
 
-use actix_governor::Governor;
 use actix_web::{
     Error, Resource,
     body::BoxBody,
@@ -24,7 +23,7 @@ use actix_web::{
 };
 use countersign_shared as shared;
 
-use crate::{cross_origin, problem::ApiError, rate_limit::RateLimit};
+use crate::{cross_origin, problem::ApiError, rate_limit::Shield};
 
 pub use self::config::Facts;
 
@@ -33,12 +32,12 @@ pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
 
 /// Every call and who answers it. A path of ours with another method, and any
 /// other path under `/api`, is a problem too.
-pub fn configure(config: &mut ServiceConfig, shield: &RateLimit) {
+pub fn configure(config: &mut ServiceConfig, shield: &Shield) {
     macro_rules! guarded {
         ($path:expr, $handler:path) => {
             resource($path, "POST")
                 .route(web::post().to($handler))
-                .wrap(Governor::new(shield))
+                .wrap(shield.guard())
                 .wrap(from_fn(cross_origin::refuse_other_sites))
         };
     }

@@ -121,6 +121,10 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             "ALLOWED_ORIGINS",
             sandbox(("ALLOWED_ORIGINS", "https://example.com,*")),
         ),
+        (
+            "LIMIT_NUMBERS_PER_ADDRESS",
+            sandbox(("LIMIT_NUMBERS_PER_ADDRESS", "5/1h,1001/1d")),
+        ),
         ("STORE_URL", sandbox(("STORE_URL", "mysql://a"))),
         ("STORE_URL", sandbox(("STORE_URL", "sqlite:"))),
         (

@@ -84,7 +84,7 @@ variables! {
     LIMIT_CHECKS_PER_ADDRESS = Some("20/10m"), false,
         "Codes tried from one address (IPv6 as above). In sandbox off unless set.";
     LIMIT_NUMBERS_PER_ADDRESS = Some("5/1h"), false,
-        "Different numbers asked for from one address (IPv6 as above). In sandbox off unless set.";
+        "Different numbers asked for from one address (IPv6 as above), 1000 at most. In sandbox off unless set.";
     LIMIT_SENDS_PER_PREFIX = Some("20/1h"), false,
         "Codes to numbers that differ in their last four digits only. In sandbox off unless set.";
     LIMIT_SENDS_PER_COUNTRY = Some("500/1h,2000/1d"), false,
