@@ -126,13 +126,28 @@ fn hops(
 ) -> Vec<Option<IpAddr>> {
     let lines: Vec<_> = request.headers().get_all(name).collect();
     let elements = lines.iter().rev().flat_map(|line| {
-        // A line that is no text is one piece of garbage.
-        line.to_str().unwrap_or("?").rsplit(',')
+        // A line that is no text, or leaves a quote open, is one piece of garbage.
+        let elements = line.to_str().ok().and_then(|line| unquoted(line, ','));
+        elements.unwrap_or_else(|| vec!["?"]).into_iter().rev()
     });
     elements
         .take(MOST_HOPS)
         .map(|element| address(hop(element.trim())?))
         .collect()
+}
+
+/// The parts between separators that stand in no quoted string (RFC 9110,
+/// 5.6.4); nothing where a quote is not closed.
+fn unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = text.split(|character| {
+        let escaping = quoted && !escaped && character == '\\';
+        quoted ^= character == '"' && !escaped;
+        escaped = escaping;
+        character == separator && !quoted
+    });
+    let parts = parts.collect();
+    (!quoted).then_some(parts)
 }
 
 /// The nearest hop that is no proxy of ours. Where one makes no sense, the proxy
@@ -151,8 +166,8 @@ fn walk(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &TrustedProxies) -> IpAd
 
 /// The value of `for` in an element of `Forwarded`, without its quotes.
 fn for_of(element: &str) -> Option<&str> {
-    let pair = element
-        .split(';')
+    let pair = unquoted(element, ';')?
+        .into_iter()
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
     let value = pair.1;
@@ -259,6 +274,21 @@ mod tests {
                 "198.51.100.1",
             ),
             (&[(forwarded_for, b"10.2.2.2, 10.1.1.1")], "10.2.2.2"),
+            // What a caller sent as his host is no hop.
+            (
+                &[(
+                    "forwarded",
+                    b"for=198.51.100.1;host=\"x,for=203.0.113.9;y\"",
+                )],
+                "198.51.100.1",
+            ),
+            (
+                &[(
+                    "forwarded",
+                    b"host=\"x;for=203.0.113.9;\\\",for=1.1.1.1\";for=198.51.100.1",
+                )],
+                "198.51.100.1",
+            ),
             (&[], "10.0.0.1"),
         ] {
             assert_eq!(of("10.0.0.1", headers), at(caller), "{headers:?}");
@@ -277,6 +307,7 @@ mod tests {
             b"\xff\xfe",
             b",,,,",
             b"203.0.113.9, unknown",
+            b"for=\"203.0.113.9, for=198.51.100.1",
         ] {
             let headers = [("x-forwarded-for", garbage)];
             assert_eq!(of("10.0.0.1", &headers), at("10.0.0.1"), "{garbage:?}");

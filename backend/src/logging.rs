@@ -14,6 +14,8 @@ use crate::config::Log;
 pub fn start(settings: Option<&Log>) {
     let (json, filter) = settings.map_or((false, "info"), |log| (log.json, log.filter.as_str()));
     let logger = Builder::new()
+        // A line for each stranger whose bytes are no HTTP, as often as he likes.
+        .filter_module("actix_http", LevelFilter::Off)
         .parse_filters(filter)
         .format(move |out, record| {
             let line = if json {

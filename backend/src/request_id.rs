@@ -7,7 +7,10 @@ use actix_web::{
     HttpMessage,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 
@@ -34,6 +37,20 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// A method's name; anybody can make one up, with whatever in it.
+fn method(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
+}
+
 /// Gives the request its id, and logs it when it is answered.
 pub async fn assign(
     request: ServiceRequest,
@@ -52,7 +69,7 @@ pub async fn assign(
     log::info!(
         event = "http.request",
         request_id = text.as_str(),
-        method = request.method().as_str(),
+        method = method(request.method()),
         route = route.as_str(),
         status = response.status().as_u16(),
         milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

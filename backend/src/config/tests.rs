@@ -43,6 +43,18 @@ fn live_reads_its_account() {
 }
 
 #[test]
+fn mapped_networks_are_the_networks_they_stand_for() {
+    let settings = [
+        ("PLIVO_MODE", "sandbox"),
+        ("TRUSTED_PROXIES", "::ffff:10.0.0.0/104, 2001:db8::/32"),
+    ];
+    let proxies = read(&settings).unwrap().trusted_proxies.0;
+    let shown: Vec<String> = proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.0.0.0/8", "2001:db8::/32"]);
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn every_mistake_names_its_variable_and_shows_no_secret() {
     let sandbox = |change| vec![("PLIVO_MODE", "sandbox"), change];
     for (variable, settings) in [
@@ -112,6 +124,10 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         (
             "LIMIT_REQUESTS_PER_ADDRESS",
             sandbox(("LIMIT_REQUESTS_PER_ADDRESS", "many")),
+        ),
+        (
+            "LIMIT_REQUESTS_PER_ADDRESS",
+            sandbox(("LIMIT_REQUESTS_PER_ADDRESS", "2000000000/1s")),
         ),
         (
             "LIMIT_SENDS_TOTAL",

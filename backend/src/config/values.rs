@@ -122,7 +122,8 @@ impl<'a> Reader<'a> {
     pub(super) fn quota(&self, variable: &Variable) -> Result<Option<Quota>, ConfigError> {
         match self.quotas(variable)?.as_slice() {
             [] => Ok(None),
-            [quota] => Ok(Some(*quota)),
+            [quota] if !(quota.per / quota.count.get()).is_zero() => Ok(Some(*quota)),
+            [_] => Err(variable.error("must be a thousand million a second at most")),
             _ => Err(variable.error("must be one count in a time, such as 120/1m, or off")),
         }
     }
@@ -150,12 +151,23 @@ impl<'a> Reader<'a> {
         list(&text)
             .map(|part| match part.parse::<IpAddr>() {
                 Ok(address) => Ok(IpNet::from(address.to_canonical())),
-                Err(_) => part.parse().map_err(|_| {
+                Err(_) => part.parse().map(canonical).map_err(|_| {
                     variable
                         .error("must list addresses or networks, such as 10.0.0.0/8,2001:db8::1")
                 }),
             })
             .collect()
+    }
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn canonical(network: IpNet) -> IpNet {
+    let shorter = network.prefix_len().checked_sub(96);
+    match (network.addr().to_canonical(), shorter) {
+        (address @ IpAddr::V4(_), Some(length)) if network.addr().is_ipv6() => {
+            IpNet::new(address, length).unwrap_or(network)
+        }
+        _ => network,
     }
 }
 

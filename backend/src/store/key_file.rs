@@ -48,14 +48,18 @@ pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
                 return Err(KeyFileError::Missing { path });
             }
             let key = Vault::random_key();
-            make(&path, &key).map_err(|source| KeyFileError::Unusable { path, source })?;
-            Ok(key)
+            match make(&path, &key) {
+                Ok(()) => Ok(key),
+                // Another process was faster: its key counts.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(store),
+                Err(source) => Err(KeyFileError::Unusable { path, source }),
+            }
         }
         Err(source) => Err(KeyFileError::Unusable { path, source }),
     }
 }
 
-/// For its owner's eyes only.
+/// For its owner's eyes only, and there whole or not at all.
 fn make(path: &Path, key: &SecretString) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
@@ -64,7 +68,14 @@ fn make(path: &Path, key: &SecretString) -> std::io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    // Under a name that no other start has, also not one that died here.
+    let mut name = [0; 8];
+    getrandom::fill(&mut name).map_err(std::io::Error::other)?;
+    let draft = path.with_extension(format!("key.{:016x}", u64::from_le_bytes(name)));
+    let mut file = options.open(&draft)?;
     writeln!(file, "{}", key.expose_secret())?;
-    file.sync_all()
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    linked
 }

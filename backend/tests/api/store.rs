@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 
 use countersign_backend::{
     config::Config,
-    store::{Vault, sqlite::SqliteStore},
+    store::{Vault, key_file, sqlite::SqliteStore},
 };
 use rusqlite::Connection;
 
@@ -74,6 +74,23 @@ fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
     std::fs::create_dir(path("folder.db")).unwrap();
     let refusal = opened(&path("folder.db"), &vault).unwrap_err();
     assert!(refusal.starts_with("STORE_URL: ") && refusal.lines().count() == 1);
+}
+
+#[test]
+fn processes_that_start_at_once_share_one_file_and_one_key() {
+    for _ in 0..8 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data/countersign.db");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let key = key_file::read_or_make(&path).unwrap();
+                    let opened = opened(&path, &Vault::new(&key).unwrap());
+                    assert_eq!(opened, Ok(()));
+                });
+            }
+        });
+    }
 }
 
 #[actix_web::test]

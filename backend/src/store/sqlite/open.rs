@@ -114,28 +114,21 @@ fn prepare(
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(32);
-    if !is_ours(&connection)? {
-        return Err(named(|path| OpenError::Foreign { path }));
-    }
-    // WAL: readers never wait. FULL: what was answered is on the disk, also when
-    // the power fails; the writer commits in groups to make up for it. What is
-    // deleted is overwritten.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "secure_delete", true)?;
-    // A page that changes often is taken over from the log less often.
-    connection.pragma_update(None, "wal_autocheckpoint", LONG_LOG)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     let sound: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
     if sound != "ok" {
         return Err(named(|path| OpenError::Damaged { path }));
     }
-    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // Another process may be making the same file at this moment: looked at and
+    // made in one step.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if !is_ours(&transaction)? {
+        return Err(named(|path| OpenError::Foreign { path }));
+    }
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let Some(missing) = MIGRATIONS.get(version..) else {
         return Err(named(|path| OpenError::Newer { path }));
     };
     // Also without anything to migrate: a file that cannot be written shows here.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     missing
         .iter()
         .try_for_each(|migration| transaction.execute_batch(migration))?;
@@ -157,6 +150,15 @@ fn prepare(
     };
     anchor::save(&transaction, clock.as_ref())?;
     transaction.commit()?;
+    // WAL: readers never wait. FULL: what was answered is on the disk, also when
+    // the power fails; the writer commits in groups to make up for it. What is
+    // deleted is overwritten.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    // A page that changes often is taken over from the log less often.
+    connection.pragma_update(None, "wal_autocheckpoint", LONG_LOG)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok((connection, clock))
 }
 
