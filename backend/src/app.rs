@@ -31,6 +31,7 @@ use crate::{
         redis::{self, RedisStore},
         sqlite::{self, SqliteStore},
     },
+    tls,
     verification::{self, Verification},
 };
 
@@ -265,10 +266,7 @@ pub async fn open_store(
     config: &Config,
     clock: Option<Arc<dyn Clock>>,
 ) -> Result<Arc<dyn Store>, StartError> {
-    // For Redis and for Plivo alike; a second call changes nothing.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
+    tls::set_up();
     let vault = |key| Vault::new(key).map_err(|_| KeyFileError::Malformed);
     let rules = config.rules.clone();
     Ok(match &config.store {

@@ -17,4 +17,5 @@ pub mod routes;
 pub mod security_headers;
 pub mod single_page_app;
 pub mod store;
+pub mod tls;
 pub mod verification;

@@ -58,6 +58,7 @@ pub enum Validation {
 impl PlivoClient {
     /// A client for `account`. It opens no connection yet.
     pub fn new(account: Account) -> Result<Self, reqwest::Error> {
+        crate::tls::set_up();
         let mut http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)

@@ -11,7 +11,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        StatusCode,
+        ConnectionType, StatusCode,
         header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY},
     },
     middleware::Next,
@@ -35,6 +35,8 @@ pub enum ApiError {
     InvalidField(&'static str),
     /// The body is too large.
     TooLarge,
+    /// The body did not come in time.
+    TooSlow,
     /// The body is not declared as plain JSON.
     UnsupportedMediaType,
     /// Another site's page asks, and it is not on the list.
@@ -105,6 +107,12 @@ impl ApiError {
                 ErrorCode::RequestTooLarge,
                 "The request is larger than any request of this API can be.",
                 &[],
+            ),
+            Self::TooSlow => problem(
+                408,
+                ErrorCode::RequestTimeout,
+                "The request did not come whole in time. Send it again.",
+                &[Retry],
             ),
             Self::UnsupportedMediaType => problem(
                 415,
@@ -253,12 +261,14 @@ fn refused(refusal: Refusal) -> Problem {
             "The delivery service did not answer in time. A code may still arrive.",
             &[Retry],
         ),
-        Refusal::TemporarilyUnavailable { retry_after } => waiting(
-            503,
-            ErrorCode::TemporarilyUnavailable,
-            "The service is not available for a moment. Wait for retry_after seconds, then try again.",
-            retry_after,
-        ),
+        Refusal::TemporarilyUnavailable { retry_after } | Refusal::Unsettled { retry_after } => {
+            waiting(
+                503,
+                ErrorCode::TemporarilyUnavailable,
+                "The service is not available for a moment. Wait for retry_after seconds, then try again.",
+                retry_after,
+            )
+        }
     }
 }
 
@@ -352,6 +362,12 @@ pub async fn render(
         .get::<RequestId>()
         .map(ToString::to_string);
     *written.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(status);
+    if problem.status == 408 {
+        // Nothing on this connection is to be waited for.
+        written
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
     let headers = written.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

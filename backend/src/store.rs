@@ -25,6 +25,8 @@ use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::Sessi
 use serde::Deserialize;
 
 use self::millis::Millis;
+use crate::clock::until;
+
 pub use self::{
     claim::{Claim, Limit, Wait},
     vault::{InvalidSecretKey, Vault},
@@ -75,14 +77,22 @@ pub struct Session {
     pub status: SessionStatus,
     /// Every delivery, oldest first. Never empty.
     pub deliveries: Vec<Delivery>,
+    /// The moment that this is seen at, by the store's clock.
+    pub seen_at: SystemTime,
     /// When it ends.
     pub expires_at: SystemTime,
     /// How long until then.
     pub expires_in: Duration,
-    /// How long until a resend is allowed.
-    pub resend_in: Duration,
     /// Codes that may still be tried.
     pub checks_left: u8,
+}
+
+impl Session {
+    /// How the last code travelled.
+    pub fn last_channel(&self) -> Channel {
+        let last = self.deliveries.last();
+        last.map(|delivery| delivery.channel).unwrap_or_default()
+    }
 }
 
 /// Why a session takes no further step.
@@ -104,8 +114,19 @@ pub enum SessionOver {
 #[must_use = "what is held is settled or given back"]
 pub struct Hold {
     claims: Vec<Claim>,
+    /// For each claim on different things, when this one was counted before.
+    previous: Vec<Option<Millis>>,
     taken_at: Millis,
     ladder: Option<Ladder>,
+    /// When another step like this one passes.
+    next_at: Millis,
+}
+
+impl Hold {
+    /// How long after `now` another step like this one passes.
+    pub fn next_in(&self, now: SystemTime) -> Duration {
+        until(millis::time(self.next_at), now)
+    }
 }
 
 /// How often a number was sent to lately, and when it may be again. One for the
@@ -186,6 +207,9 @@ pub enum Known {
     New,
     /// It is under way elsewhere.
     UnderWay,
+    /// It was begun and never answered: its process has died, or the store was
+    /// gone. What it did is not known.
+    Lost,
     /// The key was used for another request.
     Reused,
     /// It was answered so.
@@ -248,6 +272,10 @@ pub trait Store: Send + Sync {
 
     /// The check never left: it is given back.
     async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()>;
+
+    /// How long until a send to this number would pass; it takes nothing.
+    async fn send_wait(&self, recipient: &PhoneNumber, claims: Vec<Claim>)
+    -> StoreResult<Duration>;
 
     /// The session as it stands, also when verified or exhausted.
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>>;

@@ -17,6 +17,7 @@ use countersign_shared::{Channel, SessionId};
 
 pub use self::recipient::{countries, is_country, warm_up};
 use crate::{
+    client_ip::Caller,
     clock::Clock,
     config::{Limits, Policy, Rules},
     plivo::{PlivoClient, PlivoError},
@@ -61,7 +62,13 @@ pub enum Refusal {
     UpstreamError,
     /// Plivo did not answer in time.
     UpstreamTimeout,
-    /// Plivo or the store is not there.
+    /// Something went wrong after the step may have had its effect; how it ended
+    /// is not known.
+    Unsettled {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Plivo or the store is not there. Nothing was done.
     TemporarilyUnavailable {
         /// When to try again.
         retry_after: Duration,
@@ -82,6 +89,15 @@ impl Refusal {
 impl From<StoreUnreachable> for Refusal {
     fn from(_: StoreUnreachable) -> Self {
         Self::TemporarilyUnavailable {
+            retry_after: OUTAGE_WAIT,
+        }
+    }
+}
+
+impl Refusal {
+    /// The store failed when what had happened was to be kept.
+    fn unsettled(_: StoreUnreachable) -> Self {
+        Self::Unsettled {
             retry_after: OUTAGE_WAIT,
         }
     }
@@ -112,6 +128,14 @@ impl From<PlivoError> for Refusal {
             | PlivoError::Nonsense => Self::UpstreamError,
         }
     }
+}
+
+/// A session that a code was sent for.
+pub struct Sent {
+    /// How it stands.
+    pub session: Session,
+    /// How long until a resend passes.
+    pub resend_in: Duration,
 }
 
 /// Takes the steps of a verification.
@@ -154,9 +178,16 @@ impl Verification {
         &self.rules
     }
 
-    /// The session as it stands.
-    pub async fn session(&self, id: SessionId) -> Result<Session, Refusal> {
-        Ok(self.store.session(id).await??)
+    /// The session as it stands, and how long until a resend passes.
+    pub async fn session(&self, caller: &Caller, id: SessionId) -> Result<Sent, Refusal> {
+        let session = self.store.session(id).await??;
+        let channel = session.last_channel();
+        let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
+        let claims = self.send_claims(caller, &recipient, channel);
+        Ok(Sent {
+            resend_in: self.store.send_wait(&session.recipient, claims).await?,
+            session,
+        })
     }
 
     /// Takes a keyed request's name, or says what is known of it.

@@ -27,7 +27,7 @@ use countersign_backend::{
         SendReservation, Session, SessionOver, Settlement, Store, StoreResult,
     },
 };
-use countersign_shared::{Channel, SessionId};
+use countersign_shared::{Channel, PhoneNumber, SessionId};
 use plivo_simulator::{Settings, Simulator};
 use redis_test_server::RedisServer;
 use reqwest::Client;
@@ -192,6 +192,14 @@ impl Store for Deadly {
 
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>> {
         self.step(self.store.session(id)).await
+    }
+
+    async fn send_wait(
+        &self,
+        recipient: &PhoneNumber,
+        claims: Vec<Claim>,
+    ) -> StoreResult<Duration> {
+        self.step(self.store.send_wait(recipient, claims)).await
     }
 
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {

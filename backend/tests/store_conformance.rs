@@ -177,7 +177,8 @@ async fn a_session_is_there_once_plivo_took_the_send(home: Home) {
     assert_eq!(session.status, SessionStatus::Pending);
     assert_eq!((session.checks_left, session.deliveries.len()), (5, 1));
     assert_eq!(session.expires_in, Duration::from_mins(10));
-    assert_eq!(session.resend_in, Duration::from_secs(30));
+    let wait = home.store.send_wait(&new.recipient, vec![]);
+    assert_eq!(wait.await.unwrap(), Duration::from_secs(30));
 }
 
 async fn two_accepted_checks_at_once_are_one_success(home: Home) {
@@ -402,10 +403,11 @@ async fn a_keyed_request_is_taken_once_and_answered_alike(home: Home) {
     // Nothing was done: the name is free.
     home.store.finish(&other, None).await.unwrap();
     assert_eq!(begin(&other).await, Known::New);
-    // Its process has died.
+    // Its process has died: what it did is not known, and it is not done again.
+    home.advance(Duration::from_secs(30));
+    assert_eq!(begin(&other).await, Known::Lost);
     home.advance(Duration::from_secs(30));
     assert_eq!(begin(&other).await, Known::New);
-    home.advance(Duration::from_mins(1));
     assert_eq!(begin(&mine).await, Known::New);
 }
 

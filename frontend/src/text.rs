@@ -251,6 +251,7 @@ const fn refused_plainly(code: ErrorCode) -> &'static str {
         | ErrorCode::UnsupportedMediaType
         | ErrorCode::MethodNotAllowed
         | ErrorCode::OriginNotAllowed
+        | ErrorCode::RequestTimeout
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::NotFound
         | ErrorCode::Unknown => {

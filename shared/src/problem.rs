@@ -41,6 +41,8 @@ macro_rules! error_codes {
 error_codes! {
     /// The request or one of its fields is malformed.
     InvalidRequest = "invalid_request", "Invalid request";
+    /// The body did not come in time.
+    RequestTimeout = "request_timeout", "Request timed out";
     /// The body is larger than a request can be.
     RequestTooLarge = "request_too_large", "Request too large";
     /// The body is not declared as JSON.

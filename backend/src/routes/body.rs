@@ -1,5 +1,7 @@
 //! How a request's body is read: strictly, and without repeating a word of it.
 
+use std::time::Duration;
+
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_ENCODING,
 };
@@ -13,6 +15,8 @@ use crate::{problem::ApiError, verification::Refusal};
 
 /// The largest request of this API is some 200 bytes.
 const MAX_BODY: usize = 4096;
+/// How long a body may take. The framework sees to the head only.
+const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// Every field of every request, so that a failure names no field of a caller's.
 const FIELDS: [&str; 5] = ["recipient", "channel", "locale", "session_uuid", "otp"];
@@ -34,19 +38,26 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
             if !is_json {
                 return Err(ApiError::UnsupportedMediaType);
             }
-            let mut body = Vec::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| ApiError::InvalidBody)?;
-                if body.len() + chunk.len() > MAX_BODY {
-                    return Err(ApiError::TooLarge);
-                }
-                body.extend_from_slice(&chunk);
-            }
+            let body = tokio::time::timeout(MAX_TIME, whole(&mut payload))
+                .await
+                .map_err(|_| ApiError::TooSlow)??;
             let request: T = parse(&body)?;
             request.validate().map_err(|errors| invalid(&errors))?;
             Ok(Self(request))
         })
     }
+}
+
+async fn whole(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| ApiError::InvalidBody)?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(ApiError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

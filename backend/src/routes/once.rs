@@ -111,6 +111,7 @@ pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
     match verification.begin(&request).await? {
         Known::New => {}
         Known::UnderWay => return Err(ApiError::RequestUnderWay),
+        Known::Lost => return Err(Refusal::UpstreamTimeout.into()),
         Known::Reused => return Err(ApiError::IdempotencyKeyReused),
         Known::Answered(answer) => return Kept::replay(&answer).ok_or(ApiError::Internal),
     }

@@ -6,7 +6,7 @@ use countersign_shared::{self as shared, resend::ResendRequest};
 use super::{
     body::JsonBody,
     once::{IdempotencyKey, once},
-    send::sent,
+    send::answer,
     session::parse_id,
 };
 use crate::{client_ip::Caller, problem::ApiError, verification::Verification};
@@ -20,8 +20,8 @@ pub(super) async fn resend(
     let id = parse_id(&request.session_uuid)?;
     let (channel, steps) = (request.channel, verification.clone());
     let step = async move {
-        let session = steps.resend(&caller, id, channel).await?;
-        Ok(sent(&session, steps.rules()))
+        let sent = steps.resend(&caller, id, channel).await?;
+        Ok(answer(&sent, steps.rules()))
     };
     let kept_for = verification.rules().session_lifetime;
     let asked = (shared::resend::PATH, &request, kept_for);

@@ -12,8 +12,12 @@ use super::{
     once::{IdempotencyKey, once},
 };
 use crate::{
-    client_ip::Caller, clock::whole_seconds_up, config::Rules, problem::ApiError, store::Session,
-    verification::Verification,
+    client_ip::Caller,
+    clock::whole_seconds_up,
+    config::Rules,
+    problem::ApiError,
+    store::Session,
+    verification::{Sent, Verification},
 };
 
 pub(super) async fn send(
@@ -30,34 +34,27 @@ pub(super) async fn send(
             channel,
             locale,
         } = request;
-        let session = steps.send(&caller, &recipient, channel, locale).await?;
-        Ok(sent(&session, steps.rules()))
+        let sent = steps.send(&caller, &recipient, channel, locale).await?;
+        Ok(answer(&sent, steps.rules()))
     };
     let asked = (shared::send::PATH, &asked, kept_for);
     once(&verification, &caller, key, asked, step).await
 }
 
 /// The answer to a send and to a resend.
-pub(super) fn sent(session: &Session, rules: &Rules) -> SendResponse {
+pub(super) fn answer(sent: &Sent, rules: &Rules) -> SendResponse {
+    let session = &sent.session;
     SendResponse {
         session_uuid: session.id,
         recipient: session.recipient.as_str().to_owned(),
-        channel: last_channel(session),
+        channel: session.last_channel(),
         otp_length: rules.otp_length,
         expires_at: humantime::format_rfc3339_seconds(session.expires_at).to_string(),
         expires_in: session.expires_in.as_secs(),
-        resend_in: whole_seconds_up(session.resend_in),
+        resend_in: whole_seconds_up(sent.resend_in),
         checks_left: session.checks_left,
         next_actions: next_actions(session),
     }
-}
-
-pub(super) fn last_channel(session: &Session) -> countersign_shared::Channel {
-    session
-        .deliveries
-        .last()
-        .map(|delivery| delivery.channel)
-        .unwrap_or_default()
 }
 
 pub(super) fn next_actions(session: &Session) -> Vec<NextAction> {

@@ -6,14 +6,20 @@ use countersign_shared::{
     session::{Attempt, SessionResponse},
 };
 
-use super::send::{last_channel, next_actions};
-use crate::{clock::whole_seconds_up, problem::ApiError, verification::Verification};
+use super::send::next_actions;
+use crate::{
+    client_ip::Caller,
+    clock::whole_seconds_up,
+    problem::ApiError,
+    verification::{Sent, Verification},
+};
 
 pub(super) async fn session(
     verification: Data<Verification>,
+    caller: Caller,
     path: Path<String>,
 ) -> Result<Json<SessionResponse>, ApiError> {
-    let session = verification.session(parse_id(&path)?).await?;
+    let Sent { session, resend_in } = verification.session(&caller, parse_id(&path)?).await?;
     let attempts = verification
         .attempts(&session)
         .await
@@ -29,12 +35,12 @@ pub(super) async fn session(
         session_uuid: session.id,
         status: session.status,
         recipient: session.recipient.masked(),
-        channel: last_channel(&session),
+        channel: session.last_channel(),
         attempts,
         otp_length: verification.rules().otp_length,
         expires_at: humantime::format_rfc3339_seconds(session.expires_at).to_string(),
         expires_in: session.expires_in.as_secs(),
-        resend_in: whole_seconds_up(session.resend_in),
+        resend_in: whole_seconds_up(resend_in),
         checks_left: session.checks_left,
         next_actions: next_actions(&session),
     }))

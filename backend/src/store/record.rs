@@ -102,12 +102,7 @@ impl Record {
     }
 
     /// As the rest of the program sees it.
-    pub(super) fn seen(
-        self,
-        (recipient, locale): (PhoneNumber, Locale),
-        resend_at: Millis,
-        now: Millis,
-    ) -> Session {
+    pub(super) fn seen(self, (recipient, locale): (PhoneNumber, Locale), now: Millis) -> Session {
         Session {
             id: self.id,
             recipient,
@@ -115,9 +110,9 @@ impl Record {
             upstream_id: self.upstream_id,
             status: self.status.on_the_wire(),
             deliveries: self.deliveries.split(';').filter_map(delivery).collect(),
+            seen_at: time(now),
             expires_at: time(self.expires_at),
             expires_in: until(time(self.expires_at), time(now)),
-            resend_in: until(time(resend_at), time(now)),
             checks_left: self.checks_left,
         }
     }

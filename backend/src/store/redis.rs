@@ -152,7 +152,7 @@ impl RedisStore {
     }
 
     /// The session behind what is kept of it.
-    async fn seen(&self, id: SessionId, kept: Kept) -> StoreResult<Session> {
+    fn seen(&self, id: SessionId, kept: Kept) -> StoreResult<Session> {
         let unreadable = |_| unexpected(&"a session that cannot be read");
         let record = Record {
             id,
@@ -173,18 +173,7 @@ impl RedisStore {
         };
         let person = record.person(&self.vault).map_err(unreadable)?;
         let person = person.ok_or(StoreUnreachable)?;
-        let resend_at = match kept.resend_at {
-            Some(at) => at,
-            // The ladder's key is known only once the number is.
-            None => match self
-                .run(&self.scripts.read_ladder, self.call().ladder(&person.0))
-                .await?
-            {
-                Outcome::Ladder(ladder) => ladder.next_at,
-                other => return Err(unexpected(&other)),
-            },
-        };
-        Ok(record.seen(person, resend_at, kept.now))
+        Ok(record.seen(person, kept.now))
     }
 }
 
@@ -199,11 +188,28 @@ fn unexpected(what: &dyn std::fmt::Debug) -> StoreUnreachable {
     StoreUnreachable
 }
 
-fn hold(claims: Vec<Claim>, taken_at: Millis, ladder: Option<super::Ladder>) -> Hold {
-    Hold {
-        claims,
-        taken_at,
-        ladder,
+/// What a step holds, if that is the outcome; and Plivo's name for its session,
+/// where the script says it.
+fn held(outcome: Outcome, claims: Vec<Claim>) -> StoreResult<(Hold, Option<String>)> {
+    match outcome {
+        Outcome::Held {
+            taken_at,
+            ladder,
+            next_at,
+            previous,
+            upstream_id,
+        } => {
+            let previous = previous.into_iter().map(|at| (at > 0).then_some(at));
+            let hold = Hold {
+                claims,
+                previous: previous.collect(),
+                taken_at,
+                ladder,
+                next_at,
+            };
+            Ok((hold, upstream_id))
+        }
+        other => Err(unexpected(&other)),
     }
 }
 
@@ -229,14 +235,11 @@ impl Store for RedisStore {
             .with("checks", self.rules.checks_per_session)
             .with("under_way", length(UNDER_WAY));
         match self.run(&self.scripts.reserve_send, call).await? {
-            Outcome::Held {
-                taken_at, ladder, ..
-            } => Ok(SendReservation::Reserved(hold(claims, taken_at, ladder))),
             Outcome::Wait {
                 milliseconds,
                 claim,
             } => Ok(SendReservation::Wait(wait(&claims, milliseconds, claim))),
-            other => Err(unexpected(&other)),
+            other => Ok(SendReservation::Reserved(held(other, claims)?.0)),
         }
     }
 
@@ -247,7 +250,7 @@ impl Store for RedisStore {
             .with("memory", length(MEMORY_OF_THE_ENDED))
             .with("upstream_id", upstream_id);
         match self.run(&self.scripts.record_sent, call).await? {
-            Outcome::Session(kept) => self.seen(new.id, kept).await,
+            Outcome::Session(kept) => self.seen(new.id, kept),
             other => Err(unexpected(&other)),
         }
     }
@@ -273,15 +276,12 @@ impl Store for RedisStore {
             .session(session.id)
             .claims(&claims);
         match self.run(&self.scripts.reserve_resend, call).await? {
-            Outcome::Held {
-                taken_at, ladder, ..
-            } => Ok(ResendReservation::Reserved(hold(claims, taken_at, ladder))),
             Outcome::Wait {
                 milliseconds,
                 claim,
             } => Ok(ResendReservation::Wait(wait(&claims, milliseconds, claim))),
             Outcome::Over(over) => Ok(ResendReservation::Over(over)),
-            other => Err(unexpected(&other)),
+            other => Ok(ResendReservation::Reserved(held(other, claims)?.0)),
         }
     }
 
@@ -297,7 +297,7 @@ impl Store for RedisStore {
             .with("channel", channel.as_str())
             .with("upstream_id", upstream_id);
         match self.run(&self.scripts.record_resent, call).await? {
-            Outcome::Session(kept) => Ok(Ok(self.seen(session.id, kept).await?)),
+            Outcome::Session(kept) => Ok(Ok(self.seen(session.id, kept)?)),
             Outcome::Over(over) => Ok(Err(over)),
             other => Err(unexpected(&other)),
         }
@@ -316,20 +316,16 @@ impl Store for RedisStore {
     ) -> StoreResult<CheckReservation> {
         let call = self.call().session(id).claims(&claims);
         match self.run(&self.scripts.reserve_check, call).await? {
-            Outcome::Held {
-                taken_at,
-                upstream_id: Some(upstream_id),
-                ..
-            } => Ok(CheckReservation::Reserved {
-                hold: hold(claims, taken_at, None),
-                upstream_id,
-            }),
             Outcome::Wait {
                 milliseconds,
                 claim,
             } => Ok(CheckReservation::Wait(wait(&claims, milliseconds, claim))),
             Outcome::Over(over) => Ok(CheckReservation::Over(over)),
-            other => Err(unexpected(&other)),
+            other => {
+                let (hold, upstream_id) = held(other, claims)?;
+                let upstream_id = upstream_id.ok_or(StoreUnreachable)?;
+                Ok(CheckReservation::Reserved { hold, upstream_id })
+            }
         }
     }
 
@@ -357,10 +353,22 @@ impl Store for RedisStore {
         self.done(&self.scripts.release_check, call).await
     }
 
+    async fn send_wait(
+        &self,
+        recipient: &PhoneNumber,
+        claims: Vec<Claim>,
+    ) -> StoreResult<Duration> {
+        let call = self.call().ladder(recipient).claims(&claims);
+        match self.run(&self.scripts.send_wait, call).await? {
+            Outcome::Wait { milliseconds, .. } => Ok(Duration::from_millis(milliseconds)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>> {
         let call = self.call().session(id);
         match self.run(&self.scripts.read_session, call).await? {
-            Outcome::Session(kept) => Ok(Ok(self.seen(id, kept).await?)),
+            Outcome::Session(kept) => Ok(Ok(self.seen(id, kept)?)),
             Outcome::Over(over) => Ok(Err(over)),
             other => Err(unexpected(&other)),
         }
@@ -370,10 +378,12 @@ impl Store for RedisStore {
         let call = self
             .call()
             .answer(request)
-            .with("kept_for", length(UNDER_WAY));
+            .with("kept_for", length(request.kept_for))
+            .with("under_way", length(UNDER_WAY));
         match self.run(&self.scripts.begin, call).await? {
             Outcome::Done => Ok(Known::New),
             Outcome::UnderWay => Ok(Known::UnderWay),
+            Outcome::Lost => Ok(Known::Lost),
             Outcome::Reused => Ok(Known::Reused),
             Outcome::Answered(sealed) => Ok(BASE64_STANDARD
                 .decode(sealed)

@@ -7,10 +7,10 @@ mod open;
 mod row;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use countersign_shared::{Channel, SessionId};
+use countersign_shared::{Channel, PhoneNumber, SessionId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 pub use self::open::OpenError;
@@ -120,7 +120,7 @@ impl Store for SqliteStore {
                 row::deliver(&mut record, channel, now);
                 record.expires_at = now + length(context.rules.session_lifetime);
                 row::write(transaction, context, &record)?;
-                row::seen(record, transaction, context, now)
+                row::seen(record, context, now)
             })
             .await?;
         recorded.ok_or(StoreUnreachable)
@@ -183,7 +183,7 @@ impl Store for SqliteStore {
             record.upstream_id = upstream_id;
             row::deliver(&mut record, channel, now);
             row::write(transaction, context, &record)?;
-            let seen = row::seen(record, transaction, context, now)?;
+            let seen = row::seen(record, context, now)?;
             Ok(seen.ok_or(SessionOver::NotFound))
         })
         .await
@@ -296,13 +296,30 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn send_wait(
+        &self,
+        recipient: &PhoneNumber,
+        claims: Vec<Claim>,
+    ) -> StoreResult<Duration> {
+        let recipient = recipient.clone();
+        self.step(move |transaction, context, now| {
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            keyed.wait(&recipient, &claims)
+        })
+        .await
+    }
+
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>> {
         self.step(move |transaction, context, now| {
             let record = match row::live(transaction, context, id, now)? {
                 Ok(record) => record,
                 Err(over) => return Ok(Err(over)),
             };
-            let seen = row::seen(record, transaction, context, now)?;
+            let seen = row::seen(record, context, now)?;
             Ok(seen.ok_or(SessionOver::NotFound))
         })
         .await
@@ -313,14 +330,25 @@ impl Store for SqliteStore {
         self.step(move |transaction, context, now| {
             let id = context.vault.request_name(&request);
             let body = context.vault.body_name(&request);
-            let kept: Option<([u8; 16], Option<Vec<u8>>)> = transaction
-                .prepare_cached("SELECT body, answer FROM answer WHERE id = ?1 AND forget_at > ?2")?
-                .query_row(params![id, now], |row| Ok((row.get(0)?, row.get(1)?)))
+            let kept: Option<([u8; 16], Option<Vec<u8>>, Millis)> = transaction
+                .prepare_cached(
+                    "SELECT body, answer, forget_at FROM answer WHERE id = ?1 AND forget_at > ?2",
+                )?
+                .query_row(params![id, now], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
                 .optional()?;
+            let kept_for = length(request.kept_for);
             Ok(match kept {
-                Some((kept_body, _)) if kept_body != body => Known::Reused,
-                Some((_, None)) => Known::UnderWay,
-                Some((_, Some(sealed))) => context
+                Some((kept_body, ..)) if kept_body != body => Known::Reused,
+                Some((_, None, forget_at)) => {
+                    if now + kept_for < forget_at + length(UNDER_WAY) {
+                        Known::UnderWay
+                    } else {
+                        Known::Lost
+                    }
+                }
+                Some((_, Some(sealed), _)) => context
                     .vault
                     .open_answer(&request, &sealed)
                     .map_or(Known::Reused, Known::Answered),
@@ -329,7 +357,7 @@ impl Store for SqliteStore {
                         .prepare_cached(
                             "INSERT OR REPLACE INTO answer (id, body, forget_at) VALUES (?1, ?2, ?3)",
                         )?
-                        .execute(params![id, body, now + length(UNDER_WAY)])?;
+                        .execute(params![id, body, now + kept_for])?;
                     Known::New
                 }
             })

@@ -84,16 +84,38 @@ impl Window {
         0
     }
 
-    fn take(&mut self, rule: &Rule, different: Option<u64>, now: Millis) {
+    /// Answers when this thing was counted before, of different things.
+    fn take(&mut self, rule: &Rule, different: Option<u64>, now: Millis) -> Option<Millis> {
         if let Some(what) = different {
-            self.marks.retain(|mark| mark.what != what);
+            let before = self.marks.iter().position(|mark| mark.what == what);
+            let before = before.map(|place| self.marks.remove(place).at);
             self.marks.push(Mark { at: now, what });
-            return;
+            return before;
         }
         let at = rule.moment(now);
         match self.marks.last_mut() {
             Some(last) if last.at == at => last.what += 1,
             _ => self.marks.push(Mark { at, what: 1 }),
+        }
+        None
+    }
+
+    /// The thing is counted as it was before; unless it was counted since.
+    fn give_different_back(
+        &mut self,
+        what: u64,
+        previous: Option<Millis>,
+        taken_at: Millis,
+        now: Millis,
+    ) {
+        let ours = Mark { at: taken_at, what };
+        let Some(place) = self.marks.iter().position(|mark| *mark == ours) else {
+            return;
+        };
+        self.marks.remove(place);
+        if let Some(at) = previous.filter(|at| at + self.length > now) {
+            let place = self.marks.partition_point(|mark| mark.at <= at);
+            self.marks.insert(place, Mark { at, what });
         }
     }
 
@@ -135,19 +157,37 @@ impl Uses {
             .unwrap_or_default()
     }
 
-    /// Uses one of every quota.
-    pub(super) fn take(&mut self, quotas: &[Quota], different: Option<u64>, now: Millis) {
+    /// Uses one of every quota. Answers when this thing was counted before, of
+    /// different things.
+    pub(super) fn take(
+        &mut self,
+        quotas: &[Quota],
+        different: Option<u64>,
+        now: Millis,
+    ) -> Option<Millis> {
         self.fit(quotas, now);
-        for (window, quota) in self.0.iter_mut().zip(quotas) {
-            window.take(&Rule::of(quota), different, now);
-        }
+        let windows = self.0.iter_mut().zip(quotas);
+        windows
+            .filter_map(|(window, quota)| window.take(&Rule::of(quota), different, now))
+            .max()
     }
 
-    /// Gives one back that was taken at that moment.
-    pub(super) fn give_back(&mut self, quotas: &[Quota], taken_at: Millis, now: Millis) {
+    /// Gives back what was taken at that moment.
+    pub(super) fn give_back(
+        &mut self,
+        quotas: &[Quota],
+        different: Option<(u64, Option<Millis>)>,
+        taken_at: Millis,
+        now: Millis,
+    ) {
         self.fit(quotas, now);
         for (window, quota) in self.0.iter_mut().zip(quotas) {
-            window.give_back(&Rule::of(quota), taken_at);
+            match different {
+                Some((what, previous)) => {
+                    window.give_different_back(what, previous, taken_at, now);
+                }
+                None => window.give_back(&Rule::of(quota), taken_at),
+            }
         }
     }
 
@@ -282,7 +322,7 @@ mod tests {
             while uses.wait(&quotas, None, 5_000) == 0 {
                 uses.take(&quotas, None, 5_000);
             }
-            uses.give_back(&quotas, 5_000, 6_000);
+            uses.give_back(&quotas, None, 5_000, 6_000);
             assert_eq!(uses.wait(&quotas, None, 6_000), 0);
             uses.take(&quotas, None, 6_000);
             assert!(uses.wait(&quotas, None, 6_000) > 0);
@@ -300,6 +340,22 @@ mod tests {
         // 8 leaves the window first.
         assert_eq!(uses.wait(&quotas, Some(9), 3_000), 58_000);
         assert_eq!(uses.wait(&quotas, Some(7), 3_000), 0);
+    }
+
+    #[test]
+    fn a_different_thing_that_is_given_back_counts_as_before() {
+        let quotas = [quota(2, 60)];
+        let mut uses = Uses::default();
+        assert_eq!(uses.take(&quotas, Some(7), 0), None);
+        assert_eq!(uses.take(&quotas, Some(8), 1_000), None);
+        let previous = uses.take(&quotas, Some(7), 2_000);
+        assert_eq!(previous, Some(0));
+        uses.give_back(&quotas, Some((8, None)), 1_000, 2_000);
+        assert_eq!(uses.wait(&quotas, Some(9), 2_000), 0);
+        uses.take(&quotas, Some(9), 2_000);
+        uses.give_back(&quotas, Some((7, previous)), 2_000, 3_000);
+        // 7 leaves as if it had not come again.
+        assert_eq!(uses.wait(&quotas, Some(8), 3_000), 57_000);
     }
 
     #[test]

@@ -32,14 +32,21 @@ impl Verification {
             Ok(validation) => validation,
             Err(error) => {
                 log_upstream("validate", error);
-                if error == PlivoError::Unreachable {
-                    self.store.release_check(id, hold).await?;
-                }
-                return Err(error.into());
+                return Err(match error {
+                    PlivoError::Unreachable => {
+                        self.store.release_check(id, hold).await?;
+                        error.into()
+                    }
+                    // The check is used all the same: whether Plivo counted it is
+                    // not known.
+                    PlivoError::Throttled { retry_after } => Refusal::Unsettled { retry_after },
+                    _ => error.into(),
+                });
             }
         };
         let accepted = validation == Validation::Accepted;
-        match self.store.settle_check(id, accepted, hold).await? {
+        let settled = self.store.settle_check(id, accepted, hold).await;
+        match settled.map_err(Refusal::unsettled)? {
             Settlement::Verified => {
                 log::info!(
                     event = "otp.verified",

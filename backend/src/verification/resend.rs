@@ -2,11 +2,11 @@
 
 use countersign_shared::{Channel, SessionId};
 
-use super::{Refusal, Verification, limits::must_wait, log_upstream, recipient};
+use super::{Refusal, Sent, Verification, limits::must_wait, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
     plivo::{Create, PlivoError},
-    store::{ResendReservation, Session},
+    store::ResendReservation,
 };
 
 impl Verification {
@@ -16,10 +16,9 @@ impl Verification {
         caller: &Caller,
         id: SessionId,
         channel: Option<Channel>,
-    ) -> Result<Session, Refusal> {
+    ) -> Result<Sent, Refusal> {
         let session = self.store.session(id).await??;
-        let last = session.deliveries.last().map(|delivery| delivery.channel);
-        let channel = self.channel(channel, last.unwrap_or_default())?;
+        let channel = self.channel(channel, session.last_channel())?;
         // A number that took the first channel need not take the other.
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
         let claims = self.send_claims(caller, &recipient, channel);
@@ -46,10 +45,12 @@ impl Verification {
                     channel = channel.as_str();
                     "code sent again"
                 );
-                Ok(self
-                    .store
-                    .record_resent(&session, channel, upstream_id)
-                    .await??)
+                let recorded = self.store.record_resent(&session, channel, upstream_id);
+                let session = recorded.await.map_err(Refusal::unsettled)??;
+                Ok(Sent {
+                    resend_in: hold.next_in(session.seen_at),
+                    session,
+                })
             }
             Err(error) => {
                 log_upstream("resend", error);

@@ -2,11 +2,11 @@
 
 use countersign_shared::{Channel, Locale, SessionId};
 
-use super::{Refusal, Verification, limits::must_wait, log_upstream, recipient};
+use super::{Refusal, Sent, Verification, limits::must_wait, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
     plivo::{Create, PlivoError},
-    store::{NewSession, SendReservation, Session},
+    store::{NewSession, SendReservation},
 };
 
 impl Verification {
@@ -17,7 +17,7 @@ impl Verification {
         recipient: &str,
         channel: Option<Channel>,
         locale: Option<Locale>,
-    ) -> Result<Session, Refusal> {
+    ) -> Result<Sent, Refusal> {
         let channel = self.channel(channel, self.policy.channels[0])?;
         let recipient = recipient::read(recipient, channel, &self.policy)?;
         let claims = self.send_claims(caller, &recipient, channel);
@@ -49,14 +49,20 @@ impl Verification {
                     channel = channel.as_str();
                     "code sent"
                 );
-                Ok(self.store.record_sent(&session, upstream_id).await?)
+                let recorded = self.store.record_sent(&session, upstream_id).await;
+                let session = recorded.map_err(Refusal::unsettled)?;
+                Ok(Sent {
+                    resend_in: hold.next_in(session.seen_at),
+                    session,
+                })
             }
             Err(error) => {
                 log_upstream("create", error);
                 if error == PlivoError::Unreachable {
                     self.store.release_send(&session, hold).await?;
                 } else {
-                    self.store.abandon_send(session.id).await?;
+                    let abandoned = self.store.abandon_send(session.id).await;
+                    abandoned.map_err(Refusal::unsettled)?;
                 }
                 Err(error.into())
             }

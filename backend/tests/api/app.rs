@@ -195,6 +195,14 @@ impl TestApp {
 
     /// Live, against an upstream of the test's.
     pub(crate) async fn start_live(base_url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_live_in(TestStore::usual(), base_url, settings).await
+    }
+
+    pub(crate) async fn start_live_in(
+        store: TestStore,
+        base_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let mut all = vec![
             ("PLIVO_MODE", "live"),
             ("PLIVO_AUTH_ID", "MAXXXXXXXXXXXXXXXXXX"),
@@ -204,7 +212,7 @@ impl TestApp {
             ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
         ];
         all.extend(settings);
-        Self::start_as(TestStore::usual(), &all).await
+        Self::start_as(store, &all).await
     }
 
     async fn start_as(store: TestStore, settings: &[(&str, &str)]) -> Self {

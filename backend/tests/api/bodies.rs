@@ -225,3 +225,20 @@ async fn a_panic_costs_its_request_only() {
     app.clock.panics.store(false, Ordering::SeqCst);
     app.verify(&session, &session.otp).await.ok();
 }
+
+#[actix_web::test]
+async fn a_body_that_never_comes_whole_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = TestApp::start().await;
+    let mut socket = tokio::net::TcpStream::connect(app.app.address())
+        .await
+        .unwrap();
+    let head = "POST /api/otp/send HTTP/1.1\r\nhost: x\r\n\
+                content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    // Ten seconds; and the other side closes, or this would read for ever.
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains(r#""code":"request_timeout""#), "{answer}");
+}

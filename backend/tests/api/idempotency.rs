@@ -1,12 +1,18 @@
 //! One key, one effect, one answer.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, TestApp};
+use crate::app::{Answer, TestApp, TestStore};
 
 const KEY: &str = "5f0c9a52-0f6c-4d6e-9f6f-0f1b2c3d4e5f";
 
@@ -156,4 +162,108 @@ async fn malformed_keys_are_refused() {
     keyed(&app, "/api/otp/send", &format!("\"{KEY}\""), &body)
         .await
         .ok();
+}
+
+/// A Plivo that takes one create and throttles every validate; it answers when it
+/// is let.
+struct Upstream {
+    base_url: String,
+    asked: Arc<AtomicUsize>,
+    arrived: Arc<tokio::sync::Notify>,
+    answer: Arc<tokio::sync::Notify>,
+}
+
+impl Upstream {
+    async fn start() -> Self {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = Self {
+            base_url: format!("http://{}", listener.local_addr().unwrap()),
+            asked: Arc::default(),
+            arrived: Arc::default(),
+            answer: Arc::default(),
+        };
+        let (asked, arrived, answer) = (
+            upstream.asked.clone(),
+            upstream.arrived.clone(),
+            upstream.answer.clone(),
+        );
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let count = socket.read(&mut request).await.unwrap();
+                asked.fetch_add(1, Ordering::SeqCst);
+                arrived.notify_one();
+                answer.notified().await;
+                let text = String::from_utf8_lossy(&request[..count]);
+                let (status, body) = if text.contains("Verify/Session/ ") {
+                    ("202 Accepted", include_str!("../plivo/create_202.json"))
+                } else {
+                    ("429 Too Many Requests", "{}")
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\
+                     content-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                let answer = [head.as_bytes(), body.as_bytes()].concat();
+                socket.write_all(&answer).await.unwrap();
+            }
+        });
+        upstream
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[actix_web::test]
+async fn a_send_whose_end_was_lost_is_not_done_again_under_its_key() {
+    let upstream = Upstream::start().await;
+    let app = TestApp::start_live_in(TestStore::file(), &upstream.base_url, &[]).await;
+    let body = json!({"recipient": "+14155552671"});
+    let path = app.store.directory().join("countersign.db");
+    let other = rusqlite::Connection::open(path).unwrap();
+    let hold_up = async {
+        upstream.arrived.notified().await;
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        upstream.answer.notify_one();
+    };
+    let sent = keyed(&app, "/api/otp/send", KEY, &body);
+    let (sent, ()) = futures_util::join!(sent, hold_up);
+    sent.problem(503, "temporarily_unavailable");
+    other.execute_batch("ROLLBACK").unwrap();
+    keyed(&app, "/api/otp/send", KEY, &body)
+        .await
+        .problem(409, "request_under_way");
+    // Whether a code is out nobody knows any more; that is what it says.
+    app.advance(Duration::from_secs(31));
+    for _ in 0..2 {
+        keyed(&app, "/api/otp/send", KEY, &body)
+            .await
+            .problem(504, "upstream_timeout");
+    }
+    assert_eq!(upstream.asked(), 1);
+}
+
+#[actix_web::test]
+async fn a_check_that_plivo_throttled_is_one_check_under_its_key() {
+    let upstream = Upstream::start().await;
+    let app = TestApp::start_live(&upstream.base_url, &[]).await;
+    upstream.answer.notify_one();
+    let sent = app.send("+14155552671").await.ok();
+    let body = json!({"session_uuid": sent["session_uuid"], "otp": "123456"});
+    upstream.answer.notify_one();
+    let first = keyed(&app, "/api/otp/verify", KEY, &body).await;
+    first.problem(503, "temporarily_unavailable");
+    let again = keyed(&app, "/api/otp/verify", KEY, &body).await;
+    again.problem(503, "temporarily_unavailable");
+    assert_eq!(upstream.asked(), 2);
+    let session = format!(
+        "/api/otp/sessions/{}",
+        sent["session_uuid"].as_str().unwrap()
+    );
+    upstream.answer.notify_one();
+    assert_eq!(app.get(&session).await.ok()["checks_left"], 4);
 }

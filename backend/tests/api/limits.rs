@@ -148,6 +148,28 @@ async fn calls_are_limited_apart_and_resends_count() {
 }
 
 #[actix_web::test]
+async fn resend_in_is_when_a_resend_passes_whatever_limit_decides() {
+    let app = TestApp::start_with(&[("LIMIT_SENDS_PER_NUMBER", "3/5m")]).await;
+    let session = app.sent("+14155550123").await;
+    let mut resend_in = 30;
+    for wait in [30, 60] {
+        app.advance(Duration::from_secs(wait));
+        resend_in = app.resend(&session).await.ok()["resend_in"]
+            .as_u64()
+            .unwrap();
+    }
+    // The ladder says two minutes; the third in five minutes has gone out.
+    assert_eq!(resend_in, 210);
+    app.advance(Duration::from_secs(10));
+    assert_eq!(app.session(&session).await.ok()["resend_in"], 200);
+    app.advance(Duration::from_secs(199));
+    let problem = app.resend(&session).await.problem(429, "rate_limited");
+    assert_eq!(problem["retry_after"], 1);
+    app.advance(Duration::from_secs(1));
+    app.resend(&session).await.ok();
+}
+
+#[actix_web::test]
 async fn starting_again_climbs_the_same_ladder() {
     let app = TestApp::start().await;
     assert_eq!(app.send("+14155550123").await.ok()["resend_in"], 30);
@@ -264,6 +286,7 @@ async fn what_never_left_counts_nowhere() {
     let one: Vec<(&str, &str)> = [
         "LIMIT_SENDS_PER_NUMBER",
         "LIMIT_SENDS_PER_ADDRESS",
+        "LIMIT_NUMBERS_PER_ADDRESS",
         "LIMIT_SENDS_PER_PREFIX",
         "LIMIT_SENDS_PER_COUNTRY",
         "LIMIT_SENDS_TOTAL",
@@ -272,8 +295,8 @@ async fn what_never_left_counts_nowhere() {
     .map(|limit| (limit, "1/1h"))
     .collect();
     let app = TestApp::start_live(&base_url, &one).await;
-    for _ in 0..3 {
-        app.send("+14155552671")
+    for index in [1, 1, 2, 3] {
+        app.send(&format!("+1415555267{index}"))
             .await
             .problem(503, "temporarily_unavailable");
     }

@@ -3,7 +3,8 @@ local kept = redis.call('HMGET', key, 'body', 'answer', 'forget_at')
 if kept[1] and tonumber(kept[3]) > now then
   if kept[1] ~= step.body then return cjson.encode('reused') end
   if kept[2] then return cjson.encode({ answered = kept[2] }) end
-  return cjson.encode('under_way')
+  local begun_at = tonumber(kept[3]) - step.kept_for
+  return cjson.encode(now < begun_at + step.under_way and 'under_way' or 'lost')
 end
 redis.call('DEL', key)
 redis.call('HSET', key, 'body', step.body, 'forget_at', now + step.kept_for)

@@ -6,7 +6,11 @@ use redis::{Script, ScriptInvocation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::store::{Claim, Hold, KeyedRequest, Ladder, SessionOver, Vault, vault::Hash};
+use crate::store::{
+    Claim, Hold, KeyedRequest, Ladder, SessionOver, Vault,
+    millis::{Millis, length},
+    vault::Hash,
+};
 
 /// In front of every key. The braces put all of them into one hash slot of a
 /// cluster: a send counts for a number, an address, a country and in all, and
@@ -27,6 +31,8 @@ struct Asked {
     quotas: Vec<(u32, u64)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     different: Option<String>,
+    /// Of one that is given back: when it was counted before, or 0.
+    previous: Millis,
 }
 
 impl<'a> Call<'a> {
@@ -85,20 +91,24 @@ impl<'a> Call<'a> {
         self.with("ready", place)
     }
 
-    pub(super) fn claims<'c>(mut self, claims: impl IntoIterator<Item = &'c Claim>) -> Self {
+    pub(super) fn claims(self, claims: &[Claim]) -> Self {
+        self.asked(claims.iter().map(|claim| (claim, None)))
+    }
+
+    fn asked<'c>(mut self, claims: impl Iterator<Item = (&'c Claim, Option<Millis>)>) -> Self {
         let asked: Vec<Asked> = claims
-            .into_iter()
-            .map(|claim| {
+            .map(|(claim, previous)| {
                 let name = self.vault.claim_name(claim);
                 let different = self.vault.different_name(claim);
                 let quotas = claim.quotas.iter();
                 Asked {
                     key: self.key("uses", &name),
                     quotas: quotas
-                        .map(|quota| (quota.count.get(), crate::store::millis::length(quota.per)))
+                        .map(|quota| (quota.count.get(), length(quota.per)))
                         .collect(),
                     // As text: Lua's numbers do not hold 64 bits.
                     different: different.map(|name| format!("{name:016x}")),
+                    previous: previous.unwrap_or_default(),
                 }
             })
             .collect();
@@ -108,12 +118,12 @@ impl<'a> Call<'a> {
 
     /// What is to be given back, as far as `which` says.
     pub(super) fn back(self, hold: &Hold, which: impl Fn(&Claim) -> bool) -> Self {
-        let counted = |claim: &&Claim| claim.different.is_none() && which(claim);
+        let taken = hold.claims.iter().zip(hold.previous.iter().copied());
         let before = hold
             .ladder
             .map(|ladder| serde_json::json!({"sends": ladder.sends, "next_at": ladder.next_at}));
         let call = self
-            .claims(hold.claims.iter().filter(counted))
+            .asked(taken.filter(|(claim, _)| which(claim)))
             .with("taken_at", hold.taken_at);
         match before {
             Some(before) => call.with("before", before),
@@ -138,27 +148,31 @@ pub(super) enum Outcome {
     Done,
     /// It is held until it is settled or given back.
     Held {
-        taken_at: u64,
+        taken_at: Millis,
         ladder: Option<Ladder>,
+        next_at: Millis,
+        /// For each claim when its thing was counted before, or 0.
+        #[serde(default)]
+        previous: Vec<Millis>,
         upstream_id: Option<String>,
     },
     /// Not now; for the claim at that place, or for the ladder.
     Wait {
-        milliseconds: u64,
+        milliseconds: Millis,
         claim: Option<usize>,
     },
     /// The session takes no such step.
     Over(SessionOver),
     /// The session as it is kept.
     Session(Kept),
-    /// When a number may be sent to again.
-    Ladder(Ladder),
     /// The check settled the session.
     Verified,
     /// It did not.
     Incorrect { checks_left: u8 },
     /// A keyed request is under way.
     UnderWay,
+    /// A keyed request was never answered.
+    Lost,
     /// A key was used for another request.
     Reused,
     /// A keyed request was answered so.
@@ -172,8 +186,7 @@ pub(super) enum Outcome {
 /// A session's fields. Numbers come as Redis keeps them, as text.
 #[derive(Debug, Deserialize)]
 pub(super) struct Kept {
-    pub(super) now: u64,
-    pub(super) resend_at: Option<u64>,
+    pub(super) now: Millis,
     pub(super) person: String,
     pub(super) upstream_id: String,
     pub(super) status: String,

@@ -64,22 +64,29 @@ local function wait_for(window, quota, different)
   return 0
 end
 
+local function remove(window, mark)
+  table.remove(window, mark)
+  return table.remove(window, mark)
+end
+
+-- Answers when this thing was counted before, of different things; else 0.
 local function take(window, quota, different)
-  local at, what = moment(quota, now), 1
+  local at, what, before = moment(quota, now), 1, 0
   if different then
     at, what = now, different
     for mark = #window - 1, 2, -2 do
       if window[mark + 1] == different then
-        table.remove(window, mark)
-        table.remove(window, mark)
+        before = window[mark]
+        remove(window, mark)
       end
     end
   elseif window[#window - 1] == at then
     window[#window] = window[#window] + 1
-    return
+    return 0
   end
   window[#window + 1] = at
   window[#window + 1] = what
+  return before
 end
 
 -- How often the number was sent to lately, and when it may be again.
@@ -104,9 +111,9 @@ local function climbed(ladder, at)
   return { sends = sends, next_at = at + step.waits[math.min(sends, #step.waits)] }
 end
 
--- Uses one of every claim and, for a send, the next rung of the number's ladder;
--- or nothing at all, and answers how long to wait for all of them.
-local function reserve()
+-- Whether each of the claims and, for a send, the number's ladder has room; or
+-- how long to wait for all of them.
+local function look()
   local longest, limit = 0, nil
   local ladder = step.ladder and read_ladder()
   if ladder and ladder.next_at > now then longest = ladder.next_at - now end
@@ -118,34 +125,67 @@ local function reserve()
       if wait > longest then longest, limit = wait, i - 1 end
     end
   end
+  return longest, limit, all, ladder
+end
+
+-- Uses one of every claim and, for a send, the next rung of the number's ladder;
+-- or nothing at all, and answers how long to wait for all of them.
+local function reserve()
+  local longest, limit, all, ladder = look()
   if longest > 0 then
     return nil, { wait = { milliseconds = longest, claim = limit } }
   end
+  local previous, next_at = {}, now
   for i, claim in ipairs(step.claims) do
+    previous[i] = 0
     for j, quota in ipairs(claim.quotas) do
-      take(all[i][j], quota, claim.different)
+      local window = all[i][j]
+      previous[i] = math.max(previous[i], take(window, quota, claim.different))
+      next_at = math.max(next_at, now + wait_for(window, quota, claim.different))
     end
     write_windows(claim, all[i])
   end
-  if ladder then write_ladder(climbed(ladder, now)) end
-  return { taken_at = now, ladder = ladder or nil }
+  if ladder then
+    local after = climbed(ladder, now)
+    write_ladder(after)
+    next_at = math.max(next_at, after.next_at)
+  end
+  -- An empty list would look like an empty object.
+  if #previous == 0 then previous = nil end
+  return { taken_at = now, ladder = ladder or nil, next_at = next_at, previous = previous }
 end
 
--- Gives back what a step took. Which different things there were stays known:
--- that costs nobody.
+-- The thing is counted as it was before; unless it was counted since.
+local function give_different_back(window, claim)
+  for mark = 2, #window, 2 do
+    if window[mark] == step.taken_at and window[mark + 1] == claim.different then
+      remove(window, mark)
+      local place = 2
+      if claim.previous + window[1] > now then
+        while window[place] and window[place] <= claim.previous do place = place + 2 end
+        table.insert(window, place, claim.different)
+        table.insert(window, place, claim.previous)
+      end
+      return
+    end
+  end
+end
+
+-- Gives back what a step took.
 local function give_back()
   for _, claim in ipairs(step.claims) do
     local windows = windows_of(claim)
     for j, quota in ipairs(claim.quotas) do
       local window, at = windows[j], moment(quota, step.taken_at)
-      for mark = 2, #window, 2 do
-        if window[mark] == at then
-          window[mark + 1] = window[mark + 1] - 1
-          if window[mark + 1] == 0 then
-            table.remove(window, mark)
-            table.remove(window, mark)
+      if claim.different then
+        give_different_back(window, claim)
+      else
+        for mark = 2, #window, 2 do
+          if window[mark] == at then
+            window[mark + 1] = window[mark + 1] - 1
+            if window[mark + 1] == 0 then remove(window, mark) end
+            break
           end
-          break
         end
       end
     end

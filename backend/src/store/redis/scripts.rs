@@ -17,7 +17,7 @@ pub(super) struct Scripts {
     pub(super) settle_check: Script,
     pub(super) release_check: Script,
     pub(super) read_session: Script,
-    pub(super) read_ladder: Script,
+    pub(super) send_wait: Script,
     pub(super) begin: Script,
     pub(super) finish: Script,
 }
@@ -49,7 +49,7 @@ impl Default for Scripts {
             settle_check: script!("settle_check.lua"),
             release_check: script!("release_check.lua"),
             read_session: script!("read_session.lua"),
-            read_ladder: script!("read_ladder.lua"),
+            send_wait: script!("send_wait.lua"),
             begin: script!("begin.lua"),
             finish: script!("finish.lua"),
         }

@@ -32,7 +32,7 @@ end
 -- All that is kept of a session, for its view.
 local function seen()
   local fields = redis.call('HGETALL', KEYS[step.session])
-  local session = { now = now, resend_at = step.ladder and read_ladder().next_at or nil }
+  local session = { now = now }
   for i = 1, #fields, 2 do session[fields[i]] = fields[i + 1] end
   return cjson.encode({ session = session })
 end

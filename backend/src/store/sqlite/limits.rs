@@ -1,5 +1,7 @@
 //! Limits and ladders: what a step may use, uses up, and gives back.
 
+use std::time::Duration;
+
 use countersign_shared::PhoneNumber;
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -18,14 +20,21 @@ pub(super) struct Keyed<'a> {
     pub(super) now: Millis,
 }
 
+/// What a step found room in.
+struct Room {
+    ladder: Option<Ladder>,
+    /// Of each claim, in their order.
+    uses: Vec<(Hash, Uses, Option<u64>)>,
+}
+
 impl Keyed<'_> {
-    /// Uses one of every claim and, for a send, the next rung of the number's
-    /// ladder; or nothing at all, and says how long to wait for all of them.
-    pub(super) fn reserve(
+    /// Whether each of the claims and, for a send, the number's ladder has room;
+    /// or how long to wait for all of them.
+    fn look(
         &self,
         recipient: Option<&PhoneNumber>,
-        claims: Vec<Claim>,
-    ) -> rusqlite::Result<Result<Hold, Wait>> {
+        claims: &[Claim],
+    ) -> rusqlite::Result<Result<Room, Wait>> {
         let mut longest: Option<Wait> = None;
         let mut must_wait = |milliseconds: Millis, limit: Option<Limit>| {
             let next = Wait::of(milliseconds, limit);
@@ -40,7 +49,7 @@ impl Keyed<'_> {
             must_wait(ladder.next_at - self.now, None);
         }
         let mut taken = Vec::with_capacity(claims.len());
-        for claim in &claims {
+        for claim in claims {
             let id = self.context.vault.claim_name(claim);
             let different = self.context.vault.different_name(claim);
             let mut uses = self.uses(&id)?;
@@ -49,23 +58,64 @@ impl Keyed<'_> {
                 milliseconds => must_wait(milliseconds, Some(claim.limit)),
             }
         }
-        if let Some(wait) = longest {
-            return Ok(Err(wait));
-        }
-        for ((id, mut uses, different), claim) in taken.into_iter().zip(&claims) {
-            uses.take(&claim.quotas, different, self.now);
+        Ok(match longest {
+            Some(wait) => Err(wait),
+            None => Ok(Room {
+                ladder,
+                uses: taken,
+            }),
+        })
+    }
+
+    /// How long until such a step would pass.
+    pub(super) fn wait(
+        &self,
+        recipient: &PhoneNumber,
+        claims: &[Claim],
+    ) -> rusqlite::Result<Duration> {
+        let room = self.look(Some(recipient), claims)?;
+        Ok(room.err().map_or(Duration::ZERO, |wait| wait.retry_after))
+    }
+
+    /// Uses one of every claim and, for a send, the next rung of the number's
+    /// ladder; or nothing at all, and says how long to wait for all of them.
+    pub(super) fn reserve(
+        &self,
+        recipient: Option<&PhoneNumber>,
+        claims: Vec<Claim>,
+    ) -> rusqlite::Result<Result<Hold, Wait>> {
+        let Room { ladder, uses } = match self.look(recipient, &claims)? {
+            Ok(room) => room,
+            Err(wait) => return Ok(Err(wait)),
+        };
+        let mut previous = Vec::with_capacity(claims.len());
+        let mut next_at = self.now;
+        for ((id, mut uses, different), claim) in uses.into_iter().zip(&claims) {
+            previous.push(uses.take(&claim.quotas, different, self.now));
+            next_at = next_at.max(self.now + uses.wait(&claim.quotas, different, self.now));
             self.write_uses(&id, &uses)?;
         }
         if let (Some(number), Some(before)) = (recipient, ladder) {
-            let sends = before.sends + 1;
-            let next_at = self.now + length(self.context.rules.wait_after(sends));
-            self.write_ladder(number, Ladder { sends, next_at })?;
+            let climbed = self.climbed(before, self.now);
+            next_at = next_at.max(climbed.next_at);
+            self.write_ladder(number, climbed)?;
         }
         Ok(Ok(Hold {
             claims,
+            previous,
             taken_at: self.now,
             ladder,
+            next_at,
         }))
+    }
+
+    /// The ladder after one more send at that moment.
+    fn climbed(&self, before: Ladder, at: Millis) -> Ladder {
+        let sends = before.sends + 1;
+        Ladder {
+            sends,
+            next_at: at + length(self.context.rules.wait_after(sends)),
+        }
     }
 
     /// Gives back what a step took, as far as `which` says.
@@ -75,20 +125,19 @@ impl Keyed<'_> {
         hold: &Hold,
         which: impl Fn(Limit) -> bool,
     ) -> rusqlite::Result<()> {
-        // Which different things there were stays known: that costs nobody.
-        let counted = |claim: &&Claim| claim.different.is_none() && which(claim.limit);
-        for claim in hold.claims.iter().filter(counted) {
+        for (claim, previous) in hold.claims.iter().zip(&hold.previous) {
+            if !which(claim.limit) {
+                continue;
+            }
             let id = self.context.vault.claim_name(claim);
+            let different = self.context.vault.different_name(claim);
+            let different = different.map(|what| (what, *previous));
             let mut uses = self.uses(&id)?;
-            uses.give_back(&claim.quotas, hold.taken_at, self.now);
+            uses.give_back(&claim.quotas, different, hold.taken_at, self.now);
             self.write_uses(&id, &uses)?;
         }
         if let (Some(number), Some(before)) = (recipient, hold.ladder) {
-            let sends = before.sends + 1;
-            let ours = Ladder {
-                sends,
-                next_at: hold.taken_at + length(self.context.rules.wait_after(sends)),
-            };
+            let ours = self.climbed(before, hold.taken_at);
             // Another send that came after keeps its own rung.
             if self.ladder(number)? == ours {
                 self.write_ladder(number, before)?;
@@ -98,7 +147,7 @@ impl Keyed<'_> {
     }
 
     /// When the number may be sent to again.
-    pub(super) fn ladder(&self, number: &PhoneNumber) -> rusqlite::Result<Ladder> {
+    fn ladder(&self, number: &PhoneNumber) -> rusqlite::Result<Ladder> {
         let kept = self
             .transaction
             .prepare_cached(

@@ -3,7 +3,7 @@
 use countersign_shared::{Channel, SessionId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Context, limits::Keyed};
+use super::Context;
 use crate::store::{
     NewSession, Session, SessionOver,
     millis::{Millis, length},
@@ -113,20 +113,11 @@ pub(super) fn deliver(record: &mut Record, channel: Channel, now: Millis) {
 /// As the rest of the program sees it; nothing when it has ended.
 pub(super) fn seen(
     record: Record,
-    transaction: &Transaction<'_>,
     context: &Context,
     now: Millis,
 ) -> rusqlite::Result<Option<Session>> {
-    let Some(person) = record.person(&context.vault)? else {
-        return Ok(None);
-    };
-    let keyed = Keyed {
-        transaction,
-        context,
-        now,
-    };
-    let resend_at = keyed.ladder(&person.0)?.next_at;
-    Ok(Some(record.seen(person, resend_at, now)))
+    let person = record.person(&context.vault)?;
+    Ok(person.map(|person| record.seen(person, now)))
 }
 
 /// The session while it lives, whatever its status.

@@ -1,1 +1,0 @@
-return cjson.encode({ ladder = read_ladder() })

@@ -1,0 +1,2 @@
+local milliseconds = look()
+return cjson.encode({ wait = { milliseconds = milliseconds } })
