@@ -103,12 +103,18 @@ impl RedisStore {
             vault,
             clock,
         };
-        let looked = store.look();
-        let answer = store.link.try_run(&looked.of(&store.scripts.open)).await;
+        let answer = store.link.try_run(&store.scripts.look, store.look()).await;
         let address = address.clone();
         match read(&answer.map_err(failed)?) {
             Ok(Outcome::MayEvict) => Err(OpenError::MayEvict { address }),
             Ok(Outcome::OtherKey) => Err(OpenError::OtherKey { address }),
+            Ok(Outcome::Volatile) => {
+                log::warn!(
+                    event = "store.volatile";
+                    "the Redis at {address} keeps no append-only file: sessions and limits end with it"
+                );
+                Ok(store)
+            }
             _ => Ok(store),
         }
     }
@@ -140,7 +146,7 @@ impl RedisStore {
     }
 
     async fn run(&self, script: &Script, call: Call<'_>) -> StoreResult<Outcome> {
-        read(&self.link.run(&call.of(script)).await?)
+        read(&self.link.run(script, call).await?)
     }
 
     /// A step that has only one outcome.
@@ -409,13 +415,23 @@ impl Store for RedisStore {
         self.done(&self.scripts.finish, call).await
     }
 
+    /// Looks at the server as at the start: it can be set otherwise at any time.
     async fn ready(&self) -> StoreResult<()> {
-        let call = self.call().ready().with("kept_for", length(UNDER_WAY));
-        self.done(&self.scripts.ready, call).await
+        match self.run(&self.scripts.look, self.look()).await? {
+            Outcome::Done | Outcome::Volatile => Ok(()),
+            Outcome::MayEvict => {
+                log::error!(
+                    event = "store.may_evict";
+                    "Redis drops keys when its memory is full; set maxmemory-policy noeviction"
+                );
+                Err(StoreUnreachable)
+            }
+            other => Err(unexpected(&other)),
+        }
     }
 
-    /// What is over goes by itself; only the key's memory is made anew.
+    /// What is over goes by itself.
     async fn sweep(&self) -> StoreResult<()> {
-        self.done(&self.scripts.open, self.look()).await
+        self.ready().await
     }
 }

@@ -70,7 +70,19 @@ async fn a_server_that_hangs_serves_nothing_and_goes_on() {
     serves_nothing(&app, &session).await;
     app.store.redis().thaw();
     app.verify(&session, &session.otp).await.ok();
-    app.send("+14155550125").await.ok();
+    // What was refused meanwhile is not done afterwards.
+    app.send("+14155550124").await.ok();
+}
+
+#[actix_web::test]
+async fn a_server_that_was_set_to_drop_keys_is_not_ready() {
+    let mut app = start().await;
+    let server = app.store.redis();
+    let () = server.command(&["CONFIG", "SET", "maxmemory", "100mb"]);
+    let () = server.command(&["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
+    app.get("/readyz")
+        .await
+        .problem(503, "temporarily_unavailable");
 }
 
 #[actix_web::test]

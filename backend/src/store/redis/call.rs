@@ -2,7 +2,6 @@
 //! answers.
 
 use countersign_shared::{Channel, PhoneNumber, SessionId};
-use redis::{Script, ScriptInvocation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,7 +14,7 @@ use crate::store::{
 /// In front of every key. The braces put all of them into one hash slot of a
 /// cluster: a send counts for a number, an address, a country and in all, and
 /// that is one decision.
-const PREFIX: &str = "{countersign}";
+pub(super) const PREFIX: &str = "{countersign}";
 
 /// What a script is called with.
 pub(super) struct Call<'a> {
@@ -85,12 +84,6 @@ impl<'a> Call<'a> {
         self.with("key_check", place).with("check", check)
     }
 
-    pub(super) fn ready(mut self) -> Self {
-        self.keys.push(format!("{PREFIX}:ready"));
-        let place = self.keys.len();
-        self.with("ready", place)
-    }
-
     pub(super) fn claims(self, claims: &[Claim]) -> Self {
         self.asked(claims.iter().map(|claim| (claim, None)))
     }
@@ -131,12 +124,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(super) fn of(self, script: &Script) -> ScriptInvocation<'_> {
-        let mut invocation = script.arg(Value::Object(self.given).to_string());
-        for key in self.keys {
-            invocation.key(key);
-        }
-        invocation
+    /// The keys, and what is given in JSON.
+    pub(super) fn into_parts(self) -> (Vec<String>, String) {
+        (self.keys, Value::Object(self.given).to_string())
     }
 }
 
@@ -146,6 +136,8 @@ impl<'a> Call<'a> {
 pub(super) enum Outcome {
     /// It has happened.
     Done,
+    /// It has happened, in a server that keeps nothing across its own end.
+    Volatile,
     /// It is held until it is settled or given back.
     Held {
         taken_at: Millis,

@@ -3,26 +3,31 @@
 //!
 //! A script that may have run is never sent again. What certainly did not run,
 //! because the server said so before it looked at it, is sent once more over a
-//! new connection, which knows the cluster as it is now.
+//! new connection, which knows the cluster as it is now. And each script is told
+//! until when anybody waits for it, so that a server that was held up does not do
+//! afterwards what was answered long ago.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
-    RedisResult, ScriptInvocation, ServerErrorKind,
+    RedisResult, Script, ScriptInvocation, ServerErrorKind,
     aio::{AsyncPushSender, MultiplexedConnection, SendError},
     cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
 };
 use tokio::sync::Mutex;
 
-use super::Address;
+use super::{
+    Address,
+    call::{Call, PREFIX},
+};
 use crate::store::{StoreResult, StoreUnreachable};
 
 /// How long making a connection may take.
@@ -33,6 +38,8 @@ const RESPONSE: Duration = Duration::from_millis(1500);
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Steps that may wait for being written to the connection.
 const BACKLOG: usize = 1024;
+/// What a script answers when nobody waits for it any more.
+const TOO_LATE: &str = "\"too_late\"";
 
 enum Server {
     Single(Box<Client>),
@@ -45,14 +52,39 @@ enum Connection {
     Cluster(ClusterConnection),
 }
 
+impl Connection {
+    async fn invoke(&mut self, script: &ScriptInvocation<'_>) -> RedisResult<String> {
+        match self {
+            Self::Single(connection) => script.invoke_async(connection).await,
+            Self::Cluster(connection) => script.invoke_async(connection).await,
+        }
+    }
+}
+
 /// The connection that is in use, and which one that is.
 struct Open {
     generation: u64,
-    connection: Option<Connection>,
+    connection: Option<(Connection, ServerTime)>,
+}
+
+/// What the server's clock said, and when.
+#[derive(Clone, Copy)]
+struct ServerTime {
+    milliseconds: u64,
+    at: Instant,
+}
+
+impl ServerTime {
+    /// What it says at that moment, if nobody sets it.
+    fn then(&self, moment: Instant) -> u64 {
+        let passed = moment.saturating_duration_since(self.at).as_millis();
+        self.milliseconds + u64::try_from(passed).unwrap_or_default()
+    }
 }
 
 pub(super) struct Link {
     server: Server,
+    clock: Script,
     open: Mutex<Open>,
     /// The connection was closed while nobody used it.
     closed: Arc<AtomicBool>,
@@ -78,6 +110,7 @@ impl Link {
         };
         Ok(Self {
             server,
+            clock: Script::new(include_str!("clock.lua")),
             open: Mutex::new(Open {
                 generation: 0,
                 connection: None,
@@ -89,8 +122,8 @@ impl Link {
 
     /// Runs a script. It has happened when this answers; it may have happened
     /// when this fails.
-    pub(super) async fn run(&self, script: &ScriptInvocation<'_>) -> StoreResult<String> {
-        match self.try_run(script).await {
+    pub(super) async fn run(&self, script: &Script, call: Call<'_>) -> StoreResult<String> {
+        match self.try_run(script, call).await {
             Ok(answer) => {
                 if self.failing.swap(false, Ordering::Relaxed) {
                     log::info!(event = "store.recovered"; "the store works again");
@@ -107,24 +140,44 @@ impl Link {
     }
 
     /// The same, for whoever wants to know why it fails.
-    pub(super) async fn try_run(&self, script: &ScriptInvocation<'_>) -> RedisResult<String> {
-        tokio::time::timeout(DEADLINE, self.run_once_or_again(script))
+    pub(super) async fn try_run(&self, script: &Script, call: Call<'_>) -> RedisResult<String> {
+        let until = Instant::now() + DEADLINE;
+        tokio::time::timeout_at(until.into(), self.run_once_or_again(script, call, until))
             .await
             .unwrap_or_else(|_| Err(timed_out()))
     }
 
-    async fn run_once_or_again(&self, script: &ScriptInvocation<'_>) -> RedisResult<String> {
-        match self.run_once(script).await {
-            Err(error) if certainly_did_not_run(&error) => self.run_once(script).await,
+    async fn run_once_or_again(
+        &self,
+        script: &Script,
+        call: Call<'_>,
+        until: Instant,
+    ) -> RedisResult<String> {
+        let (keys, given) = call.into_parts();
+        match self.run_once(script, &keys, &given, until).await {
+            Err(error) if certainly_did_not_run(&error) => {
+                self.run_once(script, &keys, &given, until).await
+            }
             outcome => outcome,
         }
     }
 
-    async fn run_once(&self, script: &ScriptInvocation<'_>) -> RedisResult<String> {
-        let (generation, connection) = self.connection().await?;
-        let outcome = match connection {
-            Connection::Single(mut connection) => script.invoke_async(&mut connection).await,
-            Connection::Cluster(mut connection) => script.invoke_async(&mut connection).await,
+    async fn run_once(
+        &self,
+        script: &Script,
+        keys: &[String],
+        given: &str,
+        until: Instant,
+    ) -> RedisResult<String> {
+        let (generation, mut connection, time) = self.connection().await?;
+        let mut invocation = script.arg(given);
+        // The answer is waited for no longer than that.
+        let until = until.min(Instant::now() + RESPONSE);
+        invocation.arg(time.then(until)).key(keys);
+        let outcome = match connection.invoke(&invocation).await {
+            // Also when the server's clock was set: the next connection knows.
+            Ok(answer) if answer == TOO_LATE => Err(timed_out()),
+            outcome => outcome,
         };
         if let Err(error) = &outcome
             && (error.kind() == ErrorKind::Io || certainly_did_not_run(error))
@@ -134,18 +187,27 @@ impl Link {
         outcome
     }
 
-    async fn connection(&self) -> RedisResult<(u64, Connection)> {
+    async fn connection(&self) -> RedisResult<(u64, Connection, ServerTime)> {
         let mut open = self.open.lock().await;
         if self.closed.swap(false, Ordering::Relaxed) {
             open.connection = None;
         }
-        if let Some(connection) = &open.connection {
-            return Ok((open.generation, connection.clone()));
+        if let Some((connection, time)) = &open.connection {
+            return Ok((open.generation, connection.clone(), *time));
         }
-        let connection = self.connect().await?;
+        let mut connection = self.connect().await?;
+        let milliseconds = connection
+            .invoke(&self.clock.key(format!("{PREFIX}:key")))
+            .await?
+            .parse()
+            .map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidData))?;
+        let time = ServerTime {
+            milliseconds,
+            at: Instant::now(),
+        };
         open.generation += 1;
-        open.connection = Some(connection.clone());
-        Ok((open.generation, connection))
+        open.connection = Some((connection.clone(), time));
+        Ok((open.generation, connection, time))
     }
 
     async fn connect(&self) -> RedisResult<Connection> {

@@ -7,11 +7,15 @@
 local step = cjson.decode(ARGV[1])
 
 -- The server's time, so that all instances go by one clock.
-local now = step.now
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- ARGV[2] is until when somebody waits for the answer. After that he was told
+-- that nothing was done, and so it is.
+if now >= tonumber(ARGV[2]) then return '"too_late"' end
+
+-- A test's clock.
+if step.now then now = step.now end
 
 -- Writes a value that goes by itself when it is over.
 local function keep(key, value, over_at)

@@ -4,8 +4,7 @@ use redis::Script;
 
 /// Every step's script.
 pub(super) struct Scripts {
-    pub(super) open: Script,
-    pub(super) ready: Script,
+    pub(super) look: Script,
     pub(super) reserve_send: Script,
     pub(super) record_sent: Script,
     pub(super) release_send: Script,
@@ -36,8 +35,7 @@ macro_rules! script {
 impl Default for Scripts {
     fn default() -> Self {
         Self {
-            open: script!("open.lua"),
-            ready: script!("ready.lua"),
+            look: script!("look.lua"),
             reserve_send: script!("reserve_send.lua"),
             record_sent: script!("record_sent.lua"),
             release_send: script!("release_send.lua"),
