@@ -1,8 +1,8 @@
 //! Sessions and limits in Redis or Valkey, shared by as many instances as run.
 //!
 //! Each step is one script, and so one decision whoever else is at it. The
-//! server's clock is everybody's. All keys share one hash slot, see
-//! [`call`].
+//! server's clock is everybody's. All keys share one hash slot, so a cluster
+//! serves as one of its nodes does, and fails over.
 
 mod address;
 mod call;
