@@ -3,7 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use actix_web::{
@@ -20,6 +20,7 @@ use crate::{
     config::{Config, StoreHome, Upstream},
     plivo::PlivoClient,
     problem,
+    proof::{KeysError, Proofs, Terms},
     rate_limit::Shield,
     request_id,
     routes::{self, Facts},
@@ -66,6 +67,9 @@ pub enum StartError {
     /// The store's key could not be read or made.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// The keys that sign proofs could not be read.
+    #[error(transparent)]
+    ProofKeys(#[from] KeysError),
     /// The client of Plivo could not be set up.
     #[error("the HTTPS client cannot start: {0}")]
     Client(#[from] reqwest::Error),
@@ -80,6 +84,7 @@ pub struct App {
     server: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
     sweeper: JoinHandle<()>,
+    verification: Data<Verification>,
     #[cfg(feature = "sandbox")]
     simulator: Option<Arc<plivo_simulator::Simulator>>,
 }
@@ -116,6 +121,7 @@ impl App {
             source,
         };
         let address = listener.local_addr().map_err(listen_error)?;
+        let proofs = proofs(&config, address, clock.now())?;
         let page = page(&config)?;
         web::block(verification::warm_up).await.ok();
 
@@ -135,6 +141,7 @@ impl App {
             config.policy.clone(),
             config.limits.clone(),
             config.brand_name.clone(),
+            proofs,
             clock,
         ));
         let proxies = Data::new(config.trusted_proxies.clone());
@@ -147,9 +154,10 @@ impl App {
 
         #[cfg(feature = "sandbox")]
         let messages = simulator.clone().map(Data::new);
+        let shared = verification.clone();
         let server = HttpServer::new(move || {
             let service = Service::new()
-                .app_data(verification.clone())
+                .app_data(shared.clone())
                 .app_data(facts.clone())
                 .app_data(proxies.clone())
                 .app_data(origins.clone())
@@ -191,6 +199,7 @@ impl App {
             server: tokio::spawn(serve(server)),
             handle,
             sweeper,
+            verification,
             #[cfg(feature = "sandbox")]
             simulator,
         })
@@ -199,6 +208,11 @@ impl App {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Reads the keys that sign proofs at once, which is done now and then.
+    pub fn reload_keys(&self) {
+        self.verification.reload_keys();
     }
 
     /// The simulator, in sandbox.
@@ -282,6 +296,18 @@ pub async fn open_store(
             secret_key,
         } => Arc::new(RedisStore::open(address, vault(secret_key)?, rules, clock).await?),
     })
+}
+
+fn proofs(config: &Config, address: SocketAddr, now: SystemTime) -> Result<Proofs, KeysError> {
+    let settings = &config.proofs;
+    let issuer = settings.issuer.clone();
+    let terms = Terms {
+        issuer: issuer.unwrap_or_else(|| format!("http://{address}")),
+        audience: settings.audience.clone(),
+        lifetime: settings.lifetime,
+        sandbox: matches!(config.upstream, Upstream::Sandbox),
+    };
+    Proofs::open(settings.keys_file.clone(), settings.is_given, terms, now)
 }
 
 fn facts(config: &Config) -> ConfigResponse {

@@ -21,6 +21,9 @@ use crate::{
     store::{Vault, redis::Address},
 };
 
+/// The longest that a proof holds (NIST SP 800-63B and OWASP ASVS 6.5.5 give a
+/// code no more).
+pub const LONGEST_PROOF: Duration = Duration::from_mins(10);
 /// How many different things one limit tells apart.
 const MOST_DIFFERENT: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
@@ -52,6 +55,8 @@ pub struct Config {
     pub policy: Policy,
     /// Where sessions and limits are kept.
     pub store: StoreHome,
+    /// How numbers are proven to applications.
+    pub proofs: ProofSettings,
     /// Which other sites' pages may call.
     pub allowed_origins: AllowedOrigins,
     /// Who forwards requests to us.
@@ -87,6 +92,21 @@ pub enum StoreHome {
         /// The key, the same for all of them.
         secret_key: SecretString,
     },
+}
+
+/// How numbers are proven to applications.
+#[derive(Clone, Debug)]
+pub struct ProofSettings {
+    /// The file with the signing keys.
+    pub keys_file: PathBuf,
+    /// True when the file was asked for, so that its absence is an error.
+    pub is_given: bool,
+    /// Who says so; the address we listen on when absent.
+    pub issuer: Option<String>,
+    /// For whom.
+    pub audience: String,
+    /// How long a proof holds.
+    pub lifetime: Duration,
 }
 
 /// Who delivers the codes.
@@ -220,7 +240,9 @@ impl Config {
         let reader = Reader::new(&lookup);
         let upstream = upstream(&reader)?;
         let sandbox = matches!(upstream, Upstream::Sandbox);
+        let store = store(&reader)?;
         Ok(Self {
+            proofs: proofs(&reader, &store)?,
             listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
             rules: rules(&reader)?,
             policy: Policy {
@@ -229,7 +251,7 @@ impl Config {
                 fictitious_numbers: sandbox,
             },
             upstream,
-            store: store(&reader)?,
+            store,
             allowed_origins: allowed_origins(&reader)?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits(&reader, sandbox)?,
@@ -431,6 +453,39 @@ fn channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {
         return Err(variable.error("must list one channel at least"));
     }
     Ok(channels)
+}
+
+fn proofs(reader: &Reader<'_>, store: &StoreHome) -> Result<ProofSettings, ConfigError> {
+    let given = reader.text(&variables::PROOF_SIGNING_KEYS_FILE)?;
+    let lifetime = reader.duration(&variables::PROOF_LIFETIME)?;
+    if !(Duration::from_secs(30)..=LONGEST_PROOF).contains(&lifetime) {
+        return Err(variables::PROOF_LIFETIME.error("must be 30s to 10m"));
+    }
+    Ok(ProofSettings {
+        is_given: given.is_some(),
+        keys_file: match (given, store) {
+            (Some(path), _) => path.into(),
+            (None, StoreHome::Sqlite { path, .. }) => path.with_file_name("proof-keys.json"),
+            (None, StoreHome::Redis { .. }) => {
+                return Err(variables::PROOF_SIGNING_KEYS_FILE.error(
+                    "is not set, and with Redis all instances sign with the same keys; \
+                     name a file, and countersign --rotate-proof-key makes it",
+                ));
+            }
+        },
+        issuer: match reader.text(&variables::PROOF_ISSUER)? {
+            Some(issuer) => Some(issuer),
+            None => public_url(reader)?,
+        },
+        audience: reader.required(&variables::PROOF_AUDIENCE)?,
+        lifetime,
+    })
+}
+
+fn public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+    let variable = &variables::PUBLIC_URL;
+    let url = reader.text(variable)?.map(|url| values::base_url(&url));
+    url.transpose().map_err(|problem| variable.error(problem))
 }
 
 fn allowed_origins(reader: &Reader<'_>) -> Result<AllowedOrigins, ConfigError> {

@@ -2,14 +2,23 @@
 
 use std::process::ExitCode;
 
-use countersign_backend::{app::App, config::Config, logging};
+use countersign_backend::{app::App, config::Config, logging, proof};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    if std::env::args().len() > 1 {
-        return usage();
-    }
-    match run().await {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        [] => run().await,
+        ["--rotate-proof-key"] => rotate_proof_key(),
+        ["--version"] => print(&format!("countersign {}", env!("CARGO_PKG_VERSION"))),
+        ["--help"] => print(&countersign_backend::config::help()),
+        _ => {
+            print("countersign takes one argument at most; see --help").ok();
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!(event = "server.failed"; "{error}");
@@ -18,25 +27,32 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    // A log line is the only way to say what is wrong with the settings.
-    let settings = Config::from_environment();
-    logging::start(settings.as_ref().map(|config| &config.log).ok());
-    App::start(settings?).await?.run().await?;
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+async fn run() -> Outcome {
+    App::start(settings()?).await?.run().await?;
     Ok(())
 }
 
-/// `--version` and `--help`; anything else is a mistake.
-#[expect(clippy::print_stdout, reason = "the answer to --help goes there")]
-fn usage() -> ExitCode {
-    let argument = std::env::args().nth(1);
-    match argument.as_deref() {
-        Some("--version") => println!("countersign {}", env!("CARGO_PKG_VERSION")),
-        Some("--help") => println!("{}", countersign_backend::config::help()),
-        _ => {
-            println!("countersign takes no arguments; see --help");
-            return ExitCode::from(2);
-        }
-    }
-    ExitCode::SUCCESS
+fn rotate_proof_key() -> Outcome {
+    let path = settings()?.proofs.keys_file;
+    let id = proof::rotate(&path, std::time::SystemTime::now())?;
+    print(&format!(
+        "{id} is in {} and signs in six minutes",
+        path.display()
+    ))
+}
+
+/// A log line is the only way to say what is wrong with the settings.
+fn settings() -> Result<Config, countersign_backend::config::ConfigError> {
+    let settings = Config::from_environment();
+    logging::start(settings.as_ref().map(|config| &config.log).ok());
+    settings
+}
+
+#[expect(clippy::print_stdout, reason = "answers to arguments go there")]
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the outcomes")]
+fn print(text: &str) -> Outcome {
+    println!("{text}");
+    Ok(())
 }

@@ -41,6 +41,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// Another site's page asks, and it is not on the list.
     OriginNotAllowed,
+    /// The body is not declared as a form.
+    NoForm,
     /// There is nothing at that path.
     NotFound,
     /// The path knows these methods only.
@@ -118,6 +120,12 @@ impl ApiError {
                 415,
                 ErrorCode::UnsupportedMediaType,
                 "Send JSON with the header Content-Type: application/json.",
+                &[],
+            ),
+            Self::NoForm => problem(
+                415,
+                ErrorCode::UnsupportedMediaType,
+                "Send a form with the header Content-Type: application/x-www-form-urlencoded.",
                 &[],
             ),
             Self::OriginNotAllowed => problem(

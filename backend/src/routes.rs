@@ -3,6 +3,8 @@
 mod body;
 mod config;
 mod health;
+mod introspect;
+mod keys;
 mod once;
 mod panic;
 mod resend;
@@ -53,6 +55,11 @@ pub fn configure(config: &mut ServiceConfig, shield: &Shield) {
         .service(guarded!(shared::send::PATH, send::send))
         .service(guarded!(shared::resend::PATH, resend::resend))
         .service(guarded!(shared::verify::PATH, verify::verify))
+        .service(guarded!(
+            shared::proof::INTROSPECT_PATH,
+            introspect::introspect
+        ))
+        .service(readable!(shared::proof::KEYS_PATH, keys::keys))
         .service(readable!(
             &format!("{}/{{session_uuid}}", shared::session::PATH),
             session::session

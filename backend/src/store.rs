@@ -51,6 +51,8 @@ pub struct NewSession {
     pub channel: Channel,
     /// The language of the message.
     pub locale: Locale,
+    /// What its proof repeats.
+    pub nonce: Option<String>,
 }
 
 /// One delivery, as far as the session knows.
@@ -71,6 +73,8 @@ pub struct Session {
     pub recipient: PhoneNumber,
     /// The language of the messages.
     pub locale: Locale,
+    /// What its proof repeats.
+    pub nonce: Option<String>,
     /// Plivo's name for it, which never leaves the server.
     pub upstream_id: String,
     /// How it stands.
@@ -279,6 +283,12 @@ pub trait Store: Send + Sync {
 
     /// The session as it stands, also when verified or exhausted.
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>>;
+
+    /// Spends a proof; false when it was spent before.
+    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool>;
+
+    /// Whether a proof was spent.
+    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool>;
 
     /// Takes the request's name, or says what is known of it.
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known>;

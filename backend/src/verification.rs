@@ -6,6 +6,7 @@
 
 mod check;
 mod delivery;
+mod introspect;
 mod limits;
 mod recipient;
 mod resend;
@@ -14,6 +15,7 @@ mod send;
 use std::{sync::Arc, time::Duration};
 
 use countersign_shared::{Channel, SessionId};
+use jsonwebtoken::jwk::JwkSet;
 
 pub use self::recipient::{countries, is_country, warm_up};
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
     clock::Clock,
     config::{Limits, Policy, Rules},
     plivo::{PlivoClient, PlivoError},
+    proof::Proofs,
     store::{KeyedRequest, Known, Session, SessionOver, Store, StoreUnreachable},
 };
 
@@ -148,10 +151,12 @@ pub struct Verification {
     brand_name: String,
     clock: Arc<dyn Clock>,
     deliveries: delivery::Deliveries,
+    proofs: Proofs,
 }
 
 impl Verification {
     /// Puts the parts together.
+    #[expect(clippy::too_many_arguments, reason = "each part is one")]
     pub fn new(
         store: Arc<dyn Store>,
         plivo: PlivoClient,
@@ -159,6 +164,7 @@ impl Verification {
         policy: Policy,
         limits: Limits,
         brand_name: String,
+        proofs: Proofs,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -170,6 +176,7 @@ impl Verification {
             brand_name,
             clock,
             deliveries: delivery::Deliveries::default(),
+            proofs,
         }
     }
 
@@ -209,8 +216,19 @@ impl Verification {
         Ok(self.store.ready().await?)
     }
 
-    /// Forgets what is over. Called now and then.
+    /// The public keys that proofs are checked with.
+    pub fn public_keys(&self) -> JwkSet {
+        self.proofs.public_keys()
+    }
+
+    /// Reads the keys that sign proofs, which may have been rotated.
+    pub fn reload_keys(&self) {
+        self.proofs.reload();
+    }
+
+    /// Forgets what is over, and looks for new keys. Called now and then.
     pub async fn sweep(&self) {
+        self.reload_keys();
         self.deliveries.sweep(self.clock.now());
         if self.store.sweep().await.is_err() {
             log::warn!(event = "store.unreachable"; "the store could not be swept");

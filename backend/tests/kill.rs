@@ -22,6 +22,7 @@ use countersign_backend::{
     app::{App, open_store},
     clock::{Clock, SystemClock},
     config::Config,
+    proof::rotate,
     store::{
         CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, ResendReservation,
         SendReservation, Session, SessionOver, Settlement, Store, StoreResult,
@@ -202,6 +203,14 @@ impl Store for Deadly {
         self.step(self.store.send_wait(recipient, claims)).await
     }
 
+    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
+        self.step(self.store.spend_proof(name, kept_for)).await
+    }
+
+    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool> {
+        self.step(self.store.proof_is_spent(name)).await
+    }
+
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {
         self.step(self.store.begin(request)).await
     }
@@ -220,7 +229,7 @@ impl Store for Deadly {
 }
 
 /// The settings of both, the one that dies and the one that comes after.
-fn settings(store_url: &str, base_url: &str) -> Config {
+fn settings(store_url: &str, base_url: &str, keys_file: &str) -> Config {
     let plivo = Settings::default();
     Config::read(|name| {
         let value = match name {
@@ -232,6 +241,7 @@ fn settings(store_url: &str, base_url: &str) -> Config {
             "ALLOWED_COUNTRIES" => "*",
             "STORE_URL" => store_url,
             "SECRET_KEY" => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "PROOF_SIGNING_KEYS_FILE" => keys_file,
             "LIMIT_CHECKS_PER_ADDRESS" => "off",
             _ => return None,
         };
@@ -297,6 +307,7 @@ async fn live_and_die(told: &str) {
     let config = settings(
         told["store_url"].as_str().unwrap(),
         told["base_url"].as_str().unwrap(),
+        told["keys_file"].as_str().unwrap(),
     );
     let clock = Later::by(0);
     let store = Arc::new(Deadly {
@@ -338,11 +349,11 @@ struct Left {
     killed: bool,
 }
 
-fn start(test: &str, scene: Scene, death: Death, store_url: &str, base_url: &str) -> Child {
+fn start(test: &str, scene: Scene, death: Death, home: &Home, base_url: &str) -> Child {
     let place = Scene::ALL.iter().position(|other| *other == scene);
     let told = json!({
         "scene": place, "step": death.step, "after": death.after,
-        "store_url": store_url, "base_url": base_url,
+        "store_url": home.url(), "base_url": base_url, "keys_file": home.keys_file(),
     });
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
@@ -436,7 +447,8 @@ async fn holds_afterwards(
 /// Where state is kept, a new place for each death.
 enum Home {
     File(tempfile::TempDir),
-    Redis(RedisServer),
+    /// And where the keys are that sign proofs.
+    Redis(RedisServer, tempfile::TempDir),
 }
 
 impl Home {
@@ -445,8 +457,17 @@ impl Home {
             Self::File(directory) => {
                 format!("sqlite:{}/countersign.db", directory.path().display())
             }
-            Self::Redis(server) => server.url(),
+            Self::Redis(server, _) => server.url(),
         }
+    }
+
+    fn keys_file(&self) -> String {
+        let (Self::File(directory) | Self::Redis(_, directory)) = self;
+        let path = directory.path().join("proof-keys.json");
+        if !path.exists() {
+            rotate(&path, SystemTime::now()).unwrap();
+        }
+        path.display().to_string()
     }
 }
 
@@ -459,11 +480,11 @@ async fn dies_everywhere(test: &str, home: impl Fn() -> Home) {
             for after in [false, true] {
                 let (home, death) = (home(), Death { step, after });
                 let simulator = Simulator::start(Settings::default()).unwrap();
-                let child = start(test, scene, death, &home.url(), &simulator.base_url());
+                let child = start(test, scene, death, &home, &simulator.base_url());
                 let left = watch(child, scene, &simulator);
                 alive |= !left.killed;
                 deaths += usize::from(left.killed);
-                let config = settings(&home.url(), &simulator.base_url());
+                let config = settings(&home.url(), &simulator.base_url(), &home.keys_file());
                 let app = App::start_at(config, Later::by(LATER)).await.unwrap();
                 holds_afterwards(scene, death, &left, &Caller::of(&app), &simulator).await;
                 app.stop().await;
@@ -477,20 +498,22 @@ async fn dies_everywhere(test: &str, home: impl Fn() -> Home) {
     assert_eq!(deaths, 30);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_a_file() {
+/// The process that dies, where it is told to be; else the one that looks on.
+async fn as_told_or(test: &str, home: impl Fn() -> Home) {
     match std::env::var(TOLD) {
         Ok(told) => live_and_die(&told).await,
-        Err(_) => {
-            dies_everywhere("over_a_file", || Home::File(tempfile::tempdir().unwrap())).await;
-        }
+        Err(_) => dies_everywhere(test, home).await,
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_a_file() {
+    let home = || Home::File(tempfile::tempdir().unwrap());
+    as_told_or("over_a_file", home).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_redis() {
-    match std::env::var(TOLD) {
-        Ok(told) => live_and_die(&told).await,
-        Err(_) => dies_everywhere("over_redis", || Home::Redis(RedisServer::start())).await,
-    }
+    let home = || Home::Redis(RedisServer::start(), tempfile::tempdir().unwrap());
+    as_told_or("over_redis", home).await;
 }

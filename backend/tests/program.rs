@@ -376,7 +376,10 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
         ("PLIVO_MODE", "sandbox"),
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
     ];
+    let made = program.command(&store).arg("--rotate-proof-key").output();
+    assert_eq!(made.unwrap().status.code(), Some(0));
     let refusal = program.refuses(&store);
     assert!(
         refusal.contains("STORE_URL") && refusal.contains("localhost"),
@@ -440,6 +443,47 @@ async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
     // Half a write was left behind by nothing.
     running.terminate();
     Running::start(&program, &[]).terminate();
+}
+
+#[test]
+fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
+    let program = Program::new("proof-keys");
+    let given = [
+        ("PLIVO_MODE", "sandbox"),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+    ];
+    let refusal = program.refuses(&given);
+    assert!(refusal.contains("PROOF_SIGNING_KEYS_FILE") && refusal.contains("is missing"));
+    let rotate = || {
+        let mut command = program.command(&given);
+        command.arg("--rotate-proof-key").output().unwrap()
+    };
+    let first = rotate();
+    assert_eq!(first.status.code(), Some(0));
+    let said = String::from_utf8(first.stdout).unwrap();
+    assert!(said.contains("keys.json"), "{said}");
+    Running::start(&program, &given).terminate();
+    let again = rotate();
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert_eq!(again.status.code(), Some(1), "{said}");
+    assert!(said.contains("a moment ago"), "{said}");
+    let path = program.directory.join("keys.json");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    for garbage in [
+        "",
+        "{}",
+        r#"{"keys":[]}"#,
+        r#"{"keys":[{"made_at":"x","private_key":"y"}]}"#,
+    ] {
+        std::fs::write(&path, garbage).unwrap();
+        let refusal = program.refuses(&given);
+        assert!(refusal.contains("no signing keys"), "{garbage}: {refusal}");
+    }
 }
 
 #[test]

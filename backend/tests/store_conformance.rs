@@ -51,6 +51,7 @@ fn new_session(number: u8) -> NewSession {
         recipient: PhoneNumber::parse(&format!("+141555501{number:02}")).unwrap(),
         channel: Channel::Sms,
         locale: Locale::parse("en").unwrap(),
+        nonce: None,
     }
 }
 
@@ -411,7 +412,25 @@ async fn a_keyed_request_is_taken_once_and_answered_alike(home: Home) {
     assert_eq!(begin(&mine).await, Known::New);
 }
 
+async fn a_proof_is_spent_once(home: Home) {
+    let spend = async |name: &str| {
+        let spent = home.store.spend_proof(name, Duration::from_mins(1));
+        spent.await.unwrap()
+    };
+    assert!(!home.store.proof_is_spent("mine").await.unwrap());
+    assert!(spend("mine").await);
+    assert!(!spend("mine").await);
+    assert!(home.store.proof_is_spent("mine").await.unwrap());
+    assert!(spend("other").await);
+    home.advance(Duration::from_secs(59));
+    assert!(!spend("mine").await);
+}
+
 async fn what_is_over_leaves_nothing_behind(home: Home) {
+    home.store
+        .spend_proof("mine", Duration::from_mins(1))
+        .await
+        .unwrap();
     let session = home.live(1).await;
     let hold = home.check(session.id, wrong_checks(2)).await;
     home.store
@@ -599,5 +618,6 @@ in_every_home! {
     a_check_released_on_the_last_one_opens_the_session_again
     the_limit_that_is_full_the_longest_is_named
     a_keyed_request_is_taken_once_and_answered_alike
+    a_proof_is_spent_once
     what_is_over_leaves_nothing_behind
 }

@@ -119,6 +119,7 @@ impl Page {
             recipient: number.as_str().to_owned(),
             channel: Some(channel),
             locale: browser::locale(),
+            nonce: None,
         };
         let Some(ticket) = self.begin(Task::Send) else {
             return;

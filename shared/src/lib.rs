@@ -10,6 +10,7 @@ pub mod locale;
 pub mod one_time_code;
 pub mod phone_number;
 pub mod problem;
+pub mod proof;
 pub mod resend;
 pub mod send;
 pub mod session;

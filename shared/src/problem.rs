@@ -145,6 +145,15 @@ pub(crate) mod check {
         as_validation(SessionId::parse(text), ErrorCode::InvalidRequest)
     }
 
+    pub(crate) fn nonce(text: &str) -> Result<(), ValidationError> {
+        let fits = (1..=255).contains(&text.len());
+        let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        as_validation(
+            (fits && is_visible).then_some(()).ok_or(()),
+            ErrorCode::InvalidRequest,
+        )
+    }
+
     pub(crate) fn otp(text: &str) -> Result<(), ValidationError> {
         as_validation(OneTimeCode::parse(text), ErrorCode::InvalidRequest)
     }

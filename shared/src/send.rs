@@ -24,6 +24,14 @@ pub struct SendRequest {
     /// The language of the message; the server's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<Locale>,
+    /// A word of the application's, which the proof repeats: 1 to 255 visible
+    /// ASCII characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "validator",
+        validate(custom(function = "crate::problem::check::nonce"))
+    )]
+    pub nonce: Option<String>,
 }
 
 /// The session a code was sent for: the answer to send and to resend.

@@ -34,4 +34,8 @@ pub struct VerifyResponse {
     pub message: String,
     /// The number that is now verified, in E.164.
     pub recipient: String,
+    /// Shows it to an application's server: see [`crate::proof`].
+    pub proof: String,
+    /// When the proof ends, RFC 3339 in UTC.
+    pub expires_at: String,
 }

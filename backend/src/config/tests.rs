@@ -148,6 +148,15 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             sandbox(("STORE_URL", "redis://:test_auth_token@")),
         ),
         ("SECRET_KEY", sandbox(("STORE_URL", "redis://redis"))),
+        (
+            "PROOF_SIGNING_KEYS_FILE",
+            live_but(&[
+                ("STORE_URL", "redis://redis"),
+                ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+            ]),
+        ),
+        ("PROOF_LIFETIME", sandbox(("PROOF_LIFETIME", "11m"))),
+        ("PUBLIC_URL", sandbox(("PUBLIC_URL", "http://example.com"))),
         ("SECRET_KEY", sandbox(("SECRET_KEY", "c2hvcnQ="))),
         ("BRAND_NAME", sandbox(("BRAND_NAME", "a\nb"))),
         ("DEFAULT_LOCALE", sandbox(("DEFAULT_LOCALE", "english"))),
@@ -197,6 +206,7 @@ fn debug_shows_no_token_and_no_password() {
     let settings = live_but(&[
         ("STORE_URL", "redis://me:test_auth_token@redis"),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
     ]);
     let shown = format!("{:?}", read(&settings).unwrap());
     assert!(!shown.contains("test_auth_token") && !shown.contains("AAECAwQF"));

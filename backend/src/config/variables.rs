@@ -43,6 +43,8 @@ macro_rules! variables {
 variables! {
     LISTEN_ADDR = Some("127.0.0.1:8080"), false,
         "Address and port of the API and the page; port 0 takes a free one.";
+    PUBLIC_URL = None, false,
+        "How the world reaches this service, such as https://verify.example.com; https, or http on loopback.";
     PLIVO_MODE = None, false,
         "sandbox: a simulator inside this process, nothing is really sent; live: Plivo. Required.";
     PLIVO_AUTH_ID = None, true,
@@ -57,6 +59,14 @@ variables! {
         "Where sessions and limits are kept: sqlite: and a file; or, for several instances, redis://, rediss:// (TLS), redis+cluster:// or rediss+cluster:// with nodes between commas.";
     SECRET_KEY = None, true,
         "32 bytes in base64 that key the hashes in the store; made and kept beside the file when not set, required with Redis.";
+    PROOF_SIGNING_KEYS_FILE = None, false,
+        "File with the keys that sign proofs, shared by all instances; made and kept beside the SQLite file when not set, required with Redis. countersign --rotate-proof-key makes it and rotates it.";
+    PROOF_ISSUER = None, false,
+        "iss of a proof; PUBLIC_URL when not set, or else the address listened on.";
+    PROOF_AUDIENCE = Some("countersign"), false,
+        "aud of a proof: the application that it is for.";
+    PROOF_LIFETIME = Some("10m"), false,
+        "How long a proof holds, 30s to 10m.";
     OTP_LENGTH = Some("6"), false,
         "Digits in a code, 6 to 8.";
     SESSION_LIFETIME = Some("10m"), false,
@@ -109,8 +119,10 @@ variables! {
 pub fn help() -> String {
     let mut text = String::from(
         "countersign: verifies phone numbers by one-time codes\n\n\
-         It takes no arguments. Settings come from the environment, or from a file .env in the\n\
-         working directory:\n",
+         countersign                      serves\n\
+         countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
+         countersign --version, --help\n\n\
+         Settings come from the environment, or from a file .env in the working directory:\n",
     );
     for variable in VARIABLES {
         text += &format!("\n  {}", variable.name);

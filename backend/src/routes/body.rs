@@ -19,7 +19,14 @@ const MAX_BODY: usize = 4096;
 const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// Every field of every request, so that a failure names no field of a caller's.
-const FIELDS: [&str; 5] = ["recipient", "channel", "locale", "session_uuid", "otp"];
+const FIELDS: [&str; 6] = [
+    "recipient",
+    "channel",
+    "locale",
+    "nonce",
+    "session_uuid",
+    "otp",
+];
 
 /// A request that passed every check that needs no state.
 pub(super) struct JsonBody<T>(pub(super) T);
@@ -44,6 +51,43 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
             let request: T = parse(&body)?;
             request.validate().map_err(|errors| invalid(&errors))?;
             Ok(Self(request))
+        })
+    }
+}
+
+/// A form's fields, as they came (RFC 7662, 2.1).
+pub(super) struct FormBody(Vec<(String, String)>);
+
+impl FormBody {
+    /// The value of a field that comes once at most.
+    pub(super) fn one(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
+        let mut values = self.0.iter().filter(|(field, _)| field == name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(|(_, value)| value.as_str())),
+            (_, Some(_)) => Err(ApiError::InvalidField(name)),
+        }
+    }
+}
+
+impl FromRequest for FormBody {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_form = request
+            .content_type()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            && !request.headers().contains_key(CONTENT_ENCODING);
+        let mut payload = payload.take();
+        Box::pin(async move {
+            if !is_form {
+                return Err(ApiError::NoForm);
+            }
+            let body = tokio::time::timeout(MAX_TIME, whole(&mut payload))
+                .await
+                .map_err(|_| ApiError::TooSlow)??;
+            let fields = form_urlencoded::parse(&body);
+            Ok(Self(fields.into_owned().collect()))
         })
     }
 }

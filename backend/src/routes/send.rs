@@ -33,8 +33,11 @@ pub(super) async fn send(
             recipient,
             channel,
             locale,
+            nonce,
         } = request;
-        let sent = steps.send(&caller, &recipient, channel, locale).await?;
+        let sent = steps
+            .send(&caller, &recipient, channel, locale, nonce)
+            .await?;
         Ok(answer(&sent, steps.rules()))
     };
     let asked = (shared::send::PATH, &asked, kept_for);

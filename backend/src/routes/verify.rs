@@ -29,11 +29,13 @@ pub(super) async fn verify(
     let otp = OneTimeCode::parse(&request.otp).map_err(|_| ApiError::InvalidField("otp"))?;
     let steps = verification.clone();
     let step = async move {
-        let session = steps.check(&caller, id, &otp).await?;
+        let verified = steps.check(&caller, id, &otp).await?;
         Ok(VerifyResponse {
             verified: true,
             message: "The phone number is verified.".to_owned(),
-            recipient: session.recipient.as_str().to_owned(),
+            recipient: verified.recipient.as_str().to_owned(),
+            expires_at: humantime::format_rfc3339_seconds(verified.proof.expires_at).to_string(),
+            proof: verified.proof.token,
         })
     };
     let asked = (shared::verify::PATH, &request, KEPT_FOR);

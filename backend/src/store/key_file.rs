@@ -2,14 +2,15 @@
 //! none.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{ErrorKind, Write},
+    fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Vault;
+use crate::private_file;
 
 /// The key's file, in the directory of the store's.
 const NAME: &str = "secret.key";
@@ -48,7 +49,7 @@ pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
                 return Err(KeyFileError::Missing { path });
             }
             let key = Vault::random_key();
-            match make(&path, &key) {
+            match private_file::create(&path, &format!("{}\n", key.expose_secret())) {
                 Ok(()) => Ok(key),
                 // Another process was faster: its key counts.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(store),
@@ -57,25 +58,4 @@ pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
         }
         Err(source) => Err(KeyFileError::Unusable { path, source }),
     }
-}
-
-/// For its owner's eyes only, and there whole or not at all.
-fn make(path: &Path, key: &SecretString) -> std::io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Under a name that no other start has, also not one that died here.
-    let mut name = [0; 8];
-    getrandom::fill(&mut name).map_err(std::io::Error::other)?;
-    let draft = path.with_extension(format!("key.{:016x}", u64::from_le_bytes(name)));
-    let mut file = options.open(&draft)?;
-    writeln!(file, "{}", key.expose_secret())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    linked
 }

@@ -36,6 +36,10 @@ impl Vault {
         Some(u64::from_le_bytes(*half))
     }
 
+    pub(super) fn proof_name(&self, name: &str) -> Hash {
+        self.hash("proof", &[name.as_bytes()])
+    }
+
     pub(super) fn request_name(&self, request: &KeyedRequest) -> Hash {
         self.hash("request", &[request.name.as_bytes()])
     }

@@ -75,6 +75,13 @@ pub(super) struct Record {
     pub(super) expires_at: Millis,
 }
 
+/// Whom a session is about, as it is sealed: words between spaces.
+pub(super) struct Person {
+    recipient: PhoneNumber,
+    locale: Locale,
+    nonce: Option<String>,
+}
+
 /// What cannot be read; a fault of ours or of the disk's.
 #[derive(Debug)]
 pub(super) struct Unreadable;
@@ -82,15 +89,15 @@ pub(super) struct Unreadable;
 impl Record {
     /// Seals whom a session is about.
     pub(super) fn seal_person(vault: &Vault, new: &NewSession) -> Vec<u8> {
-        let person = format!("{} {}", new.recipient.as_str(), new.locale.as_str());
+        let mut person = format!("{} {}", new.recipient.as_str(), new.locale.as_str());
+        if let Some(nonce) = &new.nonce {
+            person += &format!(" {nonce}");
+        }
         vault.seal("person", new.id.as_bytes(), &person)
     }
 
     /// Whom the session is about; nobody once it has ended.
-    pub(super) fn person(
-        &self,
-        vault: &Vault,
-    ) -> Result<Option<(PhoneNumber, Locale)>, Unreadable> {
+    pub(super) fn person(&self, vault: &Vault) -> Result<Option<Person>, Unreadable> {
         let Some(sealed) = &self.person else {
             return Ok(None);
         };
@@ -102,11 +109,12 @@ impl Record {
     }
 
     /// As the rest of the program sees it.
-    pub(super) fn seen(self, (recipient, locale): (PhoneNumber, Locale), now: Millis) -> Session {
+    pub(super) fn seen(self, person: Person, now: Millis) -> Session {
         Session {
             id: self.id,
-            recipient,
-            locale,
+            recipient: person.recipient,
+            locale: person.locale,
+            nonce: person.nonce,
             upstream_id: self.upstream_id,
             status: self.status.on_the_wire(),
             deliveries: self.deliveries.split(';').filter_map(delivery).collect(),
@@ -123,12 +131,13 @@ pub(super) fn delivery_text(channel: Channel, now: Millis) -> String {
     format!("{channel} {now}")
 }
 
-fn read_person(text: &str) -> Option<(PhoneNumber, Locale)> {
-    let (number, locale) = text.split_once(' ')?;
-    Some((
-        PhoneNumber::parse(number).ok()?,
-        Locale::parse(locale).ok()?,
-    ))
+fn read_person(text: &str) -> Option<Person> {
+    let mut words = text.split(' ');
+    Some(Person {
+        recipient: PhoneNumber::parse(words.next()?).ok()?,
+        locale: Locale::parse(words.next()?).ok()?,
+        nonce: words.next().map(str::to_owned),
+    })
 }
 
 fn delivery(text: &str) -> Option<Delivery> {

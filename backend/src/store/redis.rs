@@ -219,6 +219,14 @@ fn held(outcome: Outcome, claims: Vec<Claim>) -> StoreResult<(Hold, Option<Strin
     }
 }
 
+fn spent(outcome: &Outcome) -> StoreResult<bool> {
+    match outcome {
+        Outcome::Done => Ok(false),
+        Outcome::Spent => Ok(true),
+        other => Err(unexpected(other)),
+    }
+}
+
 fn wait(claims: &[Claim], milliseconds: Millis, claim: Option<usize>) -> Wait {
     let limit = claim.and_then(|place| claims.get(place));
     Wait::of(milliseconds, limit.map(|claim| claim.limit))
@@ -378,6 +386,16 @@ impl Store for RedisStore {
             Outcome::Over(over) => Ok(Err(over)),
             other => Err(unexpected(&other)),
         }
+    }
+
+    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
+        let call = self.call().proof(name).with("kept_for", length(kept_for));
+        spent(&self.run(&self.scripts.spend_proof, call).await?).map(|spent| !spent)
+    }
+
+    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool> {
+        let call = self.call().proof(name);
+        spent(&self.run(&self.scripts.spend_proof, call).await?)
     }
 
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {

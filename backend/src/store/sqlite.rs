@@ -325,6 +325,29 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
+        let name = name.to_owned();
+        self.step(move |transaction, context, now| {
+            let spent = is_spent(transaction, context, &name, now)?;
+            if !spent {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO spent_proof VALUES (?1, ?2)")?
+                    .execute(params![
+                        context.vault.proof_name(&name),
+                        now + length(kept_for)
+                    ])?;
+            }
+            Ok(!spent)
+        })
+        .await
+    }
+
+    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool> {
+        let name = name.to_owned();
+        self.step(move |transaction, context, now| is_spent(transaction, context, &name, now))
+            .await
+    }
+
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {
         let request = request.clone();
         self.step(move |transaction, context, now| {
@@ -402,7 +425,7 @@ impl Store for SqliteStore {
                 [now],
             )?;
             transaction.execute("DELETE FROM session WHERE forget_at <= ?1", [now])?;
-            for table in ["ladder", "uses", "answer"] {
+            for table in ["ladder", "uses", "answer", "spent_proof"] {
                 let forget = format!("DELETE FROM {table} WHERE forget_at <= ?1");
                 transaction.execute(&forget, [now])?;
             }
@@ -410,4 +433,15 @@ impl Store for SqliteStore {
         })
         .await
     }
+}
+
+fn is_spent(
+    transaction: &Transaction<'_>,
+    context: &Context,
+    name: &str,
+    now: Millis,
+) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached("SELECT 1 FROM spent_proof WHERE id = ?1 AND forget_at > ?2")?
+        .exists(params![context.vault.proof_name(name), now])
 }

@@ -1,13 +1,22 @@
 //! One try at the code.
 
-use countersign_shared::{OneTimeCode, SessionId};
+use countersign_shared::{OneTimeCode, PhoneNumber, SessionId};
 
 use super::{Refusal, Verification, limits::must_wait, log_upstream};
 use crate::{
     client_ip::Caller,
     plivo::{PlivoError, RejectionHint, Validation},
-    store::{CheckReservation, Session, SessionOver, Settlement},
+    proof::Proof,
+    store::{CheckReservation, SessionOver, Settlement},
 };
+
+/// A number that is verified.
+pub struct Verified {
+    /// Which.
+    pub recipient: PhoneNumber,
+    /// What an application's server is shown.
+    pub proof: Proof,
+}
 
 impl Verification {
     /// Checks `otp` against the session's code. Success comes once.
@@ -16,7 +25,7 @@ impl Verification {
         caller: &Caller,
         id: SessionId,
         otp: &OneTimeCode,
-    ) -> Result<Session, Refusal> {
+    ) -> Result<Verified, Refusal> {
         let expected = self.rules.otp_length;
         if otp.length() != usize::from(expected) {
             return Err(Refusal::OtpLength { expected });
@@ -53,7 +62,10 @@ impl Verification {
                     recipient = session.recipient.masked().as_str();
                     "number verified"
                 );
-                Ok(session)
+                Ok(Verified {
+                    proof: self.proofs.sign(&session, self.clock.now()),
+                    recipient: session.recipient,
+                })
             }
             Settlement::Incorrect { checks_left } => {
                 log::info!(event = "otp.incorrect", checks_left = checks_left; "code not accepted");

@@ -17,6 +17,7 @@ impl Verification {
         recipient: &str,
         channel: Option<Channel>,
         locale: Option<Locale>,
+        nonce: Option<String>,
     ) -> Result<Sent, Refusal> {
         let channel = self.channel(channel, self.policy.channels[0])?;
         let recipient = recipient::read(recipient, channel, &self.policy)?;
@@ -26,6 +27,7 @@ impl Verification {
             recipient: recipient.number,
             channel,
             locale: locale.unwrap_or_else(|| self.rules.default_locale.clone()),
+            nonce,
         };
         let hold = match self.store.reserve_send(&session, claims).await? {
             SendReservation::Reserved(hold) => hold,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use countersign_backend::{app::App, clock::Clock, config::Config};
+use countersign_backend::{app::App, clock::Clock, config::Config, proof::rotate};
 use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
@@ -92,10 +92,14 @@ impl Answer {
     }
 }
 
+/// The file with the keys that sign proofs.
+pub(crate) const KEYS: &str = "proof-keys.json";
+
 /// Where the service keeps its state; gone with it.
 pub(crate) enum TestStore {
     File(tempfile::TempDir),
-    Redis(RedisServer),
+    /// And where the keys are that sign proofs.
+    Redis(RedisServer, tempfile::TempDir),
 }
 
 impl TestStore {
@@ -103,38 +107,56 @@ impl TestStore {
     /// says `TEST_STORE=redis`.
     fn usual() -> Self {
         match std::env::var("TEST_STORE").as_deref() {
-            Ok("redis") => Self::Redis(RedisServer::start()),
+            Ok("redis") => Self::new_redis(),
             Ok(other) => panic!("TEST_STORE={other}: there is redis only, beside the usual one"),
             Err(_) => Self::file(),
         }
+    }
+
+    pub(crate) fn new_redis() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        rotate(&directory.path().join(KEYS), SystemTime::now()).unwrap();
+        Self::Redis(RedisServer::start(), directory)
     }
 
     pub(crate) fn file() -> Self {
         Self::File(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn settings(&self) -> [(&'static str, String); 2] {
+    pub(crate) fn settings(&self) -> [(&'static str, String); 3] {
         let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         let url = match self {
             Self::File(directory) => {
                 format!("sqlite:{}/countersign.db", directory.path().display())
             }
-            Self::Redis(server) => server.url(),
+            Self::Redis(server, _) => server.url(),
         };
-        [("STORE_URL", url), ("SECRET_KEY", key.to_owned())]
+        let (Self::File(directory) | Self::Redis(_, directory)) = self;
+        let keys = directory.path().join(KEYS);
+        // Beside a file it is made by itself.
+        let keys = if keys.exists() {
+            keys.display().to_string()
+        } else {
+            String::new()
+        };
+        [
+            ("STORE_URL", url),
+            ("SECRET_KEY", key.to_owned()),
+            ("PROOF_SIGNING_KEYS_FILE", keys),
+        ]
     }
 
     pub(crate) fn directory(&self) -> &std::path::Path {
         match self {
             Self::File(directory) => directory.path(),
-            Self::Redis(_) => panic!("a test of the file"),
+            Self::Redis(..) => panic!("a test of the file"),
         }
     }
 
     pub(crate) fn redis(&mut self) -> &mut RedisServer {
         match self {
             Self::File(_) => panic!("a test of Redis"),
-            Self::Redis(server) => server,
+            Self::Redis(server, _) => server,
         }
     }
 }
@@ -234,6 +256,15 @@ impl TestApp {
         if let Some(simulator) = self.app.simulator() {
             simulator.advance(by);
         }
+    }
+
+    pub(crate) fn clock_now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// What is done now and then, at once.
+    pub(crate) fn reload_keys(&self) {
+        self.app.reload_keys();
     }
 
     pub(crate) fn simulator(&self) -> &plivo_simulator::Simulator {

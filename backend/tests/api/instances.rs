@@ -12,7 +12,6 @@ use std::{
 use countersign_backend::app::App;
 use futures_util::future::{join, join_all};
 use plivo_simulator::{Settings, Simulator};
-use redis_test_server::RedisServer;
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -32,7 +31,7 @@ impl Instances {
     async fn each(settings: &[(&str, &str)]) -> [Self; 2] {
         [
             Self::start(1, TestStore::file(), settings).await,
-            Self::start(3, TestStore::Redis(RedisServer::start()), settings).await,
+            Self::start(3, TestStore::new_redis(), settings).await,
         ]
     }
 

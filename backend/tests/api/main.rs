@@ -11,6 +11,7 @@ mod instances;
 mod limits;
 mod page;
 mod plivo;
+mod proofs;
 mod redis;
 mod resend;
 mod send;

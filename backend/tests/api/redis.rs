@@ -15,7 +15,7 @@ use redis_test_server::RedisServer;
 use crate::app::{Session, TestApp, TestStore};
 
 async fn start() -> TestApp {
-    TestApp::start_in(TestStore::Redis(RedisServer::start()), &[]).await
+    TestApp::start_in(TestStore::new_redis(), &[]).await
 }
 
 /// Neither a send nor a check goes on, Plivo hears nothing of them, and the
@@ -186,7 +186,7 @@ async fn the_server_shows_no_number_no_code_no_name_and_no_address() {
         ("LIMIT_NUMBERS_PER_ADDRESS", "100/1h"),
         ("RESEND_WAITS", "1s"),
     ];
-    let mut app = TestApp::start_in(TestStore::Redis(RedisServer::start()), &settings).await;
+    let mut app = TestApp::start_in(TestStore::new_redis(), &settings).await;
     let session = app.sent("+14155550123").await;
     app.verify(&session, &session.wrong_otp()).await;
     app.advance(Duration::from_secs(1));

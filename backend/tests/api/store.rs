@@ -53,6 +53,16 @@ fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
     let refusal = opened(&path("ours.db"), &other_key).unwrap_err();
     assert!(refusal.starts_with("SECRET_KEY: "), "{refusal}");
 
+    // Of the version before.
+    let older = Connection::open(path("ours.db")).unwrap();
+    let before = "DROP TABLE spent_proof; PRAGMA user_version = 1";
+    older.execute_batch(before).unwrap();
+    drop(older);
+    assert_eq!(opened(&path("ours.db"), &vault), Ok(()));
+    let migrated = Connection::open(path("ours.db")).unwrap();
+    assert!(migrated.table_exists(None, "spent_proof").unwrap());
+    drop(migrated);
+
     let newer = Connection::open(path("ours.db")).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);

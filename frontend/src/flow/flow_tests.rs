@@ -85,6 +85,8 @@ fn one_task_at_a_time() {
         verified: true,
         message: String::new(),
         recipient: "+14155550123".to_owned(),
+        proof: String::new(),
+        expires_at: String::new(),
     };
     flow.verified(ticket, &answer);
     assert_eq!(flow.step.name(), "verified");

@@ -77,6 +77,11 @@ impl<'a> Call<'a> {
         self.with_key("answer", "answer", &name).with("body", body)
     }
 
+    pub(super) fn proof(self, name: &str) -> Self {
+        let name = self.vault.proof_name(name);
+        self.with_key("proof", "proof", &name)
+    }
+
     /// Which key of the operator's the names are made with.
     pub(super) fn key_check(mut self) -> Self {
         self.keys.push(format!("{PREFIX}:key"));
@@ -161,6 +166,8 @@ pub(super) enum Outcome {
     Verified,
     /// It did not.
     Incorrect { checks_left: u8 },
+    /// The proof was spent before.
+    Spent,
     /// A keyed request is under way.
     UnderWay,
     /// A keyed request was never answered.

@@ -17,6 +17,7 @@ pub(super) struct Scripts {
     pub(super) release_check: Script,
     pub(super) read_session: Script,
     pub(super) send_wait: Script,
+    pub(super) spend_proof: Script,
     pub(super) begin: Script,
     pub(super) finish: Script,
 }
@@ -48,6 +49,7 @@ impl Default for Scripts {
             release_check: script!("release_check.lua"),
             read_session: script!("read_session.lua"),
             send_wait: script!("send_wait.lua"),
+            spend_proof: script!("spend_proof.lua"),
             begin: script!("begin.lua"),
             finish: script!("finish.lua"),
         }

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
@@ -14,8 +14,8 @@ use crate::{clock::Clock, store::Vault};
 
 /// Marks a file as ours: `csgn`.
 const APPLICATION_ID: i32 = 0x6373_676e;
-/// The newest schema, and how to get there from the one before.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+/// How to get from each version of the schema to the next.
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 /// Pages of 4 KiB that the log may hold before it is taken over.
 const LONG_LOG: i64 = 4096;
 /// Pages that are kept in memory, in KiB.
@@ -153,13 +153,30 @@ fn prepare(
     // WAL: readers never wait. FULL: what was answered is on the disk, also when
     // the power fails; the writer commits in groups to make up for it. What is
     // deleted is overwritten.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    while_busy(|| connection.pragma_update(None, "journal_mode", "WAL"))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
     // A page that changes often is taken over from the log less often.
     connection.pragma_update(None, "wal_autocheckpoint", LONG_LOG)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok((connection, clock))
+}
+
+/// Tries again for as long as a step waits: SQLite itself does not wait where
+/// two connections change the journal at once.
+fn while_busy(attempt: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        match attempt() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// An empty file is ours to fill; any other must bear our mark.

@@ -1,0 +1,42 @@
+//! Files with keys in them: for their owner's eyes only, and there whole or not
+//! at all.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// Makes a file that is not there yet; an error of the kind `AlreadyExists` where
+/// another process was faster.
+pub fn create(path: &Path, content: &str) -> std::io::Result<()> {
+    let draft = draft(path, content)?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    linked
+}
+
+/// Makes a file or puts another in its place.
+pub fn replace(path: &Path, content: &str) -> std::io::Result<()> {
+    let draft = draft(path, content)?;
+    fs::rename(&draft, path)
+}
+
+/// The content, under a name that no other process has, also not one that died
+/// here.
+fn draft(path: &Path, content: &str) -> std::io::Result<PathBuf> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let mut name = [0; 8];
+    getrandom::fill(&mut name).map_err(std::io::Error::other)?;
+    let draft = path.with_extension(format!("{:016x}", u64::from_le_bytes(name)));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    Ok(draft)
+}

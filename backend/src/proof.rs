@@ -1,0 +1,186 @@
+//! Proofs: what a verified number is worth to an application's server.
+//!
+//! A proof is a JWT signed with Ed25519 (RFC 8037) under the rules of RFC 8725:
+//! one algorithm, a type of its own, keys by their thumbprints from our own file
+//! and from nowhere else.
+
+mod keys_file;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use countersign_shared::{
+    Channel,
+    proof::{Claims, TYPE},
+};
+use jsonwebtoken::{Algorithm, Header, Validation, jwk::JwkSet};
+
+use self::keys_file::Key;
+pub use self::keys_file::{KeysError, rotate};
+use crate::store::Session;
+
+/// How long whoever fetches the public keys may keep them.
+pub const KEYS_KEPT: Duration = Duration::from_mins(5);
+/// How old a key is before it signs: by then every instance has read it, and
+/// whoever kept the keys has fetched it.
+const ANNOUNCED: Duration = Duration::from_mins(6);
+/// How far the clocks of two instances may be apart.
+const SKEW: u64 = 5;
+
+/// A proof, and its end.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The token.
+    pub token: String,
+    /// Until when it holds.
+    pub expires_at: SystemTime,
+}
+
+/// What all proofs of this service have in common.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Who says so.
+    pub issuer: String,
+    /// For whom.
+    pub audience: String,
+    /// How long a proof holds.
+    pub lifetime: Duration,
+    /// Whether nothing is really sent.
+    pub sandbox: bool,
+}
+
+/// Signs proofs, and knows its own.
+pub struct Proofs {
+    terms: Terms,
+    path: PathBuf,
+    keys: RwLock<Arc<Vec<Key>>>,
+}
+
+impl Proofs {
+    /// Reads the keys. Where the file is not one that was asked for and is not
+    /// there, it is made.
+    pub fn open(
+        path: PathBuf,
+        is_given: bool,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<Self, KeysError> {
+        let keys = keys_file::read_or_make(&path, is_given, now)?;
+        Ok(Self {
+            terms,
+            path,
+            keys: RwLock::new(Arc::new(keys)),
+        })
+    }
+
+    /// Reads the keys again, which may have been rotated. Where that fails the
+    /// known ones stay.
+    pub fn reload(&self) {
+        match keys_file::read(&self.path) {
+            Ok(keys) => {
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+            }
+            Err(error) => log::error!(event = "proof.keys_unreadable"; "{error}"),
+        }
+    }
+
+    fn keys(&self) -> Arc<Vec<Key>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.clone()
+    }
+
+    /// How long a proof holds.
+    pub fn lifetime(&self) -> Duration {
+        self.terms.lifetime
+    }
+
+    /// The public keys, the newest first.
+    pub fn public_keys(&self) -> JwkSet {
+        JwkSet {
+            keys: self.keys().iter().map(|key| key.public.clone()).collect(),
+        }
+    }
+
+    /// A proof of the session's number.
+    pub fn sign(&self, session: &Session, now: SystemTime) -> Proof {
+        let keys = self.keys();
+        let announced = |key: &&Key| key.made_at + ANNOUNCED <= now;
+        let key = keys.iter().find(announced).or(keys.last());
+        let key = key.expect("there is one key at least");
+        let expires_at = now + self.terms.lifetime;
+        let claims = Claims {
+            iss: self.terms.issuer.clone(),
+            aud: self.terms.audience.clone(),
+            iat: seconds(now),
+            exp: seconds(expires_at),
+            jti: random_name(),
+            phone_number: session.recipient.as_str().to_owned(),
+            phone_number_verified: true,
+            amr: amr(session.last_channel()),
+            nonce: session.nonce.clone(),
+            sandbox: self.terms.sandbox,
+        };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(key.id.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        let token = jsonwebtoken::encode(&header, &claims, &key.signs);
+        Proof {
+            token: token.expect("claims can be written and the key was read"),
+            expires_at,
+        }
+    }
+
+    /// What a token says, if it is a proof of ours that holds.
+    pub fn read(&self, token: &str, now: SystemTime) -> Option<Claims> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.typ.as_deref() != Some(TYPE) {
+            return None;
+        }
+        let keys = self.keys();
+        let key = keys
+            .iter()
+            .find(|key| Some(&key.id) == header.kid.as_ref())?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[&self.terms.issuer]);
+        validation.set_audience(&[&self.terms.audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+        // By our clock, below.
+        validation.validate_exp = false;
+        let claims: Claims = jsonwebtoken::decode(token, &key.checks, &validation)
+            .ok()?
+            .claims;
+        let now = seconds(now);
+        let holds = claims.iat <= now + SKEW
+            && now < claims.exp
+            && claims.phone_number_verified
+            && claims.sandbox == self.terms.sandbox;
+        holds.then_some(claims)
+    }
+}
+
+/// How the code travelled, in the words of RFC 8176.
+fn amr(channel: Channel) -> Vec<String> {
+    let way = match channel {
+        Channel::Sms => Some("sms"),
+        Channel::Voice => Some("tel"),
+        Channel::Whatsapp => None,
+    };
+    ["otp"].into_iter().chain(way).map(str::to_owned).collect()
+}
+
+fn random_name() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}

@@ -1,0 +1,191 @@
+//! The file with the signing keys, shared by all instances.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use ed25519_dalek::pkcs8::{EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey,
+    jwk::{Jwk, PublicKeyUse, ThumbprintHash},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::ANNOUNCED;
+use crate::{config::LONGEST_PROOF, private_file};
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// A file that was asked for is not there.
+    #[error("PROOF_SIGNING_KEYS_FILE: {path} is missing; countersign --rotate-proof-key makes it")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is in the file is no keys.
+    #[error("PROOF_SIGNING_KEYS_FILE: {path} holds no signing keys that can be read")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read or written.
+    #[error("PROOF_SIGNING_KEYS_FILE: {path}: {source}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The newest key is not in use everywhere yet.
+    #[error(
+        "PROOF_SIGNING_KEYS_FILE: {path} was rotated a moment ago; wait for {seconds} seconds, so that no proof loses its key"
+    )]
+    TooSoon {
+        /// The file.
+        path: PathBuf,
+        /// How long until it may be rotated again.
+        seconds: u64,
+    },
+}
+
+/// One key.
+pub(super) struct Key {
+    pub(super) made_at: SystemTime,
+    /// Its thumbprint (RFC 7638): nobody can give two keys one name.
+    pub(super) id: String,
+    pub(super) signs: EncodingKey,
+    pub(super) checks: DecodingKey,
+    pub(super) public: Jwk,
+}
+
+/// As the file has it, the newest first.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    keys: Vec<Kept>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// RFC 3339 in UTC.
+    made_at: String,
+    /// PKCS #8, in PEM.
+    private_key: String,
+}
+
+impl Kept {
+    fn new(now: SystemTime) -> Self {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).expect("the operating system gives random bytes");
+        // Without the public key, as OpenSSL writes it: it follows.
+        let key = KeypairBytes {
+            secret_key: seed,
+            public_key: None,
+        };
+        let key = key.to_pkcs8_pem(LineEnding::LF);
+        Self {
+            made_at: humantime::format_rfc3339_seconds(now).to_string(),
+            private_key: key.expect("a key can be written").to_string(),
+        }
+    }
+
+    fn key(&self) -> Option<Key> {
+        let signs = EncodingKey::from_ed_pem(self.private_key.as_bytes()).ok()?;
+        let mut public = Jwk::from_encoding_key(&signs, Algorithm::EdDSA).ok()?;
+        let id = public.thumbprint(ThumbprintHash::SHA256).ok()?;
+        public.common.key_id = Some(id.clone());
+        public.common.public_key_use = Some(PublicKeyUse::Signature);
+        Some(Key {
+            made_at: humantime::parse_rfc3339(&self.made_at).ok()?,
+            checks: DecodingKey::from_jwk(&public).ok()?,
+            id,
+            signs,
+            public,
+        })
+    }
+}
+
+/// The keys in the file, the newest first. Where none is given and none is there,
+/// one is made.
+pub(super) fn read_or_make(
+    path: &Path,
+    is_given: bool,
+    now: SystemTime,
+) -> Result<Vec<Key>, KeysError> {
+    match read(path) {
+        Err(KeysError::Missing { path }) if !is_given => {
+            let made = write(&Content {
+                keys: vec![Kept::new(now)],
+            });
+            match private_file::create(&path, made.expose_secret()) {
+                // Another process was faster: its key counts.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => read(&path),
+                Err(source) => Err(KeysError::Unusable { path, source }),
+                Ok(()) => read(&path),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+/// The keys in the file, the newest first. Never empty.
+pub(super) fn read(path: &Path) -> Result<Vec<Key>, KeysError> {
+    let malformed = || KeysError::Malformed {
+        path: path.to_owned(),
+    };
+    let keys: Option<Vec<Key>> = content(path)?.keys.iter().map(Kept::key).collect();
+    keys.filter(|keys| !keys.is_empty()).ok_or_else(malformed)
+}
+
+fn content(path: &Path) -> Result<Content, KeysError> {
+    let path = path.to_owned();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => SecretString::from(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(KeysError::Missing { path });
+        }
+        Err(source) => return Err(KeysError::Unusable { path, source }),
+    };
+    serde_json::from_str(text.expose_secret()).map_err(|_| KeysError::Malformed { path })
+}
+
+fn write(content: &Content) -> SecretString {
+    let text = serde_json::to_string_pretty(content);
+    format!("{}\n", text.expect("texts can be written")).into()
+}
+
+/// Puts a new key in front of the newest one and drops the others; makes the file
+/// where there is none. Answers the new key's name.
+pub fn rotate(path: &Path, now: SystemTime) -> Result<String, KeysError> {
+    let mut keys = match content(path) {
+        Ok(content) => content.keys,
+        Err(KeysError::Missing { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    // The one before signs until the newest is known everywhere, and what it
+    // signed is to hold to its end.
+    let settled = ANNOUNCED + LONGEST_PROOF;
+    let newest = keys.first().and_then(Kept::key);
+    let age = newest.map(|key| now.duration_since(key.made_at).unwrap_or_default());
+    if let Some(left) = age.and_then(|age| settled.checked_sub(age))
+        && left > Duration::ZERO
+    {
+        return Err(KeysError::TooSoon {
+            path: path.to_owned(),
+            seconds: crate::clock::whole_seconds_up(left),
+        });
+    }
+    keys.insert(0, Kept::new(now));
+    keys.truncate(2);
+    private_file::replace(path, write(&Content { keys }).expose_secret()).map_err(|source| {
+        KeysError::Unusable {
+            path: path.to_owned(),
+            source,
+        }
+    })?;
+    Ok(read(path)?[0].id.clone())
+}

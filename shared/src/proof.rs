@@ -1,0 +1,51 @@
+//! What a verified number is worth: a proof that an application's own server can
+//! check.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a proof is asked about (RFC 7662).
+pub const INTROSPECT_PATH: &str = "/api/proofs/introspect";
+/// Where the public keys are (RFC 7517).
+pub const KEYS_PATH: &str = "/.well-known/jwks.json";
+/// The `typ` of a proof's header, so that nothing else that is signed with the
+/// same key is taken for one (RFC 8725, 3.11).
+pub const TYPE: &str = "countersign-proof+jwt";
+
+/// What a proof says (RFC 7519). The number's claims bear the names of
+/// `OpenID` Connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who says it: `PROOF_ISSUER`.
+    pub iss: String,
+    /// For whom: `PROOF_AUDIENCE`.
+    pub aud: String,
+    /// Since when, in seconds since 1970.
+    pub iat: u64,
+    /// Until when, in seconds since 1970.
+    pub exp: u64,
+    /// This proof's own name, another one each time.
+    pub jti: String,
+    /// The number, in E.164.
+    pub phone_number: String,
+    /// Always true.
+    pub phone_number_verified: bool,
+    /// How it was verified (RFC 8176): `otp`, and how the code travelled where
+    /// there is a word for it, `sms` or `tel`.
+    pub amr: Vec<String>,
+    /// What the application gave with the send, so that it knows its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// True where nothing was really sent. A live application refuses it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sandbox: bool,
+}
+
+/// What is known of a token: its claims, or nothing at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introspection {
+    /// Whether it is a proof of ours that holds.
+    pub active: bool,
+    /// What it says, then only.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claims>,
+}
