@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use command::{Outcome, say};
 
 const HELP: &str = "cargo xtask run            build the page and start everything, in sandbox unless .env says otherwise
+cargo xtask accounts       the example of an application with accounts, beside the sandbox
 cargo xtask test [step…]   every check and test, or the named steps only
 cargo xtask page           build the page and check its size
 cargo xtask help           this";
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let rest = arguments.get(1..).unwrap_or_default();
     let outcome = enter_workspace().and_then(|()| match arguments.first().map(String::as_str) {
         Some("run") => run::run(),
+        Some("accounts") => run::accounts(),
         Some("test") => test::test(rest),
         Some("page") => tools::install().and_then(|()| page::build()),
         None | Some("help" | "--help") => {

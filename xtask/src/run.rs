@@ -42,6 +42,53 @@ pub(crate) fn run() -> Outcome {
     }
 }
 
+const ACCOUNTS_ADDR: &str = "127.0.0.1:8090";
+
+/// Starts the service in sandbox, and beside it the application that trusts its
+/// proofs; stays until it is stopped.
+pub(crate) fn accounts() -> Outcome {
+    say("building the service and the application");
+    finish(&mut cargo(
+        "build --package countersign-backend --bin countersign --example accounts",
+    ))?;
+    let start = |program: &str, settings: &[(&str, &str)]| {
+        let program = target().join("debug").join(program);
+        let mut command = command(&program.display().to_string());
+        command.envs(settings.iter().copied());
+        let child = command.spawn();
+        child.map_err(|error| format!("{}: {error}", program.display()))
+    };
+    let origins = format!("http://{ACCOUNTS_ADDR},http://localhost:8090");
+    let url = format!("http://{LISTEN_ADDR}");
+    let mut service = start(
+        "countersign",
+        &[
+            ("PLIVO_MODE", "sandbox"),
+            ("LISTEN_ADDR", LISTEN_ADDR),
+            ("PUBLIC_URL", &url),
+            ("ALLOWED_ORIGINS", &origins),
+        ],
+    )?;
+    if !wait_until_ready(&mut service, LISTEN_ADDR)? {
+        return Err("the service ended".to_owned());
+    }
+    let application = start(
+        "examples/accounts",
+        &[
+            ("ACCOUNTS_ADDR", ACCOUNTS_ADDR),
+            ("COUNTERSIGN_URL", &url),
+            ("ACCEPT_SANDBOX", "true"),
+        ],
+    );
+    say(&format!(
+        "\nOpen http://{ACCOUNTS_ADDR}; codes are at {url}/sandbox/messages   (Ctrl-C stops it)\n"
+    ));
+    let ended = application.and_then(|mut child| child.wait().map_err(|error| error.to_string()));
+    service.kill().ok();
+    service.wait().ok();
+    ended.map(drop)
+}
+
 /// Where the service will listen, as it reads that itself.
 fn listen_addr() -> String {
     let file = std::fs::read_to_string(".env").unwrap_or_default();

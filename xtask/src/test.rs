@@ -19,7 +19,7 @@ struct Step {
     run: fn(&mut Totals) -> Outcome,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "fmt",
         run: |_| run(&mut cargo("fmt --all --check")),
@@ -43,6 +43,10 @@ const STEPS: [Step; 9] = [
     Step {
         name: "sdk",
         run: sdk,
+    },
+    Step {
+        name: "integrate",
+        run: integrate,
     },
     Step {
         name: "browser",
@@ -137,33 +141,10 @@ fn redis(totals: &mut Totals) -> Outcome {
 fn sdk(totals: &mut Totals) -> Outcome {
     let source = Path::new("backend/plivo-simulator/tests/sdk");
     let home = Path::new("target/sdk");
-    once(
-        home,
-        &[
-            source.join("requirements.txt"),
-            source.join("package-lock.json"),
-        ],
-        || {
-            run(command("python3").args(["-m", "venv", "--clear", "target/sdk/venv"]))?;
-            run(command("target/sdk/venv/bin/pip")
-                .args([
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "--requirement",
-                ])
-                .arg(source.join("requirements.txt")))?;
-            for file in ["package.json", "package-lock.json"] {
-                let copied = fs::copy(source.join(file), home.join(file));
-                copied.map_err(|error| format!("{file}: {error}"))?;
-            }
-            npm_ci(home)
-        },
-    )?;
+    let python = other_languages(source, home)?;
     run(&mut cargo("build --package plivo-simulator"))?;
     let home = std::path::absolute(home).map_err(|error| error.to_string())?;
     let simulator = target().join("debug/plivo-simulator");
-    let python = home.join("venv/bin/python");
     let scripts: [(&Path, &str); 2] = [(&python, "check.py"), (Path::new("node"), "check.cjs")];
     for (program, script) in scripts {
         let mut check = command(&program.display().to_string());
@@ -174,6 +155,48 @@ fn sdk(totals: &mut Totals) -> Outcome {
         count(&mut check, totals, check_line)?;
     }
     Ok(())
+}
+
+/// The snippets for other applications, and their libraries, against the service.
+fn integrate(totals: &mut Totals) -> Outcome {
+    let source = Path::new("backend/tests/integrate");
+    let home = Path::new("target/integrate");
+    let python = other_languages(source, home)?;
+    run(&mut cargo(
+        "build --package countersign-backend --bin countersign",
+    ))?;
+    let mut check = command(&python.display().to_string());
+    check
+        .arg(source.join("check.py"))
+        .env("COUNTERSIGN_BIN", target().join("debug/countersign"))
+        .env("NODE_HOME", home);
+    count(&mut check, totals, check_line)
+}
+
+/// Installs the packages of Python and Node.js that a folder of checks names;
+/// answers which Python has them.
+fn other_languages(source: &Path, home: &Path) -> Outcome<std::path::PathBuf> {
+    let venv = home.join("venv");
+    let requirements = source.join("requirements.txt");
+    once(
+        home,
+        &[requirements.clone(), source.join("package-lock.json")],
+        || {
+            run(command("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&venv))?;
+            run(command(&venv.join("bin/pip").display().to_string())
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .arg("--requirement")
+                .arg(&requirements))?;
+            for file in ["package.json", "package-lock.json"] {
+                let copied = fs::copy(source.join(file), home.join(file));
+                copied.map_err(|error| format!("{file}: {error}"))?;
+            }
+            npm_ci(home)
+        },
+    )?;
+    std::path::absolute(venv.join("bin/python")).map_err(|error| error.to_string())
 }
 
 fn browser(totals: &mut Totals) -> Outcome {
@@ -191,7 +214,9 @@ fn e2e(totals: &mut Totals) -> Outcome {
     if !Path::new(page::DIST).join("index.html").exists() {
         page::build()?;
     }
-    run(&mut cargo("build --package countersign-backend"))?;
+    run(&mut cargo(
+        "build --package countersign-backend --bin countersign --example accounts",
+    ))?;
     let home = Path::new("frontend/e2e");
     once(
         &home.join("node_modules"),
@@ -202,7 +227,8 @@ fn e2e(totals: &mut Totals) -> Outcome {
     tests
         .args(["playwright", "test"])
         .current_dir(home)
-        .env("COUNTERSIGN_BIN", target().join("debug/countersign"));
+        .env("COUNTERSIGN_BIN", target().join("debug/countersign"))
+        .env("ACCOUNTS_BIN", target().join("debug/examples/accounts"));
     count(&mut tests, totals, playwright_line)
 }
 

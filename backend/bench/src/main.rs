@@ -75,8 +75,15 @@ async fn measure(binary: PathBuf, others: Vec<PathBuf>) -> io::Result<()> {
     let file = format!("sqlite:{}/countersign.db", directory.path().display());
     let server = RedisServer::start();
     let homes = [("sqlite", file), ("redis", server.url())];
+    // Beside a file the keys are made; with Redis they must be there.
+    let keys = directory.path().join("proof-keys.json");
+    countersign(&binary, upstream.address, &homes[0].1)
+        .env("PROOF_SIGNING_KEYS_FILE", &keys)
+        .arg("--rotate-proof-key")
+        .output()?;
     for (name, url) in &homes {
         let mut command = countersign(&binary, upstream.address, url);
+        command.env("PROOF_SIGNING_KEYS_FILE", &keys);
         each_call(name, &mut command, Some(limit)).await?;
     }
     for (index, other) in others.iter().enumerate() {

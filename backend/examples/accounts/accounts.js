@@ -1,0 +1,50 @@
+// Runs the verification in the browser and hands the proof to the server, which
+// believes nothing else.
+
+const form = document.getElementById("verify");
+const { recipient, nonce, countersign } = form.dataset;
+const say = (text) => { document.getElementById("status").textContent = text; };
+let session;
+
+async function call(path, body) {
+  const answer = await fetch(countersign + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const read = await answer.json();
+  if (!answer.ok) throw new Error(read.message);
+  return read;
+}
+
+function button(id, act) {
+  const element = document.getElementById(id);
+  element.addEventListener("click", async () => {
+    element.disabled = true;
+    try {
+      await act(element);
+    } catch (error) {
+      say(error.message);
+    } finally {
+      element.disabled = false;
+    }
+  });
+}
+
+button("send", async (send) => {
+  const sent = await call("/api/otp/send", { recipient, nonce });
+  session = sent.session_uuid;
+  send.hidden = true;
+  document.getElementById("check").hidden = false;
+  const otp = document.getElementById("otp");
+  otp.parentElement.hidden = false;
+  otp.focus();
+  say("The code is on its way.");
+});
+
+button("check", async () => {
+  const otp = document.getElementById("otp").value.trim();
+  const answer = await call("/api/otp/verify", { session_uuid: session, otp });
+  form.elements.proof.value = answer.proof;
+  form.submit();
+});
