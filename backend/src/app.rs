@@ -13,17 +13,18 @@ use actix_web::{
     web::{self, Data},
 };
 use countersign_shared::config::ConfigResponse;
+use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Config, StoreHome, Upstream},
+    config::{Account, Config, StoreHome, Upstream},
     plivo::PlivoClient,
     problem,
     proof::{KeysError, Proofs, Terms},
     rate_limit::Shield,
     request_id,
-    routes::{self, Facts},
+    routes::{self, Facts, Streams},
     security_headers::{self, ContentSecurityPolicy},
     single_page_app::SinglePageApp,
     store::{
@@ -33,7 +34,7 @@ use crate::{
         sqlite::{self, SqliteStore},
     },
     tls,
-    verification::{self, Verification},
+    verification::{self, Callbacks, Verification},
 };
 
 /// How often what is over is forgotten.
@@ -134,6 +135,7 @@ impl App {
             #[cfg(not(feature = "sandbox"))]
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
+        let callbacks = callbacks(&config, &account)?;
         let verification = Data::new(Verification::new(
             store,
             PlivoClient::new(account)?,
@@ -142,8 +144,10 @@ impl App {
             config.limits.clone(),
             config.brand_name.clone(),
             proofs,
+            callbacks,
             clock,
         ));
+        let streams = Data::new(Streams::default());
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let facts = Data::new(Facts(facts(&config)));
@@ -160,6 +164,7 @@ impl App {
                 .app_data(shared.clone())
                 .app_data(facts.clone())
                 .app_data(proxies.clone())
+                .app_data(streams.clone())
                 .app_data(origins.clone())
                 .app_data(policy.clone());
             #[cfg(feature = "sandbox")]
@@ -281,21 +286,49 @@ pub async fn open_store(
     clock: Option<Arc<dyn Clock>>,
 ) -> Result<Arc<dyn Store>, StartError> {
     tls::set_up();
-    let vault = |key| Vault::new(key).map_err(|_| KeyFileError::Malformed);
-    let rules = config.rules.clone();
+    let (vault, rules) = (vault(config)?, config.rules.clone());
     Ok(match &config.store {
-        StoreHome::Sqlite { path, secret_key } => {
-            let key = match secret_key {
-                Some(key) => key.clone(),
-                None => key_file::read_or_make(path)?,
-            };
-            Arc::new(SqliteStore::open(path, vault(&key)?, rules, clock)?)
+        StoreHome::Sqlite { path, .. } => Arc::new(SqliteStore::open(path, vault, rules, clock)?),
+        StoreHome::Redis { address, .. } => {
+            Arc::new(RedisStore::open(address, vault, rules, clock).await?)
         }
-        StoreHome::Redis {
-            address,
-            secret_key,
-        } => Arc::new(RedisStore::open(address, vault(secret_key)?, rules, clock).await?),
     })
+}
+
+/// Where Plivo calls back, once the world can reach us.
+fn callbacks(config: &Config, account: &Account) -> Result<Option<Callbacks>, StartError> {
+    let Some(public_url) = &config.public_url else {
+        return Ok(None);
+    };
+    let secret = vault(config)?.callback_secret();
+    let url = format!(
+        "{public_url}{}/{}",
+        routes::callback::PATH,
+        secret.expose_secret()
+    );
+    Ok(Some(Callbacks {
+        url: url.into(),
+        secret,
+        auth_token: account.auth_token.clone(),
+    }))
+}
+
+/// What keeps the store unreadable.
+fn vault(config: &Config) -> Result<Vault, KeyFileError> {
+    let key = match &config.store {
+        StoreHome::Sqlite {
+            path,
+            secret_key: None,
+        } => &key_file::read_or_make(path)?,
+        StoreHome::Sqlite {
+            secret_key: Some(key),
+            ..
+        }
+        | StoreHome::Redis {
+            secret_key: key, ..
+        } => key,
+    };
+    Vault::new(key).map_err(|_| KeyFileError::Malformed)
 }
 
 fn proofs(config: &Config, address: SocketAddr, now: SystemTime) -> Result<Proofs, KeysError> {
@@ -345,9 +378,9 @@ fn simulator(config: &Config) -> Result<Option<Arc<plivo_simulator::Simulator>>,
 }
 
 #[cfg(feature = "sandbox")]
-fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> crate::config::Account {
+fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
     let settings = plivo_simulator::Settings::default();
-    crate::config::Account {
+    Account {
         base_url: simulator
             .map(plivo_simulator::Simulator::base_url)
             .unwrap_or_default(),

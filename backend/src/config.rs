@@ -47,6 +47,8 @@ impl std::error::Error for ConfigError {}
 pub struct Config {
     /// Where API and page are served.
     pub listen: SocketAddr,
+    /// How the world reaches us, without a slash at the end.
+    pub public_url: Option<String>,
     /// Who delivers the codes.
     pub upstream: Upstream,
     /// How one verification runs.
@@ -242,6 +244,7 @@ impl Config {
         let sandbox = matches!(upstream, Upstream::Sandbox);
         let store = store(&reader)?;
         Ok(Self {
+            public_url: public_url(&reader)?,
             proofs: proofs(&reader, &store)?,
             listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
             rules: rules(&reader)?,

@@ -4,6 +4,7 @@
 //! Arrows run one way: `routes → verification → {plivo, store} → shared`.
 
 pub mod app;
+pub mod attempt;
 pub mod client_ip;
 pub mod clock;
 pub mod config;

@@ -3,12 +3,14 @@
 //! Create and validate are never repeated: a create costs a message, a validate
 //! burns one of the ten that Plivo allows.
 
+pub mod callback;
 mod error;
+pub mod signature;
 mod wire;
 
 use std::time::Duration;
 
-use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
+use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber};
 use reqwest::{
     Client, Method, Response,
     header::{ACCEPT, CONTENT_TYPE},
@@ -16,7 +18,7 @@ use reqwest::{
 use secrecy::ExposeSecret;
 
 pub use self::error::{PlivoError, RejectionHint};
-use crate::config::Account;
+use crate::{attempt::UpstreamAttempt, config::Account};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
@@ -44,6 +46,8 @@ pub struct Create<'a> {
     pub brand_name: &'a str,
     /// Digits in the code.
     pub otp_length: u8,
+    /// Where Plivo tells how it goes, if the world can reach us.
+    pub callback_url: Option<&'a str>,
 }
 
 /// What Plivo says of a code.
@@ -86,6 +90,8 @@ impl PlivoClient {
             brand_name: create.brand_name,
             code_length: create.otp_length,
             app_uuid: self.credentials.app_uuid.as_deref(),
+            url: create.callback_url,
+            method: create.callback_url.map(|_| "POST"),
         };
         let response = self
             .call(Method::POST, "/Verify/Session/", Some(&body))
@@ -122,10 +128,7 @@ impl PlivoClient {
     }
 
     /// How far each delivery has come, oldest first (reference: retrieve).
-    pub async fn retrieve(
-        &self,
-        upstream_id: &str,
-    ) -> Result<Vec<(Channel, AttemptStatus)>, PlivoError> {
+    pub async fn retrieve(&self, upstream_id: &str) -> Result<Vec<UpstreamAttempt>, PlivoError> {
         let path = format!("/Verify/Session/{upstream_id}/");
         let response = self.call::<()>(Method::GET, &path, None).await?;
         match response.status().as_u16() {

@@ -41,6 +41,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// Another site's page asks, and it is not on the list.
     OriginNotAllowed,
+    /// A callback that Plivo did not sign, or that came before.
+    CallbackRefused,
     /// The body is not declared as a form.
     NoForm,
     /// There is nothing at that path.
@@ -120,6 +122,12 @@ impl ApiError {
                 415,
                 ErrorCode::UnsupportedMediaType,
                 "Send JSON with the header Content-Type: application/json.",
+                &[],
+            ),
+            Self::CallbackRefused => problem(
+                403,
+                ErrorCode::CallbackRefused,
+                "This is for Plivo only, signed, and once.",
                 &[],
             ),
             Self::NoForm => problem(

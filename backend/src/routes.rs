@@ -1,7 +1,9 @@
 //! The API's table of contents.
 
 mod body;
+pub mod callback;
 mod config;
+mod events;
 mod health;
 mod introspect;
 mod keys;
@@ -27,7 +29,7 @@ use countersign_shared as shared;
 
 use crate::{cross_origin, problem::ApiError, rate_limit::Shield};
 
-pub use self::config::Facts;
+pub use self::{config::Facts, events::Streams};
 
 /// Where the pretend phones' messages are read, in sandbox.
 pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
@@ -64,6 +66,22 @@ pub fn configure(config: &mut ServiceConfig, shield: &Shield) {
             &format!("{}/{{session_uuid}}", shared::session::PATH),
             session::session
         ))
+        .service(
+            resource(
+                &format!(
+                    "{}/{{session_uuid}}{}",
+                    shared::session::PATH,
+                    shared::session::EVENTS
+                ),
+                "GET",
+            )
+            .route(web::get().to(events::events)),
+        )
+        .service(
+            resource(&format!("{}/{{secret}}", callback::PATH), "GET, POST")
+                .route(web::post().to(callback::post))
+                .route(web::get().to(callback::get)),
+        )
         .service(readable!(shared::config::PATH, config::config))
         .service(readable!("/healthz", health::live))
         .service(readable!("/readyz", health::ready));

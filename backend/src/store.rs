@@ -15,6 +15,7 @@ mod names;
 mod record;
 pub mod redis;
 pub mod sqlite;
+mod upstream;
 mod vault;
 mod window;
 
@@ -25,10 +26,11 @@ use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::Sessi
 use serde::Deserialize;
 
 use self::millis::Millis;
-use crate::clock::until;
+use crate::{attempt::Noted, clock::until};
 
 pub use self::{
     claim::{Claim, Limit, Wait},
+    upstream::Watched,
     vault::{InvalidSecretKey, Vault},
 };
 
@@ -284,11 +286,25 @@ pub trait Store: Send + Sync {
     /// The session as it stands, also when verified or exhausted.
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>>;
 
-    /// Spends a proof; false when it was spent before.
-    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool>;
+    /// Spends what works once, a proof or a callback's nonce; false when it was
+    /// spent before.
+    async fn spend(&self, name: &str, kept_for: Duration) -> StoreResult<bool>;
 
-    /// Whether a proof was spent.
-    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool>;
+    /// Whether it was spent.
+    async fn is_spent(&self, name: &str) -> StoreResult<bool>;
+
+    /// What is known of the attempts of one of Plivo's sessions. Once in `pace`,
+    /// and over all instances, it is somebody's turn to ask Plivo.
+    async fn watch(&self, upstream_id: &str, pace: Duration) -> StoreResult<Watched>;
+
+    /// Adds what was learned of them. `ask_again` makes it the next one's turn to
+    /// ask, whatever the pace.
+    async fn note_attempts(
+        &self,
+        upstream_id: &str,
+        noted: Vec<Noted>,
+        ask_again: bool,
+    ) -> StoreResult<()>;
 
     /// Takes the request's name, or says what is known of it.
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known>;

@@ -4,6 +4,7 @@
 //! Every step reserves in the store, then calls Plivo, then settles. What was
 //! reserved is given back only when the request certainly never left.
 
+mod callback;
 mod check;
 mod delivery;
 mod introspect;
@@ -17,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 use countersign_shared::{Channel, SessionId};
 use jsonwebtoken::jwk::JwkSet;
 
+pub use self::callback::{CallbackRefusal, Callbacks, log_refused};
 pub use self::recipient::{countries, is_country, warm_up};
 use crate::{
     client_ip::Caller,
@@ -150,7 +152,8 @@ pub struct Verification {
     limits: Limits,
     brand_name: String,
     clock: Arc<dyn Clock>,
-    deliveries: delivery::Deliveries,
+    pace: delivery::Pace,
+    callbacks: Option<Callbacks>,
     proofs: Proofs,
 }
 
@@ -165,6 +168,7 @@ impl Verification {
         limits: Limits,
         brand_name: String,
         proofs: Proofs,
+        callbacks: Option<Callbacks>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -175,7 +179,8 @@ impl Verification {
             limits,
             brand_name,
             clock,
-            deliveries: delivery::Deliveries::default(),
+            pace: delivery::Pace::new(callbacks.is_some()),
+            callbacks,
             proofs,
         }
     }
@@ -216,6 +221,11 @@ impl Verification {
         Ok(self.store.ready().await?)
     }
 
+    /// Whether strangers are counted by their addresses.
+    pub fn limits_strangers(&self) -> bool {
+        !self.limits.checks_per_address.is_empty()
+    }
+
     /// The public keys that proofs are checked with.
     pub fn public_keys(&self) -> JwkSet {
         self.proofs.public_keys()
@@ -229,7 +239,6 @@ impl Verification {
     /// Forgets what is over, and looks for new keys. Called now and then.
     pub async fn sweep(&self) {
         self.reload_keys();
-        self.deliveries.sweep(self.clock.now());
         if self.store.sweep().await.is_err() {
             log::warn!(event = "store.unreachable"; "the store could not be swept");
         }

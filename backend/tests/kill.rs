@@ -20,12 +20,13 @@ use std::{
 use async_trait::async_trait;
 use countersign_backend::{
     app::{App, open_store},
+    attempt::Noted,
     clock::{Clock, SystemClock},
     config::Config,
     proof::rotate,
     store::{
         CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, ResendReservation,
-        SendReservation, Session, SessionOver, Settlement, Store, StoreResult,
+        SendReservation, Session, SessionOver, Settlement, Store, StoreResult, Watched,
     },
 };
 use countersign_shared::{Channel, PhoneNumber, SessionId};
@@ -203,12 +204,27 @@ impl Store for Deadly {
         self.step(self.store.send_wait(recipient, claims)).await
     }
 
-    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
-        self.step(self.store.spend_proof(name, kept_for)).await
+    async fn spend(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
+        self.step(self.store.spend(name, kept_for)).await
     }
 
-    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool> {
-        self.step(self.store.proof_is_spent(name)).await
+    async fn is_spent(&self, name: &str) -> StoreResult<bool> {
+        self.step(self.store.is_spent(name)).await
+    }
+
+    async fn watch(&self, upstream_id: &str, pace: Duration) -> StoreResult<Watched> {
+        self.store.watch(upstream_id, pace).await
+    }
+
+    async fn note_attempts(
+        &self,
+        upstream_id: &str,
+        noted: Vec<Noted>,
+        ask_again: bool,
+    ) -> StoreResult<()> {
+        self.store
+            .note_attempts(upstream_id, noted, ask_again)
+            .await
     }
 
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use countersign_backend::{
+    attempt::UpstreamAttempt,
     clock::Clock,
     config::{Config, Quota, Rules},
     store::{
@@ -18,7 +19,10 @@ use countersign_backend::{
         sqlite::SqliteStore,
     },
 };
-use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::SessionStatus};
+use countersign_shared::{
+    Channel, Locale, PhoneNumber, SessionId,
+    session::{AttemptReason, AttemptStatus, SessionStatus},
+};
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use redis_test_server::{RedisCluster, RedisServer};
@@ -414,21 +418,66 @@ async fn a_keyed_request_is_taken_once_and_answered_alike(home: Home) {
 
 async fn a_proof_is_spent_once(home: Home) {
     let spend = async |name: &str| {
-        let spent = home.store.spend_proof(name, Duration::from_mins(1));
+        let spent = home.store.spend(name, Duration::from_mins(1));
         spent.await.unwrap()
     };
-    assert!(!home.store.proof_is_spent("mine").await.unwrap());
+    assert!(!home.store.is_spent("mine").await.unwrap());
     assert!(spend("mine").await);
     assert!(!spend("mine").await);
-    assert!(home.store.proof_is_spent("mine").await.unwrap());
+    assert!(home.store.is_spent("mine").await.unwrap());
     assert!(spend("other").await);
     home.advance(Duration::from_secs(59));
     assert!(!spend("mine").await);
 }
 
+async fn attempts_are_learned_in_any_order_and_one_at_a_time_asks(home: Home) {
+    let pace = Duration::from_secs(3);
+    let watch = async || home.store.watch("upstream", pace).await.unwrap();
+    let attempt = |channel, status, reason| UpstreamAttempt {
+        channel,
+        status,
+        reason,
+    };
+    let empty = watch().await;
+    assert_eq!((empty.attempts.len(), empty.is_turn), (0, true));
+    assert!(!watch().await.is_turn);
+    let failed = attempt(
+        Channel::Sms,
+        AttemptStatus::Undelivered,
+        Some(AttemptReason::Unreachable),
+    );
+    let ringing = attempt(Channel::Voice, AttemptStatus::Sent, None);
+    let sent = attempt(Channel::Sms, AttemptStatus::Sent, None);
+    for noted in [(1, ringing), (0, failed), (0, sent), (1, ringing)] {
+        let noted = home.store.note_attempts("upstream", vec![noted], false);
+        noted.await.unwrap();
+    }
+    let known = watch().await;
+    assert_eq!(known.attempts, [failed, ringing]);
+    assert!(!known.is_turn);
+    let noted = home.store.note_attempts("upstream", vec![], true);
+    noted.await.unwrap();
+    assert!(watch().await.is_turn);
+    home.advance(pace);
+    assert!(watch().await.is_turn);
+    // It arrived after all.
+    let arrived = attempt(Channel::Sms, AttemptStatus::Delivered, None);
+    let noted = home
+        .store
+        .note_attempts("upstream", vec![(0, arrived)], false);
+    noted.await.unwrap();
+    assert_eq!(watch().await.attempts, [arrived, ringing]);
+    let other = home.store.watch("another", pace).await.unwrap();
+    assert_eq!(other.attempts, []);
+}
+
 async fn what_is_over_leaves_nothing_behind(home: Home) {
     home.store
-        .spend_proof("mine", Duration::from_mins(1))
+        .watch("upstream", Duration::from_secs(3))
+        .await
+        .unwrap();
+    home.store
+        .spend("mine", Duration::from_mins(1))
         .await
         .unwrap();
     let session = home.live(1).await;
@@ -619,5 +668,6 @@ in_every_home! {
     the_limit_that_is_full_the_longest_is_named
     a_keyed_request_is_taken_once_and_answered_alike
     a_proof_is_spent_once
+    attempts_are_learned_in_any_order_and_one_at_a_time_asks
     what_is_over_leaves_nothing_behind
 }

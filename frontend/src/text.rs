@@ -251,6 +251,7 @@ const fn refused_plainly(code: ErrorCode) -> &'static str {
         | ErrorCode::UnsupportedMediaType
         | ErrorCode::MethodNotAllowed
         | ErrorCode::OriginNotAllowed
+        | ErrorCode::CallbackRefused
         | ErrorCode::RequestTimeout
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::NotFound

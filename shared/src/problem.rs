@@ -51,6 +51,8 @@ error_codes! {
     MethodNotAllowed = "method_not_allowed", "Method not allowed";
     /// Another site's page asks, and it is not on the list.
     OriginNotAllowed = "origin_not_allowed", "Origin not allowed";
+    /// A callback that Plivo did not sign, or that came before.
+    CallbackRefused = "callback_refused", "Callback refused";
     /// There is nothing at that path.
     NotFound = "not_found", "Not found";
     /// No phone number that we can read.

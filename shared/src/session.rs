@@ -7,6 +7,9 @@ use crate::{Channel, SessionId};
 /// The collection a session's path begins with.
 pub const PATH: &str = "/api/otp/sessions";
 
+/// What follows a session's path where its changes are read as they come.
+pub const EVENTS: &str = "/events";
+
 /// Where a session is read.
 pub fn path(session_uuid: SessionId) -> String {
     format!("{PATH}/{session_uuid}")
@@ -62,6 +65,38 @@ pub enum AttemptStatus {
     Unknown,
 }
 
+/// Why a delivery did not arrive, where that helps: a block for suspected fraud
+/// has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptReason {
+    /// The phone is off, out of reach, or no phone.
+    Unreachable,
+    /// Nothing is delivered to its country this way.
+    CountryBarred,
+    /// From a newer server: nothing this build knows.
+    #[serde(other)]
+    Unknown,
+}
+
+impl AttemptReason {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::CountryBarred => "country_barred",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The reason of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Unreachable, Self::CountryBarred]
+            .into_iter()
+            .find(|reason| reason.as_str() == name)
+    }
+}
+
 /// One delivery of the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -69,6 +104,9 @@ pub struct Attempt {
     pub channel: Channel,
     /// How far it has come.
     pub status: AttemptStatus,
+    /// Why it did not arrive, where that helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<AttemptReason>,
     /// When it was asked for, RFC 3339 in UTC.
     pub requested_at: String,
 }

@@ -100,6 +100,13 @@ impl Simulator {
         self.world.lock().received.iter().cloned().collect()
     }
 
+    /// The names of all sessions, newest first.
+    pub fn session_ids(&self) -> Vec<String> {
+        let world = self.world.lock();
+        let ids = world.sessions.iter().rev();
+        ids.map(|session| session.id.clone()).collect()
+    }
+
     /// Moves the simulator's clock on.
     pub fn advance(&self, by: Duration) {
         self.world.clock.advance(by);

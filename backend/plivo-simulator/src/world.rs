@@ -70,7 +70,7 @@ pub(crate) struct World {
 #[derive(Default)]
 pub(crate) struct State {
     /// Oldest first.
-    sessions: VecDeque<Session>,
+    pub(crate) sessions: VecDeque<Session>,
     pub(crate) calls: Calls,
     pub(crate) received: VecDeque<ReceivedRequest>,
     requests: VecDeque<SystemTime>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::PlivoError;
+use crate::attempt::UpstreamAttempt;
 
 #[derive(Serialize)]
 pub(super) struct CreateBody<'a> {
@@ -15,6 +16,11 @@ pub(super) struct CreateBody<'a> {
     pub(super) code_length: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) app_uuid: Option<&'a str>,
+    /// Where Plivo tells how it goes, by POST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -44,12 +50,16 @@ struct AttemptDetails {
 pub(super) fn created(body: &[u8]) -> Result<String, PlivoError> {
     let created: Created = answer(body)?;
     let id = created.session_uuid;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if (1..=64).contains(&id.len()) && id.bytes().all(is_plain) {
+    if is_plain_id(&id) {
         Ok(id)
     } else {
         Err(PlivoError::Nonsense)
     }
+}
+
+pub(super) fn is_plain_id(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (1..=64).contains(&id.len()) && id.bytes().all(is_plain)
 }
 
 pub(super) fn validated(body: &[u8]) -> Result<(), PlivoError> {
@@ -61,21 +71,26 @@ pub(super) fn validated(body: &[u8]) -> Result<(), PlivoError> {
     answer::<Validated>(body).map(drop)
 }
 
-pub(super) fn retrieved(body: &[u8]) -> Result<Vec<(Channel, AttemptStatus)>, PlivoError> {
+pub(super) fn retrieved(body: &[u8]) -> Result<Vec<UpstreamAttempt>, PlivoError> {
     let retrieved: Retrieved = answer(body)?;
     let attempts = retrieved.attempt_details.unwrap_or_default();
     Ok(attempts
         .iter()
         .filter_map(|attempt| {
             let channel = Channel::parse(&attempt.channel)?;
-            Some((channel, attempt_status(&attempt.status)))
+            // Why one failed is told by callbacks only.
+            Some(UpstreamAttempt {
+                channel,
+                status: attempt_status(&attempt.status),
+                reason: None,
+            })
         })
         .collect())
 }
 
 /// Plivo's statuses of every channel (reference: session lifecycle), which it
 /// also writes in capitals.
-fn attempt_status(text: &str) -> AttemptStatus {
+pub(super) fn attempt_status(text: &str) -> AttemptStatus {
     match text.to_ascii_lowercase().as_str() {
         "sent" | "ringing" | "early media" => AttemptStatus::Sent,
         "delivered" | "read" | "answer" | "in-progress" | "completed" => AttemptStatus::Delivered,

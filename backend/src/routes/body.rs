@@ -59,6 +59,11 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
 pub(super) struct FormBody(Vec<(String, String)>);
 
 impl FormBody {
+    /// All of them.
+    pub(super) fn fields(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// The value of a field that comes once at most.
     pub(super) fn one(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
         let mut values = self.0.iter().filter(|(field, _)| field == name);

@@ -19,19 +19,30 @@ pub(super) async fn session(
     caller: Caller,
     path: Path<String>,
 ) -> Result<Json<SessionResponse>, ApiError> {
-    let Sent { session, resend_in } = verification.session(&caller, parse_id(&path)?).await?;
+    let id = parse_id(&path)?;
+    Ok(Json(seen(&verification, &caller, id).await?))
+}
+
+/// The session as its holder may see it.
+pub(super) async fn seen(
+    verification: &Verification,
+    caller: &Caller,
+    id: SessionId,
+) -> Result<SessionResponse, ApiError> {
+    let Sent { session, resend_in } = verification.session(caller, id).await?;
     let attempts = verification
         .attempts(&session)
-        .await
+        .await?
         .into_iter()
         .zip(&session.deliveries)
-        .map(|(status, delivery)| Attempt {
+        .map(|(attempt, delivery)| Attempt {
             channel: delivery.channel,
-            status,
+            status: attempt.status,
+            reason: attempt.reason,
             requested_at: humantime::format_rfc3339_seconds(delivery.requested_at).to_string(),
         })
         .collect();
-    Ok(Json(SessionResponse {
+    Ok(SessionResponse {
         session_uuid: session.id,
         status: session.status,
         recipient: session.recipient.masked(),
@@ -43,7 +54,7 @@ pub(super) async fn session(
         resend_in: whole_seconds_up(resend_in),
         checks_left: session.checks_left,
         next_actions: next_actions(&session),
-    }))
+    })
 }
 
 pub(super) fn parse_id(text: &str) -> Result<SessionId, ApiError> {

@@ -2,6 +2,7 @@
 //! one learns whom it is about.
 
 use countersign_shared::{PhoneNumber, SessionId};
+use secrecy::SecretString;
 
 use super::{
     Claim, KeyedRequest,
@@ -36,8 +37,19 @@ impl Vault {
         Some(u64::from_le_bytes(*half))
     }
 
-    pub(super) fn proof_name(&self, name: &str) -> Hash {
-        self.hash("proof", &[name.as_bytes()])
+    pub(super) fn spent_name(&self, name: &str) -> Hash {
+        self.hash("spent", &[name.as_bytes()])
+    }
+
+    pub(super) fn upstream_name(&self, upstream_id: &str) -> Hash {
+        self.hash("upstream", &[upstream_id.as_bytes()])
+    }
+
+    /// What stands in the path of Plivo's callbacks, the same for all instances.
+    pub fn callback_secret(&self) -> SecretString {
+        let hash = self.hash("callback", &[]);
+        let text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        text.into()
     }
 
     pub(super) fn request_name(&self, request: &KeyedRequest) -> Hash {

@@ -25,11 +25,12 @@ use self::{
 use super::{
     CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
     SendReservation, Session, SessionOver, Settlement, Store, StoreResult, StoreUnreachable, Vault,
-    Wait,
+    Wait, Watched,
     millis::{Millis, length, millis},
     record::{MEMORY_OF_THE_ENDED, Record, Status, UNDER_WAY},
+    upstream,
 };
-use crate::{clock::Clock, config::Rules};
+use crate::{attempt::Noted, clock::Clock, config::Rules};
 
 /// How long the server remembers which key its names are made with: longer than
 /// anything is counted over.
@@ -143,6 +144,12 @@ impl RedisStore {
         call.ladder(number)
             .with("waits", waits)
             .with("lifetime", length(self.rules.session_lifetime))
+    }
+
+    fn about_upstream(&self, upstream_id: &str) -> Call<'_> {
+        let lives = self.rules.session_lifetime + MEMORY_OF_THE_ENDED;
+        let call = self.call().upstream(upstream_id);
+        call.with("kept_for", length(lives))
     }
 
     async fn run(&self, script: &Script, call: Call<'_>) -> StoreResult<Outcome> {
@@ -388,14 +395,41 @@ impl Store for RedisStore {
         }
     }
 
-    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
-        let call = self.call().proof(name).with("kept_for", length(kept_for));
-        spent(&self.run(&self.scripts.spend_proof, call).await?).map(|spent| !spent)
+    async fn spend(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
+        let call = self.call().spent(name).with("kept_for", length(kept_for));
+        spent(&self.run(&self.scripts.spend, call).await?).map(|spent| !spent)
     }
 
-    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool> {
-        let call = self.call().proof(name);
-        spent(&self.run(&self.scripts.spend_proof, call).await?)
+    async fn is_spent(&self, name: &str) -> StoreResult<bool> {
+        let call = self.call().spent(name);
+        spent(&self.run(&self.scripts.spend, call).await?)
+    }
+
+    async fn watch(&self, upstream_id: &str, pace: Duration) -> StoreResult<Watched> {
+        let call = self.about_upstream(upstream_id).with("pace", length(pace));
+        match self.run(&self.scripts.upstream, call).await? {
+            Outcome::Watched { attempts, is_turn } => Ok(Watched {
+                attempts: upstream::from_text(&attempts).map_err(|error| unexpected(&error))?,
+                is_turn,
+            }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn note_attempts(
+        &self,
+        upstream_id: &str,
+        noted: Vec<Noted>,
+        ask_again: bool,
+    ) -> StoreResult<()> {
+        let call = self
+            .about_upstream(upstream_id)
+            .with("noted", upstream::to_json(&noted))
+            .with("ask_again", ask_again);
+        match self.run(&self.scripts.upstream, call).await? {
+            Outcome::Watched { .. } => Ok(()),
+            other => Err(unexpected(&other)),
+        }
     }
 
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {

@@ -5,6 +5,7 @@ mod anchor;
 mod limits;
 mod open;
 mod row;
+mod upstream;
 mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -18,10 +19,11 @@ use self::{limits::Keyed, writer::Writer};
 use super::{
     CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
     SendReservation, Session, SessionOver, Settlement, Store, StoreResult, StoreUnreachable, Vault,
+    Watched,
     millis::{Millis, length, millis},
     record::{Status, UNDER_WAY},
 };
-use crate::{clock::Clock, config::Rules};
+use crate::{attempt::Noted, clock::Clock, config::Rules};
 
 /// A store in one file.
 pub struct SqliteStore {
@@ -325,7 +327,7 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn spend_proof(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
+    async fn spend(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
         let name = name.to_owned();
         self.step(move |transaction, context, now| {
             let spent = is_spent(transaction, context, &name, now)?;
@@ -333,7 +335,7 @@ impl Store for SqliteStore {
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO spent_proof VALUES (?1, ?2)")?
                     .execute(params![
-                        context.vault.proof_name(&name),
+                        context.vault.spent_name(&name),
                         now + length(kept_for)
                     ])?;
             }
@@ -342,10 +344,31 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn proof_is_spent(&self, name: &str) -> StoreResult<bool> {
+    async fn is_spent(&self, name: &str) -> StoreResult<bool> {
         let name = name.to_owned();
         self.step(move |transaction, context, now| is_spent(transaction, context, &name, now))
             .await
+    }
+
+    async fn watch(&self, upstream_id: &str, pace: Duration) -> StoreResult<Watched> {
+        let upstream_id = upstream_id.to_owned();
+        self.step(move |transaction, context, now| {
+            upstream::watch(transaction, context, &upstream_id, pace, now)
+        })
+        .await
+    }
+
+    async fn note_attempts(
+        &self,
+        upstream_id: &str,
+        noted: Vec<Noted>,
+        ask_again: bool,
+    ) -> StoreResult<()> {
+        let upstream_id = upstream_id.to_owned();
+        self.step(move |transaction, context, now| {
+            upstream::note(transaction, context, &upstream_id, (&noted, ask_again), now)
+        })
+        .await
     }
 
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {
@@ -425,7 +448,7 @@ impl Store for SqliteStore {
                 [now],
             )?;
             transaction.execute("DELETE FROM session WHERE forget_at <= ?1", [now])?;
-            for table in ["ladder", "uses", "answer", "spent_proof"] {
+            for table in ["ladder", "uses", "answer", "spent_proof", "upstream"] {
                 let forget = format!("DELETE FROM {table} WHERE forget_at <= ?1");
                 transaction.execute(&forget, [now])?;
             }
@@ -443,5 +466,5 @@ fn is_spent(
 ) -> rusqlite::Result<bool> {
     transaction
         .prepare_cached("SELECT 1 FROM spent_proof WHERE id = ?1 AND forget_at > ?2")?
-        .exists(params![context.vault.proof_name(name), now])
+        .exists(params![context.vault.spent_name(name), now])
 }

@@ -1,93 +1,93 @@
-//! How far each delivery has come, asked of Plivo at a gentle pace.
+//! How far each delivery has come: told by Plivo's callbacks, and asked of Plivo
+//! while somebody watches.
+//!
+//! What is known is in the store, so it does not matter on which instance a
+//! callback lands and on which somebody watches.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+use std::{num::NonZeroU32, time::Duration};
+
+use actix_governor::governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use countersign_shared::session::AttemptStatus;
+
+use super::{Refusal, Verification};
+use crate::{
+    attempt::{Noted, UpstreamAttempt},
+    store::Session,
 };
 
-use countersign_shared::{SessionId, session::AttemptStatus};
-
-use super::Verification;
-use crate::store::Session;
-
-/// How long an answer holds, however many watch: Plivo allows an account 300
-/// requests in five seconds (reference: transport), and the sends need them.
+/// How often Plivo is asked about one of its sessions, however many watch.
 const PACE: Duration = Duration::from_secs(3);
+/// The same where callbacks tell: they get lost, too.
+const PACE_BESIDE_CALLBACKS: Duration = Duration::from_secs(20);
+/// How often this instance asks in all. Plivo allows an account 300 requests in
+/// five seconds (reference: transport), and the sends need them.
+const ASKED_A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// The last answer for each session that is watched.
-#[derive(Default)]
-pub(super) struct Deliveries(Mutex<HashMap<SessionId, Known>>);
-
-#[derive(Clone)]
-struct Known {
-    asked_at: SystemTime,
-    statuses: Vec<AttemptStatus>,
+/// When Plivo is asked.
+pub(super) struct Pace {
+    pace: Duration,
+    all: DefaultDirectRateLimiter,
 }
 
-impl Deliveries {
-    /// What is known, and whether it is this caller's turn to ask again.
-    fn look(&self, session: &Session, now: SystemTime) -> (Vec<AttemptStatus>, bool) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = known.entry(session.id).or_insert_with(|| Known {
-            asked_at: SystemTime::UNIX_EPOCH,
-            statuses: Vec::new(),
-        });
-        let turn = entry.asked_at + PACE <= now;
-        if turn {
-            entry.asked_at = now;
+impl Pace {
+    pub(super) fn new(has_callbacks: bool) -> Self {
+        Self {
+            pace: if has_callbacks {
+                PACE_BESIDE_CALLBACKS
+            } else {
+                PACE
+            },
+            all: RateLimiter::direct(Quota::per_second(ASKED_A_SECOND)),
         }
-        (entry.statuses.clone(), turn)
-    }
-
-    fn learn(&self, id: SessionId, statuses: Vec<AttemptStatus>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = known.get_mut(&id) {
-            entry.statuses = statuses;
-        }
-    }
-
-    /// Forgets whom nobody watches any more.
-    pub(super) fn sweep(&self, now: SystemTime) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, entry| entry.asked_at + 20 * PACE > now);
     }
 }
 
 impl Verification {
-    /// The status of each of the session's deliveries, oldest first. When Plivo
-    /// does not answer, what was known stays: a session's own answer never
-    /// waits for more than that.
-    pub async fn attempts(&self, session: &Session) -> Vec<AttemptStatus> {
-        let (mut statuses, turn) = self.deliveries.look(session, self.clock.now());
-        if turn && let Ok(upstream) = self.plivo.retrieve(&session.upstream_id).await {
-            statuses = matched(session, &upstream);
-            self.deliveries.learn(session.id, statuses.clone());
+    /// Each of the session's deliveries, oldest first. When Plivo does not answer,
+    /// what was known stays: a session's own answer never fails for that.
+    pub async fn attempts(&self, session: &Session) -> Result<Vec<UpstreamAttempt>, Refusal> {
+        let upstream_id = &session.upstream_id;
+        let watched = self.store.watch(upstream_id, self.pace.pace).await?;
+        let known = matched(session, &watched.attempts);
+        let is_open = known
+            .iter()
+            .any(|attempt| attempt.status != AttemptStatus::Delivered);
+        if !watched.is_turn || !is_open || self.pace.all.check().is_err() {
+            return Ok(known);
         }
-        statuses.resize(session.deliveries.len(), AttemptStatus::Queued);
-        statuses
+        let Ok(retrieved) = self.plivo.retrieve(upstream_id).await else {
+            return Ok(known);
+        };
+        let noted = retrieved.into_iter().enumerate().collect();
+        self.store.note_attempts(upstream_id, noted, false).await?;
+        let watched = self.store.watch(upstream_id, self.pace.pace).await?;
+        Ok(matched(session, &watched.attempts))
+    }
+
+    /// Plivo said something of an attempt: a hint, and a reason to ask.
+    pub async fn hint(&self, upstream_id: &str, noted: Noted) -> Result<(), Refusal> {
+        let noted = self.store.note_attempts(upstream_id, vec![noted], true);
+        Ok(noted.await?)
     }
 }
 
 /// Plivo's session may hold attempts of other sessions of this number, before
 /// ours and between them: matched from the newest on, by channel.
-fn matched(
-    session: &Session,
-    upstream: &[(countersign_shared::Channel, AttemptStatus)],
-) -> Vec<AttemptStatus> {
+fn matched(session: &Session, upstream: &[UpstreamAttempt]) -> Vec<UpstreamAttempt> {
     let mut upstream = upstream.iter().rev();
-    let mut statuses = session
+    let mut attempts: Vec<_> = session
         .deliveries
         .iter()
         .rev()
         .map(|delivery| {
-            upstream
-                .find(|(channel, _)| *channel == delivery.channel)
-                .map_or(AttemptStatus::Queued, |(_, status)| *status)
+            let attempt = upstream.find(|attempt| attempt.channel == delivery.channel);
+            attempt.copied().unwrap_or(UpstreamAttempt {
+                channel: delivery.channel,
+                status: AttemptStatus::Queued,
+                reason: None,
+            })
         })
-        .collect::<Vec<_>>();
-    statuses.reverse();
-    statuses
+        .collect();
+    attempts.reverse();
+    attempts
 }

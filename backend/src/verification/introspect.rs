@@ -18,11 +18,12 @@ impl Verification {
         let Some(claims) = self.proofs.read(token, now) else {
             return Ok(None);
         };
+        let name = format!("proof {}", claims.jti);
         let spent_before = if consume {
             let kept_for = self.proofs.lifetime() + REMEMBERED;
-            !self.store.spend_proof(&claims.jti, kept_for).await?
+            !self.store.spend(&name, kept_for).await?
         } else {
-            self.store.proof_is_spent(&claims.jti).await?
+            self.store.is_spent(&name).await?
         };
         Ok((!spent_before).then_some(claims))
     }

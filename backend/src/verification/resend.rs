@@ -35,6 +35,7 @@ impl Verification {
                 locale: &session.locale,
                 brand_name: &self.brand_name,
                 otp_length: self.rules.otp_length,
+                callback_url: self.callback_url(),
             })
             .await;
         match created {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::app::{Answer, TestApp};
+use crate::app::{Answer, TestApp, TestStore};
 
 const SEND: &str = "/api/otp/send";
 const VERIFY: &str = "/api/otp/verify";
@@ -218,7 +218,8 @@ async fn head_is_get_without_the_body() {
 
 #[actix_web::test]
 async fn a_panic_costs_its_request_only() {
-    let app = TestApp::start().await;
+    // There the clock is asked for in the handler itself.
+    let app = TestApp::start_in(TestStore::new_redis(), &[]).await;
     let session = app.sent("+14155550123").await;
     app.clock.panics.store(true, Ordering::SeqCst);
     app.session(&session).await.problem(500, "internal_error");

@@ -6,6 +6,7 @@ mod app;
 mod bodies;
 mod config;
 mod cross_origin;
+mod delivery;
 mod idempotency;
 mod instances;
 mod limits;

@@ -35,6 +35,7 @@ fn session_response(status: SessionStatus) -> SessionResponse {
         attempts: vec![Attempt {
             channel: Channel::Voice,
             status: AttemptStatus::Delivered,
+            reason: None,
             requested_at: "2026-11-24T09:50:00Z".to_owned(),
         }],
         otp_length: 7,

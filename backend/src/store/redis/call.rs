@@ -77,9 +77,14 @@ impl<'a> Call<'a> {
         self.with_key("answer", "answer", &name).with("body", body)
     }
 
-    pub(super) fn proof(self, name: &str) -> Self {
-        let name = self.vault.proof_name(name);
-        self.with_key("proof", "proof", &name)
+    pub(super) fn spent(self, name: &str) -> Self {
+        let name = self.vault.spent_name(name);
+        self.with_key("spent", "spent", &name)
+    }
+
+    pub(super) fn upstream(self, upstream_id: &str) -> Self {
+        let name = self.vault.upstream_name(upstream_id);
+        self.with_key("upstream", "upstream", &name)
     }
 
     /// Which key of the operator's the names are made with.
@@ -166,8 +171,10 @@ pub(super) enum Outcome {
     Verified,
     /// It did not.
     Incorrect { checks_left: u8 },
-    /// The proof was spent before.
+    /// It was spent before.
     Spent,
+    /// What is known of attempts, and whether it is this one's turn to ask.
+    Watched { attempts: String, is_turn: bool },
     /// A keyed request is under way.
     UnderWay,
     /// A keyed request was never answered.

@@ -17,7 +17,8 @@ pub(super) struct Scripts {
     pub(super) release_check: Script,
     pub(super) read_session: Script,
     pub(super) send_wait: Script,
-    pub(super) spend_proof: Script,
+    pub(super) spend: Script,
+    pub(super) upstream: Script,
     pub(super) begin: Script,
     pub(super) finish: Script,
 }
@@ -49,7 +50,8 @@ impl Default for Scripts {
             release_check: script!("release_check.lua"),
             read_session: script!("read_session.lua"),
             send_wait: script!("send_wait.lua"),
-            spend_proof: script!("spend_proof.lua"),
+            spend: script!("spend.lua"),
+            upstream: script!("upstream.lua"),
             begin: script!("begin.lua"),
             finish: script!("finish.lua"),
         }
