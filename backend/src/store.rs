@@ -241,11 +241,13 @@ pub trait Store: Send + Sync {
     /// The send failed after it may have left: no session, but it counts.
     async fn abandon_send(&self, id: SessionId) -> StoreResult<()>;
 
-    /// Counts a resend everywhere, before Plivo is called.
+    /// Counts a resend everywhere, before Plivo is called. `at_once` waits for no
+    /// rung of the number's ladder, but climbs it.
     async fn reserve_resend(
         &self,
         session: &Session,
         claims: Vec<Claim>,
+        at_once: bool,
     ) -> StoreResult<ResendReservation>;
 
     /// Plivo took the resend. Its id may be a new one when its own session was

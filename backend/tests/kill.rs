@@ -153,8 +153,10 @@ impl Store for Deadly {
         &self,
         session: &Session,
         claims: Vec<Claim>,
+        at_once: bool,
     ) -> StoreResult<ResendReservation> {
-        self.step(self.store.reserve_resend(session, claims)).await
+        self.step(self.store.reserve_resend(session, claims, at_once))
+            .await
     }
 
     async fn record_resent(

@@ -270,7 +270,11 @@ async fn a_release_leaves_the_rung_of_a_later_send_alone(home: Home) {
 async fn a_resend_moves_neither_the_end_nor_the_checks(home: Home) {
     let session = home.live(1).await;
     home.advance(Duration::from_secs(30));
-    let reserved = home.store.reserve_resend(&session, vec![]).await.unwrap();
+    let reserved = home
+        .store
+        .reserve_resend(&session, vec![], false)
+        .await
+        .unwrap();
     assert!(matches!(reserved, ResendReservation::Reserved(_)));
     let recorded = home
         .store
@@ -304,21 +308,44 @@ async fn an_ended_session_is_remembered_for_an_hour_by_its_name_only(home: Home)
 
 async fn a_resend_is_counted_given_back_and_refused_once_over(home: Home) {
     let session = home.live(1).await;
-    let early = home.store.reserve_resend(&session, vec![]).await.unwrap();
+    let early = home
+        .store
+        .reserve_resend(&session, vec![], false)
+        .await
+        .unwrap();
     assert!(
         matches!(early, ResendReservation::Wait(wait) if wait.retry_after == Duration::from_secs(30))
     );
+    // Where the first way has failed another one need not wait; it counts.
+    let at_once = home.store.reserve_resend(&session, vec![], true).await;
+    let ResendReservation::Reserved(hold) = at_once.unwrap() else {
+        panic!("at once");
+    };
+    let wait = home.store.send_wait(&session.recipient, vec![]);
+    assert_eq!(wait.await.unwrap(), Duration::from_mins(1));
+    home.store.release_resend(&session, hold).await.unwrap();
     home.advance(Duration::from_secs(30));
-    let ResendReservation::Reserved(hold) =
-        home.store.reserve_resend(&session, vec![]).await.unwrap()
+    let ResendReservation::Reserved(hold) = home
+        .store
+        .reserve_resend(&session, vec![], false)
+        .await
+        .unwrap()
     else {
         panic!("30 s have passed");
     };
     home.store.release_resend(&session, hold).await.unwrap();
-    let again = home.store.reserve_resend(&session, vec![]).await.unwrap();
+    let again = home
+        .store
+        .reserve_resend(&session, vec![], false)
+        .await
+        .unwrap();
     assert!(matches!(again, ResendReservation::Reserved(_)));
     home.advance(Duration::from_mins(10));
-    let late = home.store.reserve_resend(&session, vec![]).await.unwrap();
+    let late = home
+        .store
+        .reserve_resend(&session, vec![], false)
+        .await
+        .unwrap();
     assert!(matches!(
         late,
         ResendReservation::Over(SessionOver::Expired)

@@ -172,3 +172,15 @@ for (const [typed, said] of [
     await expect(page).toHaveTitle(/^Error: /);
   });
 }
+
+test("where the text did not get through a call is offered at once", async ({ page, patient }) => {
+  // Numbers that end with 92 are out of reach.
+  const number = "+447700900992";
+  await sendCode(page, number, patient.origin);
+  const call = page.getByRole("button", { name: "Call me instead" });
+  await expect(call).toHaveAttribute("aria-disabled", "true");
+  await expect(page.getByText("The message did not get through.")).toBeVisible();
+  await expect(call).not.toHaveAttribute("aria-disabled", "true");
+  await call.click();
+  await expect(page.locator(".lead")).toContainText("We are calling you with a code on");
+});

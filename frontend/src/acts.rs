@@ -136,7 +136,7 @@ impl Page {
         let now = browser::now();
         let Some((id, wait)) = self.flow.with_untracked(|flow| {
             flow.session()
-                .map(|session| (session.id, session.resend_in(now)))
+                .map(|session| (session.id, session.resend_by_in(channel, now)))
         }) else {
             return;
         };

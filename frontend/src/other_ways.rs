@@ -14,6 +14,13 @@ pub(crate) fn OtherWays(page: Page) -> impl IntoView {
             .map(|resend| resend.seconds_left(now))
     };
     let disabled = move || dynamic::flag(move || page.is_doing(Task::Resend) || wait() != Some(0));
+    let other_disabled = move |channel: Channel| {
+        dynamic::flag(move || {
+            let now = page.now.get();
+            let wait = page.session(|session| session.resend_by_in(channel, now));
+            page.is_doing(Task::Resend) || wait != Some(0)
+        })
+    };
     let lacks = move |channel: Channel| {
         dynamic::flag(move || page.first_channel() == channel || !page.offers(channel))
     };
@@ -31,7 +38,7 @@ pub(crate) fn OtherWays(page: Page) -> impl IntoView {
                 class="button"
                 type="button"
                 hidden=lacks(channel)
-                aria-disabled=disabled()
+                aria-disabled=other_disabled(channel)
                 on:click=move |_| page.resend(channel)
             >
                 {label}

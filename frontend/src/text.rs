@@ -100,7 +100,7 @@ pub(crate) const fn delivery(
             Some("The call did not get through. Try again, or check the number.")
         }
         (AttemptStatus::Undelivered, _) => {
-            Some("The message could not be delivered. Check the number, or try another way.")
+            Some("The message did not get through. Check the number, or try another way.")
         }
         (AttemptStatus::Queued | AttemptStatus::Sent | AttemptStatus::Unknown, _) => None,
     }

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json, Path};
 use countersign_shared::{
     SessionId,
-    session::{Attempt, SessionResponse},
+    session::{Attempt, AttemptStatus, NextAction, SessionResponse, SessionStatus},
 };
 
 use super::send::next_actions;
@@ -30,7 +30,7 @@ pub(super) async fn seen(
     id: SessionId,
 ) -> Result<SessionResponse, ApiError> {
     let Sent { session, resend_in } = verification.session(caller, id).await?;
-    let attempts = verification
+    let attempts: Vec<Attempt> = verification
         .attempts(&session)
         .await?
         .into_iter()
@@ -42,6 +42,14 @@ pub(super) async fn seen(
             requested_at: humantime::format_rfc3339_seconds(delivery.requested_at).to_string(),
         })
         .collect();
+    let mut actions = next_actions(&session);
+    let failed = attempts
+        .last()
+        .is_some_and(|attempt| attempt.status == AttemptStatus::Undelivered);
+    if failed && session.status == SessionStatus::Pending {
+        // Without a wait.
+        actions.insert(0, NextAction::ChangeChannel);
+    }
     Ok(SessionResponse {
         session_uuid: session.id,
         status: session.status,
@@ -53,7 +61,7 @@ pub(super) async fn seen(
         expires_in: session.expires_in.as_secs(),
         resend_in: whole_seconds_up(resend_in),
         checks_left: session.checks_left,
-        next_actions: next_actions(&session),
+        next_actions: actions,
     })
 }
 

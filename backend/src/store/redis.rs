@@ -291,11 +291,13 @@ impl Store for RedisStore {
         &self,
         session: &Session,
         claims: Vec<Claim>,
+        at_once: bool,
     ) -> StoreResult<ResendReservation> {
         let call = self
             .climbing(self.call(), &session.recipient)
             .session(session.id)
-            .claims(&claims);
+            .claims(&claims)
+            .with("at_once", at_once);
         match self.run(&self.scripts.reserve_resend, call).await? {
             Outcome::Wait {
                 milliseconds,

@@ -97,7 +97,7 @@ impl Store for SqliteStore {
                 context,
                 now,
             };
-            match keyed.reserve(Some(&session.recipient), claims)? {
+            match keyed.reserve(Some((&session.recipient, false)), claims)? {
                 Err(wait) => Ok(SendReservation::Wait(wait)),
                 Ok(hold) => {
                     row::insert(transaction, context, &session, now)?;
@@ -151,6 +151,7 @@ impl Store for SqliteStore {
         &self,
         session: &Session,
         claims: Vec<Claim>,
+        at_once: bool,
     ) -> StoreResult<ResendReservation> {
         let (id, recipient) = (session.id, session.recipient.clone());
         self.step(move |transaction, context, now| {
@@ -162,7 +163,7 @@ impl Store for SqliteStore {
                 context,
                 now,
             };
-            Ok(match keyed.reserve(Some(&recipient), claims)? {
+            Ok(match keyed.reserve(Some((&recipient, at_once)), claims)? {
                 Ok(hold) => ResendReservation::Reserved(hold),
                 Err(wait) => ResendReservation::Wait(wait),
             })

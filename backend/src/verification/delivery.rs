@@ -64,6 +64,13 @@ impl Verification {
         Ok(matched(session, &watched.attempts))
     }
 
+    /// Whether the last delivery is known not to arrive.
+    pub(super) async fn has_failed(&self, session: &Session) -> Result<bool, Refusal> {
+        let attempts = self.attempts(session).await?;
+        let last = attempts.last().map(|attempt| attempt.status);
+        Ok(last == Some(AttemptStatus::Undelivered))
+    }
+
     /// Plivo said something of an attempt: a hint, and a reason to ask.
     pub async fn hint(&self, upstream_id: &str, noted: Noted) -> Result<(), Refusal> {
         let noted = self.store.note_attempts(upstream_id, vec![noted], true);

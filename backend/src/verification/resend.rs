@@ -22,7 +22,9 @@ impl Verification {
         // A number that took the first channel need not take the other.
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
         let claims = self.send_claims(caller, &recipient, channel);
-        let hold = match self.store.reserve_resend(&session, claims).await? {
+        // Where the last way has failed, another one need not wait.
+        let at_once = channel != session.last_channel() && self.has_failed(&session).await?;
+        let hold = match self.store.reserve_resend(&session, claims, at_once).await? {
             ResendReservation::Reserved(hold) => hold,
             ResendReservation::Wait(wait) => return Err(must_wait(wait)),
             ResendReservation::Over(over) => return Err(over.into()),

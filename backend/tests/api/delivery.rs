@@ -141,6 +141,30 @@ async fn why_it_did_not_arrive_is_told_unless_it_was_fraud() {
 }
 
 #[actix_web::test]
+async fn where_the_text_failed_a_call_need_not_wait_and_counts() {
+    let world = World::start(&[]).await;
+    let session = world.sent().await;
+    let call = json!({"session_uuid": session.id, "channel": "voice"});
+    let early = world.app.post("/api/otp/resend", &call).await;
+    assert_eq!(early.problem(429, "rate_limited")["retry_after"], 30);
+    world.call("1", &world.form(1, "undelivered", "20")).await;
+    let seen = world.app.session(&session).await.ok();
+    assert_eq!(seen["next_actions"][0], "change_channel");
+    // The same way waits.
+    world
+        .app
+        .resend(&session)
+        .await
+        .problem(429, "rate_limited");
+    let called = world.app.post("/api/otp/resend", &call).await.ok();
+    assert_eq!(
+        (&called["channel"], &called["resend_in"]),
+        (&json!("voice"), &json!(60))
+    );
+    world.app.verify(&session, &session.otp).await.ok();
+}
+
+#[actix_web::test]
 async fn every_form_of_signature_is_taken() {
     let world = World::start(&[]).await;
     let session = world.sent().await;

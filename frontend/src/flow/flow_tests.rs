@@ -218,6 +218,7 @@ fn a_reload_resumes_the_session() {
         (Some(7), Some(3))
     );
     assert_eq!(session.delivery, Some(AttemptStatus::Delivered));
+    assert_eq!(session.resend_by_in(Channel::Voice, NOW), Some(12));
 }
 
 #[test]
@@ -295,4 +296,17 @@ fn a_problem_keeps_its_numbers() {
         (failure.retry_after, failure.checks_left),
         (Some(7), Some(2))
     );
+}
+
+#[test]
+fn where_the_text_failed_a_call_need_not_wait() {
+    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned());
+    let ticket = flow.begin(Task::Resume).unwrap();
+    let mut answer = session_response(SessionStatus::Pending);
+    answer.channel = Channel::Sms;
+    answer.attempts[0].status = AttemptStatus::Undelivered;
+    flow.resumed(ticket, &answer, NOW);
+    let session = flow.session().unwrap();
+    assert_eq!(session.resend_by_in(Channel::Voice, NOW), Some(0));
+    assert_eq!(session.resend_by_in(Channel::Sms, NOW), Some(12));
 }

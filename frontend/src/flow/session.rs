@@ -147,6 +147,16 @@ impl Session {
         self.resend.map(|resend| resend.seconds_left(now))
     }
 
+    /// The same for one channel: where the last way has failed, another one need
+    /// not wait.
+    pub fn resend_by_in(&self, channel: Channel, now: Duration) -> Option<u64> {
+        let failed = self.delivery == Some(AttemptStatus::Undelivered);
+        if failed && self.channel != Some(channel) {
+            return Some(0);
+        }
+        self.resend_in(now)
+    }
+
     /// Whole seconds until the session ends; nothing when it is unknown.
     pub fn expires_in(&self, now: Duration) -> Option<u64> {
         self.expires.map(|expires| expires.seconds_left(now))

@@ -116,7 +116,7 @@ end
 local function look()
   local longest, limit = 0, nil
   local ladder = step.ladder and read_ladder()
-  if ladder and ladder.next_at > now then longest = ladder.next_at - now end
+  if ladder and not step.at_once and ladder.next_at > now then longest = ladder.next_at - now end
   local all = {}
   for i, claim in ipairs(step.claims) do
     all[i] = windows_of(claim)

@@ -29,10 +29,11 @@ struct Room {
 
 impl Keyed<'_> {
     /// Whether each of the claims and, for a send, the number's ladder has room;
-    /// or how long to wait for all of them.
+    /// or how long to wait for all of them. A send may go at once, whatever its
+    /// ladder says.
     fn look(
         &self,
-        recipient: Option<&PhoneNumber>,
+        recipient: Option<(&PhoneNumber, bool)>,
         claims: &[Claim],
     ) -> rusqlite::Result<Result<Room, Wait>> {
         let mut longest: Option<Wait> = None;
@@ -42,8 +43,12 @@ impl Keyed<'_> {
                 longest = Some(next);
             }
         };
-        let ladder = recipient.map(|number| self.ladder(number)).transpose()?;
+        let ladder = recipient
+            .map(|(number, _)| self.ladder(number))
+            .transpose()?;
+        let waits = recipient.is_some_and(|(_, at_once)| !at_once);
         if let Some(ladder) = ladder
+            && waits
             && ladder.next_at > self.now
         {
             must_wait(ladder.next_at - self.now, None);
@@ -73,7 +78,7 @@ impl Keyed<'_> {
         recipient: &PhoneNumber,
         claims: &[Claim],
     ) -> rusqlite::Result<Duration> {
-        let room = self.look(Some(recipient), claims)?;
+        let room = self.look(Some((recipient, false)), claims)?;
         Ok(room.err().map_or(Duration::ZERO, |wait| wait.retry_after))
     }
 
@@ -81,7 +86,7 @@ impl Keyed<'_> {
     /// ladder; or nothing at all, and says how long to wait for all of them.
     pub(super) fn reserve(
         &self,
-        recipient: Option<&PhoneNumber>,
+        recipient: Option<(&PhoneNumber, bool)>,
         claims: Vec<Claim>,
     ) -> rusqlite::Result<Result<Hold, Wait>> {
         let Room { ladder, uses } = match self.look(recipient, &claims)? {
@@ -95,7 +100,7 @@ impl Keyed<'_> {
             next_at = next_at.max(self.now + uses.wait(&claim.quotas, different, self.now));
             self.write_uses(&id, &uses)?;
         }
-        if let (Some(number), Some(before)) = (recipient, ladder) {
+        if let (Some((number, _)), Some(before)) = (recipient, ladder) {
             let climbed = self.climbed(before, self.now);
             next_at = next_at.max(climbed.next_at);
             self.write_ladder(number, climbed)?;
