@@ -9,7 +9,7 @@ use reqwest::{Client, header::CONTENT_TYPE};
 use url::Url;
 
 use crate::{
-    outcome::Step,
+    outcome::{Outcome, Step},
     random,
     request::CreateRequest,
     session::Session,
@@ -56,20 +56,27 @@ impl Reporter {
         let speed = self.world.settings.speed;
         let plan = self.look(|session| {
             let attempt = &session.attempts[self.created.attempt];
-            (attempt.started_at, attempt.steps, session.expires_at)
+            let outcome = Outcome::of(&session.recipient);
+            (
+                attempt.started_at,
+                attempt.steps,
+                session.expires_at,
+                outcome,
+            )
         });
-        let Some((started_at, steps, expires_at)) = plan else {
+        let Some((started_at, steps, expires_at, outcome)) = plan else {
             return;
         };
-        for step in steps {
+        for (after, step) in outcome.reports(steps) {
             self.world
                 .clock
-                .reach(started_at + step.after.div_f64(speed))
+                .reach(started_at + after.div_f64(speed))
                 .await;
             self.report(step).await;
         }
         if self.created.attempt == 0 {
-            self.world.clock.reach(expires_at).await;
+            let reported_at = expires_at + outcome.expiry_delay().div_f64(speed);
+            self.world.clock.reach(reported_at).await;
             let verified = self.look(|session| session.verified);
             if let (Some(false), Some(last)) = (verified, steps.last()) {
                 self.report(last).await;

@@ -27,10 +27,25 @@ pub enum Outcome {
     Garbage,
     /// The first delivery of a session fails, later ones arrive.
     FailedThenDelivered,
+    /// Delivered, and reported in disorder: the end first, then all of it, then
+    /// the end again.
+    Disordered,
+    /// Delivered; the callback at expiry comes 30 seconds late.
+    LateExpiry,
 }
 
 /// The table: last two digits, outcome, and what it looks like from outside.
-pub const TABLE: [(&str, Outcome, &str); 10] = [
+pub const TABLE: [(&str, Outcome, &str); 12] = [
+    (
+        "88",
+        Outcome::LateExpiry,
+        "delivered; the callback at expiry comes 30 seconds late",
+    ),
+    (
+        "89",
+        Outcome::Disordered,
+        "delivered; callbacks out of order and repeated",
+    ),
     ("90", Outcome::InsufficientCredit, "400 Insufficient Credit"),
     ("91", Outcome::Slow, "delivered after 45 seconds"),
     (
@@ -124,6 +139,28 @@ impl Outcome {
                 "whatsapp" => TEXT_READ,
                 _ => TEXT_DELIVERED,
             },
+        }
+    }
+
+    /// The callbacks of a delivery, in order, each with its time since the
+    /// delivery was asked for.
+    pub(crate) fn reports(self, steps: &'static [Step]) -> Vec<(Duration, &'static Step)> {
+        let (Self::Disordered, [.., last]) = (self, steps) else {
+            return steps.iter().map(|step| (step.after, step)).collect();
+        };
+        let all = steps.iter().chain([last]);
+        [last]
+            .into_iter()
+            .chain(all)
+            .map(|step| (last.after, step))
+            .collect()
+    }
+
+    /// How long after the expiry it is reported.
+    pub(crate) fn expiry_delay(self) -> Duration {
+        match self {
+            Self::LateExpiry => Duration::from_secs(30),
+            _ => Duration::ZERO,
         }
     }
 

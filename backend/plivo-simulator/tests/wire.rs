@@ -463,6 +463,20 @@ async fn every_change_is_reported_and_signed() {
 }
 
 #[tokio::test]
+async fn a_carrier_in_disorder_reports_the_end_first_and_again() {
+    let plivo = Plivo::start();
+    let (url, mut callbacks) = receiver(&[]).await;
+    plivo
+        .create(&json!({"recipient": "+14155550189", "url": url}))
+        .await;
+    plivo.simulator.advance(Duration::from_secs(5));
+    for status in ["delivered", "queued", "sent", "delivered", "delivered"] {
+        let (_, body) = callbacks.recv().await.unwrap();
+        assert!(body.contains(&format!("ChannelStatus={status}&")), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_callback_by_get_is_signed_whole_with_v3() {
     let plivo = Plivo::start_with(|settings| settings.signature = SignatureVersion::V3);
     let (url, mut callbacks) = receiver(&[]).await;
