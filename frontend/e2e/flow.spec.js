@@ -184,3 +184,22 @@ test("where the text did not get through a call is offered at once", async ({ pa
   await call.click();
   await expect(page.locator(".lead")).toContainText("We are calling you with a code on");
 });
+
+test("a block for suspected fraud looks like any text that did not come", async ({
+  page,
+  patient,
+}) => {
+  await sendCode(page, "+447700900993", patient.origin);
+  await expect(page.getByText("The message did not get through. Check the number")).toBeVisible();
+  await expect(page.locator("body")).not.toContainText(/fraud|block|452/i);
+});
+
+test("a text that is on its way promises nothing", async ({ page, patient }) => {
+  // Numbers that end with 91 are delivered after 45 seconds.
+  await sendCode(page, "+447700900991", patient.origin);
+  await expect(page.locator(".lead")).toContainText("We texted a code to");
+  const followed = (answer) => answer.url().includes("/api/otp/sessions/");
+  const answer = await page.waitForResponse(followed);
+  expect((await answer.json()).attempts[0].status).toMatch(/queued|sent/);
+  await expect(page.locator(".delivery")).toHaveText("");
+});

@@ -34,7 +34,7 @@ pub(crate) fn EnterCode(page: Page) -> impl IntoView {
     });
     let delivery = dynamic::text(move || {
         let line = page.session(|session| match session.ending {
-            None => text::delivery(session.channel, session.delivery?),
+            None => text::delivery(session.channel, session.delivery?, session.reason),
             Some(_) => None,
         });
         line.unwrap_or_default().to_owned()

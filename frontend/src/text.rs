@@ -4,7 +4,9 @@
 //! language can order its words in its own way.
 
 use countersign_shared::{
-    Channel, ErrorCode, phone_number::InvalidPhoneNumber, session::AttemptStatus,
+    Channel, ErrorCode,
+    phone_number::InvalidPhoneNumber,
+    session::{AttemptReason, AttemptStatus},
 };
 
 use crate::flow::{Failure, FailureKind, clock};
@@ -92,16 +94,23 @@ pub(crate) const fn sent_to(channel: Option<Channel>) -> &'static str {
 pub(crate) const fn delivery(
     channel: Option<Channel>,
     status: AttemptStatus,
+    reason: Option<AttemptReason>,
 ) -> Option<&'static str> {
     match (status, channel) {
         (AttemptStatus::Delivered, Some(Channel::Voice)) => Some("The call was answered."),
         (AttemptStatus::Delivered, _) => Some("Delivered to your phone."),
-        (AttemptStatus::Undelivered, Some(Channel::Voice)) => {
-            Some("The call did not get through. Try again, or check the number.")
-        }
-        (AttemptStatus::Undelivered, _) => {
-            Some("The message did not get through. Check the number, or try another way.")
-        }
+        (AttemptStatus::Undelivered, _) => Some(match (reason, channel) {
+            (Some(AttemptReason::CountryBarred), _) => {
+                "Nothing gets through to that country this way. Try another way."
+            }
+            (_, Some(Channel::Voice)) => {
+                "The call did not get through. Try again, or check the number."
+            }
+            (Some(AttemptReason::Unreachable), _) => {
+                "The message did not get through: the phone is out of reach. Try another way."
+            }
+            _ => "The message did not get through. Check the number, or try another way.",
+        }),
         (AttemptStatus::Queued | AttemptStatus::Sent | AttemptStatus::Unknown, _) => None,
     }
 }

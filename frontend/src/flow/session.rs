@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_shared::{
     Channel, ErrorCode, PhoneNumber, SessionId,
     send::SendResponse,
-    session::{AttemptStatus, SessionResponse},
+    session::{AttemptReason, AttemptStatus, SessionResponse},
 };
 
 use super::{Deadline, Failure, FailureKind};
@@ -60,6 +60,8 @@ pub struct Session {
     pub channel: Option<Channel>,
     /// How far the last delivery has come.
     pub delivery: Option<AttemptStatus>,
+    /// Why it will not arrive, where the server says so.
+    pub reason: Option<AttemptReason>,
     /// How many digits the code has; unknown until the server has answered.
     pub otp_length: Option<u8>,
     /// When it ends.
@@ -79,6 +81,7 @@ impl Session {
             recipient: Recipient::Masked(masked),
             channel: None,
             delivery: None,
+            reason: None,
             otp_length: None,
             expires: None,
             resend: None,
@@ -93,6 +96,7 @@ impl Session {
             recipient,
             channel: Some(answer.channel),
             delivery: None,
+            reason: None,
             otp_length: Some(answer.otp_length),
             expires: Some(Deadline::after(now, answer.expires_in)),
             resend: Some(Deadline::after(now, answer.resend_in)),
@@ -103,7 +107,9 @@ impl Session {
 
     pub(super) fn follow(&mut self, answer: &SessionResponse, now: Duration) {
         self.channel = Some(answer.channel);
-        self.delivery = answer.attempts.last().map(|attempt| attempt.status);
+        let last = answer.attempts.last();
+        self.delivery = last.map(|attempt| attempt.status);
+        self.reason = last.and_then(|attempt| attempt.reason);
         self.otp_length = Some(answer.otp_length);
         self.expires = Some(Deadline::after(now, answer.expires_in).or_near(self.expires));
         self.resend = Some(Deadline::after(now, answer.resend_in).or_near(self.resend));
