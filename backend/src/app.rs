@@ -387,5 +387,6 @@ fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
         auth_id: settings.auth_id,
         auth_token: settings.auth_token.into(),
         app_uuid: None,
+        app_hash: None,
     }
 }

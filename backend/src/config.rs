@@ -131,6 +131,8 @@ pub struct Account {
     pub auth_token: SecretString,
     /// The Verify application; the account's default one when absent.
     pub app_uuid: Option<String>,
+    /// What an Android application knows its own messages by.
+    pub app_hash: Option<String>,
 }
 
 /// How one verification runs.
@@ -374,12 +376,27 @@ fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
                 .is_set(&variables::PLIVO_APP_UUID)
                 .then(|| reader.identifier(&variables::PLIVO_APP_UUID))
                 .transpose()?,
+            app_hash: app_hash(reader)?,
         })),
         Some(_) => Err(PLIVO_MODE.error("must be live or sandbox")),
         None => Err(PLIVO_MODE.error(
             "is not set; choose sandbox to try everything without an account, \
              or live with PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN",
         )),
+    }
+}
+
+/// 11 characters of base64 (Google's SMS Retriever).
+fn app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+    let variable = &variables::PLIVO_APP_HASH;
+    let hash = reader.text(variable)?;
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    let fits = |hash: &String| hash.len() == 11 && hash.bytes().all(is_base64);
+    match hash {
+        Some(hash) if !fits(&hash) => {
+            Err(variable.error("must be the 11 characters that the application's build prints"))
+        }
+        hash => Ok(hash),
     }
 }
 

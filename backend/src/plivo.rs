@@ -90,6 +90,7 @@ impl PlivoClient {
             brand_name: create.brand_name,
             code_length: create.otp_length,
             app_uuid: self.credentials.app_uuid.as_deref(),
+            app_hash: self.credentials.app_hash.as_deref(),
             url: create.callback_url,
             method: create.callback_url.map(|_| "POST"),
         };

@@ -194,12 +194,9 @@ test("a block for suspected fraud looks like any text that did not come", async 
   await expect(page.locator("body")).not.toContainText(/fraud|block|452/i);
 });
 
-test("a text that is on its way promises nothing", async ({ page, patient }) => {
+test("a text that takes its time is with the carrier, and no more is promised", async ({ page, patient }) => {
   // Numbers that end with 91 are delivered after 45 seconds.
   await sendCode(page, "+447700900991", patient.origin);
   await expect(page.locator(".lead")).toContainText("We texted a code to");
-  const followed = (answer) => answer.url().includes("/api/otp/sessions/");
-  const answer = await page.waitForResponse(followed);
-  expect((await answer.json()).attempts[0].status).toMatch(/queued|sent/);
-  await expect(page.locator(".delivery")).toHaveText("");
+  await expect(page.locator(".delivery")).toHaveText("Handed to your carrier.");
 });

@@ -111,7 +111,9 @@ pub(crate) const fn delivery(
             }
             _ => "The message did not get through. Check the number, or try another way.",
         }),
-        (AttemptStatus::Queued | AttemptStatus::Sent | AttemptStatus::Unknown, _) => None,
+        (AttemptStatus::Sent, Some(Channel::Voice)) => Some("Your phone is ringing."),
+        (AttemptStatus::Sent, _) => Some("Handed to your carrier."),
+        (AttemptStatus::Queued | AttemptStatus::Unknown, _) => None,
     }
 }
 

@@ -85,6 +85,7 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             live_but(&[("PLIVO_AUTH_TOKEN_FILE", "/nowhere")]),
         ),
         ("PLIVO_APP_UUID", live_but(&[("PLIVO_APP_UUID", "a b")])),
+        ("PLIVO_APP_HASH", live_but(&[("PLIVO_APP_HASH", "short")])),
         ("ALLOWED_COUNTRIES", live_but(&[("ALLOWED_COUNTRIES", "")])),
         (
             "ALLOWED_COUNTRIES",

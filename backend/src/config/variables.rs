@@ -53,6 +53,8 @@ variables! {
         "Plivo password, live mode only.";
     PLIVO_APP_UUID = None, true,
         "Plivo Verify application; the account's default one when not set.";
+    PLIVO_APP_HASH = None, false,
+        "What an Android application knows its messages by, 11 characters, live mode only.";
     PLIVO_BASE_URL = Some("https://api.plivo.com"), false,
         "Where Plivo is; https, or http on loopback for a local stand-in.";
     STORE_URL = Some("sqlite:data/countersign.db"), true,

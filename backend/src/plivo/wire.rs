@@ -16,6 +16,8 @@ pub(super) struct CreateBody<'a> {
     pub(super) code_length: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) app_uuid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) app_hash: Option<&'a str>,
     /// Where Plivo tells how it goes, by POST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) url: Option<&'a str>,

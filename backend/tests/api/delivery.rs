@@ -398,10 +398,15 @@ async fn an_address_has_so_many_streams_and_gets_them_back() {
     let refused = Answer::read(watch(&app, &session.id, "").await).await;
     refused.problem(429, "rate_limited");
     drop(streams);
-    // Noticed at the next heartbeat, seconds later.
-    while watch(&app, &session.id, "").await.status() != 200 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    // Noticed at a heartbeat, within fifteen seconds.
+    let given_back = async {
+        while watch(&app, &session.id, "").await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), given_back)
+        .await
+        .unwrap();
 }
 
 #[actix_web::test]

@@ -56,6 +56,7 @@ impl Upstream {
             auth_id: "MAXXXXXXXXXXXXXXXXXX".into(),
             auth_token: "test_auth_token".to_owned().into(),
             app_uuid: None,
+            app_hash: None,
         })
         .unwrap()
     }
