@@ -15,7 +15,7 @@ mod send;
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_shared::{Channel, SessionId};
+use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 use jsonwebtoken::jwk::JwkSet;
 
 pub use self::callback::{CallbackRefusal, Callbacks, log_refused};
@@ -24,7 +24,7 @@ use crate::{
     client_ip::Caller,
     clock::Clock,
     config::{Limits, Policy, Rules},
-    plivo::{PlivoClient, PlivoError},
+    plivo::{Create, PlivoClient, PlivoError},
     proof::Proofs,
     store::{KeyedRequest, Known, Session, SessionOver, Store, StoreUnreachable},
 };
@@ -242,6 +242,25 @@ impl Verification {
         if self.store.sweep().await.is_err() {
             log::warn!(event = "store.unreachable"; "the store could not be swept");
         }
+    }
+
+    /// Asks Plivo to deliver a code. What it is besides comes from the settings,
+    /// never from a stranger.
+    async fn create(
+        &self,
+        recipient: &PhoneNumber,
+        channel: Channel,
+        locale: &Locale,
+    ) -> Result<String, PlivoError> {
+        let create = Create {
+            recipient,
+            channel,
+            locale,
+            brand_name: &self.brand_name,
+            otp_length: self.rules.otp_length,
+            callback_url: self.callback_url(),
+        };
+        self.plivo.create(&create).await
     }
 
     fn channel(&self, asked: Option<Channel>, usual: Channel) -> Result<Channel, Refusal> {

@@ -198,6 +198,39 @@ async fn two_accepted_checks_at_once_are_one_success(home: Home) {
     ));
 }
 
+async fn checks_that_are_under_way_are_used(home: Home) {
+    let id = home.live(1).await.id;
+    let mut under_way = Vec::new();
+    for _ in 0..5 {
+        under_way.push(home.check(id, vec![]).await);
+    }
+    let refused = home.store.reserve_check(id, vec![]).await.unwrap();
+    assert!(matches!(
+        refused,
+        CheckReservation::Over(SessionOver::ChecksExhausted)
+    ));
+}
+
+async fn a_session_that_is_done_takes_no_step(home: Home) {
+    let session = home.live(1).await;
+    let hold = home.check(session.id, vec![]).await;
+    home.store
+        .settle_check(session.id, true, hold)
+        .await
+        .unwrap();
+    home.advance(Duration::from_mins(1));
+    let resend = home.store.reserve_resend(&session, vec![], false).await;
+    assert!(matches!(
+        resend.unwrap(),
+        ResendReservation::Over(SessionOver::AlreadyVerified)
+    ));
+    let check = home.store.reserve_check(session.id, vec![]).await;
+    assert!(matches!(
+        check.unwrap(),
+        CheckReservation::Over(SessionOver::AlreadyVerified)
+    ));
+}
+
 async fn an_answer_that_comes_after_the_end_is_no_success(home: Home) {
     let id = home.live(1).await.id;
     let hold = home.check(id, vec![]).await;
@@ -523,6 +556,13 @@ async fn what_is_over_leaves_nothing_behind(home: Home) {
     for key in keys {
         let left: i64 = server.command(&["PTTL", &key]);
         assert!(left > 0, "{key} has no end");
+        if key.contains(":session:") {
+            // As long as the session, and no longer.
+            assert!(
+                (590_000..=600_000).contains(&left),
+                "{key} ends in {left} ms"
+            );
+        }
         assert!(key.starts_with("{countersign}:"), "{key}");
     }
 }
@@ -694,6 +734,8 @@ in_every_home! {
     a_check_released_on_the_last_one_opens_the_session_again
     the_limit_that_is_full_the_longest_is_named
     a_keyed_request_is_taken_once_and_answered_alike
+    checks_that_are_under_way_are_used
+    a_session_that_is_done_takes_no_step
     a_proof_is_spent_once
     attempts_are_learned_in_any_order_and_one_at_a_time_asks
     what_is_over_leaves_nothing_behind

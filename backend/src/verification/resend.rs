@@ -3,11 +3,7 @@
 use countersign_shared::{Channel, SessionId};
 
 use super::{Refusal, Sent, Verification, limits::must_wait, log_upstream, recipient};
-use crate::{
-    client_ip::Caller,
-    plivo::{Create, PlivoError},
-    store::ResendReservation,
-};
+use crate::{client_ip::Caller, plivo::PlivoError, store::ResendReservation};
 
 impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.
@@ -30,15 +26,7 @@ impl Verification {
             ResendReservation::Over(over) => return Err(over.into()),
         };
         let created = self
-            .plivo
-            .create(&Create {
-                recipient: &session.recipient,
-                channel,
-                locale: &session.locale,
-                brand_name: &self.brand_name,
-                otp_length: self.rules.otp_length,
-                callback_url: self.callback_url(),
-            })
+            .create(&session.recipient, channel, &session.locale)
             .await;
         match created {
             Ok(upstream_id) => {

@@ -5,7 +5,7 @@ use countersign_shared::{Channel, Locale, SessionId};
 use super::{Refusal, Sent, Verification, limits::must_wait, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
-    plivo::{Create, PlivoError},
+    plivo::PlivoError,
     store::{NewSession, SendReservation},
 };
 
@@ -34,15 +34,7 @@ impl Verification {
             SendReservation::Wait(wait) => return Err(must_wait(wait)),
         };
         let created = self
-            .plivo
-            .create(&Create {
-                recipient: &session.recipient,
-                channel,
-                locale: &session.locale,
-                brand_name: &self.brand_name,
-                otp_length: self.rules.otp_length,
-                callback_url: self.callback_url(),
-            })
+            .create(&session.recipient, channel, &session.locale)
             .await;
         match created {
             Ok(upstream_id) => {
