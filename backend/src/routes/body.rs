@@ -36,18 +36,13 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = request
-            .content_type()
-            .eq_ignore_ascii_case("application/json")
-            && !request.headers().contains_key(CONTENT_ENCODING);
+        let is_json = is_plain(request, "application/json");
         let mut payload = payload.take();
         Box::pin(async move {
             if !is_json {
                 return Err(ApiError::UnsupportedMediaType);
             }
-            let body = tokio::time::timeout(MAX_TIME, whole(&mut payload))
-                .await
-                .map_err(|_| ApiError::TooSlow)??;
+            let body = in_time(&mut payload).await?;
             let request: T = parse(&body)?;
             request.validate().map_err(|errors| invalid(&errors))?;
             Ok(Self(request))
@@ -79,22 +74,29 @@ impl FromRequest for FormBody {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_form = request
-            .content_type()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-            && !request.headers().contains_key(CONTENT_ENCODING);
+        let is_form = is_plain(request, "application/x-www-form-urlencoded");
         let mut payload = payload.take();
         Box::pin(async move {
             if !is_form {
                 return Err(ApiError::NoForm);
             }
-            let body = tokio::time::timeout(MAX_TIME, whole(&mut payload))
-                .await
-                .map_err(|_| ApiError::TooSlow)??;
+            let body = in_time(&mut payload).await?;
             let fields = form_urlencoded::parse(&body);
             Ok(Self(fields.into_owned().collect()))
         })
     }
+}
+
+/// Whether the body is declared as that, and not compressed.
+fn is_plain(request: &HttpRequest, media_type: &str) -> bool {
+    request.content_type().eq_ignore_ascii_case(media_type)
+        && !request.headers().contains_key(CONTENT_ENCODING)
+}
+
+async fn in_time(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
+    tokio::time::timeout(MAX_TIME, whole(payload))
+        .await
+        .map_err(|_| ApiError::TooSlow)?
 }
 
 async fn whole(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {

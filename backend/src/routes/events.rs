@@ -63,12 +63,6 @@ impl Streams {
             key: caller.key,
         })
     }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.values().sum()
-    }
 }
 
 /// Given back when the stream ends, however it does.
