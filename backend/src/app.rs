@@ -26,7 +26,7 @@ use crate::{
     request_id,
     routes::{self, Facts, Streams},
     security_headers::{self, ContentSecurityPolicy},
-    single_page_app::SinglePageApp,
+    single_page_app::{Inline, PageSettings, SinglePageApp},
     store::{
         Store, Vault,
         key_file::{self, KeyFileError},
@@ -150,11 +150,13 @@ impl App {
         let streams = Data::new(Streams::default());
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
-        let facts = Data::new(Facts(facts(&config)));
+        let facts = Data::new(Facts::new(&facts(&config)));
         let shield = Shield::new(config.requests_per_address);
         let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
-        let scripts = page.as_ref().map_or(&[][..], SinglePageApp::inline_scripts);
-        let policy = Data::new(ContentSecurityPolicy::new(scripts));
+        let inline = page.as_ref().map(SinglePageApp::inline);
+        let policy = Data::new(ContentSecurityPolicy::new(
+            inline.unwrap_or(&Inline::default()),
+        ));
 
         #[cfg(feature = "sandbox")]
         let messages = simulator.clone().map(Data::new);
@@ -256,7 +258,16 @@ async fn sweep(verification: Data<Verification>, shield: Shield) {
 
 /// The page, or none with a word in the log: an API alone is of use too.
 fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
-    match SinglePageApp::read(&config.page_dir) {
+    let settings = PageSettings {
+        directory: config.page_dir.clone(),
+        brand_name: config.brand_name.clone(),
+        is_sandbox: matches!(config.upstream, Upstream::Sandbox),
+        theme: config.theme_file.clone(),
+        logo: config.logo_file.clone(),
+        hosts: config.hosts.clone(),
+        default_locale: config.rules.default_locale.as_str().to_owned(),
+    };
+    match SinglePageApp::read(settings) {
         Ok(page) => Ok(Some(page)),
         Err(source) if config.page_required => Err(StartError::Page {
             directory: config.page_dir.display().to_string(),

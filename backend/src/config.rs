@@ -18,6 +18,7 @@ use self::{values::Reader, variables::Variable};
 use crate::{
     client_ip::TrustedProxies,
     cross_origin::AllowedOrigins,
+    single_page_app::host::{Hosts, ReturnUrls},
     store::{Vault, redis::Address},
 };
 
@@ -69,6 +70,12 @@ pub struct Config {
     pub requests_per_address: Option<Quota>,
     /// The name people see.
     pub brand_name: String,
+    /// A file of styles of the operator's own.
+    pub theme_file: Option<PathBuf>,
+    /// A file with the operator's logo.
+    pub logo_file: Option<PathBuf>,
+    /// Who may send people to the page.
+    pub hosts: Hosts,
     /// The built page.
     pub page_dir: PathBuf,
     /// True when `page_dir` was asked for, so that its absence is an error.
@@ -257,11 +264,14 @@ impl Config {
             },
             upstream,
             store,
-            allowed_origins: allowed_origins(&reader)?,
+            allowed_origins: origins(&reader, &variables::ALLOWED_ORIGINS)?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
             brand_name: brand_name(&reader)?,
+            theme_file: file(&reader, &variables::THEME_FILE)?,
+            logo_file: file(&reader, &variables::BRAND_LOGO_FILE)?,
+            hosts: hosts(&reader)?,
             page_required: reader.is_set(&variables::PAGE_DIR),
             page_dir: reader.required(&variables::PAGE_DIR)?.into(),
             log: Log {
@@ -508,13 +518,35 @@ fn public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     url.transpose().map_err(|problem| variable.error(problem))
 }
 
-fn allowed_origins(reader: &Reader<'_>) -> Result<AllowedOrigins, ConfigError> {
-    let variable = &variables::ALLOWED_ORIGINS;
+fn origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, ConfigError> {
     let text = reader.text(variable)?.unwrap_or_default();
     AllowedOrigins::new(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
         variable.error(format!(
             "{wrong} is no origin; list them as browsers write them, such as https://example.com,http://localhost:3000"
         ))
+    })
+}
+
+/// A file that is there, or the start says so.
+fn file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, ConfigError> {
+    let path = reader.text(variable)?.map(PathBuf::from);
+    match path {
+        Some(path) if !path.is_file() => Err(variable.error("names no file that is there")),
+        path => Ok(path),
+    }
+}
+
+fn hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
+    let list = reader.text(&variables::RETURN_URLS)?.unwrap_or_default();
+    let return_urls = ReturnUrls::new(values::list(&list)).map_err(|wrong| {
+        variables::RETURN_URLS.error(format!(
+            "{wrong} is no address to return to; list https addresses (http on loopback) without \
+             query, such as https://example.com/account/"
+        ))
+    })?;
+    Ok(Hosts {
+        return_urls,
+        embed_origins: origins(reader, &variables::EMBED_ORIGINS)?,
     })
 }
 

@@ -42,6 +42,11 @@ impl AllowedOrigins {
         self.0.is_empty()
     }
 
+    /// Whether this is one of them.
+    pub fn contains(&self, origin: &str) -> bool {
+        self.0.iter().any(|allowed| allowed == origin)
+    }
+
     fn include(&self, request: &ServiceRequest) -> bool {
         let origin = request.headers().get(ORIGIN);
         origin.is_some_and(|origin| self.0.iter().any(|allowed| origin == allowed.as_str()))

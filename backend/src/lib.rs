@@ -9,6 +9,7 @@ pub mod client_ip;
 pub mod clock;
 pub mod config;
 pub mod cross_origin;
+pub mod encoded;
 pub mod logging;
 pub mod plivo;
 pub mod private_file;

@@ -348,14 +348,23 @@ fn by_status(status: StatusCode) -> ApiError {
     }
 }
 
-/// Writes every failure as problem+json.
+/// A failure that says so in words for people: it goes out as it is.
+pub struct ForPeople;
+
+/// Writes every other failure as problem+json.
 pub async fn render(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let mut response = next.call(request).await?;
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let is_failure = status.is_client_error() || status.is_server_error();
+    let for_people = response
+        .response()
+        .extensions()
+        .get::<ForPeople>()
+        .is_some();
+    if !is_failure || for_people {
         return Ok(response.map_into_boxed_body());
     }
     let stated = response.response_mut().extensions_mut().remove::<Problem>();

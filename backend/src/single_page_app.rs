@@ -1,55 +1,197 @@
 //! The built page's files.
 
-use std::path::{Path, PathBuf};
+pub mod host;
+pub mod index;
 
-use actix_files::Files;
+use std::{future::ready, path::PathBuf};
+
+use actix_files::{Files, NamedFile};
 use actix_web::{
-    Error, ResponseError,
+    Error, HttpRequest, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method,
-        header::{CACHE_CONTROL, HeaderValue},
+        header::{
+            AcceptLanguage, CACHE_CONTROL, CONTENT_TYPE, Header, HeaderValue, LanguageTag,
+            Preference, VARY,
+        },
     },
     middleware::{Next, from_fn},
-    web::{self, ServiceConfig},
+    web::{self, Data, ServiceConfig},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use countersign_shared::page_locale;
 use sha2::{Digest, Sha256};
 
-use crate::problem::ApiError;
+pub use self::index::Looks;
+use self::{
+    host::{Hosts, Query, Way},
+    index::{HTML, Index},
+};
+use crate::{
+    problem::{ApiError, ForPeople},
+    security_headers::FramedBy,
+};
 
-/// The page's directory, and the hashes of the scripts inside its HTML.
-#[derive(Clone, Debug)]
+/// Where the operator's style is read.
+const THEME_PATH: &str = "/theme.css";
+/// Where the operator's logo is read.
+const LOGO_PATH: &str = "/brand-logo";
+
+/// The page's directory, and what is made of its HTML.
+#[derive(Clone)]
 pub struct SinglePageApp {
     directory: PathBuf,
-    inline_scripts: Vec<String>,
+    theme: Option<PathBuf>,
+    logo: Option<PathBuf>,
+    inline: Inline,
+    served: Data<Served>,
+}
+
+/// The hashes of what stands inside the HTML, SHA-256 in base64, for the content
+/// security policy.
+#[derive(Clone, Debug, Default)]
+pub struct Inline {
+    /// Of the scripts.
+    pub scripts: Vec<String>,
+    /// Of the styles.
+    pub styles: Vec<String>,
+}
+
+/// What answers a request for the page itself.
+struct Served {
+    index: Index,
+    hosts: Hosts,
+    default_locale: String,
+}
+
+/// What the operator makes of the page, as it is set.
+#[derive(Clone, Debug, Default)]
+pub struct PageSettings {
+    /// The directory it was built to.
+    pub directory: PathBuf,
+    /// The name people see.
+    pub brand_name: String,
+    /// True when nothing is really sent.
+    pub is_sandbox: bool,
+    /// A file of styles of the operator's own.
+    pub theme: Option<PathBuf>,
+    /// A file with the operator's logo.
+    pub logo: Option<PathBuf>,
+    /// Who may send people here.
+    pub hosts: Hosts,
+    /// The language where the reader's own is not there.
+    pub default_locale: String,
 }
 
 impl SinglePageApp {
     /// Reads the page, which is there when it has an `index.html`.
-    pub fn read(directory: &Path) -> std::io::Result<Self> {
-        let html = std::fs::read_to_string(directory.join("index.html"))?;
+    pub fn read(settings: PageSettings) -> std::io::Result<Self> {
+        let html = std::fs::read_to_string(settings.directory.join("index.html"))?;
+        let looks = Looks {
+            brand_name: settings.brand_name,
+            is_sandbox: settings.is_sandbox,
+            theme: settings.theme.is_some().then_some(THEME_PATH),
+            logo: settings.logo.is_some().then_some(LOGO_PATH),
+        };
         Ok(Self {
-            directory: directory.to_owned(),
-            inline_scripts: inline_scripts(&html).map(hash).collect(),
+            inline: Inline {
+                scripts: inside(&html, "script").map(hash).collect(),
+                styles: inside(&html, "style").map(hash).collect(),
+            },
+            served: Data::new(Served {
+                index: Index::new(&html, &settings.directory, &looks),
+                hosts: settings.hosts,
+                default_locale: settings.default_locale,
+            }),
+            directory: settings.directory,
+            theme: settings.theme,
+            logo: settings.logo,
         })
     }
 
-    /// SHA-256 of each inline script, in base64, for the content security
-    /// policy.
-    pub fn inline_scripts(&self) -> &[String] {
-        &self.inline_scripts
+    /// The hashes of what stands inside the HTML.
+    pub fn inline(&self) -> &Inline {
+        &self.inline
     }
 
     /// Serves the files, each in the best encoding the browser takes.
     pub fn configure(&self, config: &mut ServiceConfig) {
         let files = Files::new("/", &self.directory)
-            .index_file("index.html")
             .prefer_utf8(true)
             .try_compressed();
-        config.service(web::scope("").wrap(from_fn(keep)).service(files));
+        let mut scope = web::scope("").app_data(self.served.clone());
+        for path in ["/", "/index.html"] {
+            scope = scope
+                .route(path, web::get().to(page))
+                .route(path, web::head().to(page));
+        }
+        for (path, file) in [(THEME_PATH, &self.theme), (LOGO_PATH, &self.logo)] {
+            if let Some(file) = file.clone() {
+                // Read anew each time: a reload shows what was changed.
+                let read = move || ready(NamedFile::open(&file));
+                scope = scope.route(path, web::get().to(read));
+            }
+        }
+        config.service(
+            web::scope("")
+                .wrap(from_fn(keep))
+                .service(scope.service(files)),
+        );
     }
+}
+
+/// The page in the reader's language, for the application that the reader came
+/// from.
+async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
+    let query = web::Query::<Query>::from_query(request.query_string());
+    let asked = query.as_ref().ok().and_then(|query| query.locale.clone());
+    let wishes = asked.into_iter().chain(accepted_languages(&request));
+    let wishes: Vec<String> = wishes.chain([served.default_locale.clone()]).collect();
+    let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
+
+    let host = query
+        .map_err(|_| host::Refused)
+        .and_then(|query| served.hosts.read(&query));
+    let mut answer = match host {
+        Ok(None) => served.index.page(locale).answer(&request),
+        Ok(Some(host)) => {
+            let mut answer = HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, HTML))
+                .insert_header((CACHE_CONTROL, "no-store"))
+                .body(served.index.hosted(locale, &host));
+            if let Way::Embed(origin) = host.way {
+                answer.extensions_mut().insert(FramedBy(origin));
+            }
+            answer
+        }
+        Err(host::Refused) => {
+            let mut answer = HttpResponse::BadRequest()
+                .insert_header((CONTENT_TYPE, HTML))
+                .insert_header((CACHE_CONTROL, "no-store"))
+                .body(served.index.refused(locale));
+            answer.extensions_mut().insert(ForPeople);
+            answer
+        }
+    };
+    answer.headers_mut().insert(
+        VARY,
+        HeaderValue::from_static("accept-encoding, accept-language"),
+    );
+    answer
+}
+
+/// The reader's languages, the preferred one first (RFC 9110, 12.5.4).
+fn accepted_languages(request: &HttpRequest) -> impl Iterator<Item = String> + use<> {
+    let ranked = AcceptLanguage::parse(request).map(|accepted| accepted.ranked());
+    ranked
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|wish| match wish {
+            Preference::Specific(tag) => Some(LanguageTag::into_string(tag)),
+            Preference::Any => None,
+        })
 }
 
 /// How long browsers keep a file: one with a hash in its name for ever, the
@@ -64,7 +206,8 @@ async fn keep(
     }
     let hashed = is_hashed(request.path());
     let mut response = next.call(request).await?.map_into_boxed_body();
-    if response.status().is_success() || response.status().is_redirection() {
+    let is_there = response.status().is_success() || response.status().is_redirection();
+    if is_there && !response.headers().contains_key(CACHE_CONTROL) {
         let value = if hashed {
             "public, max-age=31536000, immutable"
         } else {
@@ -77,7 +220,7 @@ async fn keep(
     Ok(response)
 }
 
-/// Trunk names files `style-0123456789abcdef.css` and `app-0123456789abcdef_bg.wasm`.
+/// Trunk names files `app-0123456789abcdef.js` and `app-0123456789abcdef_bg.wasm`.
 fn is_hashed(path: &str) -> bool {
     let is_hash =
         |part: &str| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -86,17 +229,21 @@ fn is_hashed(path: &str) -> bool {
         .is_some_and(|name| name.split(['-', '.', '_']).any(is_hash))
 }
 
-/// What stands between `<script …>` and `</script>` where no `src` is given.
-fn inline_scripts(html: &str) -> impl Iterator<Item = &str> {
-    html.split("<script").skip(1).filter_map(|after| {
-        let (attributes, rest) = after.split_once('>')?;
-        let (script, _) = rest.split_once("</script>")?;
-        (!attributes.contains("src=") && !script.is_empty()).then_some(script)
-    })
+/// What stands between `<name …>` and `</name>` where no `src` is given.
+fn inside<'a>(html: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let (start, end) = (format!("<{name}"), format!("</{name}>"));
+    html.match_indices(&start)
+        .filter_map(|(at, start)| {
+            let (attributes, rest) = html[at + start.len()..].split_once('>')?;
+            let (content, _) = rest.split_once(end.as_str())?;
+            (!attributes.contains("src=") && !content.is_empty()).then_some(content)
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
-fn hash(script: &str) -> String {
-    BASE64_STANDARD.encode(Sha256::digest(script))
+fn hash(content: &str) -> String {
+    BASE64_STANDARD.encode(Sha256::digest(content))
 }
 
 #[cfg(test)]
@@ -107,7 +254,7 @@ mod tests {
     fn inline_scripts_are_found_and_linked_ones_are_not() {
         let html = "<script type=module>import x</script><script src=a.js></script><p><script>\ny\n</script>";
         assert_eq!(
-            inline_scripts(html).collect::<Vec<_>>(),
+            inside(html, "script").collect::<Vec<_>>(),
             ["import x", "\ny\n"]
         );
     }
@@ -126,6 +273,7 @@ mod tests {
         assert!(is_hashed("/countersign-frontend-0123456789abcdef_bg.wasm"));
         assert!(is_hashed("/style-0123456789abcdef.css"));
         assert!(!is_hashed("/index.html"));
+        assert!(!is_hashed("/locales/de.json"));
         assert!(!is_hashed("/"));
     }
 }

@@ -36,7 +36,10 @@ export const test = base.extend({
 
   number: async ({ numbers }, use) => use(numbers.next()),
 
-  context: async ({ context }, use) => {
+  // Whether the browser's console is to stay clean.
+  quiet: [true, { option: true }],
+
+  context: async ({ context, quiet }, use) => {
     const complaints = [];
     context.on("console", (message) => {
       const isRefusal = message.text().startsWith("Failed to load resource");
@@ -46,13 +49,13 @@ export const test = base.extend({
     });
     context.on("weberror", (error) => complaints.push(String(error.error())));
     await use(context);
-    expect(complaints, "the browser's console").toEqual([]);
+    if (quiet) expect(complaints, "the browser's console").toEqual([]);
   },
 });
 
 /** Opens the page and waits for its program. */
-export async function open(page, origin = "") {
-  await page.goto(`${origin}/`);
+export async function open(page, origin = "", query = "") {
+  await page.goto(`${origin}/${query}`);
   await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
   await expect(page.locator("#country option").nth(1)).toBeAttached();
 }
@@ -87,4 +90,9 @@ export async function codeFor(page, number) {
 /** A code that is not that one. */
 export function wrong(code, by = 1) {
   return String((Number(code) + by) % 1_000_000).padStart(6, "0");
+}
+
+/** A British mobile number as the page shows it. */
+export function spaced(number) {
+  return number.replace(/^\+44(\d{4})(\d{6})$/, "+44 $1 $2");
 }

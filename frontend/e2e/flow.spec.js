@@ -1,4 +1,4 @@
-import { test, expect, atStep, codeFor, messages, open, sendCode, wrong } from "./fixtures.js";
+import { test, expect, atStep, codeFor, messages, open, sendCode, spaced, wrong } from "./fixtures.js";
 
 test("a number is verified", async ({ page, number }) => {
   await open(page);
@@ -14,7 +14,7 @@ test("a number is verified", async ({ page, number }) => {
   await page.locator("#code").pressSequentially(await code.textContent());
   await atStep(page, "verified");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Phone number verified");
-  await expect(page.locator("#heading")).toBeFocused();
+  await expect(page.locator("#verified-heading")).toBeFocused();
   await expect(page).toHaveTitle(/^Phone number verified/);
 });
 
@@ -52,7 +52,7 @@ test("five wrong codes end it, and starting again works", async ({ page, number 
   );
   await page.getByRole("button", { name: "Start again" }).click();
   await atStep(page, "enter-phone");
-  await expect(page.locator("#phone")).toHaveValue(number);
+  await expect(page.locator("#phone")).toHaveValue(spaced(number));
 });
 
 test("a reload goes on where it was", async ({ page, number }) => {
@@ -123,7 +123,7 @@ test("the number can be changed, and what was typed is kept", async ({ page, num
   await sendCode(page, number);
   await page.getByRole("button", { name: "Change number" }).click();
   await atStep(page, "enter-phone");
-  await expect(page.locator("#phone")).toHaveValue(number);
+  await expect(page.locator("#phone")).toHaveValue(spaced(number));
   await expect(page.locator("#phone")).toBeFocused();
   const other = numbers.next();
   await page.locator("#phone").fill(other);
@@ -182,7 +182,7 @@ test("where the text did not get through a call is offered at once", async ({ pa
   await expect(page.getByText("The message did not get through.")).toBeVisible();
   await expect(call).not.toHaveAttribute("aria-disabled", "true");
   await call.click();
-  await expect(page.locator(".lead")).toContainText("We are calling you with a code on");
+  await expect(page.locator("#sent-to")).toContainText("We are calling you with a code on");
 });
 
 test("a block for suspected fraud looks like any text that did not come", async ({
@@ -197,6 +197,6 @@ test("a block for suspected fraud looks like any text that did not come", async 
 test("a text that takes its time is with the carrier, and no more is promised", async ({ page, patient }) => {
   // Numbers that end with 91 are delivered after 45 seconds.
   await sendCode(page, "+447700900991", patient.origin);
-  await expect(page.locator(".lead")).toContainText("We texted a code to");
-  await expect(page.locator(".delivery")).toHaveText("Handed to your carrier.");
+  await expect(page.locator("#sent-to")).toContainText("We texted a code to");
+  await expect(page.locator("#deliveries")).toHaveText("Text message With your carrier");
 });

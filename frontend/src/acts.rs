@@ -8,27 +8,39 @@ use countersign_shared::{
     send::{SendRequest, SendResponse},
     verify::VerifyRequest,
 };
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 
 use crate::{
     api, browser,
-    flow::{self, Failure, Flow, Recipient, Task, Ticket},
+    enter_code::sent_to,
+    flow::{self, Failure, Flow, Recipient, Step, Task, Ticket},
+    host::Outcome,
     page::Page,
-    storage, text,
+    spawn::spawn,
+    storage,
 };
 
 impl Page {
-    /// Loads the set-up, and resumes the session from before a reload.
-    pub(crate) fn open(self) {
-        spawn_local(async move {
+    /// Loads the set-up, and resumes the session from before a reload. A button
+    /// that was pressed before this program was there has been pressed, where the
+    /// number says its country itself: a guessed one is seen before it is used.
+    pub(crate) fn open(self, pressed: bool) {
+        spawn(async move {
             if self.flow.with_untracked(|flow| flow.session().is_some()) {
                 self.resume().await;
             }
         });
-        spawn_local(async move {
+        spawn(async move {
             // Silent when it fails: the first press of the button says so.
             if let Ok(config) = api::config().await {
                 self.configure(config);
+                if pressed
+                    && self
+                        .phone
+                        .with_untracked(|phone| flow::names_country(phone))
+                {
+                    self.send_typed();
+                }
             }
         });
     }
@@ -89,7 +101,7 @@ impl Page {
         let Some(ticket) = self.begin(Task::Configure) else {
             return;
         };
-        spawn_local(async move {
+        spawn(async move {
             match api::config().await {
                 Ok(config) => {
                     self.configure(config);
@@ -118,14 +130,16 @@ impl Page {
         let request = SendRequest {
             recipient: number.as_str().to_owned(),
             channel: Some(channel),
-            locale: browser::locale(),
-            nonce: None,
+            locale: browser::message_locale(
+                &self.texts.with_untracked(|texts| texts.locale.clone()),
+            ),
+            nonce: self.host.with_value(|host| host.nonce.clone()),
         };
         let Some(ticket) = self.begin(Task::Send) else {
             return;
         };
         let asked = format!("send {} {channel}", request.recipient);
-        spawn_local(async move {
+        spawn(async move {
             let answer = api::send(&request, &self.key(&asked)).await;
             self.settle_send(ticket, answer);
         });
@@ -141,7 +155,9 @@ impl Page {
             return;
         };
         if let Some(seconds @ 1..) = wait {
-            self.announcement.set(text::resend_later(seconds));
+            self.announcement.set(untrack(|| {
+                self.say(|texts| texts.filled("resend-later", &texts.when(seconds)))
+            }));
             return;
         }
         let Some(ticket) = self.begin(Task::Resend) else {
@@ -152,7 +168,7 @@ impl Page {
             channel: Some(channel),
         };
         let asked = format!("resend {id} {channel}");
-        spawn_local(async move {
+        spawn(async move {
             let answer = api::resend(&request, &self.key(&asked)).await;
             self.settle_send(ticket, answer);
         });
@@ -167,18 +183,37 @@ impl Page {
                 if counted == Some(true) {
                     self.now.set(now);
                     self.keep();
-                    let number = self.flow.with_untracked(|flow| {
-                        flow.session().map(|session| self.shown(&session.recipient))
-                    });
-                    self.announcement.set(text::announce_sent(
-                        answer.channel,
-                        &number.unwrap_or_default(),
-                        ticket.task == Task::Resend,
-                    ));
+                    self.announcement.set(untrack(|| {
+                        self.sent_text(answer.channel, ticket.task == Task::Resend)
+                    }));
                     focus_after_render("code");
                 }
             }
             Err(failure) => self.fail(ticket, failure),
+        }
+    }
+
+    /// What is said when a code is on its way.
+    fn sent_text(self, channel: Channel, again: bool) -> String {
+        let number = self.session(|session| Some(session.recipient.clone()));
+        let number = number.map(|number| self.shown(&number)).unwrap_or_default();
+        let sent = self.say(|texts| texts.filled(sent_to(Some(channel)), &number));
+        if again {
+            format!("{sent} {}", self.text("announce-same-code"))
+        } else {
+            sent
+        }
+    }
+
+    /// Gives the proof to the application that the person came from.
+    pub(crate) fn hand_over(self) {
+        let proof = self.flow.with_untracked(|flow| match &flow.step {
+            Step::Verified(verified) => verified.proof.clone(),
+            Step::EnterPhone | Step::EnterCode(_) => None,
+        });
+        if let Some(proof) = proof {
+            self.host
+                .with_value(|host| host.tell(Outcome::Verified(&proof)));
         }
     }
 
@@ -217,7 +252,7 @@ impl Page {
             session_uuid: id.to_string(),
             otp,
         };
-        spawn_local(async move {
+        spawn(async move {
             let answer = api::verify(&request, &self.key(&asked)).await;
             self.forget_key(answer.as_ref().err());
             match answer {
@@ -233,7 +268,7 @@ impl Page {
     /// The page can be seen again: the phone may have slept, or another tab may
     /// have finished.
     pub(crate) fn look_again(self) {
-        spawn_local(self.follow());
+        spawn(self.follow());
     }
 
     /// Asks in the background how the session stands. Without an answer all
@@ -308,7 +343,9 @@ impl Page {
     /// Keeps for a reload what is needed to go on, and nothing once it is over.
     fn keep(self) {
         self.flow.with_untracked(|flow| match flow.session() {
-            Some(session) if session.ending.is_none() => storage::keep(session),
+            Some(session) if session.ending.is_none() => {
+                storage::keep(session, self.host.with_value(|host| host.nonce.clone()));
+            }
             _ => storage::clear(),
         });
     }
@@ -317,7 +354,7 @@ impl Page {
 /// Moves the focus once the page shows what has changed. A field's text is
 /// selected, so that typing replaces it.
 pub(crate) fn focus_after_render(id: &'static str) {
-    spawn_local(async move {
+    spawn(async move {
         leptos::task::tick().await;
         browser::focus(id);
     });

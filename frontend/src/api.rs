@@ -1,5 +1,7 @@
 //! The service's calls. The only place that knows fetch.
 
+use std::pin::Pin;
+
 use countersign_shared::{
     Problem, SessionId,
     config::{self, ConfigResponse},
@@ -69,8 +71,13 @@ pub(crate) async fn sandbox_messages(recipient: Option<&str>) -> Result<Vec<Mess
     }
 }
 
+/// The texts of a language, as they stand in its file.
+pub(crate) async fn texts(path: &str) -> Result<JsValue, Failure> {
+    exchange("GET", path.to_owned(), None, None).await
+}
+
 async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
-    read(exchange("GET", path, None, None).await?)
+    read(exchange("GET", path.to_owned(), None, None).await?)
 }
 
 /// The key makes a repeated request one request to the server.
@@ -80,42 +87,45 @@ async fn post<T: DeserializeOwned>(
     key: &str,
 ) -> Result<T, Failure> {
     let body = json::write(body);
-    read(exchange("POST", path, Some(key), body).await?)
+    read(exchange("POST", path.to_owned(), Some(key.to_owned()), body).await?)
 }
 
-/// One request and its answer, as far as all calls are alike.
-async fn exchange(
-    method: &str,
-    path: &str,
-    key: Option<&str>,
+/// One request and its answer, as far as all calls are alike. Boxed: unboxed,
+/// each call would carry a copy of it.
+fn exchange(
+    method: &'static str,
+    path: String,
+    key: Option<String>,
     body: Option<String>,
-) -> Result<JsValue, Failure> {
-    let (is_ok, text) = fetch(method, path, key, body)
-        .await
-        .map_err(|_| unreachable())?;
-    let body = json::parse(&text).ok_or_else(unreachable)?;
-    if is_ok {
-        return Ok(body);
-    }
-    // A failure in another form comes from something in between, such as a
-    // proxy: nothing of it is fit to be shown.
-    match json::read::<Problem>(body) {
-        Some(problem) => Err(Failure::from(&problem)),
-        None => Err(unreachable()),
-    }
+) -> Pin<Box<dyn Future<Output = Result<JsValue, Failure>>>> {
+    Box::pin(async move {
+        let (is_ok, text) = fetch(method, &path, key, body)
+            .await
+            .map_err(|_| unreachable())?;
+        let body = json::parse(&text).ok_or_else(unreachable)?;
+        if is_ok {
+            return Ok(body);
+        }
+        // A failure in another form comes from something in between, such as a
+        // proxy: nothing of it is fit to be shown.
+        match json::read::<Problem>(body) {
+            Some(problem) => Err(Failure::from(&problem)),
+            None => Err(unreachable()),
+        }
+    })
 }
 
 /// Whether the status is one of success, and the body.
 async fn fetch(
     method: &str,
     path: &str,
-    key: Option<&str>,
+    key: Option<String>,
     body: Option<String>,
 ) -> Result<(bool, String), JsValue> {
     let headers = Headers::new()?;
     // A browser without randomness makes none.
     if let Some(key) = key.filter(|key| !key.is_empty()) {
-        headers.set("idempotency-key", key)?;
+        headers.set("idempotency-key", &key)?;
     }
     let request = RequestInit::new();
     request.set_method(method);

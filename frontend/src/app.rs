@@ -1,4 +1,5 @@
-//! The frame around the steps: brand, banner, the step's card.
+//! The frame around the steps: brand, banner, which step is seen, what is
+//! announced.
 
 use std::time::Duration;
 
@@ -7,111 +8,101 @@ use web_sys::HtmlElement;
 
 use crate::{
     acts::focus_after_render,
-    browser, dynamic,
-    enter_code::EnterCode,
-    enter_phone::EnterPhone,
-    flow::{Recipient, Step},
+    browser, dom,
+    enter_code::enter_code,
+    enter_phone::enter_phone,
+    host::{Host, Outcome},
+    language::language,
     page::Page,
-    pretend_phone::PretendPhone,
-    text,
-    verified::Verified,
+    pretend_phone::pretend_phone,
+    verified::verified,
 };
 
 /// How often countdowns are looked at. More than once a second, so that none
 /// skips one.
 const TICK: Duration = Duration::from_millis(250);
 
-/// What is drawn anew when it changes; the rest of the flow changes within it.
-#[derive(Clone, PartialEq)]
-enum Shown {
-    EnterPhone,
-    EnterCode,
-    Verified(Recipient),
-}
-
-/// The whole page, on its root element.
-#[component]
-pub(crate) fn App(page: Page, root: HtmlElement) -> impl IntoView {
-    let shown = Memo::new(move |_| {
-        page.flow.with(|flow| match &flow.step {
-            Step::EnterPhone => Shown::EnterPhone,
-            Step::EnterCode(_) => Shown::EnterCode,
-            Step::Verified(recipient) => Shown::Verified(recipient.clone()),
-        })
-    });
-    name_step(page, shown, root);
-    move_focus(shown);
+/// Brings the whole page to life.
+pub(crate) fn app(page: Page, root: HtmlElement) {
+    let step = Memo::new(move |_| page.flow.with(|flow| flow.step.name()));
+    let pressed = root.has_attribute("data-pressed");
+    language(page, root.clone());
+    show_step(page, step, root);
+    move_focus(step);
     keep_time(page);
-    page.open();
-
-    let brand = dynamic::text(move || page.brand());
-    let banner = move || {
-        page.is_sandbox().then(|| {
-            view! { <p class="banner" data-testid="sandbox-banner">{text::SANDBOX}</p> }
-        })
-    };
-    let pretend_phone = move || {
-        let is_there = page.is_sandbox() && shown.get() == Shown::EnterCode;
-        is_there.then(|| view! { <PretendPhone page /> })
-    };
-    view! {
-        <header>
-            <div class="brand">
-                <span class="brand-mark" aria-hidden="true"></span>
-                <span class="brand-name">{brand}</span>
-            </div>
-            {banner}
-        </header>
-        <div class="stage">
-            <main class="card">
-                {move || match shown.get() {
-                    Shown::EnterPhone => view! { <EnterPhone page /> }.into_any(),
-                    Shown::EnterCode => view! { <EnterCode page /> }.into_any(),
-                    Shown::Verified(recipient) => view! { <Verified page recipient /> }.into_any(),
-                }}
-            </main>
-            {pretend_phone}
-        </div>
-        <p class="visually-hidden" role="status">
-            {dynamic::text(move || page.announcement.get())}
-        </p>
-    }
+    dom::text("announcement", move || page.announcement.get());
+    // Until the set-up is there, the server has said so.
+    let is_sandbox = browser::element("sandbox").is_some_and(|it| !it.has_attribute("hidden"));
+    dom::hidden("sandbox", move || {
+        let known = page
+            .config
+            .with(|config| config.as_ref().map(|config| config.sandbox));
+        !known.unwrap_or(is_sandbox)
+    });
+    let brand = browser::text("brand");
+    dom::text("brand", move || {
+        page.brand().unwrap_or_else(|| brand.clone())
+    });
+    dom::hidden("cancel", move || {
+        step.get() == "verified" || !page.host.with_value(Host::is_there)
+    });
+    dom::on("cancel", "click", move || {
+        page.host.with_value(|host| host.tell(Outcome::Cancelled));
+    });
+    enter_phone(page);
+    enter_code(page);
+    verified(page);
+    pretend_phone(page);
+    page.open(pressed);
 }
 
-/// Tells the step to the root element and to the tab's title.
-fn name_step(page: Page, shown: Memo<Shown>, root: HtmlElement) {
-    Effect::new(move |_| {
-        let name = page.flow.with(|flow| flow.step.name());
+/// Shows one step, and names it: on the root element and on the tab.
+fn show_step(page: Page, step: Memo<&'static str>, root: HtmlElement) {
+    dom::follow(move || {
         // Only an invalid name could fail.
-        let _ = root.set_attribute("data-step", name);
+        let _ = root.set_attribute("data-step", step.get());
     });
-    Effect::new(move |_| {
-        let heading = match shown.get() {
-            Shown::EnterPhone => text::PHONE_HEADING,
-            Shown::EnterCode => text::CODE_HEADING,
-            Shown::Verified(_) => text::VERIFIED_HEADING,
+    for name in ["enter-phone", "enter-code", "verified"] {
+        dom::hidden(name, move || step.get() != name);
+    }
+    dom::follow(move || {
+        let heading = match step.get() {
+            "enter-phone" => "phone-heading",
+            "enter-code" => "code-heading",
+            _ => "verified-heading",
         };
-        let failed = page.flow.with(|flow| flow.failure.is_some());
-        browser::set_title(&text::title(heading, &page.brand(), failed));
+        let title = match page.brand() {
+            Some(brand) => format!("{} · {brand}", page.text(heading)),
+            None => page.text(heading),
+        };
+        let has_failed = page.flow.with(|flow| flow.failure.is_some());
+        let title = if has_failed {
+            page.say(|texts| texts.filled("title-error", &title))
+        } else {
+            title
+        };
+        browser::set_title(&title);
     });
 }
 
 /// Takes the focus along to a new step. The first step of a visit leaves it
 /// where the person has put it.
-fn move_focus(shown: Memo<Shown>) {
-    Effect::new(move |visited: Option<()>| match shown.get() {
-        Shown::EnterPhone if visited.is_none() => {}
-        Shown::EnterPhone => focus_after_render("phone"),
-        Shown::EnterCode => focus_after_render("code"),
-        Shown::Verified(_) => focus_after_render("heading"),
+fn move_focus(step: Memo<&'static str>) {
+    let visited = StoredValue::new(false);
+    dom::follow(move || {
+        match step.get() {
+            "enter-phone" if visited.get_value() => focus_after_render("phone"),
+            "enter-code" => focus_after_render("code"),
+            "verified" => focus_after_render("verified-heading"),
+            _ => {}
+        }
+        visited.set_value(true);
     });
 }
 
 /// Lets time pass while the page is there, and looks again when it is seen again.
 fn keep_time(page: Page) {
-    if let Ok(interval) = set_interval_with_handle(move || page.tick(), TICK) {
-        on_cleanup(move || interval.clear());
-    }
+    browser::every(TICK, move || page.tick());
     let listener = window_event_listener_untyped("visibilitychange", move |_| {
         if browser::is_visible() {
             page.look_again();

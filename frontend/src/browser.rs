@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use countersign_shared::{Locale, SessionId, config::Country};
+use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Document, HtmlElement, HtmlInputElement, VisibilityState, Window,
+    Document, HtmlElement, HtmlInputElement, UrlSearchParams, VisibilityState, Window,
     js_sys::{Array, Intl, Object, Reflect},
 };
 
@@ -48,14 +49,14 @@ pub(crate) fn languages() -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The language to ask for the code in.
-pub(crate) fn locale() -> Option<Locale> {
-    let languages = languages();
-    let preferred = languages.first()?;
-    let language = preferred.split('-').next().unwrap_or_default();
-    Locale::parse(preferred)
-        .or_else(|_| Locale::parse(language))
-        .ok()
+/// The language to ask for the code in: the reader's own kind of the page's
+/// language, or else the page's.
+pub(crate) fn message_locale(page: &str) -> Option<Locale> {
+    let own = languages()
+        .into_iter()
+        .find(|tag| tag.split('-').next() == Some(page));
+    own.and_then(|tag| Locale::parse(&tag).ok())
+        .or_else(|| Locale::parse(page).ok())
 }
 
 /// The element of that id.
@@ -63,16 +64,71 @@ pub(crate) fn element(id: &str) -> Option<HtmlElement> {
     document()?.get_element_by_id(id)?.dyn_into().ok()
 }
 
-/// The input of that id.
-pub(crate) fn input(id: &str) -> Option<HtmlInputElement> {
-    element(id)?.dyn_into().ok()
+/// What the field of that id holds.
+pub(crate) fn value(id: &str) -> String {
+    let value = element(id).and_then(|field| Reflect::get(&field, &"value".into()).ok());
+    value
+        .and_then(|value| value.as_string())
+        .unwrap_or_default()
 }
 
-/// True when that element has the focus.
-pub(crate) fn has_focus(id: &str) -> bool {
-    document()
-        .and_then(|document| document.active_element())
-        .is_some_and(|active| active.id() == id)
+/// Puts a value into the field of that id. A field that holds it already is left
+/// alone, so that no caret jumps.
+pub(crate) fn set_value(id: &str, new: &str) {
+    if let Some(field) = element(id).filter(|_| value(id) != new) {
+        // Every field has a value.
+        let _ = Reflect::set(&field, &"value".into(), &new.into());
+    }
+}
+
+/// What the element of that id says.
+pub(crate) fn text(id: &str) -> String {
+    let text = element(id).and_then(|element| element.text_content());
+    text.unwrap_or_default()
+}
+
+/// Does it again and again, for as long as the page is there.
+pub(crate) fn every(pause: Duration, work: impl Fn() + 'static) {
+    let work: Box<dyn Fn()> = Box::new(work);
+    if let Ok(interval) = set_interval_with_handle(work, pause) {
+        on_cleanup(move || interval.clear());
+    }
+}
+
+/// The value of that name in the page's address.
+pub(crate) fn query(name: &str) -> Option<String> {
+    let search = window()?.location().search().ok()?;
+    UrlSearchParams::new_with_str(&search).ok()?.get(name)
+}
+
+/// Leaves for another page, which takes this one's place in the history.
+pub(crate) fn go_to(address: &str) {
+    if let Some(window) = window() {
+        // Only an address that is none could fail, and the server has read it.
+        let _ = window.location().replace(address);
+    }
+}
+
+/// Hands a message to the page around this one, if that is of this origin.
+pub(crate) fn tell_parent(message: &JsValue, origin: &str) {
+    if let Some(parent) = window().and_then(|window| window.parent().ok()?) {
+        // Only an origin that is none could fail, and the server has read it.
+        let _ = parent.post_message(message, origin);
+    }
+}
+
+/// The language that the page came in.
+pub(crate) fn page_language() -> Option<String> {
+    document()?.document_element()?.get_attribute("lang")
+}
+
+/// Tells readers and browsers the page's language, and its script's direction.
+pub(crate) fn set_page_language(locale: &str, direction: &str) {
+    if let Some(html) = document().and_then(|document| document.document_element()) {
+        // Only an invalid name could fail.
+        let _ = html.set_attribute("lang", locale);
+        let _ = html.set_attribute("dir", direction);
+    }
 }
 
 /// Moves the focus to the element of that id. The text of the code field is
@@ -82,8 +138,8 @@ pub(crate) fn focus(id: &str) {
         // Only an element that is gone cannot be focused.
         let _ = element.focus();
     }
-    if let ("code", Some(input)) = (id, input(id)) {
-        input.select();
+    if let ("code", Some(input)) = (id, element(id)) {
+        input.unchecked_into::<HtmlInputElement>().select();
     }
 }
 
@@ -103,28 +159,46 @@ pub(crate) fn random_key() -> Option<String> {
     Some(SessionId::from_random_bytes(bytes).to_string())
 }
 
-/// Countries with their names in the reader's language, sorted as that language
-/// sorts. Where the browser has no names, the code stands for itself.
-pub(crate) fn named_countries(countries: &[Country]) -> Vec<(String, Country)> {
-    let languages: Array = languages()
-        .iter()
-        .map(|language| JsValue::from_str(language))
-        .collect();
+/// Countries by name in the reader's language, as that language sorts: name, ISO
+/// code, calling code. Where the browser has no names, the code stands for
+/// itself.
+pub(crate) fn named_countries(
+    countries: &[Country],
+    locale: &str,
+) -> Vec<(String, String, String)> {
+    let languages = Array::of1(&locale.into());
     let names = display_names(&languages);
-    let collator = Intl::Collator::new(&languages, &Object::new()).compare();
-    let comes_after = |left: &str, right: &str| {
-        let order = collator.call2(&JsValue::UNDEFINED, &left.into(), &right.into());
-        order.is_ok_and(|order| order.as_f64() > Some(0.0))
-    };
-    let mut sorted: Vec<(String, Country)> = Vec::new();
-    for country in countries {
+    let all = countries.iter().map(|country| {
         let name = names.as_ref().and_then(|names| names.of(&country.code));
         let name = name.map_or_else(|| country.code.clone(), String::from);
-        // Not `sort_by`: its code would be larger than all of this file.
-        let place = sorted.partition_point(|(other, _)| !comes_after(other, &name));
-        sorted.insert(place, (name, country.clone()));
-    }
-    sorted
+        Array::of3(
+            &name.into(),
+            &country.code.as_str().into(),
+            &country.calling_code.to_string().into(),
+        )
+    });
+    let all: Array = all.collect();
+    let collator = Intl::Collator::new(&languages, &Object::new()).compare();
+    let name = |country: JsValue| country.unchecked_into::<Array>().get(0);
+    // The browser sorts: code of our own would be larger than all of this file.
+    let sorted = all.sort_by(&mut |left, right| {
+        let order = collator.call2(&JsValue::UNDEFINED, &name(left), &name(right));
+        match order.ok().and_then(|order| order.as_f64()) {
+            Some(order) if order < 0.0 => -1,
+            Some(order) if order > 0.0 => 1,
+            _ => 0,
+        }
+    });
+    let sorted = sorted.iter().filter_map(|country| {
+        let country: Array = country.unchecked_into();
+        let calling_code = country.get(2).as_string()?;
+        Some((
+            country.get(0).as_string()?,
+            country.get(1).as_string()?,
+            calling_code,
+        ))
+    });
+    sorted.collect()
 }
 
 fn display_names(languages: &Array) -> Option<Intl::DisplayNames> {

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use countersign_shared::session::AttemptStatus;
-use leptos::{prelude::*, task::spawn_local};
+use countersign_shared::{Channel, session::AttemptStatus};
+use leptos::prelude::*;
 
 use crate::{
-    browser,
-    code_form::CodeForm,
-    dynamic,
-    flow::{Ending, Task},
-    other_ways::OtherWays,
+    browser, deliveries, dom,
+    flow::{self, Ending, Step, Task},
+    other_ways,
     page::Page,
-    text,
+    spawn::spawn,
+    web_otp::Watch,
 };
 
 /// How often the delivery is asked about.
@@ -22,97 +21,167 @@ const FOLLOW: Duration = Duration::from_secs(4);
 const FOLLOWS: u32 = 15;
 
 /// Asks for the code; when the session has ended, offers what helps.
-#[component]
-pub(crate) fn EnterCode(page: Page) -> impl IntoView {
-    follow_delivery(page);
-    let sent_to = dynamic::text(move || text::sent_to(page.session(|it| it.channel)).to_owned());
-    let number = dynamic::text(move || {
-        let recipient = page.session(|session| Some(session.recipient.clone()));
-        recipient
-            .map(|recipient| page.shown(&recipient))
-            .unwrap_or_default()
-    });
-    let delivery = dynamic::text(move || {
-        let line = page.session(|session| match session.ending {
-            None => text::delivery(session.channel, session.delivery?, session.reason),
-            Some(_) => None,
-        });
-        line.unwrap_or_default().to_owned()
-    });
-    let expires = dynamic::text(move || {
-        let now = page.now.get();
-        let expires = page.session(|session| match session.ending {
-            None => session.expires,
-            Some(_) => None,
-        });
-        expires
-            .map(|expires| text::expires(expires.seconds_left(now)))
-            .unwrap_or_default()
-    });
-    view! {
-        <div class="step">
-            <p class="progress">{text::STEP_CODE}</p>
-            <h1 id="heading" tabindex="-1">{text::CODE_HEADING}</h1>
-            <p class="lead">
-                {sent_to} <bdi class="number" dir="ltr" translate="no">{number}</bdi> ". "
-                <button class="link" type="button" on:click=move |_| page.change_number()>
-                    {text::CHANGE_NUMBER}
-                </button>
-            </p>
-            <CodeForm page />
-            <Ended page />
-            <p class="hint expires number">{expires}</p>
-            <p class="delivery" role="status">{delivery}</p>
-            <OtherWays page />
-        </div>
-    }
-}
-
-/// The way on when the session's code is of no more use.
-#[component]
-fn Ended(page: Page) -> impl IntoView {
+pub(crate) fn enter_code(page: Page) {
     let ending = move || page.session(|session| session.ending);
-    let label = dynamic::text(move || match ending() {
-        Some(Ending::ChecksExhausted | Ending::AlreadyVerified) => text::START_AGAIN.to_owned(),
-        Some(Ending::Expired) | None => text::SEND_NEW_CODE.to_owned(),
+    dom::sentence("sent-to", move || {
+        let text = page.text(sent_to(page.session(|session| session.channel)));
+        let recipient = page.session(|session| Some(session.recipient.clone()));
+        let number = recipient.map(|recipient| page.shown(&recipient));
+        (text, number.unwrap_or_default())
     });
-    let go_on = move |_| match untrack(ending) {
+    dom::on("change-number", "click", move || page.change_number());
+    code_field(page);
+    dom::text("expires", move || {
+        let now = page.now.get();
+        let left = page.session(|session| match session.ending {
+            None => session.expires_in(now),
+            Some(_) => None,
+        });
+        left.map_or_else(String::new, |left| {
+            page.say(|texts| texts.filled("expires", &texts.clock(left)))
+        })
+    });
+    dom::hidden("ended-action", move || ending().is_none());
+    dom::flag("ended-action", "aria-disabled", move || {
+        page.is_doing(Task::Send)
+    });
+    dom::text("ended-action", move || {
+        page.text(match ending() {
+            Some(Ending::ChecksExhausted | Ending::AlreadyVerified) => "start-again",
+            Some(Ending::Expired) | None => "send-new-code",
+        })
+    });
+    dom::on("ended-action", "click", move || match untrack(ending) {
         Some(Ending::Expired) => page.send_new(),
         Some(Ending::ChecksExhausted | Ending::AlreadyVerified) => page.change_number(),
         None => {}
-    };
-    view! {
-        <button
-            id="ended-action"
-            class="button main"
-            type="button"
-            hidden=dynamic::flag(move || ending().is_none())
-            aria-disabled=dynamic::flag(move || page.is_doing(Task::Send))
-            on:click=go_on
-        >
-            {label}
-        </button>
+    });
+    deliveries::deliveries(page);
+    other_ways::other_ways(page);
+    follow_delivery(page);
+    watch_messages(page);
+}
+
+/// What has happened, by the channel.
+pub(crate) const fn sent_to(channel: Option<Channel>) -> &'static str {
+    match channel {
+        Some(Channel::Sms) => "sent-sms",
+        Some(Channel::Voice) => "sent-voice",
+        Some(Channel::Whatsapp) => "sent-whatsapp",
+        None => "sent",
     }
+}
+
+/// The code's field and its button.
+fn code_field(page: Page) {
+    let length = move || {
+        page.session(|session| session.otp_length)
+            .unwrap_or(flow::USUAL_LENGTH)
+    };
+    dom::text("code-label", move || {
+        page.say(|texts| texts.filled("code-label", &texts.number(length().into(), 1)))
+    });
+    dom::attribute("boxes", "data-digits", move || Some(length().to_string()));
+    // Boxes are for digits that fit; anything else is shown as it was typed.
+    dom::attribute("boxes", "data-typed", move || {
+        let count = page.code.with(|code| {
+            let fits = code.len() <= usize::from(length());
+            let is_digits = code.bytes().all(|byte| byte.is_ascii_digit());
+            (fits && is_digits).then_some(code.len())
+        });
+        count.map(|count| count.to_string())
+    });
+    dom::follow(move || browser::set_value("code", &page.code.get()));
+    dom::text("code-failure", move || page.failure_text("enter-code"));
+    dom::flag("code", "aria-invalid", move || {
+        page.flow.with(|flow| flow.failure.is_some())
+    });
+    let is_checking = move || page.is_doing(Task::Verify);
+    dom::flag("verify", "aria-disabled", move || {
+        is_checking() || page.session(|session| session.ending).is_some()
+    });
+    dom::text("verify", move || {
+        page.text(if is_checking() { "checking" } else { "verify" })
+    });
+    dom::on("code", "input", move || {
+        page.type_code(&browser::value("code"));
+    });
+    dom::on("code-form", "submit", move || page.verify());
+}
+
+impl Page {
+    /// Takes a code. A whole one that comes by typing, paste or autofill is sent
+    /// at once; after that only the button sends it again.
+    fn type_code(self, typed: &str) {
+        let (length, has_ended) = untrack(|| {
+            self.session(|session| Some((session.otp_length, session.ending.is_some())))
+        })
+        .unwrap_or_default();
+        let length = length.unwrap_or(flow::USUAL_LENGTH);
+        let tidy = flow::tidy_code(typed, length);
+        browser::set_value("code", &tidy);
+        let is_new = self.code.with_untracked(|before| *before != tidy);
+        let is_whole = flow::read_code(&tidy, length).is_ok();
+        self.code.set(tidy);
+        if is_whole && is_new && !has_ended {
+            self.verify();
+        }
+    }
+}
+
+/// Lets the browser read the code out of a text message, while one is awaited.
+fn watch_messages(page: Page) {
+    let watch = StoredValue::new_local(None::<Watch>);
+    let is_awaited = Memo::new(move |_| {
+        page.flow.with(|flow| match &flow.step {
+            Step::EnterCode(session) => {
+                session.ending.is_none()
+                    && session.channel == Some(Channel::Sms)
+                    && flow
+                        .pending
+                        .is_none_or(|ticket| ticket.task != Task::Verify)
+            }
+            Step::EnterPhone | Step::Verified(_) => false,
+        })
+    });
+    dom::follow(move || {
+        // What went before is aborted here, whatever comes now.
+        watch.set_value(None);
+        if !is_awaited.get() {
+            return;
+        }
+        if let Some((begun, code)) = Watch::begin() {
+            watch.set_value(Some(begun));
+            spawn(async move {
+                if let Some(code) = code.await {
+                    page.type_code(&code);
+                }
+            });
+        }
+    });
 }
 
 /// Asks now and then whether the code was delivered, until it was.
 fn follow_delivery(page: Page) {
-    let follows = StoredValue::new(0_u32);
+    let follows = StoredValue::new((None, 0_u32));
     let ask = move || {
-        let is_known = page.flow.with_untracked(|flow| {
-            flow.session().is_none_or(|session| {
-                matches!(
-                    session.delivery,
-                    Some(AttemptStatus::Delivered | AttemptStatus::Undelivered)
-                )
-            })
+        let awaited = page.flow.with_untracked(|flow| {
+            let session = flow.session()?;
+            let is_known = matches!(
+                session.delivery(),
+                Some(AttemptStatus::Delivered | AttemptStatus::Undelivered)
+            );
+            (!is_known).then_some((session.id, session.attempts.len()))
         });
-        if !is_known && browser::is_visible() && follows.get_value() < FOLLOWS {
-            follows.update_value(|count| *count += 1);
-            spawn_local(page.follow());
+        if awaited.is_none() || !browser::is_visible() {
+            return;
+        }
+        let (last, count) = follows.get_value();
+        let count = if last == awaited { count + 1 } else { 1 };
+        follows.set_value((awaited, count));
+        if count <= FOLLOWS {
+            spawn(page.follow());
         }
     };
-    if let Ok(interval) = set_interval_with_handle(ask, FOLLOW) {
-        on_cleanup(move || interval.clear());
-    }
+    browser::every(FOLLOW, ask);
 }

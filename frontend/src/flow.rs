@@ -11,19 +11,20 @@ mod session;
 use std::time::Duration;
 
 use countersign_shared::{
-    ErrorCode, PhoneNumber, SessionId,
+    ErrorCode, SessionId,
     send::SendResponse,
     session::{SessionResponse, SessionStatus},
     verify::VerifyResponse,
 };
 
 pub use code_entry::{USUAL_LENGTH, read as read_code, tidy as tidy_code};
-pub use countdown::{Deadline, clock};
+pub use countdown::Deadline;
 pub use failure::{Failure, FailureKind};
 pub use phone_entry::{
-    country_of, guess as guess_country, preview, read as read_phone, with_country,
+    country_of, format as format_phone, guess as guess_country, names_country, preview,
+    read as read_phone, with_country,
 };
-pub use session::{Ending, Recipient, Session};
+pub use session::{Delivery, Ending, Recipient, Session};
 
 /// Where the person stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +33,18 @@ pub enum Step {
     EnterPhone,
     /// A code was sent and is to be typed.
     EnterCode(Session),
-    /// Done: this number is verified.
-    Verified(Recipient),
+    /// Done.
+    Verified(Verified),
+}
+
+/// A number that is verified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    /// The number.
+    pub recipient: Recipient,
+    /// What shows it to an application. Only the page that had the right code
+    /// has it: another tab, or a reload, does not get it again.
+    pub proof: Option<String>,
 }
 
 impl Step {
@@ -159,11 +170,9 @@ impl Flow {
     pub fn sent(&mut self, ticket: Ticket, answer: &SendResponse, now: Duration) -> bool {
         let counts = self.settle(ticket);
         if counts {
-            let recipient = match PhoneNumber::parse(&answer.recipient) {
-                Ok(number) => Recipient::Known(number),
-                Err(_) => Recipient::Masked(answer.recipient.clone()),
-            };
-            self.step = Step::EnterCode(Session::from_send(answer, recipient, now));
+            let before = self.session().filter(|it| it.id == answer.session_uuid);
+            let attempts = before.map_or_else(Vec::new, |session| session.attempts.clone());
+            self.step = Step::EnterCode(Session::from_send(answer, attempts, now));
         }
         counts
     }
@@ -186,7 +195,12 @@ impl Flow {
         session.follow(answer, now);
         match answer.status {
             SessionStatus::Pending => {}
-            SessionStatus::Verified => self.step = Step::Verified(session.recipient.clone()),
+            SessionStatus::Verified => {
+                self.step = Step::Verified(Verified {
+                    recipient: session.recipient.clone(),
+                    proof: None,
+                });
+            }
             SessionStatus::ChecksExhausted => {
                 session.ending = Some(Ending::ChecksExhausted);
                 self.failure = Some(FailureKind::Refused(ErrorCode::ChecksExhausted).into());
@@ -197,9 +211,9 @@ impl Flow {
     /// The code was right.
     pub fn verified(&mut self, ticket: Ticket, answer: &VerifyResponse) {
         if self.settle(ticket) {
-            self.step = Step::Verified(match PhoneNumber::parse(&answer.recipient) {
-                Ok(number) => Recipient::Known(number),
-                Err(_) => Recipient::Masked(answer.recipient.clone()),
+            self.step = Step::Verified(Verified {
+                recipient: Recipient::read(&answer.recipient),
+                proof: Some(answer.proof.clone()),
             });
         }
     }

@@ -1,60 +1,77 @@
 //! Countersign's page: three steps from a phone number to a verified one.
 //!
-//! Arrows run one way: components → acts → api. What the steps are and how one
-//! leads to another is in [`flow`], which knows no browser.
-
-#![expect(
-    unreachable_pub,
-    reason = "leptos writes a public function for each component"
-)]
+//! The markup stands in `index.html`, so that it is seen before this program is
+//! there; [`mount`] brings it to life. Arrows run one way: steps → acts → api.
+//! What the steps are and how one leads to another is in [`flow`], which knows
+//! no browser.
 
 mod acts;
 mod api;
 mod app;
 mod browser;
-mod code_form;
-mod country_select;
-mod dynamic;
+mod countries;
+mod deliveries;
+mod dom;
 mod enter_code;
 mod enter_phone;
-mod failure_line;
 pub mod flow;
+mod host;
 mod json;
 mod keys;
+mod language;
 mod other_ways;
 mod page;
 mod pretend_phone;
+mod spawn;
 mod storage;
-mod text;
+mod texts;
 mod verified;
+mod web_otp;
 
-use leptos::{mount::mount_to, prelude::*};
+use leptos::prelude::*;
 use web_sys::HtmlElement;
 
-use crate::{app::App, page::Page};
+use crate::{host::Host, page::Page, spawn::spawn, texts::Texts};
 
-/// Puts the page in the place of the form that the HTML shows until now.
+/// Brings the page to life.
 pub fn start() {
     if let Some(root) = browser::element("app") {
         std::mem::forget(mount(&root));
     }
 }
 
-/// Puts the page into an element. What was typed there before stays typed. The
-/// page goes when the answer is dropped.
+/// Brings the page's markup inside an element to life, once its words are there.
+/// What was typed there before stays typed. The page goes when the answer is
+/// dropped.
 pub fn mount(root: &HtmlElement) -> impl Sized + use<> {
-    let typed = browser::input("phone").map(|input| input.value());
-    let had_focus = browser::has_focus("phone");
-    root.set_inner_html("");
-    let element = root.clone();
-    let handle = mount_to(root.clone(), move || {
-        let page = Page::new(typed.unwrap_or_default());
-        view! { <App page root=element /> }
-    });
-    if had_focus {
-        browser::focus("phone");
+    // Fails where it is done already, as in tests.
+    let _ = any_spawner::Executor::init_wasm_bindgen();
+    let owner = Owner::new();
+    match language::first() {
+        "en" => owner.with(|| enliven(root.clone(), Texts::english())),
+        locale => {
+            let (owner, root) = (owner.clone(), root.clone());
+            spawn(async move {
+                let texts = Texts::of(locale).await;
+                owner.with(|| enliven(root, texts));
+            });
+        }
     }
-    // Only an invalid name could fail.
-    let _ = root.set_attribute("data-ready", "");
-    handle
+    owner
+}
+
+fn enliven(root: HtmlElement, texts: Texts) {
+    if root.get_attribute("data-step").as_deref() == Some("refused") {
+        let page = Page::new(String::new(), Host::default(), texts);
+        language::language(page, root);
+        return;
+    }
+    let page = Page::new(browser::value("phone"), Host::of(&root), texts);
+    app::app(page, root.clone());
+    spawn(async move {
+        // Once everything has been put on the page.
+        leptos::task::tick().await;
+        // Only an invalid name could fail.
+        let _ = root.set_attribute("data-ready", "");
+    });
 }

@@ -1,66 +1,52 @@
-//! What to do when no code comes.
+//! What to do when no code comes: the code once more, by the same or another
+//! channel.
 
 use countersign_shared::Channel;
 use leptos::prelude::*;
 
-use crate::{dynamic, flow::Task, page::Page, text};
+use crate::{dom, flow::Task, page::Page};
 
-/// The code once more, by the same or another channel, or another number.
-#[component]
-pub(crate) fn OtherWays(page: Page) -> impl IntoView {
+/// The buttons that have the code sent once more.
+pub(crate) fn other_ways(page: Page) {
+    dom::hidden("other-ways", move || {
+        page.session(|session| session.ending).is_some()
+    });
     let wait = move || {
         let now = page.now.get();
-        page.session(|session| session.resend)
-            .map(|resend| resend.seconds_left(now))
+        page.session(|session| session.resend_in(now))
     };
-    let disabled = move || dynamic::flag(move || page.is_doing(Task::Resend) || wait() != Some(0));
-    let other_disabled = move |channel: Channel| {
-        dynamic::flag(move || {
+    dom::flag("resend", "aria-disabled", move || {
+        page.is_doing(Task::Resend) || wait() != Some(0)
+    });
+    dom::text("resend", move || match wait() {
+        Some(left @ 1..) => page.say(|texts| texts.filled("resend-wait", &texts.clock(left))),
+        Some(0) | None => page.text("resend"),
+    });
+    dom::on("resend", "click", move || {
+        page.resend(untrack(|| page.last_channel()));
+    });
+    for (id, channel) in [
+        ("by-sms", Channel::Sms),
+        ("by-voice", Channel::Voice),
+        ("by-whatsapp", Channel::Whatsapp),
+    ] {
+        dom::hidden(id, move || {
+            page.last_channel() == channel || !page.offers(channel)
+        });
+        dom::flag(id, "aria-disabled", move || {
             let now = page.now.get();
             let wait = page.session(|session| session.resend_by_in(channel, now));
             page.is_doing(Task::Resend) || wait != Some(0)
-        })
-    };
-    let lacks = move |channel: Channel| {
-        dynamic::flag(move || page.first_channel() == channel || !page.offers(channel))
-    };
-    // Heard once, when the countdown ends; the seconds are for the eye only.
-    Effect::new(move |waited: Option<bool>| {
-        let left = wait();
-        if waited == Some(true) && left == Some(0) {
-            page.announcement.set(text::RESEND_READY.to_owned());
-        }
-        left.is_some_and(|left| left > 0)
-    });
-    let other = move |channel: Channel, label: &'static str| {
-        view! {
-            <button
-                class="button"
-                type="button"
-                hidden=lacks(channel)
-                aria-disabled=other_disabled(channel)
-                on:click=move |_| page.resend(channel)
-            >
-                {label}
-            </button>
-        }
-    };
-    let ended = dynamic::flag(move || page.session(|session| session.ending).is_some());
-    view! {
-        <section class="other-ways" aria-labelledby="other-ways" hidden=ended>
-            <h2 id="other-ways">{text::NO_CODE}</h2>
-            <div class="buttons">
-                <button
-                    class="button number"
-                    type="button"
-                    aria-disabled=disabled()
-                    on:click=move |_| page.resend(untrack(|| page.first_channel()))
-                >
-                    {dynamic::text(move || text::resend(wait()))}
-                </button>
-                {other(Channel::Voice, text::CALL_ME)}
-                {other(Channel::Whatsapp, text::WHATSAPP_ME)}
-            </div>
-        </section>
+        });
+        dom::on(id, "click", move || page.resend(channel));
     }
+    // Heard once, when the countdown ends; the seconds are for the eye only.
+    let waited = StoredValue::new(false);
+    dom::follow(move || {
+        let left = wait();
+        if waited.get_value() && left == Some(0) {
+            page.announcement.set(page.text("resend-ready"));
+        }
+        waited.set_value(left.is_some_and(|left| left > 0));
+    });
 }

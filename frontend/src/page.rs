@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_shared::{
-    Channel, PhoneNumber,
+    Channel, ErrorCode, PhoneNumber,
     config::{ConfigResponse, Country},
 };
 use leptos::prelude::*;
@@ -11,7 +11,9 @@ use leptos::prelude::*;
 use crate::{
     browser,
     flow::{self, FailureKind, Flow, Recipient, Session, Task},
+    host::Host,
     storage,
+    texts::Texts,
 };
 
 /// The page's state. Copied freely: it holds signals only.
@@ -31,6 +33,10 @@ pub(crate) struct Page {
     pub(crate) code: RwSignal<String>,
     /// What screen readers are told in passing.
     pub(crate) announcement: RwSignal<String>,
+    /// The words, in the reader's language.
+    pub(crate) texts: RwSignal<Texts, LocalStorage>,
+    /// The application that the person came from.
+    pub(crate) host: StoredValue<Host>,
     /// The newest request that no answer came to: what it asked, and its key.
     pub(crate) unanswered: StoredValue<Option<(String, String)>>,
 }
@@ -38,8 +44,10 @@ pub(crate) struct Page {
 impl Page {
     /// The state to begin with: a session from before a reload, or the first
     /// step.
-    pub(crate) fn new(phone: String) -> Self {
-        let flow = storage::kept().map_or_else(Flow::default, |kept| {
+    pub(crate) fn new(phone: String, host: Host, texts: Texts) -> Self {
+        // A session for another link's proof is of no use to this one.
+        let kept = storage::kept().filter(|kept| kept.nonce == host.nonce);
+        let flow = kept.map_or_else(Flow::default, |kept| {
             Flow::resuming(kept.session_uuid, kept.recipient)
         });
         Self {
@@ -50,8 +58,20 @@ impl Page {
             country: RwSignal::new(String::new()),
             code: RwSignal::new(String::new()),
             announcement: RwSignal::new(String::new()),
+            texts: RwSignal::new_local(texts),
+            host: StoredValue::new(host),
             unanswered: StoredValue::new(None),
         }
+    }
+
+    /// Words.
+    pub(crate) fn say(&self, words: impl FnOnce(&Texts) -> String) -> String {
+        self.texts.with(words)
+    }
+
+    /// The text of that key.
+    pub(crate) fn text(&self, key: &str) -> String {
+        self.say(|texts| texts.get(key))
     }
 
     /// The selected country.
@@ -70,6 +90,45 @@ impl Page {
             channels
                 .and_then(|channels| channels.first().copied())
                 .unwrap_or_default()
+        })
+    }
+
+    /// The channel of the last code.
+    pub(crate) fn last_channel(&self) -> Channel {
+        self.session(|session| session.channel)
+            .unwrap_or_else(|| self.first_channel())
+    }
+
+    /// The served countries; none until they are known.
+    pub(crate) fn with_countries<T>(&self, read: impl FnOnce(&[Country]) -> T) -> T {
+        self.config.with_untracked(|config| {
+            let countries = config.as_ref().map(|config| config.countries.as_slice());
+            read(countries.unwrap_or_default())
+        })
+    }
+
+    /// What went wrong in that step, and what to do about it.
+    pub(crate) fn failure_text(&self, step: &str) -> String {
+        let failure = self
+            .flow
+            .with(|flow| flow.failure.filter(|_| flow.step.name() == step));
+        let Some(failure) = failure else {
+            return String::new();
+        };
+        self.say(|texts| {
+            let wait = |key: &str, seconds: u64| texts.filled(key, &texts.when(seconds));
+            match (failure.kind, failure.retry_after, failure.checks_left) {
+                (FailureKind::Refused(ErrorCode::RateLimited), Some(seconds), _) => {
+                    wait("retry-limited", seconds)
+                }
+                (FailureKind::Refused(ErrorCode::TemporarilyUnavailable), Some(seconds), _) => {
+                    wait("retry-busy", seconds)
+                }
+                (FailureKind::Refused(ErrorCode::OtpIncorrect), _, Some(left)) => {
+                    texts.counted("tries-left", left.into())
+                }
+                (kind, ..) => texts.get(&kind.key()),
+            }
         })
     }
 
@@ -96,12 +155,10 @@ impl Page {
             .with(|phone| flow::read_phone(phone, country.as_ref()))
     }
 
-    /// The name to show; empty until it is known.
-    pub(crate) fn brand(&self) -> String {
-        self.config.with(|config| {
-            let brand = config.as_ref().map(|config| config.brand_name.clone());
-            brand.unwrap_or_default()
-        })
+    /// The name to show, once it is known.
+    pub(crate) fn brand(&self) -> Option<String> {
+        self.config
+            .with(|config| config.as_ref().map(|config| config.brand_name.clone()))
     }
 
     /// True when nothing is really sent.

@@ -2,34 +2,42 @@
 
 use std::time::Duration;
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{mount::mount_to, prelude::*};
 
 use crate::{
     api::{self, Message},
-    browser, dynamic,
-    flow::Recipient,
+    browser, dom,
+    flow::{Recipient, Step},
     page::Page,
-    text,
+    spawn::spawn,
 };
 
 /// How often the phone is looked at.
 const POLL: Duration = Duration::from_millis(1_500);
 
 /// Shows the newest message to the session's recipient, and its code.
-#[component]
-pub(crate) fn PretendPhone(page: Page) -> impl IntoView {
+pub(crate) fn pretend_phone(page: Page) {
     let newest = RwSignal::new(None::<Message>);
     let looking = StoredValue::new(false);
+    let is_there = Memo::new(move |_| {
+        page.is_sandbox()
+            && page
+                .flow
+                .with(|flow| matches!(flow.step, Step::EnterCode(_)))
+    });
+    dom::hidden("pretend-phone", move || !is_there.get());
     let look = move || {
         let recipient = page
             .flow
             .with_untracked(|flow| flow.session().map(|session| session.recipient.clone()));
-        let Some(recipient) = recipient else { return };
+        let Some(recipient) = recipient.filter(|_| is_there.get_untracked()) else {
+            return;
+        };
         if looking.get_value() || !browser::is_visible() {
             return;
         }
         looking.set_value(true);
-        spawn_local(async move {
+        spawn(async move {
             let number = match &recipient {
                 Recipient::Known(number) => Some(number.as_str()),
                 Recipient::Masked(_) => None,
@@ -38,39 +46,50 @@ pub(crate) fn PretendPhone(page: Page) -> impl IntoView {
             let message = messages
                 .into_iter()
                 .find(|message| recipient.may_be(&message.recipient));
-            if message.is_some() && newest.try_get_untracked().is_some_and(|old| old != message) {
+            if newest.try_get_untracked().is_some_and(|old| old != message) {
                 newest.set(message);
             }
             looking.try_set_value(false);
         });
     };
-    look();
-    if let Ok(interval) = set_interval_with_handle(look, POLL) {
-        on_cleanup(move || interval.clear());
-    }
-    let message = dynamic::text(move || match newest.get() {
-        Some(message) => message.text,
-        None => text::PRETEND_PHONE_WAITS.to_owned(),
+    dom::follow(move || {
+        newest.set(None);
+        if is_there.get() {
+            look();
+        }
     });
-    let code = move || {
-        newest.get().map(|message| {
-            view! {
-                <p class="bubble-code">
-                    {text::PRETEND_PHONE_CODE} " "
-                    <output class="number" data-testid="pretend-phone-code">
-                        {message.otp}
-                    </output>
-                </p>
-            }
-        })
+    browser::every(POLL, look);
+    if let Some(screen) = browser::element("pretend-phone-screen") {
+        let mounted = StoredValue::new_local(None);
+        dom::follow(move || {
+            let message = newest.get();
+            let (waits, label) = (
+                page.text("pretend-phone-waits"),
+                page.text("pretend-phone-code"),
+            );
+            mounted.set_value(Some(mount_to(screen.clone(), move || {
+                view! { <Screen message waits label /> }
+            })));
+        });
+    }
+}
+
+#[component]
+fn Screen(message: Option<Message>, waits: String, label: String) -> impl IntoView {
+    let (text, otp) = match message {
+        Some(message) => (message.text, Some(message.otp)),
+        None => (waits, None),
     };
+    let code = otp.map(|otp| {
+        view! {
+            <p class="bubble-code">
+                {label} " "
+                <output class="number" data-testid="pretend-phone-code">{otp}</output>
+            </p>
+        }
+    });
     view! {
-        <aside class="phone" data-testid="pretend-phone" aria-labelledby="pretend-phone">
-            <h2 id="pretend-phone">{text::PRETEND_PHONE}</h2>
-            <div class="screen">
-                <p class="bubble">{message}</p>
-                {code}
-            </div>
-        </aside>
+        <p class="bubble" dir="auto">{text}</p>
+        {code}
     }
 }

@@ -16,13 +16,17 @@ pub(crate) struct Kept {
     pub(crate) session_uuid: SessionId,
     /// The number with all but its last two digits hidden.
     pub(crate) recipient: String,
+    /// What the session's proof repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<String>,
 }
 
 /// Keeps a session for a reload.
-pub(crate) fn keep(session: &Session) {
+pub(crate) fn keep(session: &Session, nonce: Option<String>) {
     let kept = Kept {
         session_uuid: session.id,
         recipient: session.recipient.masked(),
+        nonce,
     };
     if let (Some(storage), Some(text)) = (storage(), json::write(&kept)) {
         // A full or forbidden storage costs the resumption, nothing else.

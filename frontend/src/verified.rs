@@ -2,28 +2,48 @@
 
 use leptos::prelude::*;
 
-use crate::{dynamic, flow::Recipient, page::Page, text};
+use crate::{
+    dom,
+    flow::{Step, Verified},
+    host::Host,
+    page::Page,
+};
 
-/// Says which number is verified.
-#[component]
-pub(crate) fn Verified(page: Page, recipient: Recipient) -> impl IntoView {
-    view! {
-        <div class="step done">
-            <span class="done-mark" aria-hidden="true"></span>
-            <h1 id="heading" tabindex="-1" aria-describedby="verified-number">
-                {text::VERIFIED_HEADING}
-            </h1>
-            <p class="lead" id="verified-number">
-                <bdi class="number" dir="ltr" translate="no">
-                    {dynamic::text(move || page.shown(&recipient))}
-                </bdi>
-                " "
-                {text::VERIFIED_NUMBER}
-            </p>
-            <p class="hint">{text::VERIFIED_NEXT}</p>
-            <button class="button" type="button" on:click=move |_| page.verify_another()>
-                {text::VERIFY_ANOTHER}
-            </button>
-        </div>
-    }
+/// Says which number is verified, and leads back to where the person came from.
+pub(crate) fn verified(page: Page) {
+    let verified = move || {
+        page.flow.with(|flow| match &flow.step {
+            Step::Verified(verified) => Some(verified.clone()),
+            Step::EnterPhone | Step::EnterCode(_) => None,
+        })
+    };
+    dom::sentence("verified-number", move || {
+        let number = verified().map(|verified| page.shown(&verified.recipient));
+        (page.text("verified-number"), number.unwrap_or_default())
+    });
+    let goes_back = move || {
+        let has_proof = verified().is_some_and(|verified| verified.proof.is_some());
+        has_proof && page.host.with_value(Host::takes_back)
+    };
+    dom::text("verified-next", move || {
+        page.text(if goes_back() {
+            "returning"
+        } else {
+            "verified-next"
+        })
+    });
+    // Without a proof the application has nothing: the way on is to start again.
+    let can_start_again = move || {
+        let is_hosted = page.host.with_value(Host::is_there);
+        !is_hosted || verified().is_none_or(|verified| verified.proof.is_none())
+    };
+    dom::hidden("verify-another", move || !can_start_again());
+    dom::hidden("go-back", move || !goes_back());
+    dom::on("verify-another", "click", move || page.verify_another());
+    dom::on("go-back", "click", move || page.hand_over());
+    dom::follow(move || {
+        if let Some(Verified { proof: Some(_), .. }) = verified() {
+            page.hand_over();
+        }
+    });
 }

@@ -15,6 +15,14 @@ wasm_bindgen_test_configure!(run_in_browser);
 const SESSION: &str =
     r#"{"session_uuid":"0f8fad5b-d9cb-469f-a165-70867728950e","recipient":"+14*****0123"}"#;
 
+/// A service that serves three countries.
+const COUNTRIES: &str =
+    "[200, {brand_name: 'Acme', sandbox: false, otp_length: 6, channels: ['sms'],
+    countries: [
+        {code: 'US', calling_code: 1, example: '+12015550123'},
+        {code: 'GB', calling_code: 44, example: '+447400123456'},
+        {code: 'DE', calling_code: 49, example: '+4915123456789'}]}]";
+
 /// A page of its own, gone with the test.
 struct Visit {
     root: HtmlElement,
@@ -28,6 +36,7 @@ impl Visit {
         let root = document().create_element("div").expect("an element");
         let root: HtmlElement = root.unchecked_into();
         root.set_id("app");
+        root.set_inner_html(markup());
         document()
             .body()
             .expect("a body")
@@ -67,6 +76,14 @@ impl Drop for Visit {
         self.mounted = None;
         self.root.remove();
     }
+}
+
+/// What stands inside the page's root.
+fn markup() -> &'static str {
+    let (_, rest) = include_str!("../index.html")
+        .split_once("<div id=\"app\" data-step=\"enter-phone\">")
+        .expect("a root");
+    rest.rsplit_once("</div>").expect("its end").0
 }
 
 fn document() -> Document {
@@ -143,7 +160,6 @@ async fn until(holds: impl Fn() -> bool, what: &str) {
 #[wasm_bindgen_test]
 async fn what_was_typed_before_the_program_came_stays() {
     let visit = Visit::new();
-    visit.root.set_inner_html("<input id='phone'>");
     field("phone").set_value("415 555 0123");
     field("phone").focus().expect("a focus");
     let visit = visit.open();
@@ -181,17 +197,12 @@ async fn an_answer_that_is_not_the_services_is_no_answer() {
 #[wasm_bindgen_test]
 async fn countries_are_named_and_sorted_for_the_reader() {
     let visit = Visit::new();
-    play_service(
-        "[200, {brand_name: 'Acme', sandbox: false, otp_length: 6, channels: ['sms'], countries: [
-            {code: 'US', calling_code: 1, example: '+12015550123'},
-            {code: 'GB', calling_code: 44, example: '+447400123456'},
-            {code: 'DE', calling_code: 49, example: '+4915123456789'}]}]",
-    );
+    play_service(COUNTRIES);
     let visit = visit.open();
     visit.says("Acme").await;
     until(
         || {
-            let options = document().query_selector_all("#country option");
+            let options = document().query_selector_all("#country option:not([value=''])");
             options.is_ok_and(|options| options.length() == 3)
         },
         "three countries",
@@ -263,4 +274,43 @@ async fn a_pasted_message_becomes_its_code_and_is_checked() {
     assert_eq!(field("code").value(), "123456");
     visit.says("We cannot reach the service").await;
     assert_eq!(field("code").value(), "123456");
+}
+
+#[wasm_bindgen_test]
+async fn a_number_is_spaced_when_its_field_is_left_and_never_before() {
+    let visit = Visit::new();
+    play_service(COUNTRIES);
+    let visit = visit.open();
+    visit.says("Germany").await;
+    type_into("phone", "+447700900123");
+    assert_eq!(field("phone").value(), "+447700900123");
+    let event = eval("new Event('blur')").expect("an event");
+    field("phone")
+        .dispatch_event(event.unchecked_ref())
+        .expect("an event that is heard");
+    until(|| field("phone").value() == "+44 7700 900123", "spaces").await;
+}
+
+#[wasm_bindgen_test]
+async fn a_caret_never_jumps_while_a_number_is_typed() {
+    let visit = Visit::new();
+    play_service(COUNTRIES);
+    let visit = visit.open();
+    visit.says("Germany").await;
+    let input = field("phone");
+    let typed = "07700 900123";
+    input.set_value(typed);
+    for at in 0..=typed.len() {
+        let changed = format!("{}5{}", &typed[..at], &typed[at..]);
+        input.set_value(&changed);
+        let caret = u32::try_from(at + 1).expect("a short text");
+        input.set_selection_range(caret, caret).expect("a caret");
+        let event = eval("new Event('input', { bubbles: true })").expect("an event");
+        input
+            .dispatch_event(event.unchecked_ref())
+            .expect("an event that is heard");
+        leptos::task::tick().await;
+        assert_eq!(input.value(), changed);
+        assert_eq!(input.selection_start(), Ok(Some(caret)), "{changed}");
+    }
 }

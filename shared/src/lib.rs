@@ -8,6 +8,7 @@ pub mod channel;
 pub mod config;
 pub mod locale;
 pub mod one_time_code;
+pub mod page_locale;
 pub mod phone_number;
 pub mod problem;
 pub mod proof;

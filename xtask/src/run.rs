@@ -20,7 +20,7 @@ const LISTEN_ADDR: &str = "127.0.0.1:8080";
 /// Builds and starts everything, and stays until it is stopped.
 pub(crate) fn run() -> Outcome {
     tools::install()?;
-    page::build()?;
+    page::build_to_look_at()?;
     say("building the service");
     finish(&mut cargo("build --package countersign-backend"))?;
     let program = target().join("debug/countersign");

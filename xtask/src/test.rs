@@ -232,7 +232,8 @@ fn e2e(totals: &mut Totals) -> Outcome {
     count(&mut tests, totals, playwright_line)
 }
 
-fn npm_ci(directory: &Path) -> Outcome {
+/// Installs what a directory's lock file names.
+pub(crate) fn npm_ci(directory: &Path) -> Outcome {
     let mut npm = command("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
     run(npm
@@ -241,7 +242,11 @@ fn npm_ci(directory: &Path) -> Outcome {
 }
 
 /// Does it when one of the files has changed since it was last done.
-fn once(directory: &Path, files: &[std::path::PathBuf], work: impl FnOnce() -> Outcome) -> Outcome {
+pub(crate) fn once(
+    directory: &Path,
+    files: &[std::path::PathBuf],
+    work: impl FnOnce() -> Outcome,
+) -> Outcome {
     let mut wanted = String::new();
     for file in files {
         wanted +=

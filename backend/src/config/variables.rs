@@ -83,6 +83,10 @@ variables! {
         "Channels that may be asked for, the usual one first: sms, voice, whatsapp.";
     ALLOWED_ORIGINS = None, false,
         "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set.";
+    RETURN_URLS = None, false,
+        "Where the page may send people back to, such as https://example.com/account/: exact origins and what their paths begin with, between commas. Nowhere when not set.";
+    EMBED_ORIGINS = None, false,
+        "Other sites whose pages may have the page in a frame, such as https://example.com: exact origins, between commas. None when not set.";
     TRUSTED_PROXIES = None, false,
         "Addresses or networks of the proxies in front, such as 10.0.0.0/8, whose forwarding headers count.";
     LIMIT_SENDS_PER_NUMBER = Some("3/10m,5/1h,10/1d"), false,
@@ -107,8 +111,12 @@ variables! {
         "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
     BRAND_NAME = Some("Countersign"), false,
         "The name on the page and in the message, at most 40 characters.";
+    BRAND_LOGO_FILE = None, false,
+        "An image that stands beside the name on the page, such as a square SVG.";
+    THEME_FILE = None, false,
+        "A CSS file that the page loads after its own style (docs/theming.md); read anew at each request.";
     DEFAULT_LOCALE = Some("en"), false,
-        "Language of the message when the caller names none, such as en or en_US.";
+        "Language of the message when the caller names none, such as en or en_US, and of the page for readers of none of its languages.";
     PAGE_DIR = Some("frontend/dist"), false,
         "Directory of the built page.";
     LOG_FORMAT = Some("text"), false,

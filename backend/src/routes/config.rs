@@ -1,13 +1,29 @@
 //! `GET /api/config`.
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, HeaderValue},
+    web::Data,
+};
 use countersign_shared::config::ConfigResponse;
 
-/// What clients are told, worked out once: the same for everyone.
-pub struct Facts(pub ConfigResponse);
+use crate::encoded::Encoded;
 
-pub(super) async fn config(facts: Data<Facts>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header(("cache-control", "no-cache"))
-        .json(&facts.0)
+/// What clients are told, worked out once: the same for everyone.
+pub struct Facts(Encoded);
+
+impl Facts {
+    /// Makes them ready to be told.
+    pub fn new(facts: &ConfigResponse) -> Self {
+        let json = serde_json::to_vec(facts).expect("plain values are JSON");
+        Self(Encoded::new("application/json", json))
+    }
+}
+
+pub(super) async fn config(request: HttpRequest, facts: Data<Facts>) -> HttpResponse {
+    let mut answer = facts.0.answer(&request);
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer
 }

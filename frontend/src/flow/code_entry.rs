@@ -36,7 +36,8 @@ fn is_separator(character: char) -> bool {
     character == '-' || character.is_whitespace()
 }
 
-/// The only group of exactly `length` digits in a message. Two groups would be a
+/// The only group of exactly `length` digits in a message, which may say it twice
+/// (<https://wicg.github.io/sms-one-time-codes/>). Two different ones would be a
 /// guess, so then there is none.
 fn code_within(message: &str, length: u8) -> Option<String> {
     let mut codes = message
@@ -49,7 +50,7 @@ fn code_within(message: &str, length: u8) -> Option<String> {
         })
         .filter(|group| group.len() == usize::from(length));
     let code = codes.next()?;
-    codes.next().is_none().then_some(code)
+    codes.all(|other| other == code).then_some(code)
 }
 
 #[cfg(test)]
@@ -66,6 +67,7 @@ mod tests {
             "Your code is 123456.",
             "G-123456 is your code",
             "<#> 123 456: your code, good for 10 minutes",
+            "123456 is your code.\n\n@example.com #123456",
             "١٢٣٤٥٦",
         ] {
             assert_eq!(tidy(text, 6), "123456", "{text:?}");

@@ -36,11 +36,6 @@ impl Deadline {
     }
 }
 
-/// `75` as `1:15`.
-pub fn clock(seconds: u64) -> String {
-    format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,12 +75,5 @@ mod tests {
     #[test]
     fn a_wait_beyond_all_time_does_not_overflow() {
         assert!(!Deadline::after(Duration::MAX, u64::MAX).is_over(Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn the_clock_has_two_digits_of_seconds() {
-        assert_eq!(clock(0), "0:00");
-        assert_eq!(clock(75), "1:15");
-        assert_eq!(clock(600), "10:00");
     }
 }

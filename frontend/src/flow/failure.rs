@@ -1,5 +1,7 @@
 //! What can go wrong, as the page tells it apart.
 
+use std::borrow::Cow;
+
 use countersign_shared::{ErrorCode, Problem, phone_number::InvalidPhoneNumber};
 
 /// A failure to show.
@@ -36,6 +38,27 @@ pub enum FailureKind {
     CodeTooLong,
     /// The code has something else than digits.
     CodeNotDigits,
+}
+
+impl FailureKind {
+    /// The key of its text.
+    pub fn key(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Offline => "offline",
+            Self::ServerUnreachable => "unreachable",
+            Self::Refused(code) => return Cow::Owned(format!("error-{}", code.as_str())),
+            Self::PhoneMissing => "phone-missing",
+            Self::CountryMissing => "country-missing",
+            Self::Phone(InvalidPhoneNumber::TooLong) => "phone-too-long",
+            Self::Phone(InvalidPhoneNumber::ForbiddenCharacter) => "phone-not-digits",
+            Self::Phone(InvalidPhoneNumber::NoCountryCode) => "phone-no-country",
+            Self::Phone(InvalidPhoneNumber::NotE164) => "phone-not-e164",
+            Self::CodeMissing => "code-missing",
+            Self::CodeTooShort => "code-too-short",
+            Self::CodeTooLong => "code-too-long",
+            Self::CodeNotDigits => "code-not-digits",
+        })
+    }
 }
 
 impl From<FailureKind> for Failure {

@@ -1,5 +1,5 @@
 use countersign_shared::{
-    Channel, Problem,
+    Channel, PhoneNumber, Problem,
     session::{Attempt, AttemptStatus},
 };
 
@@ -217,7 +217,7 @@ fn a_reload_resumes_the_session() {
         (session.otp_length, session.checks_left),
         (Some(7), Some(3))
     );
-    assert_eq!(session.delivery, Some(AttemptStatus::Delivered));
+    assert_eq!(session.delivery(), Some(AttemptStatus::Delivered));
     assert_eq!(session.resend_by_in(Channel::Voice, NOW), Some(12));
 }
 
@@ -309,4 +309,43 @@ fn where_the_text_failed_a_call_need_not_wait() {
     let session = flow.session().unwrap();
     assert_eq!(session.resend_by_in(Channel::Voice, NOW), Some(0));
     assert_eq!(session.resend_by_in(Channel::Sms, NOW), Some(12));
+}
+
+#[test]
+fn each_time_the_code_was_sent_is_remembered() {
+    let mut flow = in_enter_code();
+    let ticket = flow.begin(Task::Resend).unwrap();
+    let mut again = send_response();
+    again.channel = Channel::Voice;
+    assert!(flow.sent(ticket, &again, NOW));
+    let attempts = &flow.session().unwrap().attempts;
+    let channels: Vec<_> = attempts.iter().map(|attempt| attempt.channel).collect();
+    assert_eq!(channels, [Channel::Sms, Channel::Voice]);
+}
+
+#[test]
+fn the_proof_is_there_for_who_had_the_right_code() {
+    let mut flow = in_enter_code();
+    let ticket = flow.begin(Task::Verify).unwrap();
+    flow.verified(
+        ticket,
+        &VerifyResponse {
+            verified: true,
+            message: String::new(),
+            recipient: "+14155550123".to_owned(),
+            proof: "a.b.c".to_owned(),
+            expires_at: "2026-11-24T10:00:00Z".to_owned(),
+        },
+    );
+    let Step::Verified(verified) = flow.step else {
+        panic!("not verified")
+    };
+    assert_eq!(verified.proof.as_deref(), Some("a.b.c"));
+
+    let mut other_tab = in_enter_code();
+    other_tab.follow(&session_response(SessionStatus::Verified), NOW);
+    let Step::Verified(verified) = other_tab.step else {
+        panic!("not verified")
+    };
+    assert_eq!(verified.proof, None);
 }

@@ -34,6 +34,11 @@ pub fn read(text: &str, country: Option<&Country>) -> Result<PhoneNumber, Failur
     PhoneNumber::parse(&written).map_err(FailureKind::Phone)
 }
 
+/// True when the text names its country.
+pub fn names_country(text: &str) -> bool {
+    international(text).is_some()
+}
+
 /// The text with its `+`, when it names its country: `+44…`, `0044…`, `tel:+44…`.
 fn international(text: &str) -> Option<String> {
     let plain = digits::plain(text);
@@ -149,6 +154,31 @@ pub fn preview(number: &PhoneNumber, countries: &[Country]) -> String {
         _ => national,
     };
     format!("+{calling_code} {}", spaced(national, calling_code))
+}
+
+/// What was typed, spaced for reading, once it is a number. It stays national or
+/// international as it was typed; digits are neither added nor changed. Who
+/// spaces a number has a way to, and keeps it.
+pub fn format(text: &str, country: Option<&Country>, countries: &[Country]) -> Option<String> {
+    let is_spaced = |c: char| c.is_ascii_digit() || c == '+' || c == ' ';
+    if text.contains(' ') && text.chars().all(is_spaced) {
+        return None;
+    }
+    let number = read(text, country).ok()?;
+    if international(text).is_some() {
+        return Some(preview(&number, countries));
+    }
+    let calling_code = country?.calling_code;
+    let plain = digits::plain(text);
+    let typed: String = plain.chars().filter(char::is_ascii_digit).collect();
+    let shown = preview(&number, countries);
+    // Where the number's own digits are the last of those that were typed, what
+    // came before them is a trunk prefix.
+    let national = shown.strip_prefix(&format!("+{calling_code} "))?;
+    let bare: String = national.chars().filter(char::is_ascii_digit).collect();
+    let prefix = typed.strip_suffix(bare.as_str())?;
+    let gap = if matches!(prefix, "" | "0") { "" } else { " " };
+    Some(format!("{prefix}{gap}{national}"))
 }
 
 /// Digits in groups that are easy to compare. Only looks: no country's own

@@ -135,3 +135,43 @@ fn the_preview_is_spaced_and_has_no_trunk_zero() {
         assert_eq!(preview(&number, &countries()), shown, "{text}");
     }
 }
+
+#[test]
+fn a_number_is_spaced_as_it_was_typed_national_or_international() {
+    for (code, text, spaced) in [
+        ("GB", "+447700900123", Some("+44 7700 900123")),
+        ("GB", "00447700900123", Some("+44 7700 900123")),
+        ("GB", "tel:+44-7700-900123", Some("+44 7700 900123")),
+        ("GB", "+44 (0)7700 900123", Some("+44 7700 900123")),
+        ("GB", "07700900123", Some("07700 900123")),
+        ("GB", "7700900123", Some("7700 900123")),
+        ("US", "(415) 555-0123", Some("415 555 0123")),
+        ("US", "14155550123", Some("1 415 555 0123")),
+        ("IT", "0612345678", Some("061 234 5678")),
+        ("GB", "٠٧٧٠٠٩٠٠١٢٣", Some("07700 900123")),
+        ("GB", "+44 20 7946 0958", None),
+        ("GB", "12", None),
+        ("GB", "07700 900 CALL", None),
+        ("GB", "", None),
+    ] {
+        let country = country(code);
+        assert_eq!(
+            format(text, Some(&country), &countries()).as_deref(),
+            spaced,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn spacing_a_number_never_changes_it() {
+    for (code, text) in [
+        ("GB", "07700900123"),
+        ("US", "4155550123"),
+        ("DE", "015123456789"),
+    ] {
+        let country = country(code);
+        let spaced = format(text, Some(&country), &countries()).unwrap();
+        assert_eq!(read_in(code, &spaced), read_in(code, text));
+    }
+}

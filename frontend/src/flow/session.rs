@@ -20,6 +20,14 @@ pub enum Recipient {
 }
 
 impl Recipient {
+    /// The number in an answer; as it stands where it is none.
+    pub(super) fn read(text: &str) -> Self {
+        match PhoneNumber::parse(text) {
+            Ok(number) => Self::Known(number),
+            Err(_) => Self::Masked(text.to_owned()),
+        }
+    }
+
     /// The form that may be kept in the browser.
     pub fn masked(&self) -> String {
         match self {
@@ -49,6 +57,17 @@ pub enum Ending {
     AlreadyVerified,
 }
 
+/// One delivery of the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// How it travels.
+    pub channel: Channel,
+    /// How far it has come.
+    pub status: AttemptStatus,
+    /// Why it will not arrive, where the server says so.
+    pub reason: Option<AttemptReason>,
+}
+
 /// A session as the page knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
@@ -58,10 +77,8 @@ pub struct Session {
     pub recipient: Recipient,
     /// How the last code travels; unknown until the server has answered.
     pub channel: Option<Channel>,
-    /// How far the last delivery has come.
-    pub delivery: Option<AttemptStatus>,
-    /// Why it will not arrive, where the server says so.
-    pub reason: Option<AttemptReason>,
+    /// Every delivery of the code that is known, oldest first.
+    pub attempts: Vec<Delivery>,
     /// How many digits the code has; unknown until the server has answered.
     pub otp_length: Option<u8>,
     /// When it ends.
@@ -80,8 +97,7 @@ impl Session {
             id,
             recipient: Recipient::Masked(masked),
             channel: None,
-            delivery: None,
-            reason: None,
+            attempts: Vec::new(),
             otp_length: None,
             expires: None,
             resend: None,
@@ -90,13 +106,22 @@ impl Session {
         }
     }
 
-    pub(super) fn from_send(answer: &SendResponse, recipient: Recipient, now: Duration) -> Self {
+    /// The session that a code was sent for, after these deliveries.
+    pub(super) fn from_send(
+        answer: &SendResponse,
+        mut attempts: Vec<Delivery>,
+        now: Duration,
+    ) -> Self {
+        attempts.push(Delivery {
+            channel: answer.channel,
+            status: AttemptStatus::Queued,
+            reason: None,
+        });
         Self {
             id: answer.session_uuid,
-            recipient,
+            recipient: Recipient::read(&answer.recipient),
             channel: Some(answer.channel),
-            delivery: None,
-            reason: None,
+            attempts,
             otp_length: Some(answer.otp_length),
             expires: Some(Deadline::after(now, answer.expires_in)),
             resend: Some(Deadline::after(now, answer.resend_in)),
@@ -107,9 +132,12 @@ impl Session {
 
     pub(super) fn follow(&mut self, answer: &SessionResponse, now: Duration) {
         self.channel = Some(answer.channel);
-        let last = answer.attempts.last();
-        self.delivery = last.map(|attempt| attempt.status);
-        self.reason = last.and_then(|attempt| attempt.reason);
+        let attempts = answer.attempts.iter().map(|attempt| Delivery {
+            channel: attempt.channel,
+            status: attempt.status,
+            reason: attempt.reason,
+        });
+        self.attempts = attempts.collect();
         self.otp_length = Some(answer.otp_length);
         self.expires = Some(Deadline::after(now, answer.expires_in).or_near(self.expires));
         self.resend = Some(Deadline::after(now, answer.resend_in).or_near(self.resend));
@@ -142,6 +170,11 @@ impl Session {
         shown
     }
 
+    /// How far the last delivery has come.
+    pub fn delivery(&self) -> Option<AttemptStatus> {
+        self.attempts.last().map(|attempt| attempt.status)
+    }
+
     /// A resend was refused for now: the server says when it will not be.
     pub(super) fn wait(&mut self, seconds: u64, now: Duration) {
         self.resend = Some(Deadline::after(now, seconds));
@@ -156,7 +189,7 @@ impl Session {
     /// The same for one channel: where the last way has failed, another one need
     /// not wait.
     pub fn resend_by_in(&self, channel: Channel, now: Duration) -> Option<u64> {
-        let failed = self.delivery == Some(AttemptStatus::Undelivered);
+        let failed = self.delivery() == Some(AttemptStatus::Undelivered);
         if failed && self.channel != Some(channel) {
             return Some(0);
         }

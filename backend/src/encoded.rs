@@ -1,0 +1,163 @@
+//! Content that is the same for everyone, compressed once.
+
+use std::io::Write;
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{
+        StatusCode,
+        header::{
+            AcceptEncoding, CONTENT_TYPE, ContentEncoding, ETag, Encoding, EntityTag, Header,
+            IfNoneMatch, VARY,
+        },
+    },
+    web::Bytes,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+/// A little less than the best: a start should not wait for the last byte.
+const BROTLI_QUALITY: u32 = 9;
+
+/// A content in every encoding that browsers take.
+#[derive(Clone)]
+pub struct Encoded {
+    content_type: &'static str,
+    plain: Bytes,
+    brotli: Bytes,
+    gzip: Bytes,
+    tag: String,
+}
+
+impl Encoded {
+    /// Compresses it.
+    pub fn new(content_type: &'static str, content: Vec<u8>) -> Self {
+        let tag = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&content)[..12]);
+        Self {
+            content_type,
+            brotli: brotli(&content).into(),
+            gzip: gzip(&content).into(),
+            plain: content.into(),
+            tag,
+        }
+    }
+
+    /// The content as it is.
+    pub fn plain(&self) -> &[u8] {
+        &self.plain
+    }
+
+    /// The content in the encoding that the browser likes best; nothing but its
+    /// tag where the browser has it already (RFC 9110, 8.4.1, 8.8.3 and 13.1.2).
+    pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let (encoding, content) = match negotiate(request) {
+            ContentEncoding::Brotli => (Some(ContentEncoding::Brotli), &self.brotli),
+            ContentEncoding::Gzip => (Some(ContentEncoding::Gzip), &self.gzip),
+            _ => (None, &self.plain),
+        };
+        // Each encoding is another content to a cache.
+        let suffix = encoding.map_or("", ContentEncoding::as_str);
+        let tag = EntityTag::new_strong(format!("{}{suffix}", self.tag));
+        if has_already(request, &tag) {
+            let mut unchanged = HttpResponse::NotModified();
+            return described(&mut unchanged, tag).finish();
+        }
+        let mut answer = HttpResponseBuilder::new(StatusCode::OK);
+        if let Some(encoding) = encoding {
+            answer.insert_header(encoding);
+        }
+        described(&mut answer, tag)
+            .insert_header((CONTENT_TYPE, self.content_type))
+            .body(content.clone())
+    }
+}
+
+fn negotiate(request: &HttpRequest) -> ContentEncoding {
+    let known = [Encoding::brotli(), Encoding::gzip(), Encoding::identity()];
+    let accepted = AcceptEncoding::parse(request).ok();
+    let best = accepted.and_then(|accepted| accepted.negotiate(known.iter()));
+    match best {
+        Some(Encoding::Known(encoding)) => encoding,
+        _ => ContentEncoding::Identity,
+    }
+}
+
+fn described(answer: &mut HttpResponseBuilder, tag: EntityTag) -> &mut HttpResponseBuilder {
+    answer
+        .insert_header(ETag(tag))
+        .insert_header((VARY, "accept-encoding"))
+}
+
+fn has_already(request: &HttpRequest, tag: &EntityTag) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|other| other.weak_eq(tag)),
+        Err(_) => false,
+    }
+}
+
+fn brotli(content: &[u8]) -> Vec<u8> {
+    let mut compressor = brotli::CompressorWriter::new(Vec::new(), 4096, BROTLI_QUALITY, 22);
+    compressor
+        .write_all(content)
+        .expect("memory takes all that is written");
+    compressor.into_inner()
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut compressor = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    compressor
+        .write_all(content)
+        .and_then(|()| compressor.finish())
+        .expect("memory takes all that is written")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use actix_web::{
+        body::to_bytes,
+        http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_NONE_MATCH},
+        test::TestRequest,
+    };
+
+    use super::*;
+
+    fn content() -> Encoded {
+        Encoded::new("text/plain", "one and the same ".repeat(50).into_bytes())
+    }
+
+    #[actix_web::test]
+    async fn each_encoding_is_the_same_content() {
+        let content = content();
+        for (accepted, encoding) in [("gzip, br", "br"), ("gzip", "gzip"), ("br;q=0, *;q=0", "")] {
+            let request = TestRequest::default().insert_header((ACCEPT_ENCODING, accepted));
+            let answer = content.answer(&request.to_http_request());
+            let named = answer.headers().get(CONTENT_ENCODING);
+            assert_eq!(named.map_or("", |it| it.to_str().unwrap()), encoding);
+            let body = to_bytes(answer.into_body()).await.unwrap();
+            let mut plain = Vec::new();
+            match encoding {
+                "br" => brotli::Decompressor::new(&body[..], 4096).read_to_end(&mut plain),
+                "gzip" => flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain),
+                _ => (&body[..]).read_to_end(&mut plain),
+            }
+            .unwrap();
+            assert_eq!(plain, content.plain());
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_the_browser_has_is_not_sent_again() {
+        let content = content();
+        let first = content.answer(&TestRequest::default().to_http_request());
+        let tag = first.headers().get(ETAG).unwrap().clone();
+        let again = TestRequest::default().insert_header((IF_NONE_MATCH, tag.clone()));
+        assert_eq!(content.answer(&again.to_http_request()).status(), 304);
+        let zipped = TestRequest::default()
+            .insert_header((IF_NONE_MATCH, tag))
+            .insert_header((ACCEPT_ENCODING, "gzip"));
+        assert_eq!(content.answer(&zipped.to_http_request()).status(), 200);
+    }
+}

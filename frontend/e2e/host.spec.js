@@ -1,0 +1,224 @@
+// Other applications send people here: in a frame, or there and back.
+
+import { createServer } from "node:http";
+import { test as base, expect, atStep, codeFor, open } from "./fixtures.js";
+import { startService } from "./service.js";
+
+/** An application on an origin of its own; its pages are set by the test. */
+async function startApplication() {
+  const pages = new Map();
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://x");
+    const page = pages.get(pathname);
+    response.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" });
+    response.end(page ?? "<title>not there</title>");
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    pages,
+    stop: () => new Promise((gone) => server.close(gone) && server.closeAllConnections()),
+  };
+}
+
+const test = base.extend({
+  application: async ({}, use) => {
+    const application = await startApplication();
+    await use(application);
+    await application.stop();
+  },
+  stranger: async ({}, use) => {
+    const stranger = await startApplication();
+    await use(stranger);
+    await stranger.stop();
+  },
+  // A service that knows the application, and not the stranger.
+  hosting: async ({ application }, use) => {
+    const hosting = await startService({
+      RETURN_URLS: `${application.origin}/account/`,
+      EMBED_ORIGINS: application.origin,
+    });
+    await use(hosting);
+    await hosting.stop();
+  },
+  quiet: [false, { option: true }],
+});
+
+async function verify(page, frame, number, origin) {
+  await frame.locator("#phone").fill(number);
+  await frame.getByRole("button", { name: "Text me a code" }).click();
+  await expect(frame.locator("#code")).toBeVisible();
+  let code;
+  await expect
+    .poll(async () => {
+      const path = `${origin}/sandbox/messages?recipient=${encodeURIComponent(number)}`;
+      const [message] = await (await page.request.get(path)).json();
+      code = message?.otp;
+      return code;
+    })
+    .toMatch(/^\d{6}$/);
+  await frame.locator("#code").fill(code);
+}
+
+/** What a proof says; its signature is checked by docs/integrate.md's tests. */
+const claims = (proof) => JSON.parse(Buffer.from(proof.split(".")[1], "base64url").toString());
+
+const link = (origin, parameters) => `${origin}/?${new URLSearchParams(parameters)}`;
+
+test("a person goes there and back, and the application gets its proof", async ({
+  page,
+  number,
+  application,
+  hosting,
+}) => {
+  application.pages.set("/account/phone", "<title>back</title>");
+  const state = 'a "b" & <c>';
+  await page.goto(
+    link(hosting.origin, {
+      return_to: `${application.origin}/account/phone?step=2`,
+      state,
+      nonce: "n0nce",
+      locale: "en",
+    }),
+  );
+  await expect(page.getByRole("button", { name: "Cancel and go back" })).toBeVisible();
+  await verify(page, page, number, hosting.origin);
+  await expect(page).toHaveTitle("back");
+  const there = new URL(page.url());
+  expect(`${there.origin}${there.pathname}${there.search}`).toBe(
+    `${application.origin}/account/phone?step=2`,
+  );
+  const fragment = new URLSearchParams(there.hash.slice(1));
+  expect(fragment.get("state")).toBe(state);
+  expect(claims(fragment.get("proof"))).toMatchObject({ phone_number: number, nonce: "n0nce" });
+  // Back does not lead into the middle of what is done.
+  expect(await page.evaluate(() => history.length)).toBeLessThanOrEqual(2);
+});
+
+test("who cancels goes back without a proof", async ({ page, application, hosting }) => {
+  application.pages.set("/account/phone", "<title>back</title>");
+  await page.goto(
+    link(hosting.origin, { return_to: `${application.origin}/account/phone`, state: "s" }),
+  );
+  await page.getByRole("button", { name: "Cancel and go back" }).click();
+  await expect(page).toHaveTitle("back");
+  expect(new URL(page.url()).hash).toBe("#error=cancelled&state=s");
+});
+
+test("nobody is sent to a stranger", async ({ page, stranger, application, hosting }) => {
+  const asked = [];
+  page.on("request", (request) => asked.push(request.url()));
+  const attempts = [
+    { return_to: `${stranger.origin}/account/` },
+    { return_to: `${application.origin}/` },
+    { return_to: `${application.origin}/account/..%2f..%2fevil` },
+    { return_to: `${application.origin}@${stranger.origin.slice(7)}/account/` },
+    { return_to: `//${stranger.origin.slice(7)}/account/` },
+    { return_to: "javascript:alert(document.domain)//account/" },
+    { return_to: `${application.origin}/account/#proof=forged` },
+    { return_to: "" },
+    { embed: stranger.origin },
+    { embed: "*" },
+    { embed: application.origin, return_to: `${application.origin}/account/` },
+    { return_to: `${application.origin}/account/`, nonce: "two words" },
+  ];
+  for (const parameters of attempts) {
+    const answer = await page.goto(link(hosting.origin, parameters));
+    expect(answer.status(), JSON.stringify(parameters)).toBe(400);
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("This link does not work");
+    await expect(page.locator("#phone")).toBeHidden();
+    await expect(page.locator("#cancel")).toBeHidden();
+  }
+  const twice = `${hosting.origin}/?return_to=${application.origin}/account/&return_to=${stranger.origin}/`;
+  expect((await page.goto(twice)).status()).toBe(400);
+  expect(asked.filter((url) => url.startsWith(stranger.origin))).toEqual([]);
+});
+
+test("the address alone leads nowhere", async ({ page, number, stranger, hosting }) => {
+  // Changed after the page came: the page believes what the server wrote.
+  await open(page, hosting.origin);
+  await page.evaluate(
+    (origin) => history.replaceState(null, "", `/?return_to=${origin}/&embed=${origin}`),
+    stranger.origin,
+  );
+  await verify(page, page, number, hosting.origin);
+  await atStep(page, "verified");
+  expect(new URL(page.url()).origin).toBe(hosting.origin);
+});
+
+test("in the application's frame, the proof comes as a message", async ({
+  page,
+  number,
+  application,
+  hosting,
+}) => {
+  application.pages.set(
+    "/",
+    `<title>application</title>
+     <iframe src="${link(hosting.origin, { embed: application.origin, state: "s", nonce: "n" })}"
+       width="400" height="700"></iframe>
+     <script>
+       window.heard = [];
+       addEventListener("message", (event) => window.heard.push([event.origin, event.data]));
+     </script>`,
+  );
+  await page.goto(application.origin);
+  await verify(page, page.frameLocator("iframe"), number, hosting.origin);
+  await expect.poll(() => page.evaluate(() => window.heard.length)).toBe(1);
+  const [[origin, message]] = await page.evaluate(() => window.heard);
+  expect(origin).toBe(hosting.origin);
+  expect(message).toMatchObject({ type: "countersign.verified", state: "s" });
+  expect(claims(message.proof)).toMatchObject({ phone_number: number, nonce: "n" });
+  await expect(page.frameLocator("iframe").locator("#verified-heading")).toBeVisible();
+});
+
+test("a stranger can neither frame the page nor hear of it", async ({
+  page,
+  stranger,
+  application,
+  hosting,
+}) => {
+  const framed = async (parameters) => {
+    stranger.pages.set("/", `<iframe src="${link(hosting.origin, parameters)}"></iframe>`);
+    await page.goto(stranger.origin);
+    const frame = page.frames()[1];
+    return frame ? frame.locator("#phone").isVisible() : false;
+  };
+  expect(await framed({})).toBe(false);
+  expect(await framed({ embed: stranger.origin })).toBe(false);
+  expect(await framed({ embed: application.origin })).toBe(false);
+  expect(await framed({ return_to: `${application.origin}/account/` })).toBe(false);
+});
+
+test("who may frame is told for each answer", async ({ page, application, hosting }) => {
+  const headers = async (parameters) =>
+    (await page.request.get(link(hosting.origin, parameters))).headers();
+  const framed = await headers({ embed: application.origin });
+  expect(framed["content-security-policy"]).toContain(`frame-ancestors ${application.origin}`);
+  expect(framed["x-frame-options"]).toBeUndefined();
+  expect(framed["cache-control"]).toBe("no-store");
+  for (const parameters of [{}, { return_to: `${application.origin}/account/` }, { embed: "x" }]) {
+    const unframed = await headers(parameters);
+    expect(unframed["content-security-policy"]).toContain("frame-ancestors 'none'");
+    expect(unframed["x-frame-options"]).toBe("DENY");
+  }
+});
+
+test("a session for one link's proof is not taken up for another's", async ({
+  page,
+  number,
+  application,
+  hosting,
+}) => {
+  const to = (nonce) =>
+    link(hosting.origin, { return_to: `${application.origin}/account/`, nonce });
+  await page.goto(to("first"));
+  await page.locator("#phone").fill(number);
+  await page.getByRole("button", { name: "Text me a code" }).click();
+  await atStep(page, "enter-code");
+  await page.reload();
+  await atStep(page, "enter-code");
+  await page.goto(to("second"));
+  await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
+  await atStep(page, "enter-phone");
+});

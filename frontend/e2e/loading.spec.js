@@ -1,0 +1,100 @@
+// The page before its program is there, or when it never comes.
+
+import { test, expect, atStep, messages } from "./fixtures.js";
+
+const program = "**/*_bg.wasm";
+
+test("what is seen first is what stays", async ({ page }) => {
+  let release;
+  const gate = new Promise((open) => (release = open));
+  await page.route(program, async (route) => {
+    await gate;
+    await route.continue();
+  });
+  await page.goto("/");
+  const seen = () =>
+    page.evaluate(() =>
+      ["#phone-heading", "#phone", "#send", "footer"].map((selector) => {
+        const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+        return [selector, x, y, width, height];
+      }),
+    );
+  await expect(page.locator("#phone")).toBeVisible();
+  const before = await seen();
+  release();
+  await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
+  await expect(page.locator("#country option").nth(1)).toBeAttached();
+  expect(await seen()).toEqual(before);
+});
+
+test("a button that was pressed too early has been pressed", async ({ page, number }) => {
+  await page.route(program, async (route) => {
+    await pressed;
+    await route.continue();
+  });
+  let press;
+  const pressed = new Promise((done) => (press = done));
+  await page.goto("/");
+  await page.locator("#phone").fill(number);
+  await page.locator("#phone").press("Enter");
+  await page.locator("#send").click();
+  press();
+  await atStep(page, "enter-code");
+  expect(await messages(page, number)).toHaveLength(1);
+});
+
+test.describe("failing", () => {
+  // The browser says on its console what did not load.
+  test.use({ quiet: false });
+
+  for (const [how, fail] of [
+    ["blocked", (route) => route.abort()],
+    ["missing", (route) => route.fulfill({ status: 404, body: "" })],
+    ["garbled", (route) => route.fulfill({ contentType: "application/wasm", body: "garbage" })],
+  ]) {
+    for (const file of [program, "**/countersign-frontend-*.js"]) {
+      test(`${file} ${how}: the page says so and keeps what was typed`, async ({ page }) => {
+        await page.route(file, fail);
+        await page.goto("/");
+        await expect(page.locator(".load-failed")).toBeVisible();
+        await expect(page.locator(".load-failed")).toContainText("did not load");
+        await page.locator("#phone").fill("07700 900123");
+        await page.locator("#phone").press("Enter");
+        await expect(page.locator("#phone")).toHaveValue("07700 900123");
+        await page.unroute(file);
+        await page.getByRole("link", { name: "Reload" }).click();
+        await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
+        await expect(page.locator(".load-failed")).toBeHidden();
+      });
+    }
+  }
+});
+
+test("late, the page says that one can wait", async ({ page }) => {
+  await page.route(program, () => {});
+  await page.goto("/");
+  const slow = page.locator(".slow");
+  await expect(slow).toBeHidden();
+  // The ten seconds are a style's: they are over at once here.
+  await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
+  await expect(slow).toBeVisible();
+});
+
+test("a page without its set-up asks for it again when the button is pressed", async ({
+  page,
+  number,
+}) => {
+  let asked = 0;
+  await page.route("**/api/config", async (route) => {
+    asked += 1;
+    await (asked <= 1 ? route.abort() : route.continue());
+  });
+  await page.goto("/");
+  await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
+  await page.locator("#phone").fill(number);
+  await page.locator("#send").click();
+  // The number that will be texted is seen before it is.
+  await expect(page.locator("#phone-preview")).toContainText("We will text");
+  await page.locator("#send").click();
+  await atStep(page, "enter-code");
+});
