@@ -1,14 +1,30 @@
 // Other applications send people here: in a frame, or there and back.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { test as base, expect, atStep, codeFor, open } from "./fixtures.js";
 import { startService } from "./service.js";
 
+/** An example of docs/integrate.md, as it is printed there. */
+function example(name) {
+  const document = readFileSync(new URL("../../docs/integrate.md", import.meta.url), "utf8");
+  const [, code] = document.split(`\`\`\`html ${name}\n`);
+  return code.split("```")[0];
+}
+
 /** An application on an origin of its own; its pages are set by the test. */
 async function startApplication() {
   const pages = new Map();
-  const server = createServer((request, response) => {
+  const posted = [];
+  const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://x");
+    if (request.method === "POST") {
+      let body = "";
+      for await (const part of request) body += part;
+      posted.push(new URLSearchParams(body));
+      response.end();
+      return;
+    }
     const page = pages.get(pathname);
     response.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" });
     response.end(page ?? "<title>not there</title>");
@@ -17,6 +33,7 @@ async function startApplication() {
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     pages,
+    posted,
     stop: () => new Promise((gone) => server.close(gone) && server.closeAllConnections()),
   };
 }
@@ -221,4 +238,32 @@ test("a session for one link's proof is not taken up for another's", async ({
   await page.goto(to("second"));
   await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
   await atStep(page, "enter-phone");
+});
+
+test("the documented way there and back works as printed", async ({
+  page,
+  number,
+  application,
+  hosting,
+}) => {
+  application.pages.set("/account/phone", example("return"));
+  const return_to = `${application.origin}/account/phone`;
+  await page.goto(link(hosting.origin, { return_to, state: "s", nonce: "n" }));
+  await verify(page, page, number, hosting.origin);
+  await expect(page.locator("#status")).toHaveText("Thank you.");
+  expect(page.url()).toBe(return_to);
+  const [answer] = application.posted;
+  expect(answer.get("state")).toBe("s");
+  expect(claims(answer.get("proof"))).toMatchObject({ phone_number: number, nonce: "n" });
+});
+
+test("the documented frame works as printed", async ({ page, number, application, hosting }) => {
+  application.pages.set("/", example("embed").replace("https://verify.example.com", hosting.origin));
+  await page.goto(application.origin);
+  await verify(page, page.frameLocator("#verify"), number, hosting.origin);
+  await expect.poll(() => application.posted.length).toBe(1);
+  expect(claims(application.posted[0].get("proof"))).toMatchObject({
+    phone_number: number,
+    nonce: "from-your-server",
+  });
 });
