@@ -1,18 +1,10 @@
-import AxeBuilder from "@axe-core/playwright";
 import { test, expect, open, sendCode } from "./fixtures.js";
-import { eachState } from "./states.js";
+import { eachState, isAccessible, picture } from "./states.js";
 
 const SIZES = {
   phone: { width: 390, height: 844 },
   desktop: { width: 1280, height: 800 },
 };
-
-async function isAccessible(page) {
-  const found = await new AxeBuilder({ page })
-    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
-    .analyze();
-  expect(found.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
-}
 
 const WRITING = { ltr: "en", rtl: "ar" };
 
@@ -22,10 +14,10 @@ for (const colorScheme of ["light", "dark"]) {
       test.describe(`${colorScheme}, ${size}, ${direction}`, () => {
         test.use({ colorScheme, viewport });
         test("every state passes axe and is in the picture", async ({ page, number }) => {
+          test.slow();
           const look = async (state) => {
             await isAccessible(page);
-            const name = `${state}-${size}-${colorScheme}-${direction}.png`;
-            await page.screenshot({ path: `results/pictures/${name}`, fullPage: true });
+            await picture(page, `${state}-${size}-${colorScheme}-${direction}`);
           };
           await eachState(page, number, look, { query: `?locale=${locale}` });
           expect(await page.locator("html").getAttribute("dir")).toBe(direction);
@@ -39,12 +31,10 @@ for (const direction of Object.keys(WRITING)) {
   test.describe(`forced colours, ${direction}`, () => {
     test.use({ forcedColors: "active", viewport: SIZES.phone });
     test("every state passes axe", async ({ page, number }) => {
+      test.slow();
       const look = async (state) => {
         await isAccessible(page);
-        await page.screenshot({
-          path: `results/pictures/${state}-phone-forced-${direction}.png`,
-          fullPage: true,
-        });
+        await picture(page, `${state}-phone-forced-${direction}`);
       };
       await eachState(page, number, look, { query: `?locale=${WRITING[direction]}` });
     });

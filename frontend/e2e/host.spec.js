@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { test as base, expect, atStep, codeFor, open } from "./fixtures.js";
+import { isAccessible, picture } from "./states.js";
 import { startService } from "./service.js";
 
 /** An example of docs/integrate.md, as it is printed there. */
@@ -99,6 +100,8 @@ test("a person goes there and back, and the application gets its proof", async (
     }),
   );
   await expect(page.getByRole("button", { name: "Cancel and go back" })).toBeVisible();
+  await isAccessible(page);
+  await picture(page, "hosted");
   await verify(page, page, number, hosting.origin);
   await expect(page).toHaveTitle("back");
   const there = new URL(page.url());
@@ -146,6 +149,8 @@ test("nobody is sent to a stranger", async ({ page, stranger, application, hosti
     await expect(page.locator("#phone")).toBeHidden();
     await expect(page.locator("#cancel")).toBeHidden();
   }
+  await isAccessible(page);
+  await picture(page, "refused");
   const twice = `${hosting.origin}/?return_to=${application.origin}/account/&return_to=${stranger.origin}/`;
   expect((await page.goto(twice)).status()).toBe(400);
   expect(asked.filter((url) => url.startsWith(stranger.origin))).toEqual([]);

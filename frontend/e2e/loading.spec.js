@@ -1,6 +1,7 @@
 // The page before its program is there, or when it never comes.
 
 import { test, expect, atStep, messages } from "./fixtures.js";
+import { isAccessible, picture } from "./states.js";
 
 const program = "**/*_bg.wasm";
 
@@ -58,6 +59,8 @@ test.describe("failing", () => {
         await page.goto("/");
         await expect(page.locator(".load-failed")).toBeVisible();
         await expect(page.locator(".load-failed")).toContainText("did not load");
+        await isAccessible(page);
+        await picture(page, "load-failed");
         await page.locator("#phone").fill("07700 900123");
         await page.locator("#phone").press("Enter");
         await expect(page.locator("#phone")).toHaveValue("07700 900123");
@@ -78,6 +81,7 @@ test("late, the page says that one can wait", async ({ page }) => {
   // The ten seconds are a style's: they are over at once here.
   await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
   await expect(slow).toBeVisible();
+  await picture(page, "slow");
 });
 
 test("a page without its set-up asks for it again when the button is pressed", async ({

@@ -1,6 +1,20 @@
 // Every state of the page in turn, for whoever looks at them.
 
+import AxeBuilder from "@axe-core/playwright";
 import { expect, atStep, codeFor, open, wrong } from "./fixtures.js";
+
+/** Finds what axe finds. */
+export async function isAccessible(page) {
+  const found = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+    .analyze();
+  expect(found.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
+}
+
+/** Keeps a picture, to be looked at. */
+export async function picture(page, name) {
+  await page.screenshot({ path: `pictures/${name}.png`, fullPage: true });
+}
 
 const problem = (status, code, more = {}) => ({
   status,

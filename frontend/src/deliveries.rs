@@ -17,6 +17,20 @@ struct Line {
     advice: Option<String>,
 }
 
+impl Line {
+    /// What is worth being told when it happens: that it came, or that it did not.
+    fn news(&self) -> Option<String> {
+        let Self {
+            mark,
+            channel,
+            status,
+            advice,
+        } = self;
+        let advice = advice.as_deref().unwrap_or_default();
+        (*mark != "under-way").then(|| format!("{channel}: {status}. {advice}"))
+    }
+}
+
 /// The deliveries, oldest first, with what helps where the last one failed.
 pub(crate) fn deliveries(page: Page) {
     dom::hidden("deliveries", move || {
@@ -30,6 +44,13 @@ pub(crate) fn deliveries(page: Page) {
             .zip(attempts)
             .map(|(index, attempt)| line(page, attempt, index == last))
             .collect::<Vec<_>>()
+    });
+    // Heard once: not the whole list, each time a line of it changes.
+    dom::follow(move || {
+        let news = lines.with(|lines| lines.last().and_then(Line::news));
+        if let Some(news) = news {
+            page.announcement.set(news);
+        }
     });
     let Some(list) = browser::element("deliveries") else {
         return;
