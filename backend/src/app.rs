@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::{
     clock::{Clock, SystemClock},
     config::{Account, Config, StoreHome, Upstream},
+    metrics::{Metrics, MetricsServer},
     plivo::PlivoClient,
     problem,
     proof::{KeysError, Proofs, Terms},
@@ -30,6 +31,7 @@ use crate::{
     store::{
         Store, Vault,
         key_file::{self, KeyFileError},
+        measured::Measured,
         redis::{self, RedisStore},
         sqlite::{self, SqliteStore},
     },
@@ -46,6 +48,14 @@ pub enum StartError {
     /// The address is taken or not ours.
     #[error("LISTEN_ADDR: cannot listen on {address}: {source}")]
     Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The metrics' address is taken or not ours.
+    #[error("METRICS_ADDR: cannot listen on {address}: {source}; name another one, or off")]
+    Metrics {
         /// What was asked for.
         address: SocketAddr,
         /// What the system says.
@@ -85,6 +95,7 @@ pub struct App {
     server: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
     sweeper: JoinHandle<()>,
+    metrics: Option<MetricsServer>,
     verification: Data<Verification>,
     #[cfg(feature = "sandbox")]
     simulator: Option<Arc<plivo_simulator::Simulator>>,
@@ -93,26 +104,26 @@ pub struct App {
 impl App {
     /// Starts the service: it answers when this returns.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let listener = listen(&config)?;
+        let sockets = Sockets::bind(&config)?;
         let store = open_store(&config, None).await?;
-        Self::start_on(listener, config, store, Arc::new(SystemClock::default())).await
+        Self::start_on(sockets, config, store, Arc::new(SystemClock::default())).await
     }
 
     /// The same, by another clock than the machine's and the store's.
     pub async fn start_at(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let listener = listen(&config)?;
+        let sockets = Sockets::bind(&config)?;
         let store = open_store(&config, Some(clock.clone())).await?;
-        Self::start_on(listener, config, store, clock).await
+        Self::start_on(sockets, config, store, clock).await
     }
 
     /// The same, over a store that is open already.
     pub async fn start_over(config: Config, store: Arc<dyn Store>) -> Result<Self, StartError> {
-        let listener = listen(&config)?;
-        Self::start_on(listener, config, store, Arc::new(SystemClock::default())).await
+        let sockets = Sockets::bind(&config)?;
+        Self::start_on(sockets, config, store, Arc::new(SystemClock::default())).await
     }
 
     async fn start_on(
-        listener: TcpListener,
+        sockets: Sockets,
         config: Config,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -121,7 +132,7 @@ impl App {
             address: config.listen,
             source,
         };
-        let address = listener.local_addr().map_err(listen_error)?;
+        let address = sockets.api.local_addr().map_err(listen_error)?;
         let proofs = proofs(&config, address, clock.now())?;
         let page = page(&config)?;
         web::block(verification::warm_up).await.ok();
@@ -136,6 +147,8 @@ impl App {
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
         let callbacks = callbacks(&config, &account)?;
+        let metrics = Arc::new(Metrics::default());
+        let store = Arc::new(Measured::new(store, metrics.clone()));
         let verification = Data::new(Verification::new(
             store,
             PlivoClient::new(account)?,
@@ -146,6 +159,7 @@ impl App {
             proofs,
             callbacks,
             clock,
+            metrics.clone(),
         ));
         let streams = Data::new(Streams::default());
         let proxies = Data::new(config.trusted_proxies.clone());
@@ -161,9 +175,11 @@ impl App {
         #[cfg(feature = "sandbox")]
         let messages = simulator.clone().map(Data::new);
         let shared = verification.clone();
+        let counted = Data::from(metrics.clone());
         let server = HttpServer::new(move || {
             let service = Service::new()
                 .app_data(shared.clone())
+                .app_data(counted.clone())
                 .app_data(facts.clone())
                 .app_data(proxies.clone())
                 .app_data(streams.clone())
@@ -188,24 +204,21 @@ impl App {
                 })
                 .default_service(web::to(routes::nothing_here))
         })
-        .listen(listener)
+        .listen(sockets.api)
         .map_err(listen_error)?
         .run();
         let handle = server.handle();
-        log::info!(
-            event = "server.started",
-            address = address.to_string().as_str(),
-            mode = mode(&config.upstream);
-            "listening on http://{address}"
-        );
-        if matches!(config.upstream, Upstream::Sandbox) {
-            log::warn!(event = "server.sandbox"; "SANDBOX: nothing is really sent");
-        }
+        let metrics = sockets
+            .metrics
+            .map(|socket| serve_metrics(socket, &metrics));
+        let metrics = metrics.transpose()?;
+        announce(address, metrics.as_ref(), &config.upstream);
         Ok(Self {
             address,
             server: tokio::spawn(serve(server)),
             handle,
             sweeper,
+            metrics,
             verification,
             #[cfg(feature = "sandbox")]
             simulator,
@@ -215,6 +228,11 @@ impl App {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the metrics are served, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::address)
     }
 
     /// Reads the keys that sign proofs at once, which is done now and then.
@@ -232,6 +250,9 @@ impl App {
     pub async fn run(self) -> std::io::Result<()> {
         let ended = self.server.await.unwrap_or(Ok(()));
         self.sweeper.abort();
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
         log::info!(event = "server.stopped"; "stopped");
         ended
     }
@@ -240,11 +261,36 @@ impl App {
     pub async fn stop(self) {
         self.handle.stop(true).await;
         self.sweeper.abort();
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
     }
 }
 
 async fn serve(server: Server) -> std::io::Result<()> {
     server.await
+}
+
+fn serve_metrics(
+    (address, listener): (SocketAddr, TcpListener),
+    metrics: &Arc<Metrics>,
+) -> Result<MetricsServer, StartError> {
+    MetricsServer::start(listener, metrics)
+        .map_err(|source| StartError::Metrics { address, source })
+}
+
+fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Upstream) {
+    let metrics = metrics.map(|it| it.address().to_string());
+    log::info!(
+        event = "server.started",
+        address = address.to_string().as_str(),
+        metrics = metrics.as_deref().unwrap_or("off"),
+        mode = mode(upstream);
+        "listening on http://{address}"
+    );
+    if matches!(upstream, Upstream::Sandbox) {
+        log::warn!(event = "server.sandbox"; "SANDBOX: nothing is really sent");
+    }
 }
 
 async fn sweep(verification: Data<Verification>, shield: Shield) {
@@ -283,12 +329,29 @@ fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
     }
 }
 
-/// First of all: a refusal of the store's is then the only line there is.
-fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    TcpListener::bind(config.listen).map_err(|source| StartError::Listen {
-        address: config.listen,
-        source,
-    })
+/// What is listened on.
+struct Sockets {
+    api: TcpListener,
+    /// With the address that was asked for.
+    metrics: Option<(SocketAddr, TcpListener)>,
+}
+
+impl Sockets {
+    /// First of all: a refusal of the store's is then the only line there is.
+    fn bind(config: &Config) -> Result<Self, StartError> {
+        let api = TcpListener::bind(config.listen).map_err(|source| StartError::Listen {
+            address: config.listen,
+            source,
+        })?;
+        let metrics = config.metrics.map(|address| {
+            let listener = TcpListener::bind(address).map(|listener| (address, listener));
+            listener.map_err(|source| StartError::Metrics { address, source })
+        });
+        Ok(Self {
+            api,
+            metrics: metrics.transpose()?,
+        })
+    }
 }
 
 /// The store that the settings name. `clock` replaces its own.

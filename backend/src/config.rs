@@ -48,6 +48,8 @@ impl std::error::Error for ConfigError {}
 pub struct Config {
     /// Where API and page are served.
     pub listen: SocketAddr,
+    /// Where the metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     /// How the world reaches us, without a slash at the end.
     pub public_url: Option<String>,
     /// Who delivers the codes.
@@ -256,6 +258,7 @@ impl Config {
             public_url: public_url(&reader)?,
             proofs: proofs(&reader, &store)?,
             listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
+            metrics: metrics(&reader)?,
             rules: rules(&reader)?,
             policy: Policy {
                 countries: countries(&reader, sandbox)?,
@@ -284,6 +287,16 @@ impl Config {
             },
         })
     }
+}
+
+fn metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
+    let variable = &variables::METRICS_ADDR;
+    if reader.required(variable)? == "off" {
+        return Ok(None);
+    }
+    reader
+        .parse(variable, "an address and port, or off")
+        .map(Some)
 }
 
 fn store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> {

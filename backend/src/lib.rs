@@ -11,6 +11,7 @@ pub mod config;
 pub mod cross_origin;
 pub mod encoded;
 pub mod logging;
+pub mod metrics;
 pub mod plivo;
 pub mod private_file;
 pub mod problem;

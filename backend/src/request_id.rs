@@ -1,5 +1,6 @@
 //! One id per request, made here: what a caller sends as one is ignored, so
-//! that nobody can write into the log or forge another's trail.
+//! that nobody can write into the log or forge another's trail. Where it is given,
+//! the request is logged and counted.
 
 use std::fmt;
 
@@ -12,7 +13,10 @@ use actix_web::{
         header::{HeaderName, HeaderValue},
     },
     middleware::Next,
+    web::Data,
 };
+
+use crate::metrics::Metrics;
 
 /// The header that carries it in every answer.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -59,20 +63,27 @@ pub async fn assign(
     let id = RequestId::new();
     let started = std::time::Instant::now();
     request.extensions_mut().insert(id);
+    let metrics = request.app_data::<Data<Metrics>>().cloned();
+    let under_way = metrics.as_ref().map(|metrics| metrics.request());
     let mut response = next.call(request).await?;
     let text = id.to_string();
     let value = HeaderValue::from_str(&text).expect("hexadecimal digits are a header value");
     response.headers_mut().insert(HEADER, value);
+    drop(under_way);
     let request = response.request();
     // The pattern, not the path: a path may hold a session's name.
     let route = request.match_pattern().unwrap_or_default();
+    let took = started.elapsed();
+    if let Some(metrics) = metrics {
+        metrics.request_ended(route.clone(), response.status().as_u16(), took);
+    }
     log::info!(
         event = "http.request",
         request_id = text.as_str(),
         method = method(request.method()),
         route = route.as_str(),
         status = response.status().as_u16(),
-        milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         "request answered"
     );
     Ok(response)

@@ -10,6 +10,7 @@
 
 mod claim;
 pub mod key_file;
+pub mod measured;
 mod millis;
 mod names;
 mod record;

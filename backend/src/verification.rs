@@ -24,6 +24,7 @@ use crate::{
     client_ip::Caller,
     clock::Clock,
     config::{Limits, Policy, Rules},
+    metrics::Metrics,
     plivo::{Create, PlivoClient, PlivoError},
     proof::Proofs,
     store::{KeyedRequest, Known, Session, SessionOver, Store, StoreUnreachable},
@@ -155,6 +156,7 @@ pub struct Verification {
     pace: delivery::Pace,
     callbacks: Option<Callbacks>,
     proofs: Proofs,
+    metrics: Arc<Metrics>,
 }
 
 impl Verification {
@@ -170,6 +172,7 @@ impl Verification {
         proofs: Proofs,
         callbacks: Option<Callbacks>,
         clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             store,
@@ -182,6 +185,7 @@ impl Verification {
             pace: delivery::Pace::new(callbacks.is_some()),
             callbacks,
             proofs,
+            metrics,
         }
     }
 

@@ -260,7 +260,7 @@ fn settings(store_url: &str, base_url: &str, keys_file: &str) -> Config {
             "STORE_URL" => store_url,
             "SECRET_KEY" => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
             "PROOF_SIGNING_KEYS_FILE" => keys_file,
-            "LIMIT_CHECKS_PER_ADDRESS" => "off",
+            "METRICS_ADDR" | "LIMIT_CHECKS_PER_ADDRESS" => "off",
             _ => return None,
         };
         Some(value.to_owned())

@@ -33,6 +33,7 @@ impl Program {
         command
             .env_clear()
             .env("LISTEN_ADDR", "127.0.0.1:0")
+            .env("METRICS_ADDR", "off")
             .envs(settings.iter().copied())
             .current_dir(&self.directory);
         command
@@ -166,6 +167,11 @@ fn a_taken_address_is_named() {
     let refusal = program.refuses(&[("PLIVO_MODE", "sandbox"), ("LISTEN_ADDR", &address)]);
     assert!(
         refusal.contains("LISTEN_ADDR") && refusal.contains(&address),
+        "{refusal}"
+    );
+    let refusal = program.refuses(&[("PLIVO_MODE", "sandbox"), ("METRICS_ADDR", &address)]);
+    assert!(
+        refusal.contains("METRICS_ADDR") && refusal.contains("off"),
         "{refusal}"
     );
 }

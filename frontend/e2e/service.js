@@ -20,6 +20,7 @@ export async function startService(settings = {}) {
       PATH: process.env.PATH,
       PLIVO_MODE: "sandbox",
       LISTEN_ADDR: "127.0.0.1:0",
+      METRICS_ADDR: "off",
       LOG_FORMAT: "json",
       RESEND_WAITS: "1s,2s",
       LIMIT_REQUESTS_PER_ADDRESS: "off",

@@ -69,6 +69,7 @@ pub(crate) fn accounts() -> Outcome {
         &[
             ("PLIVO_MODE", "sandbox"),
             ("LISTEN_ADDR", LISTEN_ADDR),
+            ("METRICS_ADDR", "off"),
             ("PUBLIC_URL", &url),
             ("ALLOWED_ORIGINS", &origins),
         ],

@@ -139,6 +139,7 @@ fn countersign(binary: &PathBuf, upstream: SocketAddr, store_url: &str) -> Comma
     command
         .env_clear()
         .env("LISTEN_ADDR", "127.0.0.1:0")
+        .env("METRICS_ADDR", "off")
         .env("LOG_FORMAT", "json")
         .env("PLIVO_MODE", "live")
         .env("PLIVO_AUTH_ID", "MAXX")

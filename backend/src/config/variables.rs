@@ -43,6 +43,8 @@ macro_rules! variables {
 variables! {
     LISTEN_ADDR = Some("127.0.0.1:8080"), false,
         "Address and port of the API and the page; port 0 takes a free one.";
+    METRICS_ADDR = Some("127.0.0.1:9464"), false,
+        "Address and port of /metrics, for Prometheus, apart from the API; port 0 takes a free one, off serves none.";
     PUBLIC_URL = None, false,
         "How the world reaches this service, such as https://verify.example.com; https, or http on loopback.";
     PLIVO_MODE = None, false,

@@ -2,7 +2,7 @@
 
 use countersign_shared::{OneTimeCode, PhoneNumber, SessionId};
 
-use super::{Refusal, Verification, limits::must_wait, log_upstream};
+use super::{Refusal, Verification, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
     plivo::{PlivoError, RejectionHint, Validation},
@@ -34,7 +34,7 @@ impl Verification {
         let claims = self.check_claims(caller, &session.recipient);
         let (hold, upstream_id) = match self.store.reserve_check(id, claims).await? {
             CheckReservation::Reserved { hold, upstream_id } => (hold, upstream_id),
-            CheckReservation::Wait(wait) => return Err(must_wait(wait)),
+            CheckReservation::Wait(wait) => return Err(self.must_wait(wait)),
             CheckReservation::Over(over) => return Err(over.into()),
         };
         let validation = match self.plivo.validate(&upstream_id, otp).await {
@@ -57,6 +57,8 @@ impl Verification {
         let settled = self.store.settle_check(id, accepted, hold).await;
         match settled.map_err(Refusal::unsettled)? {
             Settlement::Verified => {
+                let country = recipient::country_code(&session.recipient);
+                self.metrics.verified(country, session.last_channel());
                 log::info!(
                     event = "otp.verified",
                     recipient = session.recipient.masked().as_str();

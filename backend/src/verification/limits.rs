@@ -6,6 +6,7 @@ use super::{Refusal, Verification, recipient::Recipient};
 use crate::{
     client_ip::Caller,
     config::Quota,
+    metrics::Rule,
     store::{Claim, Limit, Wait},
 };
 
@@ -80,6 +81,17 @@ impl Verification {
         claims.retain(|claim| !claim.quotas.is_empty());
         claims
     }
+
+    /// One log line for a step that has to wait, with the rule and without the
+    /// whom.
+    pub(super) fn must_wait(&self, wait: Wait) -> Refusal {
+        let rule = wait.limit.map_or(Rule::ResendWaits, Rule::Limit);
+        self.metrics.refused(rule);
+        log::warn!(event = "limit.reached", limit = rule.as_str(); "a step has to wait");
+        Refusal::RateLimited {
+            retry_after: wait.retry_after,
+        }
+    }
 }
 
 fn claim(limit: Limit, subject: &str, quotas: &[Quota]) -> Claim {
@@ -103,13 +115,4 @@ fn of_caller(
     [claim(limit, &caller.key.to_string(), quotas)]
         .into_iter()
         .chain(site)
-}
-
-/// One log line for a step that has to wait, with the rule and without the whom.
-pub(super) fn must_wait(wait: Wait) -> Refusal {
-    let limit = wait.limit.map_or("resend_waits", Limit::as_str);
-    log::warn!(event = "limit.reached", limit = limit; "a step has to wait");
-    Refusal::RateLimited {
-        retry_after: wait.retry_after,
-    }
 }

@@ -4,7 +4,7 @@ use countersign_shared::{Channel, PhoneNumber, config::Country};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, enums::Region};
 
 use super::Refusal;
-use crate::config::Policy;
+use crate::{config::Policy, metrics::CountryCode};
 
 /// Ofcom keeps 07700 900000 to 900999 for drama: no phone has them, and so the
 /// metadata knows none of them.
@@ -23,6 +23,19 @@ pub(super) struct Recipient {
     pub(super) number: PhoneNumber,
     /// ISO 3166-1 alpha-2.
     pub(super) country: String,
+}
+
+impl Recipient {
+    /// The country, as metrics name it.
+    pub(super) fn country_code(&self) -> CountryCode {
+        CountryCode::of(&self.country)
+    }
+}
+
+/// The country of a number that was read before, as metrics name it.
+pub(super) fn country_code(number: &PhoneNumber) -> CountryCode {
+    let region = known(number, true).map(|known| known.region.as_region_str().to_string());
+    CountryCode::of(&region.unwrap_or_default())
 }
 
 /// Reads a number as a person wrote it and holds it against the policy.

@@ -2,7 +2,7 @@
 
 use countersign_shared::{Channel, SessionId};
 
-use super::{Refusal, Sent, Verification, limits::must_wait, log_upstream, recipient};
+use super::{Refusal, Sent, Verification, log_upstream, recipient};
 use crate::{client_ip::Caller, plivo::PlivoError, store::ResendReservation};
 
 impl Verification {
@@ -18,18 +18,21 @@ impl Verification {
         // A number that took the first channel need not take the other.
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
         let claims = self.send_claims(caller, &recipient, channel);
+        let country = recipient.country_code();
         // Where the last way has failed, another one need not wait.
         let at_once = channel != session.last_channel() && self.has_failed(&session).await?;
         let hold = match self.store.reserve_resend(&session, claims, at_once).await? {
             ResendReservation::Reserved(hold) => hold,
-            ResendReservation::Wait(wait) => return Err(must_wait(wait)),
+            ResendReservation::Wait(wait) => return Err(self.must_wait(wait)),
             ResendReservation::Over(over) => return Err(over.into()),
         };
+        self.metrics.send_requested(country, channel);
         let created = self
             .create(&session.recipient, channel, &session.locale)
             .await;
         match created {
             Ok(upstream_id) => {
+                self.metrics.send_accepted(country, channel);
                 log::info!(
                     event = "otp.resent",
                     recipient = session.recipient.masked().as_str(),

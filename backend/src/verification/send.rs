@@ -2,7 +2,7 @@
 
 use countersign_shared::{Channel, Locale, SessionId};
 
-use super::{Refusal, Sent, Verification, limits::must_wait, log_upstream, recipient};
+use super::{Refusal, Sent, Verification, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
     plivo::PlivoError,
@@ -22,6 +22,7 @@ impl Verification {
         let channel = self.channel(channel, self.policy.channels[0])?;
         let recipient = recipient::read(recipient, channel, &self.policy)?;
         let claims = self.send_claims(caller, &recipient, channel);
+        let country = recipient.country_code();
         let session = NewSession {
             id: new_id(),
             recipient: recipient.number,
@@ -31,13 +32,15 @@ impl Verification {
         };
         let hold = match self.store.reserve_send(&session, claims).await? {
             SendReservation::Reserved(hold) => hold,
-            SendReservation::Wait(wait) => return Err(must_wait(wait)),
+            SendReservation::Wait(wait) => return Err(self.must_wait(wait)),
         };
+        self.metrics.send_requested(country, channel);
         let created = self
             .create(&session.recipient, channel, &session.locale)
             .await;
         match created {
             Ok(upstream_id) => {
+                self.metrics.send_accepted(country, channel);
                 log::info!(
                     event = "otp.sent",
                     recipient = session.recipient.masked().as_str(),

@@ -185,7 +185,11 @@ pub(crate) fn manual_clock() -> Arc<ManualClock> {
 pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>) -> App {
     let config = Config::read(|name| {
         let given = settings.iter().rev().find(|(set, _)| *set == name);
-        let fixed = (name == "LISTEN_ADDR").then_some("127.0.0.1:0");
+        let fixed = match name {
+            "LISTEN_ADDR" => Some("127.0.0.1:0"),
+            "METRICS_ADDR" => Some("off"),
+            _ => None,
+        };
         given.map(|(_, value)| *value).or(fixed).map(str::to_owned)
     });
     App::start_at(config.unwrap(), clock).await.unwrap()
@@ -277,6 +281,15 @@ impl TestApp {
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, self.url(path))
+    }
+
+    /// The metrics, where `METRICS_ADDR` was set.
+    pub(crate) async fn metrics(&self) -> String {
+        let address = self.app.metrics_address().expect("served");
+        let url = format!("http://{address}/metrics");
+        Answer::read(self.http.get(url).send().await.unwrap())
+            .await
+            .text
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -10,6 +10,7 @@ mod delivery;
 mod idempotency;
 mod instances;
 mod limits;
+mod metrics;
 mod page;
 mod plivo;
 mod proofs;

@@ -104,6 +104,7 @@ with tempfile.TemporaryDirectory() as place:
         env={
             "PLIVO_MODE": "sandbox",
             "LISTEN_ADDR": "127.0.0.1:0",
+            "METRICS_ADDR": "off",
             "LOG_FORMAT": "json",
             "STORE_URL": f"sqlite:{directory}/countersign.db",
             "RESEND_WAITS": "1s",

@@ -1,0 +1,79 @@
+//! A store whose steps are timed. It decides nothing.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use countersign_shared::{Channel, PhoneNumber, SessionId};
+
+use super::{
+    CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, ResendReservation,
+    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, Watched,
+};
+use crate::{attempt::Noted, metrics::Metrics};
+
+/// The store inside, and where its times go.
+pub struct Measured {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+}
+
+impl Measured {
+    /// Times the steps of `store`.
+    pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
+    }
+
+    async fn timed<T>(
+        &self,
+        name: &'static str,
+        step: impl Future<Output = StoreResult<T>> + Send,
+    ) -> StoreResult<T> {
+        let started = Instant::now();
+        let outcome = step.await;
+        self.metrics
+            .store_step(name, outcome.is_ok(), started.elapsed());
+        outcome
+    }
+}
+
+/// Each step passes to the store inside, under its own name.
+macro_rules! timed {
+    ($(fn $step:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+) => {
+        #[async_trait]
+        impl Store for Measured {
+            $(async fn $step(&self, $($argument: $kind),*) -> StoreResult<$answer> {
+                self.timed(stringify!($step), self.store.$step($($argument),*)).await
+            })+
+        }
+    };
+}
+
+timed! {
+    fn reserve_send(session: &NewSession, claims: Vec<Claim>) -> SendReservation;
+    fn record_sent(new: &NewSession, upstream_id: String) -> Session;
+    fn release_send(new: &NewSession, hold: Hold) -> ();
+    fn abandon_send(id: SessionId) -> ();
+    fn reserve_resend(session: &Session, claims: Vec<Claim>, at_once: bool) -> ResendReservation;
+    fn record_resent(
+        session: &Session,
+        channel: Channel,
+        upstream_id: String
+    ) -> Result<Session, SessionOver>;
+    fn release_resend(session: &Session, hold: Hold) -> ();
+    fn reserve_check(id: SessionId, claims: Vec<Claim>) -> CheckReservation;
+    fn settle_check(id: SessionId, accepted: bool, hold: Hold) -> Settlement;
+    fn release_check(id: SessionId, hold: Hold) -> ();
+    fn send_wait(recipient: &PhoneNumber, claims: Vec<Claim>) -> Duration;
+    fn session(id: SessionId) -> Result<Session, SessionOver>;
+    fn spend(name: &str, kept_for: Duration) -> bool;
+    fn is_spent(name: &str) -> bool;
+    fn watch(upstream_id: &str, pace: Duration) -> Watched;
+    fn note_attempts(upstream_id: &str, noted: Vec<Noted>, ask_again: bool) -> ();
+    fn begin(request: &KeyedRequest) -> Known;
+    fn finish(request: &KeyedRequest, answer: Option<String>) -> ();
+    fn ready() -> ();
+    fn sweep() -> ();
+}
