@@ -20,7 +20,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Account, Config, StoreHome, Upstream},
     metrics::{Metrics, MetricsServer},
-    plivo::PlivoClient,
+    plivo::{GuardedPlivo, PlivoClient},
     problem,
     proof::{KeysError, Proofs, Terms},
     rate_limit::Shield,
@@ -149,9 +149,15 @@ impl App {
         let callbacks = callbacks(&config, &account)?;
         let metrics = Arc::new(Metrics::default());
         let store = Arc::new(Measured::new(store, metrics.clone()));
+        let plivo = GuardedPlivo::new(
+            PlivoClient::new(account)?,
+            config.calls_at_once,
+            clock.clone(),
+            metrics.clone(),
+        );
         let verification = Data::new(Verification::new(
             store,
-            PlivoClient::new(account)?,
+            plivo,
             config.rules.clone(),
             config.policy.clone(),
             config.limits.clone(),

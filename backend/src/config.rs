@@ -8,7 +8,13 @@ mod tests;
 mod values;
 pub mod variables;
 
-use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroU32},
+    path::PathBuf,
+    time::Duration,
+};
 
 use countersign_shared::{Channel, Locale, OneTimeCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,6 +60,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Who delivers the codes.
     pub upstream: Upstream,
+    /// How many calls of Plivo are under way at most.
+    pub calls_at_once: NonZeroU16,
     /// How one verification runs.
     pub rules: Rules,
     /// Whom codes are sent to.
@@ -259,6 +267,7 @@ impl Config {
             proofs: proofs(&reader, &store)?,
             listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
             metrics: metrics(&reader)?,
+            calls_at_once: calls_at_once(&reader)?,
             rules: rules(&reader)?,
             policy: Policy {
                 countries: countries(&reader, sandbox)?,
@@ -407,6 +416,14 @@ fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
              or live with PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN",
         )),
     }
+}
+
+/// With fewer, the share of the checks would be all or nothing.
+fn calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigError> {
+    let variable = &variables::PLIVO_CALLS_AT_ONCE;
+    let count: u16 = reader.parse(variable, "5 to 10000")?;
+    let count = NonZeroU16::new(count).filter(|count| (5..=10_000).contains(&count.get()));
+    count.ok_or_else(|| variable.error("must be 5 to 10000"))
 }
 
 /// 11 characters of base64 (Google's SMS Retriever).

@@ -3,8 +3,12 @@
 //! Create and validate are never repeated: a create costs a message, a validate
 //! burns one of the ten that Plivo allows.
 
+mod breaker;
 pub mod callback;
 mod error;
+mod guarded;
+mod places;
+mod retry;
 pub mod signature;
 mod wire;
 
@@ -17,11 +21,15 @@ use reqwest::{
 };
 use secrecy::ExposeSecret;
 
-pub use self::error::{PlivoError, RejectionHint};
+pub use self::{
+    error::{PlivoError, RejectionHint},
+    guarded::GuardedPlivo,
+};
 use crate::{attempt::UpstreamAttempt, config::Account};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// Shorter than any load balancer's, so that it is we who close.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Plivo's answers are some hundred bytes; a session with many attempts a few
 /// thousand.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -65,7 +73,7 @@ impl PlivoClient {
         crate::tls::set_up();
         let mut http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
@@ -82,7 +90,11 @@ impl PlivoClient {
 
     /// Creates a session, or adds an attempt to the one the recipient has, and
     /// answers with Plivo's id for it (reference: create session).
-    pub async fn create(&self, create: &Create<'_>) -> Result<String, PlivoError> {
+    pub async fn create(
+        &self,
+        create: &Create<'_>,
+        within: Duration,
+    ) -> Result<String, PlivoError> {
         let body = wire::CreateBody {
             recipient: create.recipient.as_str(),
             channel: create.channel,
@@ -95,7 +107,7 @@ impl PlivoClient {
             method: create.callback_url.map(|_| "POST"),
         };
         let response = self
-            .call(Method::POST, "/Verify/Session/", Some(&body))
+            .call(Method::POST, "/Verify/Session/", Some(&body), within)
             .await?;
         match response.status().as_u16() {
             200..=299 => wire::created(&read(response).await?),
@@ -113,10 +125,11 @@ impl PlivoClient {
         &self,
         upstream_id: &str,
         otp: &OneTimeCode,
+        within: Duration,
     ) -> Result<Validation, PlivoError> {
         let path = format!("/Verify/Session/{upstream_id}/");
         let body = wire::ValidateBody { otp: otp.expose() };
-        let response = self.call(Method::POST, &path, Some(&body)).await?;
+        let response = self.call(Method::POST, &path, Some(&body), within).await?;
         match response.status().as_u16() {
             200 => wire::validated(&read(response).await?).map(|()| Validation::Accepted),
             // Plivo publishes neither status nor text for a wrong code; those
@@ -129,9 +142,13 @@ impl PlivoClient {
     }
 
     /// How far each delivery has come, oldest first (reference: retrieve).
-    pub async fn retrieve(&self, upstream_id: &str) -> Result<Vec<UpstreamAttempt>, PlivoError> {
+    pub async fn retrieve(
+        &self,
+        upstream_id: &str,
+        within: Duration,
+    ) -> Result<Vec<UpstreamAttempt>, PlivoError> {
         let path = format!("/Verify/Session/{upstream_id}/");
-        let response = self.call::<()>(Method::GET, &path, None).await?;
+        let response = self.call::<()>(Method::GET, &path, None, within).await?;
         match response.status().as_u16() {
             200 => wire::retrieved(&read(response).await?),
             _ => Err(error::failed(&response)),
@@ -143,6 +160,7 @@ impl PlivoClient {
         method: Method,
         path: &str,
         body: Option<&B>,
+        within: Duration,
     ) -> Result<Response, PlivoError> {
         let mut request = self
             .http
@@ -151,7 +169,9 @@ impl PlivoClient {
                 &self.credentials.auth_id,
                 Some(self.credentials.auth_token.expose_secret()),
             )
-            .header(ACCEPT, "application/json");
+            .header(ACCEPT, "application/json")
+            // Up to the last byte of the answer.
+            .timeout(within);
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     config::{Limits, Policy, Rules},
     metrics::Metrics,
-    plivo::{Create, PlivoClient, PlivoError},
+    plivo::{Create, GuardedPlivo, PlivoError},
     proof::Proofs,
     store::{KeyedRequest, Known, Session, SessionOver, Store, StoreUnreachable},
 };
@@ -35,6 +35,12 @@ const OUTAGE_WAIT: Duration = Duration::from_secs(5);
 /// How long when Plivo's own count for a number is full: its sessions live ten
 /// minutes (reference: expiry default).
 const ATTEMPTS_WAIT: Duration = Duration::from_mins(10);
+/// How long when Plivo throttles us and names no time: its account limit is
+/// counted over five seconds (reference: transport).
+const THROTTLED_WAIT: Duration = Duration::from_secs(5);
+/// How long when too many calls of Plivo are under way: a second later others
+/// have ended.
+const FULL_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a step was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +129,13 @@ impl From<PlivoError> for Refusal {
             PlivoError::AttemptsUsedUp => Self::RateLimited {
                 retry_after: ATTEMPTS_WAIT,
             },
-            PlivoError::Throttled { retry_after } => Self::TemporarilyUnavailable { retry_after },
+            PlivoError::Throttled { retry_after } => Self::TemporarilyUnavailable {
+                retry_after: retry_after.unwrap_or(THROTTLED_WAIT),
+            },
+            PlivoError::NotAsked { retry_after } => Self::TemporarilyUnavailable { retry_after },
+            PlivoError::Full => Self::TemporarilyUnavailable {
+                retry_after: FULL_WAIT,
+            },
             PlivoError::Unreachable => Self::TemporarilyUnavailable {
                 retry_after: OUTAGE_WAIT,
             },
@@ -147,7 +159,7 @@ pub struct Sent {
 /// Takes the steps of a verification.
 pub struct Verification {
     store: Arc<dyn Store>,
-    plivo: PlivoClient,
+    plivo: GuardedPlivo,
     rules: Rules,
     policy: Policy,
     limits: Limits,
@@ -164,7 +176,7 @@ impl Verification {
     #[expect(clippy::too_many_arguments, reason = "each part is one")]
     pub fn new(
         store: Arc<dyn Store>,
-        plivo: PlivoClient,
+        plivo: GuardedPlivo,
         rules: Rules,
         policy: Policy,
         limits: Limits,

@@ -109,6 +109,7 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             live_but(&[("PLIVO_BASE_URL", "api.plivo.com")]),
         ),
         ("LISTEN_ADDR", sandbox(("LISTEN_ADDR", "8080"))),
+        ("PLIVO_CALLS_AT_ONCE", sandbox(("PLIVO_CALLS_AT_ONCE", "4"))),
         ("METRICS_ADDR", sandbox(("METRICS_ADDR", "none"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "4"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "300"))),

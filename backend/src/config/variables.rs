@@ -59,6 +59,8 @@ variables! {
         "What an Android application knows its messages by, 11 characters, live mode only.";
     PLIVO_BASE_URL = Some("https://api.plivo.com"), false,
         "Where Plivo is; https, or http on loopback for a local stand-in.";
+    PLIVO_CALLS_AT_ONCE = Some("256"), false,
+        "Calls of Plivo that may be under way at once, 5 to 10000; a fifth of them is kept for checks. Beyond it callers hear 503 at once.";
     STORE_URL = Some("sqlite:data/countersign.db"), true,
         "Where sessions and limits are kept: sqlite: and a file; or, for several instances, redis://, rediss:// (TLS), redis+cluster:// or rediss+cluster:// with nodes between commas.";
     SECRET_KEY = None, true,

@@ -6,10 +6,8 @@ use std::time::Duration;
 use reqwest::{Response, header::RETRY_AFTER};
 
 use super::wire;
+use crate::metrics::UpstreamOutcome;
 
-/// How long callers are asked to wait when Plivo throttles us and names no time:
-/// its account limit is counted over five seconds (reference: transport).
-const THROTTLED_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait we pass on.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
@@ -34,8 +32,8 @@ pub enum PlivoError {
     /// Too many requests from our account.
     #[error("throttled")]
     Throttled {
-        /// When to try again.
-        retry_after: Duration,
+        /// When to try again, where Plivo says so.
+        retry_after: Option<Duration>,
     },
     /// Plivo is in trouble.
     #[error("failed with status {status}")]
@@ -55,6 +53,39 @@ pub enum PlivoError {
     /// The recipient had all the attempts that the application allows.
     #[error("the recipient's attempts are used up")]
     AttemptsUsedUp,
+    /// The breaker is open, or Plivo asked for a pause: nothing was sent.
+    #[error("not asked for a while")]
+    NotAsked {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// As many calls are under way as may be: nothing was sent.
+    #[error("too many calls under way")]
+    Full,
+}
+
+impl PlivoError {
+    /// Whether not one byte of the request left, so that what was reserved for it
+    /// is given back.
+    pub fn never_left(self) -> bool {
+        matches!(self, Self::Unreachable | Self::NotAsked { .. } | Self::Full)
+    }
+
+    /// The word for it in metrics. Of a call that was not made there is none.
+    pub(super) fn outcome(&self) -> UpstreamOutcome {
+        match self {
+            Self::Unreachable | Self::NotAsked { .. } | Self::Full => UpstreamOutcome::Unreachable,
+            Self::Broken => UpstreamOutcome::Broken,
+            Self::Timeout => UpstreamOutcome::Timeout,
+            Self::Refused { .. } => UpstreamOutcome::Refused,
+            Self::Throttled { .. } => UpstreamOutcome::Throttled,
+            Self::Failed { .. } => UpstreamOutcome::Failed,
+            Self::Nonsense => UpstreamOutcome::Nonsense,
+            Self::RecipientRefused | Self::CountryRefused | Self::AttemptsUsedUp => {
+                UpstreamOutcome::Declined
+            }
+        }
+    }
 }
 
 /// Why a code was not accepted, as far as an undocumented text tells. It shapes
@@ -81,7 +112,7 @@ pub(super) fn transport(error: &reqwest::Error) -> PlivoError {
 pub(super) fn failed(response: &Response) -> PlivoError {
     match response.status().as_u16() {
         429 => PlivoError::Throttled {
-            retry_after: retry_after(response).unwrap_or(THROTTLED_WAIT),
+            retry_after: retry_after(response),
         },
         status @ 500..=599 => PlivoError::Failed { status },
         status @ 400..=499 => PlivoError::Refused { status },

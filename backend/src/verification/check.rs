@@ -2,9 +2,10 @@
 
 use countersign_shared::{OneTimeCode, PhoneNumber, SessionId};
 
-use super::{Refusal, Verification, log_upstream, recipient};
+use super::{Refusal, THROTTLED_WAIT, Verification, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
+    metrics::UpstreamCall,
     plivo::{PlivoError, RejectionHint, Validation},
     proof::Proof,
     store::{CheckReservation, SessionOver, Settlement},
@@ -31,6 +32,7 @@ impl Verification {
             return Err(Refusal::OtpLength { expected });
         }
         let session = self.store.session(id).await??;
+        self.plivo.look(UpstreamCall::Validate)?;
         let claims = self.check_claims(caller, &session.recipient);
         let (hold, upstream_id) = match self.store.reserve_check(id, claims).await? {
             CheckReservation::Reserved { hold, upstream_id } => (hold, upstream_id),
@@ -42,13 +44,15 @@ impl Verification {
             Err(error) => {
                 log_upstream("validate", error);
                 return Err(match error {
-                    PlivoError::Unreachable => {
+                    _ if error.never_left() => {
                         self.store.release_check(id, hold).await?;
                         error.into()
                     }
                     // The check is used all the same: whether Plivo counted it is
                     // not known.
-                    PlivoError::Throttled { retry_after } => Refusal::Unsettled { retry_after },
+                    PlivoError::Throttled { retry_after } => Refusal::Unsettled {
+                        retry_after: retry_after.unwrap_or(THROTTLED_WAIT),
+                    },
                     _ => error.into(),
                 });
             }

@@ -3,7 +3,7 @@
 use countersign_shared::{Channel, SessionId};
 
 use super::{Refusal, Sent, Verification, log_upstream, recipient};
-use crate::{client_ip::Caller, plivo::PlivoError, store::ResendReservation};
+use crate::{client_ip::Caller, metrics::UpstreamCall, store::ResendReservation};
 
 impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.
@@ -17,6 +17,7 @@ impl Verification {
         let channel = self.channel(channel, session.last_channel())?;
         // A number that took the first channel need not take the other.
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
+        self.plivo.look(UpstreamCall::Create)?;
         let claims = self.send_claims(caller, &recipient, channel);
         let country = recipient.country_code();
         // Where the last way has failed, another one need not wait.
@@ -48,7 +49,7 @@ impl Verification {
             }
             Err(error) => {
                 log_upstream("resend", error);
-                if error == PlivoError::Unreachable {
+                if error.never_left() {
                     self.store.release_resend(&session, hold).await?;
                 }
                 Err(error.into())

@@ -5,7 +5,7 @@ use countersign_shared::{Channel, Locale, SessionId};
 use super::{Refusal, Sent, Verification, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
-    plivo::PlivoError,
+    metrics::UpstreamCall,
     store::{NewSession, SendReservation},
 };
 
@@ -21,6 +21,7 @@ impl Verification {
     ) -> Result<Sent, Refusal> {
         let channel = self.channel(channel, self.policy.channels[0])?;
         let recipient = recipient::read(recipient, channel, &self.policy)?;
+        self.plivo.look(UpstreamCall::Create)?;
         let claims = self.send_claims(caller, &recipient, channel);
         let country = recipient.country_code();
         let session = NewSession {
@@ -56,7 +57,7 @@ impl Verification {
             }
             Err(error) => {
                 log_upstream("create", error);
-                if error == PlivoError::Unreachable {
+                if error.never_left() {
                     self.store.release_send(&session, hold).await?;
                 } else {
                     let abandoned = self.store.abandon_send(session.id).await;
