@@ -16,7 +16,7 @@ mod send;
 mod session;
 mod verify;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use actix_web::{
     Error, Resource,
@@ -27,7 +27,7 @@ use actix_web::{
 };
 use countersign_shared as shared;
 
-use crate::{cross_origin, problem::ApiError, rate_limit::Shield};
+use crate::{cross_origin, problem::ApiError, rate_limit::Shield, verification::Refusal};
 
 pub use self::{config::Facts, events::Streams};
 
@@ -116,10 +116,19 @@ pub async fn nothing_here() -> Result<(), ApiError> {
     Err(ApiError::NotFound)
 }
 
-/// Runs a step to its end also when the caller hangs up: a step that was cut off
-/// between Plivo and the store would lose what happened.
+/// How long a caller waits for a step. Plivo has 8 seconds of them; the rest is
+/// for a store that is slow, too.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runs a step to its end also when the caller hangs up or has waited long
+/// enough: a step that was cut off between Plivo and the store would lose what
+/// happened.
 async fn to_the_end<T: Send + 'static>(
     step: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::spawn(step).await.map_err(|_| ApiError::Internal)
+    let step = tokio::spawn(step);
+    match tokio::time::timeout(DEADLINE, step).await {
+        Ok(ended) => ended.map_err(|_| ApiError::Internal),
+        Err(_) => Err(Refusal::UpstreamTimeout.into()),
+    }
 }

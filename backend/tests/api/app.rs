@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use countersign_backend::{app::App, clock::Clock, config::Config, proof::rotate};
@@ -17,12 +17,19 @@ use serde_json::{Value, json};
 /// way to see what a panic in a handler costs.
 pub(crate) struct ManualClock {
     now: Mutex<SystemTime>,
+    /// Since when it goes by itself.
+    runs_since: Mutex<Option<Instant>>,
     pub(crate) panics: AtomicBool,
 }
 
 impl ManualClock {
     pub(crate) fn advance(&self, by: Duration) {
         *self.now.lock().unwrap() += by;
+    }
+
+    /// From now on it goes like any other.
+    pub(crate) fn run(&self) {
+        *self.runs_since.lock().unwrap() = Some(Instant::now());
     }
 }
 
@@ -31,7 +38,9 @@ impl Clock for ManualClock {
         // In a handler, that is: the store has a thread of its own.
         let in_store = std::thread::current().name() == Some("store");
         assert!(in_store || !self.panics.load(Ordering::SeqCst), "asked to");
-        *self.now.lock().unwrap()
+        let run = self.runs_since.lock().unwrap();
+        let run = run.map(|since| since.elapsed()).unwrap_or_default();
+        *self.now.lock().unwrap() + run
     }
 }
 
@@ -177,6 +186,7 @@ const SANDBOX: [(&str, &str); 2] = [
 pub(crate) fn manual_clock() -> Arc<ManualClock> {
     Arc::new(ManualClock {
         now: Mutex::new(SystemTime::now()),
+        runs_since: Mutex::default(),
         panics: AtomicBool::new(false),
     })
 }
@@ -193,6 +203,15 @@ pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>
         given.map(|(_, value)| *value).or(fixed).map(str::to_owned)
     });
     App::start_at(config.unwrap(), clock).await.unwrap()
+}
+
+/// Waits until it is so; a test that waits for what never comes fails.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 pub(crate) fn http() -> Client {
@@ -290,6 +309,11 @@ impl TestApp {
         Answer::read(self.http.get(url).send().await.unwrap())
             .await
             .text
+    }
+
+    /// Whether the metrics have that line.
+    pub(crate) async fn has(&self, line: &str) -> bool {
+        self.metrics().await.lines().any(|it| it == line)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -7,6 +7,8 @@ mod bodies;
 mod config;
 mod cross_origin;
 mod delivery;
+mod faults;
+mod hostile;
 mod idempotency;
 mod instances;
 mod limits;

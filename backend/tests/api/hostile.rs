@@ -1,0 +1,260 @@
+//! A Plivo of the worst kind: a raw socket that does what a test tells it, and
+//! counts what reached it.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// What it does with a request that it has read.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// Nothing wrong: what a healthy Plivo says.
+    None,
+    /// The healthy answer, that much later.
+    Late(Duration),
+    /// The healthy answer, some of them late: none, once, twice that and so on.
+    Jitter(Duration),
+    /// Takes the request and says nothing.
+    Silent,
+    /// Resets the connection (RST) once it has read the request.
+    Reset,
+    /// Closes its side without a word.
+    HalfClose,
+    /// The healthy answer without its length, closed that much later.
+    SlowClose(Duration),
+    /// The healthy answer, byte by byte.
+    Sliced,
+    /// The first bytes of the healthy answer, then the end.
+    Cut(usize),
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Fault {
+    /// An answer with a head of its own and that body.
+    pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Self {
+        let head = format!(
+            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        Self::Bytes([head.as_bytes(), body].concat())
+    }
+}
+
+/// See the module. It has one address for all its life, down or up.
+pub(crate) struct Hostile {
+    address: SocketAddr,
+    fault: watch::Sender<Fault>,
+    ended: watch::Sender<u32>,
+    reached: Arc<Mutex<Vec<String>>>,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl Hostile {
+    pub(crate) fn start(fault: Fault) -> Self {
+        let mut hostile = Self {
+            address: ([127, 0, 0, 1], 0).into(),
+            fault: watch::Sender::new(fault),
+            ended: watch::Sender::new(0),
+            reached: Arc::default(),
+            serving: None,
+        };
+        hostile.up();
+        hostile
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on, also on connections that are open.
+    pub(crate) fn does(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+
+    /// Whoever hangs, hangs no longer: his connection ends.
+    pub(crate) fn end_connections(&self) {
+        self.ended.send_modify(|times| *times += 1);
+    }
+
+    /// Nobody listens any more, and what was open is gone.
+    pub(crate) async fn down(&mut self) {
+        let serving = self.serving.take().unwrap();
+        serving.abort();
+        serving.await.ok();
+    }
+
+    /// Listens, where it did before.
+    pub(crate) fn up(&mut self) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(self.address).unwrap();
+        let listener = socket.listen(1024).unwrap();
+        self.address = listener.local_addr().unwrap();
+        let (fault, ended) = (self.fault.subscribe(), self.ended.clone());
+        self.serving = Some(tokio::spawn(serve(
+            listener,
+            fault,
+            ended,
+            self.reached.clone(),
+        )));
+    }
+
+    /// How many calls of that kind have reached it whole.
+    pub(crate) fn creates(&self) -> usize {
+        self.count(|path| path.ends_with("/Verify/Session/"))
+    }
+
+    pub(crate) fn validates(&self) -> usize {
+        self.count(|path| !path.ends_with("/Verify/Session/"))
+    }
+
+    fn count(&self, is_one: impl Fn(&str) -> bool) -> usize {
+        let reached = self.reached.lock().unwrap();
+        reached.iter().filter(|path| is_one(path)).count()
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    fault: watch::Receiver<Fault>,
+    ended: watch::Sender<u32>,
+    reached: Arc<Mutex<Vec<String>>>,
+) {
+    let served = Arc::new(AtomicUsize::new(0));
+    // With it, its connections end.
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((socket, _)) = listener.accept().await {
+        let (fault, reached, served) = (fault.clone(), reached.clone(), served.clone());
+        let mut ended = ended.subscribe();
+        connections.spawn(async move {
+            tokio::select! {
+                _ = converse(socket, fault, &reached, &served) => {}
+                _ = ended.changed() => {}
+            }
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Answers one request after the other on one connection.
+async fn converse(
+    mut socket: TcpStream,
+    fault: watch::Receiver<Fault>,
+    reached: &Mutex<Vec<String>>,
+    served: &AtomicUsize,
+) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    while let Some(request) = read_request(&mut socket).await? {
+        let mut words = request.split(' ');
+        let (method, path) = (words.next(), words.next().unwrap_or_default().to_owned());
+        let is_create = path.ends_with("/Verify/Session/");
+        if method == Some("POST") {
+            reached.lock().unwrap().push(path);
+        }
+        let number = served.fetch_add(1, Ordering::Relaxed);
+        let healthy = healthy(method, is_create, &request);
+        let fault = fault.borrow().clone();
+        match fault {
+            Fault::None => socket.write_all(&healthy).await?,
+            Fault::Late(by) => {
+                tokio::time::sleep(by).await;
+                socket.write_all(&healthy).await?;
+            }
+            Fault::Jitter(step) => {
+                let times = u32::try_from(number % 4).unwrap();
+                tokio::time::sleep(step * times).await;
+                socket.write_all(&healthy).await?;
+            }
+            Fault::Silent => std::future::pending().await,
+            Fault::Reset => {
+                socket.set_zero_linger()?;
+                return Ok(());
+            }
+            Fault::HalfClose => {
+                socket.shutdown().await?;
+                std::future::pending::<()>().await;
+            }
+            Fault::SlowClose(by) => {
+                let text = String::from_utf8_lossy(&healthy).into_owned();
+                let unmeasured = text.replace("content-length", "x-content-length");
+                socket.write_all(unmeasured.as_bytes()).await?;
+                tokio::time::sleep(by).await;
+                return Ok(());
+            }
+            Fault::Sliced => {
+                for byte in healthy {
+                    socket.write_all(&[byte]).await?;
+                    tokio::task::yield_now().await;
+                }
+            }
+            Fault::Cut(length) => {
+                socket.write_all(&healthy[..length]).await?;
+                return Ok(());
+            }
+            Fault::Bytes(bytes) => {
+                socket.write_all(&bytes).await?;
+                // Read on, or the end would be a reset.
+                socket.shutdown().await?;
+                tokio::io::copy(&mut socket, &mut tokio::io::sink()).await?;
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The code that is right, and the only one.
+pub(crate) const OTP: &str = "123456";
+
+fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
+    let (status, body) = match (method, is_create) {
+        (Some("GET"), _) => ("200 OK", include_str!("../plivo/retrieve_200.json")),
+        (_, true) => ("202 Accepted", include_str!("../plivo/create_202.json")),
+        _ if request.contains(OTP) => ("200 OK", include_str!("../plivo/validate_200.json")),
+        _ => (
+            "400 Bad Request",
+            include_str!("../plivo/validate_400.json"),
+        ),
+    };
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+async fn read_request(socket: &mut TcpStream) -> std::io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let count = socket.read(&mut chunk).await?;
+        if count == 0 {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk[..count]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let complete = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map_or(0, |length| length.parse().unwrap());
+            body.len() >= length
+        });
+        if complete {
+            return Ok(Some(text));
+        }
+    }
+}
