@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 use crate::{
     clock::{Clock, SystemClock},
     config::{Account, Config, StoreHome, Upstream},
+    connections::{self, Connections},
+    draining::{Drain, Stop, StopSignals},
     metrics::{Metrics, MetricsServer},
     plivo::{GuardedPlivo, PlivoClient},
     problem,
@@ -41,6 +43,17 @@ use crate::{
 
 /// How often what is over is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection waits for its next request: longer than the 60 seconds
+/// of usual proxies, so that it is they who close, with no request on its way.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long what is under way may take in the end. A step takes ten seconds at
+/// most; only a caller who dawdles over his request is cut off.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long after that the last answers may take to leave. Idle connections are
+/// not waited for any longer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +108,8 @@ pub struct App {
     server: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
     sweeper: JoinHandle<()>,
+    drain: Drain,
+    shutdown_grace: Duration,
     metrics: Option<MetricsServer>,
     verification: Data<Verification>,
     #[cfg(feature = "sandbox")]
@@ -146,28 +161,17 @@ impl App {
             #[cfg(not(feature = "sandbox"))]
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
-        let callbacks = callbacks(&config, &account)?;
         let metrics = Arc::new(Metrics::default());
-        let store = Arc::new(Measured::new(store, metrics.clone()));
-        let plivo = GuardedPlivo::new(
-            PlivoClient::new(account)?,
-            config.calls_at_once,
-            clock.clone(),
-            metrics.clone(),
-        );
-        let verification = Data::new(Verification::new(
-            store,
-            plivo,
-            config.rules.clone(),
-            config.policy.clone(),
-            config.limits.clone(),
-            config.brand_name.clone(),
-            proofs,
-            callbacks,
-            clock,
-            metrics.clone(),
-        ));
+        let parts = (store, proofs, clock, metrics.clone());
+        let verification = Data::new(assembled(&config, account, parts)?);
         let streams = Data::new(Streams::default());
+        let drain = Drain::default();
+        let connections = Connections::new(
+            config.connections_per_address,
+            config.trusted_proxies.clone(),
+        );
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let facts = Data::new(Facts::new(&facts(&config)));
@@ -182,10 +186,12 @@ impl App {
         let messages = simulator.clone().map(Data::new);
         let shared = verification.clone();
         let counted = Data::from(metrics.clone());
+        let draining = Data::new(drain.clone());
         let server = HttpServer::new(move || {
             let service = Service::new()
                 .app_data(shared.clone())
                 .app_data(counted.clone())
+                .app_data(draining.clone())
                 .app_data(facts.clone())
                 .app_data(proxies.clone())
                 .app_data(streams.clone())
@@ -210,6 +216,14 @@ impl App {
                 })
                 .default_service(web::to(routes::nothing_here))
         })
+        .on_connect(move |connection, kept| connections.opened(connection, kept))
+        .workers(workers)
+        .max_connections(most_connections)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout((DRAIN_TIMEOUT + CLOSE_TIMEOUT).as_secs())
+        // See `run`.
+        .disable_signals()
         .listen(sockets.api)
         .map_err(listen_error)?
         .run();
@@ -224,6 +238,8 @@ impl App {
             server: tokio::spawn(serve(server)),
             handle,
             sweeper,
+            drain,
+            shutdown_grace: config.shutdown_grace,
             metrics,
             verification,
             #[cfg(feature = "sandbox")]
@@ -253,24 +269,81 @@ impl App {
     }
 
     /// Runs until a signal stops it, and what is under way has ended.
-    pub async fn run(self) -> std::io::Result<()> {
-        let ended = self.server.await.unwrap_or(Ok(()));
-        self.sweeper.abort();
-        if let Some(metrics) = self.metrics {
-            metrics.stop().await;
+    pub async fn run(mut self, mut signals: StopSignals) -> std::io::Result<()> {
+        let stop = tokio::select! {
+            ended = &mut self.server => {
+                self.sweeper.abort();
+                return ended.unwrap_or(Ok(()));
+            }
+            stop = signals.next() => stop,
+        };
+        // Load balancers learn of it, and send elsewhere what comes from now on.
+        self.drain.begin();
+        log::info!(event = "server.stopping"; "finishing what is under way");
+        if stop == Stop::Terminate {
+            let grace = tokio::time::sleep(self.shutdown_grace);
+            tokio::select! {
+                () = grace => {}
+                // Somebody is in a hurry.
+                _ = signals.next() => {}
+            }
         }
+        self.stop().await;
         log::info!(event = "server.stopped"; "stopped");
-        ended
+        Ok(())
     }
 
     /// Stops it, and waits for what is under way.
     pub async fn stop(self) {
-        self.handle.stop(true).await;
+        self.drain.begin();
+        // At once nobody listens any more: who comes now goes elsewhere.
+        let closed = self.handle.stop(true);
+        let finished = async {
+            let finished = tokio::time::timeout(DRAIN_TIMEOUT, self.drain.finished());
+            if finished.await.is_err() {
+                log::warn!(event = "server.cut_off"; "something took too long and is cut off");
+            }
+            tokio::time::sleep(CLOSE_TIMEOUT).await;
+        };
+        tokio::select! {
+            () = closed => {
+                // The callers are gone; their steps may go on.
+                tokio::time::timeout(DRAIN_TIMEOUT, self.drain.finished()).await.ok();
+            }
+            () = finished => {}
+        }
         self.sweeper.abort();
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
     }
+}
+
+/// The rules, with all that they need.
+fn assembled(
+    config: &Config,
+    account: Account,
+    (store, proofs, clock, metrics): (Arc<dyn Store>, Proofs, Arc<dyn Clock>, Arc<Metrics>),
+) -> Result<Verification, StartError> {
+    let callbacks = callbacks(config, &account)?;
+    let plivo = GuardedPlivo::new(
+        PlivoClient::new(account)?,
+        config.calls_at_once,
+        clock.clone(),
+        metrics.clone(),
+    );
+    Ok(Verification::new(
+        Arc::new(Measured::new(store, metrics.clone())),
+        plivo,
+        config.rules.clone(),
+        config.policy.clone(),
+        config.limits.clone(),
+        config.brand_name.clone(),
+        proofs,
+        callbacks,
+        clock,
+        metrics,
+    ))
 }
 
 async fn serve(server: Server) -> std::io::Result<()> {

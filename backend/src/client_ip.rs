@@ -27,7 +27,7 @@ const MOST_HOPS: usize = 32;
 pub struct TrustedProxies(pub Vec<IpNet>);
 
 impl TrustedProxies {
-    fn include(&self, address: IpAddr) -> bool {
+    pub(crate) fn include(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }

@@ -78,6 +78,10 @@ pub struct Config {
     pub limits: Limits,
     /// How many requests one address may make.
     pub requests_per_address: Option<Quota>,
+    /// How many connections one address may have open.
+    pub connections_per_address: Option<NonZeroU32>,
+    /// How long requests are still taken when the service is about to end.
+    pub shutdown_grace: Duration,
     /// The name people see.
     pub brand_name: String,
     /// A file of styles of the operator's own.
@@ -280,6 +284,8 @@ impl Config {
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
+            connections_per_address: connections_per_address(&reader)?,
+            shutdown_grace: shutdown_grace(&reader)?,
             brand_name: brand_name(&reader)?,
             theme_file: file(&reader, &variables::THEME_FILE)?,
             logo_file: file(&reader, &variables::BRAND_LOGO_FILE)?,
@@ -306,6 +312,26 @@ fn metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
     reader
         .parse(variable, "an address and port, or off")
         .map(Some)
+}
+
+fn connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, ConfigError> {
+    let variable = &variables::LIMIT_CONNECTIONS_PER_ADDRESS;
+    if reader.required(variable)? == "off" {
+        return Ok(None);
+    }
+    reader.parse(variable, "a count from 1, or off").map(Some)
+}
+
+/// With what is under way, and the connections' end, it stays below the 30
+/// seconds that service managers wait before they kill.
+fn shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
+    let variable = &variables::SHUTDOWN_GRACE;
+    let grace = reader.duration(variable)?;
+    if grace <= Duration::from_secs(10) {
+        Ok(grace)
+    } else {
+        Err(variable.error("must be 0s to 10s"))
+    }
 }
 
 fn store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> {

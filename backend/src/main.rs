@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use countersign_backend::{app::App, config::Config, logging, proof};
+use countersign_backend::{app::App, config::Config, draining::StopSignals, logging, proof};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -30,7 +30,9 @@ async fn main() -> ExitCode {
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 async fn run() -> Outcome {
-    App::start(settings()?).await?.run().await?;
+    let settings = settings()?;
+    let signals = StopSignals::listen()?;
+    App::start(settings).await?.run(signals).await?;
     Ok(())
 }
 

@@ -55,6 +55,8 @@ pub enum ApiError {
     IdempotencyKeyReused,
     /// A rule said no.
     Refused(Refusal),
+    /// The service is about to end.
+    Ending,
     /// A fault of ours.
     Internal,
 }
@@ -163,6 +165,12 @@ impl ApiError {
                     &[],
                 ),
                 "Idempotency-Key",
+            ),
+            Self::Ending => waiting(
+                503,
+                ErrorCode::TemporarilyUnavailable,
+                "This instance is about to stop. Another one takes over.",
+                Duration::from_secs(1),
             ),
             Self::Internal => problem(
                 500,

@@ -9,14 +9,14 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method,
+        ConnectionType, Method,
         header::{HeaderName, HeaderValue},
     },
     middleware::Next,
     web::Data,
 };
 
-use crate::metrics::Metrics;
+use crate::{draining::Drain, metrics::Metrics};
 
 /// The header that carries it in every answer.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,12 +64,18 @@ pub async fn assign(
     let started = std::time::Instant::now();
     request.extensions_mut().insert(id);
     let metrics = request.app_data::<Data<Metrics>>().cloned();
-    let under_way = metrics.as_ref().map(|metrics| metrics.request());
+    let in_flight = metrics.as_ref().map(|metrics| metrics.request());
+    let drain = request.app_data::<Data<Drain>>().cloned();
+    let under_way = drain.as_ref().map(|drain| drain.enter());
     let mut response = next.call(request).await?;
     let text = id.to_string();
     let value = HeaderValue::from_str(&text).expect("hexadecimal digits are a header value");
     response.headers_mut().insert(HEADER, value);
-    drop(under_way);
+    if drain.is_some_and(|drain| drain.has_begun()) {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
+    drop((in_flight, under_way));
     let request = response.request();
     // The pattern, not the path: a path may hold a session's name.
     let route = request.match_pattern().unwrap_or_default();

@@ -27,7 +27,9 @@ use actix_web::{
 };
 use countersign_shared as shared;
 
-use crate::{cross_origin, problem::ApiError, rate_limit::Shield, verification::Refusal};
+use crate::{
+    cross_origin, draining::Drain, problem::ApiError, rate_limit::Shield, verification::Refusal,
+};
 
 pub use self::{config::Facts, events::Streams};
 
@@ -124,9 +126,15 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// enough: a step that was cut off between Plivo and the store would lose what
 /// happened.
 async fn to_the_end<T: Send + 'static>(
+    drain: &Drain,
     step: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let step = tokio::spawn(step);
+    let under_way = drain.enter();
+    let step = tokio::spawn(async move {
+        let ended = step.await;
+        drop(under_way);
+        ended
+    });
     match tokio::time::timeout(DEADLINE, step).await {
         Ok(ended) => ended.map_err(|_| ApiError::Internal),
         Err(_) => Err(Refusal::UpstreamTimeout.into()),

@@ -7,10 +7,19 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use hostile::{Fault, Hostile};
+
+#[expect(dead_code, reason = "the tests of the API use the rest")]
+#[path = "api/hostile.rs"]
+mod hostile;
 
 /// The program in an empty directory, with nothing in its environment.
 struct Program {
@@ -34,6 +43,7 @@ impl Program {
             .env_clear()
             .env("LISTEN_ADDR", "127.0.0.1:0")
             .env("METRICS_ADDR", "off")
+            .env("SHUTDOWN_GRACE", "0s")
             .envs(settings.iter().copied())
             .current_dir(&self.directory);
         command
@@ -62,7 +72,8 @@ impl Drop for Program {
 /// The running program, and the lines of its log.
 struct Running {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+    /// Read all the while: a full pipe would hold the program up.
+    log: std::thread::JoinHandle<Vec<String>>,
     address: String,
 }
 
@@ -89,24 +100,24 @@ impl Running {
         });
         Self {
             child,
-            lines,
+            log: std::thread::spawn(|| lines.map_while(Result::ok).collect()),
             address: address.unwrap(),
         }
     }
 
-    /// Ends it as a service manager does, and answers how it ended and what it
-    /// logged since it started.
-    fn terminate(mut self) -> (Option<i32>, String) {
+    /// Tells it to end as a service manager does.
+    fn tell_to_end(&self) {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let log: Vec<String> = self.lines.by_ref().map_while(Result::ok).collect();
-        (self.child.wait().unwrap().code(), log.join("\n"))
+        let kill = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Ends it, and answers how it ended and what it logged since it started.
+    fn terminate(mut self) -> (Option<i32>, String) {
+        self.tell_to_end();
+        let code = self.child.wait().unwrap().code();
+        let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
+        (code, log.join().unwrap().join("\n"))
     }
 }
 
@@ -510,4 +521,179 @@ fn a_store_without_its_key_stops_the_start() {
     );
     let elsewhere = [("PLIVO_MODE", "sandbox"), ("STORE_URL", "mysql://x")];
     assert!(program.refuses(&elsewhere).contains("STORE_URL"));
+}
+
+/// The program against a Plivo of the test's own, with every limit off.
+fn hostile_settings(base_url: &str) -> Vec<(&str, &str)> {
+    let mut settings: Vec<(&str, &str)> = countersign_backend::config::variables::VARIABLES
+        .iter()
+        .filter(|variable| variable.name.starts_with("LIMIT_"))
+        .map(|variable| (variable.name, "off"))
+        .collect();
+    settings.extend([
+        ("PLIVO_MODE", "live"),
+        ("PLIVO_AUTH_ID", "MAXXXXXXXXXXXXXXXXXX"),
+        ("PLIVO_AUTH_TOKEN", "test_auth_token"),
+        ("PLIVO_BASE_URL", base_url),
+        ("ALLOWED_COUNTRIES", "*"),
+    ]);
+    settings
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_end_it_is_not_ready_answers_what_is_under_way_and_ends_well() {
+    let hostile = Hostile::start(Fault::Late(Duration::from_secs(3)));
+    let base_url = hostile.base_url();
+    let mut settings = hostile_settings(&base_url);
+    settings.push(("SHUTDOWN_GRACE", "2s"));
+    let program = Program::new("drain");
+    let running = Running::start(&program, &settings);
+    let (http, address) = (http(), running.address.clone());
+    let ready = async || {
+        let ready = http.get(format!("http://{address}/readyz")).send().await;
+        ready.unwrap().status().as_u16()
+    };
+    assert_eq!(ready().await, 200);
+    let sends = join_all((0..200).map(|index| {
+        let request = http.post(format!("http://{address}/api/otp/send"));
+        let recipient = format!("+1415555{:04}", 100 + index % 100 + 1000 * (index / 100));
+        request.json(&json!({"recipient": recipient})).send()
+    }));
+    let end = async {
+        while hostile.creates() < 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        running.tell_to_end();
+        while ready().await != 503 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Instant::now()
+    };
+    let (sends, told) = tokio::join!(sends, end);
+    let statuses: Vec<_> = sends
+        .into_iter()
+        .map(|sent| sent.map(|answer| answer.status().as_u16()))
+        .collect();
+    let answered = statuses.iter().flatten().filter(|status| **status == 200);
+    assert_eq!(answered.count(), 200, "{statuses:?}");
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("server.stopped") && !log.contains("server.cut_off"));
+    assert!(told.elapsed() < Duration::from_secs(10), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_whose_caller_has_gone_is_finished_before_the_end() {
+    let hostile = Hostile::start(Fault::Late(Duration::from_secs(2)));
+    let base_url = hostile.base_url();
+    let program = Program::new("drain-alone");
+    let running = Running::start(&program, &hostile_settings(&base_url));
+    let http = http();
+    let request = http.post(format!("http://{}/api/otp/send", running.address));
+    let request = request.json(&json!({"recipient": "+14155550100"})).send();
+    let asked = async {
+        while hostile.creates() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        answer = request => panic!("answered: {answer:?}"),
+        () = asked => {}
+    }
+    drop(http);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("otp.sent"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
+    let files: usize = {
+        let limit = Command::new("sh").args(["-c", "ulimit -n"]).output();
+        let text = String::from_utf8(limit.unwrap().stdout).unwrap();
+        text.trim().parse().unwrap_or(usize::MAX)
+    };
+    // Where the test itself may not open as many, fewer have to do.
+    let count = files.saturating_sub(500).min(5000);
+    let program = Program::new("slow");
+    let running = Running::start(&program, &[]);
+    let mut sockets = Vec::new();
+    for index in 0..count {
+        let socket = tokio::net::TcpStream::connect(&running.address).await;
+        let mut socket = socket.unwrap();
+        let said: &[u8] = match index % 4 {
+            0 => b"",
+            1 => b"GET /healthz HTTP/1.1\r\nho",
+            2 => b"POST /api/otp/send HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{",
+            _ => b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+        };
+        socket.write_all(said).await.unwrap();
+        sockets.push(socket);
+    }
+    let http = http();
+    let started = Instant::now();
+    for _ in 0..20 {
+        let health = http
+            .get(format!("http://{}/readyz", running.address))
+            .send();
+        assert_eq!(health.await.unwrap().status(), 200);
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+    // Half a head is not waited for.
+    let mut answer = Vec::new();
+    let slow = sockets.get_mut(1).unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(9), slow.read_to_end(&mut answer));
+    closed.await.expect("it is closed").ok();
+    drop(sockets);
+    assert_eq!(running.terminate().0, Some(0));
+}
+
+#[tokio::test]
+async fn one_address_may_not_have_all_the_connections() {
+    let program = Program::new("peers");
+    let settings = [
+        ("LISTEN_ADDR", "0.0.0.0:0"),
+        ("LIMIT_CONNECTIONS_PER_ADDRESS", "3"),
+    ];
+    let Some(own) = own_address() else {
+        // A machine without a network: loopback has no bound.
+        return;
+    };
+    let running = Running::start(&program, &settings);
+    let port = running.address.rsplit(':').next().unwrap();
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut socket = tokio::net::TcpStream::connect(format!("{own}:{port}"))
+            .await
+            .unwrap();
+        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+        socket.write_all(request).await.unwrap();
+        let mut answer = [0; 12];
+        socket.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        open.push(socket);
+    }
+    let mut fourth = tokio::net::TcpStream::connect(format!("{own}:{port}"))
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    fourth.read_to_end(&mut answer).await.ok();
+    assert!(answer.is_empty());
+    // Others are served.
+    let other = http()
+        .get(format!("http://127.0.0.1:{port}/healthz"))
+        .send();
+    assert_eq!(other.await.unwrap().status(), 200);
+}
+
+/// This machine's address on a network, where it has one. Nothing is sent.
+fn own_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }

@@ -110,6 +110,11 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         ),
         ("LISTEN_ADDR", sandbox(("LISTEN_ADDR", "8080"))),
         ("PLIVO_CALLS_AT_ONCE", sandbox(("PLIVO_CALLS_AT_ONCE", "4"))),
+        (
+            "LIMIT_CONNECTIONS_PER_ADDRESS",
+            sandbox(("LIMIT_CONNECTIONS_PER_ADDRESS", "0")),
+        ),
+        ("SHUTDOWN_GRACE", sandbox(("SHUTDOWN_GRACE", "11s"))),
         ("METRICS_ADDR", sandbox(("METRICS_ADDR", "none"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "4"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "300"))),

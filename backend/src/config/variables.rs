@@ -113,6 +113,10 @@ variables! {
         "Codes at all. In sandbox off unless set.";
     LIMIT_REQUESTS_PER_ADDRESS = Some("120/1m"), false,
         "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
+    LIMIT_CONNECTIONS_PER_ADDRESS = Some("256"), false,
+        "Open connections from one address (IPv6: one /64), or off. Loopback and TRUSTED_PROXIES have no bound.";
+    SHUTDOWN_GRACE = Some("3s"), false,
+        "How long after SIGTERM new requests are still taken, 0s to 10s, while /readyz says 503 already.";
     BRAND_NAME = Some("Countersign"), false,
         "The name on the page and in the message, at most 40 characters.";
     BRAND_LOGO_FILE = None, false,

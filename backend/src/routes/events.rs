@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use super::session::{parse_id, seen};
 use crate::{
     client_ip::{Caller, ClientKey},
+    draining::Drain,
     problem::ApiError,
     verification::{Refusal, Verification},
 };
@@ -90,6 +91,7 @@ impl Drop for Place {
 pub(super) async fn events(
     verification: Data<Verification>,
     streams: Data<Streams>,
+    drain: Data<Drain>,
     caller: Caller,
     path: Path<String>,
     request: HttpRequest,
@@ -116,7 +118,14 @@ pub(super) async fn events(
     };
     let body = stream::unfold(state, move |state| {
         let verification = verification.clone();
-        async move { state.next(&verification, &caller, id).await }
+        let drain = drain.clone();
+        async move {
+            tokio::select! {
+                piece = state.next(&verification, &caller, id) => piece,
+                // Browsers come back by themselves, to another instance.
+                () = drain.begun() => None,
+            }
+        }
     });
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web::Data};
 use serde_json::json;
 
-use crate::{problem::ApiError, verification::Verification};
+use crate::{draining::Drain, problem::ApiError, verification::Verification};
 
 /// The process runs. Touches nothing.
 pub(super) async fn live() -> HttpResponse {
@@ -12,7 +12,14 @@ pub(super) async fn live() -> HttpResponse {
 
 /// The process can serve: the store answers. Plivo is not asked: its bad day
 /// must not take every instance out of the load balancer.
-pub(super) async fn ready(verification: Data<Verification>) -> Result<HttpResponse, ApiError> {
+/// Nor is it ready when it is about to end.
+pub(super) async fn ready(
+    verification: Data<Verification>,
+    drain: Data<Drain>,
+) -> Result<HttpResponse, ApiError> {
+    if drain.has_begun() {
+        return Err(ApiError::Ending);
+    }
     verification.ready().await?;
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }

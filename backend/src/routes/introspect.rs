@@ -4,10 +4,11 @@ use actix_web::web::{Data, Json};
 use countersign_shared::proof::Introspection;
 
 use super::{body::FormBody, to_the_end};
-use crate::{problem::ApiError, verification::Verification};
+use crate::{draining::Drain, problem::ApiError, verification::Verification};
 
 pub(super) async fn introspect(
     verification: Data<Verification>,
+    drain: Data<Drain>,
     form: FormBody,
 ) -> Result<Json<Introspection>, ApiError> {
     let token = form
@@ -20,8 +21,8 @@ pub(super) async fn introspect(
         Some("true") => true,
         Some(_) => return Err(ApiError::InvalidField("consume")),
     };
-    let claims =
-        to_the_end(async move { verification.introspect(&token, consume).await }).await??;
+    let step = async move { verification.introspect(&token, consume).await };
+    let claims = to_the_end(&drain, step).await??;
     Ok(Json(Introspection {
         active: claims.is_some(),
         claims,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::to_the_end;
 use crate::{
     client_ip::Caller,
+    draining::Drain,
     problem::ApiError,
     store::{KeyedRequest, Known},
     verification::{Refusal, Verification},
@@ -93,14 +94,14 @@ impl Kept {
 /// Takes a step once per key. Without a key it is simply taken. It runs to its
 /// end also when the caller hangs up, so that a repetition finds the answer.
 pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
-    verification: &Data<Verification>,
+    (verification, drain): (&Data<Verification>, &Drain),
     caller: &Caller,
     IdempotencyKey(key): IdempotencyKey,
     (path, body, kept_for): (&str, &B, Duration),
     step: impl Future<Output = Result<A, Refusal>> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
     let Some(key) = key else {
-        let answer = to_the_end(step).await??;
+        let answer = to_the_end(drain, step).await??;
         return Ok(HttpResponse::Ok().json(answer));
     };
     let request = KeyedRequest {
@@ -116,7 +117,7 @@ pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
         Known::Answered(answer) => return Kept::replay(&answer).ok_or(ApiError::Internal),
     }
     let verification = verification.clone();
-    let answer = to_the_end(async move {
+    let answer = to_the_end(drain, async move {
         let outcome = step.await;
         let kept = Kept::of(&outcome).and_then(|kept| serde_json::to_string(&kept).ok());
         // Where the store fails now, a repetition hears that the first one is

@@ -9,10 +9,11 @@ use super::{
     send::answer,
     session::parse_id,
 };
-use crate::{client_ip::Caller, problem::ApiError, verification::Verification};
+use crate::{client_ip::Caller, draining::Drain, problem::ApiError, verification::Verification};
 
 pub(super) async fn resend(
     verification: Data<Verification>,
+    drain: Data<Drain>,
     caller: Caller,
     key: IdempotencyKey,
     JsonBody(request): JsonBody<ResendRequest>,
@@ -25,5 +26,5 @@ pub(super) async fn resend(
     };
     let kept_for = verification.rules().session_lifetime;
     let asked = (shared::resend::PATH, &request, kept_for);
-    once(&verification, &caller, key, asked, step).await
+    once((&verification, &drain), &caller, key, asked, step).await
 }

@@ -15,6 +15,7 @@ use crate::{
     client_ip::Caller,
     clock::whole_seconds_up,
     config::Rules,
+    draining::Drain,
     problem::ApiError,
     store::Session,
     verification::{Sent, Verification},
@@ -22,6 +23,7 @@ use crate::{
 
 pub(super) async fn send(
     verification: Data<Verification>,
+    drain: Data<Drain>,
     caller: Caller,
     key: IdempotencyKey,
     JsonBody(request): JsonBody<SendRequest>,
@@ -41,7 +43,7 @@ pub(super) async fn send(
         Ok(answer(&sent, steps.rules()))
     };
     let asked = (shared::send::PATH, &asked, kept_for);
-    once(&verification, &caller, key, asked, step).await
+    once((&verification, &drain), &caller, key, asked, step).await
 }
 
 /// The answer to a send and to a resend.

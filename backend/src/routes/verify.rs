@@ -13,7 +13,7 @@ use super::{
     once::{IdempotencyKey, once},
     session::parse_id,
 };
-use crate::{client_ip::Caller, problem::ApiError, verification::Verification};
+use crate::{client_ip::Caller, draining::Drain, problem::ApiError, verification::Verification};
 
 /// How long a lost answer can be fetched again. Long enough for a retry, too
 /// short for the code to be of use once more.
@@ -21,6 +21,7 @@ const KEPT_FOR: Duration = Duration::from_mins(1);
 
 pub(super) async fn verify(
     verification: Data<Verification>,
+    drain: Data<Drain>,
     caller: Caller,
     key: IdempotencyKey,
     JsonBody(request): JsonBody<VerifyRequest>,
@@ -39,5 +40,5 @@ pub(super) async fn verify(
         })
     };
     let asked = (shared::verify::PATH, &request, KEPT_FOR);
-    once(&verification, &caller, key, asked, step).await
+    once((&verification, &drain), &caller, key, asked, step).await
 }
