@@ -333,7 +333,7 @@ fn assembled(
         metrics.clone(),
     );
     Ok(Verification::new(
-        Arc::new(Measured::new(store, metrics.clone())),
+        Measured::new(store, metrics.clone()),
         plivo,
         config.rules.clone(),
         config.policy.clone(),

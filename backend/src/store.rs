@@ -13,6 +13,7 @@ pub mod key_file;
 pub mod measured;
 mod millis;
 mod names;
+pub mod queue;
 mod record;
 pub mod redis;
 pub mod sqlite;
@@ -300,14 +301,15 @@ pub trait Store: Send + Sync {
     /// and over all instances, it is somebody's turn to ask Plivo.
     async fn watch(&self, upstream_id: &str, pace: Duration) -> StoreResult<Watched>;
 
-    /// Adds what was learned of them. `ask_again` makes it the next one's turn to
-    /// ask, whatever the pace.
+    /// Adds what was learned of them, and answers by which channels an attempt is
+    /// known to have arrived that was not before: each once, over all instances.
+    /// `ask_again` makes it the next one's turn to ask, whatever the pace.
     async fn note_attempts(
         &self,
         upstream_id: &str,
         noted: Vec<Noted>,
         ask_again: bool,
-    ) -> StoreResult<()>;
+    ) -> StoreResult<Vec<Channel>>;
 
     /// Takes the request's name, or says what is known of it.
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known>;

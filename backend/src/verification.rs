@@ -24,10 +24,14 @@ use crate::{
     client_ip::Caller,
     clock::Clock,
     config::{Limits, Policy, Rules},
-    metrics::Metrics,
+    metrics::{Metrics, Rule, UpstreamCall},
     plivo::{Create, GuardedPlivo, PlivoError},
     proof::Proofs,
-    store::{KeyedRequest, Known, Session, SessionOver, Store, StoreUnreachable},
+    store::{
+        KeyedRequest, Known, Session, SessionOver, Store, StoreUnreachable,
+        measured::Measured,
+        queue::{Kind, Queue},
+    },
 };
 
 /// How long callers are asked to wait when something of ours or Plivo's is down.
@@ -38,10 +42,9 @@ const ATTEMPTS_WAIT: Duration = Duration::from_mins(10);
 /// How long when Plivo throttles us and names no time: its account limit is
 /// counted over five seconds (reference: transport).
 const THROTTLED_WAIT: Duration = Duration::from_secs(5);
-/// How long when too many calls of Plivo are under way: a second later others
-/// have ended.
+/// How long when too many calls of Plivo or steps of the store are under way: a
+/// second later others have ended.
 const FULL_WAIT: Duration = Duration::from_secs(1);
-
 /// Why a step was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -159,6 +162,7 @@ pub struct Sent {
 /// Takes the steps of a verification.
 pub struct Verification {
     store: Arc<dyn Store>,
+    store_queue: Queue,
     plivo: GuardedPlivo,
     rules: Rules,
     policy: Policy,
@@ -175,7 +179,7 @@ impl Verification {
     /// Puts the parts together.
     #[expect(clippy::too_many_arguments, reason = "each part is one")]
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Measured,
         plivo: GuardedPlivo,
         rules: Rules,
         policy: Policy,
@@ -187,7 +191,8 @@ impl Verification {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            store,
+            store_queue: store.queue(),
+            store: Arc::new(store),
             plivo,
             rules,
             policy,
@@ -199,6 +204,22 @@ impl Verification {
             proofs,
             metrics,
         }
+    }
+
+    /// Whether there is room for one more, here and at Plivo. Asked before anything
+    /// is counted, so that a refusal costs next to nothing.
+    fn has_room(&self, call: UpstreamCall) -> Result<(), Refusal> {
+        let kind = match call {
+            UpstreamCall::Validate => Kind::Check,
+            UpstreamCall::Create | UpstreamCall::Retrieve => Kind::Send,
+        };
+        if !self.store_queue.has_room(kind) {
+            self.metrics.refused(Rule::StoreBusy);
+            return Err(Refusal::TemporarilyUnavailable {
+                retry_after: FULL_WAIT,
+            });
+        }
+        Ok(self.plivo.look(call)?)
     }
 
     /// The rules in force.

@@ -223,7 +223,7 @@ impl Store for Deadly {
         upstream_id: &str,
         noted: Vec<Noted>,
         ask_again: bool,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Vec<Channel>> {
         self.store
             .note_attempts(upstream_id, noted, ask_again)
             .await

@@ -13,7 +13,7 @@ use command::{Outcome, say};
 
 const HELP: &str = "cargo xtask run            build the page and start everything, in sandbox unless .env says otherwise
 cargo xtask accounts       the example of an application with accounts, beside the sandbox
-cargo xtask test [step…]   every check and test, or the named steps only
+cargo xtask test [step…]   every check and test, or the named steps only; --long adds those that take minutes
 cargo xtask page           build the page and check its size
 cargo xtask help           this";
 

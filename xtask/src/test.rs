@@ -62,16 +62,24 @@ const STEPS: [Step; 10] = [
     },
 ];
 
+/// What takes minutes: only where it is asked for.
+const LONG: Step = Step {
+    name: "long",
+    run: long,
+};
+
 pub(crate) fn names() -> String {
     STEPS.map(|step| step.name).join(" ")
 }
 
-/// Runs all steps, or those that are named. A failure does not keep the later
-/// ones from running.
-pub(crate) fn test(names: &[String]) -> Outcome {
+/// Runs all steps, or those that are named; with `--long` what takes minutes, too.
+/// A failure does not keep the later ones from running.
+pub(crate) fn test(arguments: &[String]) -> Outcome {
+    let (long, names): (Vec<_>, Vec<_>) = arguments.iter().partition(|name| *name == "--long");
+    let long = (!long.is_empty()).then_some(LONG);
     if let Some(unknown) = names
         .iter()
-        .find(|name| STEPS.iter().all(|step| step.name != **name))
+        .find(|name| STEPS.iter().all(|step| step.name != name.as_str()))
     {
         return Err(format!("no step {unknown}; there are: {}", self::names()));
     }
@@ -80,8 +88,10 @@ pub(crate) fn test(names: &[String]) -> Outcome {
     let mut totals = Totals::default();
     let mut report = Vec::new();
     let mut failed = 0;
-    for step in STEPS {
-        if !names.is_empty() && names.iter().all(|name| name != step.name) {
+    for step in STEPS.into_iter().chain(long) {
+        let is_named = names.iter().any(|name| *name == step.name);
+        // `--long` alone adds to all; with names it is one of them.
+        if !names.is_empty() && !is_named && step.name != LONG.name {
             continue;
         }
         say(&format!("\n== {}", step.name));
@@ -129,6 +139,17 @@ fn doc() -> Outcome {
 
 fn rust(totals: &mut Totals) -> Outcome {
     count(&mut cargo("test --workspace"), totals, rust_line)
+}
+
+/// The ignored tests, which wait in real time. Each has a bound of its own; this is
+/// the one for all.
+fn long(totals: &mut Totals) -> Outcome {
+    let tests = "test --package countersign-backend --tests";
+    run(&mut cargo(&format!("{tests} --no-run")))?;
+    let mut bounded = command("timeout");
+    bounded.args(["20m", "cargo"]);
+    bounded.args(format!("{tests} -- --ignored --nocapture").split(' '));
+    count(&mut bounded, totals, rust_line)
 }
 
 /// The API once more, with its state in Redis.

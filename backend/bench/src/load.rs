@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     pub(crate) took: Duration,
     /// How long each caller waited, in microseconds.
     pub(crate) waits: Histogram<u64>,
+    /// The same of those who got what they asked for.
+    pub(crate) admitted: Histogram<u64>,
     /// The sessions that were begun.
     pub(crate) sessions: Vec<String>,
 }
@@ -96,17 +98,20 @@ pub(crate) async fn run(
         all.failed += one.failed;
         all.sessions.extend(one.sessions);
         all.waits.add(one.waits).map_err(io::Error::other)?;
+        all.admitted.add(one.admitted).map_err(io::Error::other)?;
     }
     all.took = started.elapsed();
     Ok(all)
 }
 
 fn seen() -> Seen {
+    let waits = Histogram::new_with_max(60_000_000, 3).expect("three digits are allowed");
     Seen {
         count: 0,
         failed: 0,
         took: Duration::ZERO,
-        waits: Histogram::new_with_max(60_000_000, 3).expect("three digits are allowed"),
+        admitted: waits.clone(),
+        waits,
         sessions: Vec::new(),
     }
 }
@@ -157,6 +162,7 @@ async fn caller(
             seen.failed += 1;
             continue;
         }
+        seen.admitted.saturating_record(waited);
         if call == Call::Send {
             let body: Value = serde_json::from_slice(&answer.body)?;
             seen.sessions

@@ -51,12 +51,16 @@ fn main() -> io::Result<()> {
             let binary = arguments.next().ok_or(io::ErrorKind::InvalidInput)?;
             runtime()?.block_on(keys(PathBuf::from(binary)))
         }
+        Some("overload") => {
+            let binary = arguments.next().ok_or(io::ErrorKind::InvalidInput)?;
+            runtime()?.block_on(overload(PathBuf::from(binary)))
+        }
         Some(binary) => {
             let others = arguments.map(PathBuf::from).collect();
             runtime()?.block_on(measure(PathBuf::from(binary), others))
         }
         None => Err(io::Error::other(
-            "name the program to measure, and others to compare it with; or: keys, and the program",
+            "name the program to measure, and others to compare it with; or: keys or overload, and the program",
         )),
     }
 }
@@ -96,6 +100,29 @@ async fn measure(binary: PathBuf, others: Vec<PathBuf>) -> io::Result<()> {
         "\n{} connections to the upstream in all",
         upstream.connections()
     ));
+    Ok(())
+}
+
+/// What those who are admitted wait for when five times as many ask.
+async fn overload(binary: PathBuf) -> io::Result<()> {
+    let upstream = Upstream::start(Duration::ZERO)?;
+    let directory = tempfile::tempdir()?;
+    let url = format!("sqlite:{}/countersign.db", directory.path().display());
+    let service = Service::start(&mut countersign(&binary, upstream.address, &url))?;
+    print("callers  answered a second  admitted a second   p50 ms   p99 ms of those admitted");
+    for times in [1, 1, 2, 5, 10] {
+        let callers = CONNECTIONS * times;
+        let seen = load::run(service.address, callers, Call::Send, LENGTH, Vec::new()).await?;
+        let seconds = seen.took.as_secs_f64();
+        let at = |quantile| seen.admitted.value_at_quantile(quantile) as f64 / 1000.0;
+        print(&format!(
+            "{callers:>7} {:>18.0} {:>18.0} {:>8.2} {:>8.2}",
+            seen.per_second(),
+            seen.admitted.len() as f64 / seconds,
+            at(0.5),
+            at(0.99),
+        ));
+    }
     Ok(())
 }
 

@@ -111,6 +111,8 @@ pub enum Rule {
     UpstreamBreaker,
     /// As many calls of Plivo are under way as may be.
     UpstreamFull,
+    /// Too many steps wait for the store.
+    StoreBusy,
 }
 
 impl Rule {
@@ -121,6 +123,7 @@ impl Rule {
             Self::ResendWaits => "resend_waits",
             Self::UpstreamBreaker => "upstream_breaker",
             Self::UpstreamFull => "upstream_full",
+            Self::StoreBusy => "store_busy",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use countersign_shared::{
-    Channel,
+    Channel, PhoneNumber,
     session::{AttemptReason, AttemptStatus},
 };
 
@@ -17,6 +17,8 @@ pub struct Told {
     pub upstream_id: String,
     /// Which attempt, and how it stands.
     pub noted: Noted,
+    /// Whose, where that can be read: for a count, nothing else.
+    pub recipient: Option<PhoneNumber>,
     /// When the attempt was made, where that can be read.
     pub requested_at: Option<SystemTime>,
 }
@@ -43,6 +45,9 @@ impl Told {
         Some(Self {
             upstream_id: upstream_id.to_owned(),
             noted: (sequence.checked_sub(1)?, attempt),
+            recipient: field("Recipient").and_then(|digits| {
+                PhoneNumber::parse(&format!("+{}", digits.trim_start_matches('+'))).ok()
+            }),
             requested_at: field("RequestTime").and_then(time),
         })
     }

@@ -1,4 +1,4 @@
-//! A store whose steps are timed. It decides nothing.
+//! A store whose steps are timed and counted while they are under way.
 
 use std::{
     sync::Arc,
@@ -10,7 +10,7 @@ use countersign_shared::{Channel, PhoneNumber, SessionId};
 
 use super::{
     CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, ResendReservation,
-    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, Watched,
+    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, Watched, queue::Queue,
 };
 use crate::{attempt::Noted, metrics::Metrics};
 
@@ -18,12 +18,22 @@ use crate::{attempt::Noted, metrics::Metrics};
 pub struct Measured {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
+    queue: Queue,
 }
 
 impl Measured {
     /// Times the steps of `store`.
     pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Self {
-        Self { store, metrics }
+        Self {
+            store,
+            metrics,
+            queue: Queue::default(),
+        }
+    }
+
+    /// Its steps, as they come and go.
+    pub fn queue(&self) -> Queue {
+        self.queue.clone()
     }
 
     async fn timed<T>(
@@ -31,6 +41,7 @@ impl Measured {
         name: &'static str,
         step: impl Future<Output = StoreResult<T>> + Send,
     ) -> StoreResult<T> {
+        let _under_way = self.queue.enter();
         let started = Instant::now();
         let outcome = step.await;
         self.metrics
@@ -71,7 +82,7 @@ timed! {
     fn spend(name: &str, kept_for: Duration) -> bool;
     fn is_spent(name: &str) -> bool;
     fn watch(upstream_id: &str, pace: Duration) -> Watched;
-    fn note_attempts(upstream_id: &str, noted: Vec<Noted>, ask_again: bool) -> ();
+    fn note_attempts(upstream_id: &str, noted: Vec<Noted>, ask_again: bool) -> Vec<Channel>;
     fn begin(request: &KeyedRequest) -> Known;
     fn finish(request: &KeyedRequest, answer: Option<String>) -> ();
     fn ready() -> ();

@@ -407,7 +407,9 @@ impl Store for RedisStore {
     async fn watch(&self, upstream_id: &str, pace: Duration) -> StoreResult<Watched> {
         let call = self.about_upstream(upstream_id).with("pace", length(pace));
         match self.run(&self.scripts.upstream, call).await? {
-            Outcome::Watched { attempts, is_turn } => Ok(Watched {
+            Outcome::Watched {
+                attempts, is_turn, ..
+            } => Ok(Watched {
                 attempts: upstream::from_text(&attempts).map_err(|_| unexpected())?,
                 is_turn,
             }),
@@ -420,13 +422,16 @@ impl Store for RedisStore {
         upstream_id: &str,
         noted: Vec<Noted>,
         ask_again: bool,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Vec<Channel>> {
         let call = self
             .about_upstream(upstream_id)
             .with("noted", upstream::to_json(&noted))
             .with("ask_again", ask_again);
         match self.run(&self.scripts.upstream, call).await? {
-            Outcome::Watched { .. } => Ok(()),
+            Outcome::Watched { arrived, .. } => Ok(arrived
+                .split_whitespace()
+                .filter_map(Channel::parse)
+                .collect()),
             _ => Err(unexpected()),
         }
     }

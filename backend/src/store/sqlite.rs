@@ -364,7 +364,7 @@ impl Store for SqliteStore {
         upstream_id: &str,
         noted: Vec<Noted>,
         ask_again: bool,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Vec<Channel>> {
         let upstream_id = upstream_id.to_owned();
         self.step(move |transaction, context, now| {
             upstream::note(transaction, context, &upstream_id, (&noted, ask_again), now)

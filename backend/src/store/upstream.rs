@@ -32,8 +32,9 @@ const fn rank(status: AttemptStatus) -> u8 {
     }
 }
 
-/// Adds what was learned.
-pub(super) fn merge(attempts: &mut Vec<UpstreamAttempt>, noted: &[Noted]) {
+/// Adds what was learned, and answers by which channels one has arrived now.
+pub(super) fn merge(attempts: &mut Vec<UpstreamAttempt>, noted: &[Noted]) -> Vec<Channel> {
+    let mut arrived = Vec::new();
     for (place, learned) in noted.iter().filter(|(place, _)| *place < MOST) {
         while attempts.len() <= *place {
             attempts.push(UpstreamAttempt {
@@ -46,12 +47,16 @@ pub(super) fn merge(attempts: &mut Vec<UpstreamAttempt>, noted: &[Noted]) {
         known.channel = learned.channel;
         if rank(learned.status) > rank(known.status) {
             known.status = learned.status;
+            if known.status == AttemptStatus::Delivered {
+                arrived.push(known.channel);
+            }
         }
         known.reason = match known.status {
             AttemptStatus::Undelivered => known.reason.or(learned.reason),
             _ => None,
         };
     }
+    arrived
 }
 
 /// As it is kept: `sms 3 -;voice 2 unreachable`.
@@ -142,10 +147,13 @@ mod tests {
                 shuffled.swap(a, b);
             }
             let (mut one, mut other) = (Vec::new(), Vec::new());
-            merge(&mut one, &noted);
-            for learned in shuffled {
-                merge(&mut other, &[learned]);
-            }
+            let arrived = merge(&mut one, &noted).len();
+            let again: usize = shuffled
+                .into_iter()
+                .map(|learned| merge(&mut other, &[learned]).len())
+                .sum();
+            let delivered = one.iter().filter(|it| it.status == AttemptStatus::Delivered);
+            prop_assert_eq!((arrived, again), (delivered.clone().count(), arrived));
             prop_assert_eq!(&one, &other);
             prop_assert_eq!(from_text(&to_text(&one)).unwrap(), one);
         }

@@ -82,7 +82,7 @@ impl Verification {
             return Err(Refused("nonce"));
         }
         // Spent last: where the store fails meanwhile, Plivo comes again.
-        self.hint(&told.upstream_id, told.noted)
+        self.hint(&told.upstream_id, told.noted, told.recipient.as_ref())
             .await
             .map_err(Store)?;
         self.store.spend(&name, REMEMBERED).await.map_err(store)?;

@@ -31,8 +31,8 @@ impl Verification {
         if otp.length() != usize::from(expected) {
             return Err(Refusal::OtpLength { expected });
         }
+        self.has_room(UpstreamCall::Validate)?;
         let session = self.store.session(id).await??;
-        self.plivo.look(UpstreamCall::Validate)?;
         let claims = self.check_claims(caller, &session.recipient);
         let (hold, upstream_id) = match self.store.reserve_check(id, claims).await? {
             CheckReservation::Reserved { hold, upstream_id } => (hold, upstream_id),

@@ -7,11 +7,12 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use actix_governor::governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use countersign_shared::session::AttemptStatus;
+use countersign_shared::{Channel, PhoneNumber, session::AttemptStatus};
 
-use super::{Refusal, Verification};
+use super::{Refusal, Verification, recipient};
 use crate::{
     attempt::{Noted, UpstreamAttempt},
+    metrics::CountryCode,
     store::Session,
 };
 
@@ -59,7 +60,8 @@ impl Verification {
             return Ok(known);
         };
         let noted = retrieved.into_iter().enumerate().collect();
-        self.store.note_attempts(upstream_id, noted, false).await?;
+        let arrived = self.store.note_attempts(upstream_id, noted, false).await?;
+        self.count_arrived(&arrived, Some(&session.recipient));
         let watched = self.store.watch(upstream_id, self.pace.pace).await?;
         Ok(matched(session, &watched.attempts))
     }
@@ -72,9 +74,22 @@ impl Verification {
     }
 
     /// Plivo said something of an attempt: a hint, and a reason to ask.
-    pub async fn hint(&self, upstream_id: &str, noted: Noted) -> Result<(), Refusal> {
+    pub async fn hint(
+        &self,
+        upstream_id: &str,
+        noted: Noted,
+        recipient: Option<&PhoneNumber>,
+    ) -> Result<(), Refusal> {
         let noted = self.store.note_attempts(upstream_id, vec![noted], true);
-        Ok(noted.await?)
+        self.count_arrived(&noted.await?, recipient);
+        Ok(())
+    }
+
+    fn count_arrived(&self, arrived: &[Channel], recipient: Option<&PhoneNumber>) {
+        let country = recipient.map_or(CountryCode::of(""), recipient::country_code);
+        for channel in arrived {
+            self.metrics.send_delivered(country, *channel);
+        }
     }
 }
 

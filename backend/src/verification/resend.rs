@@ -13,11 +13,11 @@ impl Verification {
         id: SessionId,
         channel: Option<Channel>,
     ) -> Result<Sent, Refusal> {
+        self.has_room(UpstreamCall::Create)?;
         let session = self.store.session(id).await??;
         let channel = self.channel(channel, session.last_channel())?;
         // A number that took the first channel need not take the other.
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
-        self.plivo.look(UpstreamCall::Create)?;
         let claims = self.send_claims(caller, &recipient, channel);
         let country = recipient.country_code();
         // Where the last way has failed, another one need not wait.

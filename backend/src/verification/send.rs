@@ -21,7 +21,7 @@ impl Verification {
     ) -> Result<Sent, Refusal> {
         let channel = self.channel(channel, self.policy.channels[0])?;
         let recipient = recipient::read(recipient, channel, &self.policy)?;
-        self.plivo.look(UpstreamCall::Create)?;
+        self.has_room(UpstreamCall::Create)?;
         let claims = self.send_claims(caller, &recipient, channel);
         let country = recipient.country_code();
         let session = NewSession {

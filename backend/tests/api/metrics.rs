@@ -7,12 +7,18 @@ async fn the_funnel_is_counted_by_country_and_channel() {
     let app = TestApp::start_with(&[("METRICS_ADDR", "127.0.0.1:0")]).await;
     let session = app.sent("+447700900123").await;
     app.send("+447700900123").await.problem(429, "rate_limited");
+    // Asked twice, counted once.
+    for _ in 0..2 {
+        app.advance(std::time::Duration::from_secs(5));
+        app.session(&session).await.ok();
+    }
     app.verify(&session, &session.otp).await.ok();
     let text = app.metrics().await;
     let place = "{country=\"GB\",channel=\"sms\"} 1";
     for line in [
         &format!("countersign_sends_requested_total{place}"),
         &format!("countersign_sends_accepted_total{place}"),
+        &format!("countersign_sends_delivered_total{place}"),
         &format!("countersign_sessions_verified_total{place}"),
         "countersign_refusals_total{rule=\"resend_waits\"} 1",
         "countersign_store_step_duration_seconds_count{step=\"reserve_send\",outcome=\"answered\"} 2",

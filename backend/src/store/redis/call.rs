@@ -173,8 +173,13 @@ pub(super) enum Outcome {
     Incorrect { checks_left: u8 },
     /// It was spent before.
     Spent,
-    /// What is known of attempts, and whether it is this one's turn to ask.
-    Watched { attempts: String, is_turn: bool },
+    /// What is known of attempts, whether it is this one's turn to ask, and the
+    /// channels by which one has arrived now, with spaces between.
+    Watched {
+        attempts: String,
+        is_turn: bool,
+        arrived: String,
+    },
     /// A keyed request is under way.
     UnderWay,
     /// A keyed request was never answered.

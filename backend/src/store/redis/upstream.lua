@@ -14,12 +14,16 @@ for channel, rank, reason in string.gmatch(text, '(%w+) (%d) ([%w_-]+)') do
   attempts[#attempts + 1] = { channel, tonumber(rank), reason }
 end
 -- A status never moves back.
+local arrived = {}
 for _, noted in ipairs(step.noted or {}) do
   local place, channel, rank, reason = unpack(noted)
   while #attempts <= place do attempts[#attempts + 1] = { channel, 0, '-' } end
   local known = attempts[place + 1]
   known[1] = channel
-  if rank > known[2] then known[2] = rank end
+  if rank > known[2] then
+    known[2] = rank
+    if rank == 3 then arrived[#arrived + 1] = channel end
+  end
   if known[2] ~= 2 then known[3] = '-' elseif known[3] == '-' then known[3] = reason end
 end
 local words = {}
@@ -33,4 +37,6 @@ if is_turn or step.noted then
   redis.call('HSET', key, 'attempts', text, 'asked_at', asked_at, 'forget_at', now + step.kept_for)
   redis.call('PEXPIRE', key, step.kept_for)
 end
-return cjson.encode({ watched = { attempts = text, is_turn = is_turn } })
+return cjson.encode({
+  watched = { attempts = text, is_turn = is_turn, arrived = table.concat(arrived, ' ') },
+})

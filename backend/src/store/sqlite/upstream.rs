@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_shared::Channel;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::Context;
@@ -45,15 +46,16 @@ pub(super) fn note(
     upstream_id: &str,
     (noted, ask_again): (&[Noted], bool),
     now: Millis,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<Channel>> {
     let mut row = read(transaction, context, upstream_id, now)?;
     let mut attempts = from_text(&row.attempts)?;
-    merge(&mut attempts, noted);
+    let arrived = merge(&mut attempts, noted);
     row.attempts = to_text(&attempts);
     if ask_again {
         row.asked_at = 0;
     }
-    write(transaction, context, upstream_id, &row, now)
+    write(transaction, context, upstream_id, &row, now)?;
+    Ok(arrived)
 }
 
 fn read(
