@@ -48,9 +48,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection waits for its next request: longer than the 60 seconds
 /// of usual proxies, so that it is they who close, with no request on its way.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long what is under way may take in the end. A step takes ten seconds at
-/// most; only a caller who dawdles over his request is cut off.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long what is under way may take in the end: once while others are still
+/// served, and once more when nobody listens. A step takes hardly more than ten
+/// seconds; only a caller who dawdles over his request is cut off.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(11);
 /// How long after that the last answers may take to leave. Idle connections are
 /// not waited for any longer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -296,7 +297,12 @@ impl App {
     /// Stops it, and waits for what is under way.
     pub async fn stop(self) {
         self.drain.begin();
-        // At once nobody listens any more: who comes now goes elsewhere.
+        // A worker without connections ends at once, and with it the steps whose
+        // callers have gone: so they come first. Meanwhile whoever comes is served.
+        tokio::time::timeout(DRAIN_TIMEOUT, self.drain.finished())
+            .await
+            .ok();
+        // From here on nobody listens, and who comes goes elsewhere.
         let closed = self.handle.stop(true);
         let finished = async {
             let finished = tokio::time::timeout(DRAIN_TIMEOUT, self.drain.finished());
@@ -306,10 +312,7 @@ impl App {
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
         tokio::select! {
-            () = closed => {
-                // The callers are gone; their steps may go on.
-                tokio::time::timeout(DRAIN_TIMEOUT, self.drain.finished()).await.ok();
-            }
+            () = closed => {}
             () = finished => {}
         }
         self.sweeper.abort();

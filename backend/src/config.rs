@@ -327,10 +327,10 @@ fn connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, Co
 fn shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
     let variable = &variables::SHUTDOWN_GRACE;
     let grace = reader.duration(variable)?;
-    if grace <= Duration::from_secs(10) {
+    if grace <= Duration::from_secs(5) {
         Ok(grace)
     } else {
-        Err(variable.error("must be 0s to 10s"))
+        Err(variable.error("must be 0s to 5s"))
     }
 }
 

@@ -114,7 +114,7 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             "LIMIT_CONNECTIONS_PER_ADDRESS",
             sandbox(("LIMIT_CONNECTIONS_PER_ADDRESS", "0")),
         ),
-        ("SHUTDOWN_GRACE", sandbox(("SHUTDOWN_GRACE", "11s"))),
+        ("SHUTDOWN_GRACE", sandbox(("SHUTDOWN_GRACE", "6s"))),
         ("METRICS_ADDR", sandbox(("METRICS_ADDR", "none"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "4"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "300"))),

@@ -116,7 +116,7 @@ variables! {
     LIMIT_CONNECTIONS_PER_ADDRESS = Some("256"), false,
         "Open connections from one address (IPv6: one /64), or off. Loopback and TRUSTED_PROXIES have no bound.";
     SHUTDOWN_GRACE = Some("3s"), false,
-        "How long after SIGTERM new requests are still taken, 0s to 10s, while /readyz says 503 already.";
+        "How long after SIGTERM new requests are still taken, 0s to 5s, while /readyz says 503 already.";
     BRAND_NAME = Some("Countersign"), false,
         "The name on the page and in the message, at most 40 characters.";
     BRAND_LOGO_FILE = None, false,
