@@ -15,6 +15,7 @@ const HELP: &str = "cargo xtask run            build the page and start everythi
 cargo xtask accounts       the example of an application with accounts, beside the sandbox
 cargo xtask test [step…]   every check and test, or the named steps only; --long adds those that take minutes
 cargo xtask page           build the page and check its size
+cargo xtask lighthouse     Lighthouse on the page, five times, and whether it is what we promise
 cargo xtask help           this";
 
 fn main() -> ExitCode {
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
         Some("accounts") => run::accounts(),
         Some("test") => test::test(rest),
         Some("page") => tools::install().and_then(|()| page::build()),
+        Some("lighthouse") => tools::install()
+            .and_then(|()| page::build())
+            .and_then(|()| test::lighthouse()),
         None | Some("help" | "--help") => {
             say(HELP);
             say(&format!("\nsteps of test: {}", test::names()));

@@ -253,6 +253,24 @@ fn e2e(totals: &mut Totals) -> Outcome {
     count(&mut tests, totals, playwright_line)
 }
 
+/// Measures the page that was built. Not a test: a slow day would fail it.
+pub(crate) fn lighthouse() -> Outcome {
+    system_packages::install()?;
+    run(&mut cargo(
+        "build --release --package countersign-backend --bin countersign",
+    ))?;
+    let home = Path::new("frontend/lighthouse");
+    once(
+        &home.join("node_modules"),
+        &[home.join("package-lock.json")],
+        || npm_ci(home),
+    )?;
+    run(command("node")
+        .arg("run.mjs")
+        .current_dir(home)
+        .env("COUNTERSIGN_BIN", target().join("release/countersign")))
+}
+
 /// Installs what a directory's lock file names.
 pub(crate) fn npm_ci(directory: &Path) -> Outcome {
     let mut npm = command("npm");
