@@ -258,6 +258,11 @@ impl App {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
+    /// Does at once what is done now and then.
+    pub async fn sweep(&self) {
+        self.verification.sweep().await;
+    }
+
     /// Reads the keys that sign proofs at once, which is done now and then.
     pub fn reload_keys(&self) {
         self.verification.reload_keys();
@@ -341,6 +346,7 @@ fn assembled(
         config.rules.clone(),
         config.policy.clone(),
         config.limits.clone(),
+        config.spending.clone(),
         config.brand_name.clone(),
         proofs,
         callbacks,

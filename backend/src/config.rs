@@ -3,6 +3,7 @@
 //! Every variable stands in [`variables::VARIABLES`] with its default and its
 //! meaning; `--help` and `.env.example` are that table.
 
+mod spending;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -11,7 +12,7 @@ pub mod variables;
 use std::{
     fmt,
     net::SocketAddr,
-    num::{NonZeroU16, NonZeroU32},
+    num::{NonZeroU16, NonZeroU32, NonZeroU64},
     path::PathBuf,
     time::Duration,
 };
@@ -19,7 +20,7 @@ use std::{
 use countersign_shared::{Channel, Locale, OneTimeCode};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::variables::help;
+pub use self::{spending::Spending, variables::help};
 use self::{values::Reader, variables::Variable};
 use crate::{
     client_ip::TrustedProxies,
@@ -32,7 +33,7 @@ use crate::{
 /// code no more).
 pub const LONGEST_PROOF: Duration = Duration::from_mins(10);
 /// How many different things one limit tells apart.
-const MOST_DIFFERENT: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+const MOST_DIFFERENT: NonZeroU64 = NonZeroU64::new(1000).unwrap();
 
 /// Why the process does not start: one line that names the variable.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub struct Config {
     pub connections_per_address: Option<NonZeroU32>,
     /// How long requests are still taken when the service is about to end.
     pub shutdown_grace: Duration,
+    /// What codes cost and may cost, where that is known.
+    pub spending: Option<Spending>,
     /// The name people see.
     pub brand_name: String,
     /// A file of styles of the operator's own.
@@ -170,6 +173,24 @@ pub struct Rules {
     pub resend_waits: Vec<Duration>,
     /// The language of a message when the caller names none.
     pub default_locale: Locale,
+    /// When too few codes are given back somewhere; none counts nothing.
+    pub conversion: Option<ConversionRule>,
+}
+
+/// When too few of the codes that are sent to a country, or to a range of
+/// numbers, are given back: nobody there wants them, or somebody is paid for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversionRule {
+    /// The share that must be given back, in percent.
+    pub floor: u8,
+    /// Codes within the hour before the share is looked at.
+    pub least: NonZeroU32,
+    /// How long a code may be out before it counts as not given back.
+    pub grace: Duration,
+    /// How long sends stop there.
+    pub cooling: Duration,
+    /// Whether they do; else what would be stopped is written down only.
+    pub enforced: bool,
 }
 
 impl Rules {
@@ -195,8 +216,8 @@ pub struct Policy {
 /// So many in so long, spent in one go or spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How many.
-    pub count: NonZeroU32,
+    /// How many; or of money, how many millionths of a dollar.
+    pub count: NonZeroU64,
     /// In how long.
     pub per: Duration,
 }
@@ -205,9 +226,9 @@ impl Quota {
     /// That many times as many in the same time.
     #[must_use]
     pub fn times(&self, factor: u32) -> Self {
-        let count = self.count.get().saturating_mul(factor);
+        let count = self.count.get().saturating_mul(factor.into());
         Self {
-            count: NonZeroU32::new(count).unwrap_or(self.count),
+            count: NonZeroU64::new(count).unwrap_or(self.count),
             per: self.per,
         }
     }
@@ -266,7 +287,9 @@ impl Config {
         let upstream = upstream(&reader)?;
         let sandbox = matches!(upstream, Upstream::Sandbox);
         let store = store(&reader)?;
+        let channels = channels(&reader)?;
         Ok(Self {
+            spending: spending::spending(&reader, &channels)?,
             public_url: public_url(&reader)?,
             proofs: proofs(&reader, &store)?,
             listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
@@ -275,7 +298,7 @@ impl Config {
             rules: rules(&reader)?,
             policy: Policy {
                 countries: countries(&reader, sandbox)?,
-                channels: channels(&reader)?,
+                channels,
                 fictitious_numbers: sandbox,
             },
             upstream,
@@ -496,6 +519,7 @@ fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
         resend_waits: reader.durations(&variables::RESEND_WAITS)?,
         default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
             .map_err(|_| variables::DEFAULT_LOCALE.error("must be a locale such as en or en_US"))?,
+        conversion: spending::conversion(reader)?,
     })
 }
 

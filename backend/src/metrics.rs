@@ -21,11 +21,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::labels::{Call, Ended, Request, Ruled, State, Step, Went};
+use self::labels::{Call, Cap, Cost, Ended, Request, Ruled, State, Step, Watching, Went};
 pub use self::{
     labels::{BreakerState, CountryCode, Rule, UpstreamCall, UpstreamOutcome},
     served::MetricsServer,
 };
+use crate::{money::MicroDollars, store::Limit};
 
 /// The whole of it. One for each application, so that several in one process
 /// count apart.
@@ -45,6 +46,12 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     request_durations: Histogram,
     requests_in_flight: Gauge,
+    spend_expected: Family<Cost, Counter>,
+    spend_charged: Family<Cost, Counter>,
+    spend_cap: Family<Cap, Gauge>,
+    spend_cap_remaining: Family<Cap, Gauge>,
+    conversion_slumps: Family<Watching, Counter>,
+    conversion_stopped: Family<Watching, Counter>,
 }
 
 impl Default for Metrics {
@@ -74,10 +81,16 @@ impl Default for Metrics {
             requests: Family::default(),
             request_durations: Histogram::new(UPSTREAM_SECONDS),
             requests_in_flight: Gauge::default(),
+            spend_expected: Family::default(),
+            spend_charged: Family::default(),
+            spend_cap: Family::default(),
+            spend_cap_remaining: Family::default(),
+            conversion_slumps: Family::default(),
+            conversion_stopped: Family::default(),
             registry,
         };
         metrics.breaker_is(BreakerState::Closed);
-        metrics.registered()
+        metrics.registered().with_money()
     }
 }
 
@@ -152,6 +165,44 @@ impl Metrics {
             "http_requests_in_flight",
             "Requests not answered yet",
             self.requests_in_flight.clone(),
+        );
+        self
+    }
+
+    fn with_money(mut self) -> Self {
+        let registry = &mut self.registry;
+        let mut counted = |name: &str, help: &str, family: &Family<Cost, Counter>| {
+            registry.register(name, help, family.clone());
+        };
+        counted(
+            "spend_expected_microdollars",
+            "What codes cost by the operator's prices, in millionths of a US dollar",
+            &self.spend_expected,
+        );
+        counted(
+            "spend_charged_microdollars",
+            "What Plivo is known to have charged, in millionths of a US dollar",
+            &self.spend_charged,
+        );
+        registry.register(
+            "spend_cap_microdollars",
+            "What codes may cost in a time, in millionths of a US dollar",
+            self.spend_cap.clone(),
+        );
+        registry.register(
+            "spend_cap_remaining_microdollars",
+            "How much of it is left, in millionths of a US dollar",
+            self.spend_cap_remaining.clone(),
+        );
+        registry.register(
+            "conversion_slumps",
+            "How often too few codes of a country or range were given back",
+            self.conversion_slumps.clone(),
+        );
+        registry.register(
+            "conversion_stopped",
+            "Sends that were stopped there, or would have been in mode monitor",
+            self.conversion_stopped.clone(),
         );
         self
     }
@@ -244,6 +295,57 @@ impl Metrics {
             .get_or_create(&Request { route, status })
             .inc();
         self.request_durations.observe(took.as_secs_f64());
+    }
+}
+
+impl Metrics {
+    /// A code went out, or may have, that costs so much by the operator's prices.
+    pub fn spend_expected(&self, country: CountryCode, channel: Channel, price: MicroDollars) {
+        let label = Cost {
+            country,
+            channel: channel.as_str(),
+        };
+        self.spend_expected.get_or_create(&label).inc_by(price.0);
+    }
+
+    /// Plivo said that it charged so much more, for a code or for the check of
+    /// one. Once for each charge, over all instances.
+    pub fn spend_charged(
+        &self,
+        country: CountryCode,
+        channel: Option<Channel>,
+        amount: MicroDollars,
+    ) {
+        let label = Cost {
+            country,
+            channel: channel.map_or("validation", Channel::as_str),
+        };
+        self.spend_charged.get_or_create(&label).inc_by(amount.0);
+    }
+
+    /// So much is spent of a cap, which holds for the time `per`.
+    pub fn spend_of_cap(&self, per: &str, cap: MicroDollars, spent: MicroDollars) {
+        let gauge = |family: &Family<Cap, Gauge>, amount: u64| {
+            let label = Cap {
+                per: per.to_owned(),
+            };
+            let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+            family.get_or_create(&label).set(amount);
+        };
+        gauge(&self.spend_cap, cap.0);
+        gauge(&self.spend_cap_remaining, cap.0.saturating_sub(spent.0));
+    }
+
+    /// Too few codes of a country or range were given back.
+    pub fn conversion_slumped(&self, rule: Limit, enforced: bool) {
+        let label = Watching::of(rule, enforced);
+        self.conversion_slumps.get_or_create(&label).inc();
+    }
+
+    /// A send was stopped for that, or would have been.
+    pub fn conversion_stopped(&self, rule: Limit, enforced: bool) {
+        let label = Watching::of(rule, enforced);
+        self.conversion_stopped.get_or_create(&label).inc();
     }
 }
 

@@ -25,7 +25,10 @@ pub use self::{
     error::{PlivoError, RejectionHint},
     guarded::GuardedPlivo,
 };
-use crate::{attempt::UpstreamAttempt, config::Account};
+use crate::{
+    attempt::{Charges, UpstreamAttempt},
+    config::Account,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than any load balancer's, so that it is we who close.
@@ -65,6 +68,15 @@ pub enum Validation {
     Accepted,
     /// It is not accepted.
     Rejected(RejectionHint),
+}
+
+/// What Plivo knows of a session of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retrieved {
+    /// Each attempt, oldest first.
+    pub attempts: Vec<UpstreamAttempt>,
+    /// What they cost, in the same order.
+    pub charges: Charges,
 }
 
 impl PlivoClient {
@@ -141,12 +153,13 @@ impl PlivoClient {
         }
     }
 
-    /// How far each delivery has come, oldest first (reference: retrieve).
+    /// How far each delivery has come, oldest first, and what was charged
+    /// (reference: retrieve).
     pub async fn retrieve(
         &self,
         upstream_id: &str,
         within: Duration,
-    ) -> Result<Vec<UpstreamAttempt>, PlivoError> {
+    ) -> Result<Retrieved, PlivoError> {
         let path = format!("/Verify/Session/{upstream_id}/");
         let response = self.call::<()>(Method::GET, &path, None, within).await?;
         match response.status().as_u16() {

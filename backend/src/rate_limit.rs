@@ -41,9 +41,9 @@ impl Shield {
         let mut builder =
             GovernorConfigBuilder::default().key_extractor(ByClient(RandomState::new()));
         if let Some(quota) = quota {
-            builder
-                .period(quota.per / quota.count.get())
-                .burst_size(quota.count.get());
+            // The settings take no more.
+            let count = u32::try_from(quota.count.get()).unwrap_or(u32::MAX);
+            builder.period(quota.per / count).burst_size(count);
         }
         let limit = builder.finish();
         Self {

@@ -8,7 +8,9 @@
 //! and the names of sessions are keyed hashes, and the number of a live session
 //! is sealed with the session's name, which the store does not have.
 
+mod charges;
 mod claim;
+mod conversion;
 pub mod key_file;
 pub mod measured;
 mod millis;
@@ -28,10 +30,14 @@ use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::Sessi
 use serde::Deserialize;
 
 use self::millis::Millis;
-use crate::{attempt::Noted, clock::until};
+use crate::{
+    attempt::{Charges, Noted},
+    clock::until,
+};
 
 pub use self::{
-    claim::{Claim, Limit, Wait},
+    charges::Charged,
+    claim::{Claim, Limit, Place, SendTerms, Share, Slump, Wait},
     upstream::Watched,
     vault::{InvalidSecretKey, Vault},
 };
@@ -66,6 +72,8 @@ pub struct Delivery {
     pub channel: Channel,
     /// When it was asked for.
     pub requested_at: SystemTime,
+    /// Whether what Plivo charges for it is known.
+    pub is_charged: bool,
 }
 
 /// A live session, seen at one moment.
@@ -128,9 +136,44 @@ pub struct Hold {
     ladder: Option<Ladder>,
     /// When another step like this one passes.
     next_at: Millis,
+    /// Where it goes, of a send.
+    place: Place,
+    /// Where too few codes are given back, which is not enforced.
+    slumps: Vec<Slump>,
+    /// How much of the spend caps is used, this included; none without caps.
+    spent: Vec<u64>,
+}
+
+/// What is written down of a send that Plivo took.
+struct Taken {
+    /// When it was asked for.
+    at: Millis,
+    /// What it is expected to cost, where that is booked.
+    expected: u64,
+    place: Place,
 }
 
 impl Hold {
+    fn taken(&self) -> Taken {
+        let spend = self.claims.iter().find(|it| it.limit == Limit::Spend);
+        Taken {
+            at: self.taken_at,
+            expected: spend.map_or(0, |claim| claim.amount),
+            place: self.place.clone(),
+        }
+    }
+
+    /// Where too few codes are given back, which is not enforced.
+    pub fn slumps(&self) -> &[Slump] {
+        &self.slumps
+    }
+
+    /// How much of each spend cap is used, in millionths of a dollar, this
+    /// included; none without caps.
+    pub fn spent(&self) -> &[u64] {
+        &self.spent
+    }
+
     /// How long after `now` another step like this one passes.
     pub fn next_in(&self, now: SystemTime) -> Duration {
         until(millis::time(self.next_at), now)
@@ -231,11 +274,16 @@ pub trait Store: Send + Sync {
     async fn reserve_send(
         &self,
         session: &NewSession,
-        claims: Vec<Claim>,
+        terms: SendTerms,
     ) -> StoreResult<SendReservation>;
 
-    /// Plivo took the send: the session is live.
-    async fn record_sent(&self, new: &NewSession, upstream_id: String) -> StoreResult<Session>;
+    /// Plivo took the send: the session is live, and counts where it went.
+    async fn record_sent(
+        &self,
+        new: &NewSession,
+        upstream_id: String,
+        hold: &Hold,
+    ) -> StoreResult<Session>;
 
     /// The send never left: all that was counted is given back.
     async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()>;
@@ -248,7 +296,7 @@ pub trait Store: Send + Sync {
     async fn reserve_resend(
         &self,
         session: &Session,
-        claims: Vec<Claim>,
+        terms: SendTerms,
         at_once: bool,
     ) -> StoreResult<ResendReservation>;
 
@@ -259,6 +307,7 @@ pub trait Store: Send + Sync {
         session: &Session,
         channel: Channel,
         upstream_id: String,
+        hold: &Hold,
     ) -> StoreResult<Result<Session, SessionOver>>;
 
     /// The resend never left: all that was counted is given back.
@@ -272,20 +321,33 @@ pub trait Store: Send + Sync {
     ) -> StoreResult<CheckReservation>;
 
     /// Plivo answered the check. The first accepted one wins, once, and does not
-    /// count as a wrong one.
+    /// count as a wrong one. `place` is where the session's codes went.
     async fn settle_check(
         &self,
         id: SessionId,
         accepted: bool,
         hold: Hold,
+        place: &Place,
     ) -> StoreResult<Settlement>;
 
     /// The check never left: it is given back.
     async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()>;
 
     /// How long until a send to this number would pass; it takes nothing.
-    async fn send_wait(&self, recipient: &PhoneNumber, claims: Vec<Claim>)
-    -> StoreResult<Duration>;
+    async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration>;
+
+    /// How much of each of the claim's quotas is used.
+    async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>>;
+
+    /// Books what Plivo charged for the session, as far as it is not booked yet,
+    /// in the place of what was expected; answers what is new. `spend` is the
+    /// claim on the spend caps, where there are any.
+    async fn note_charges(
+        &self,
+        session: &Session,
+        charges: Charges,
+        spend: Option<Claim>,
+    ) -> StoreResult<Vec<Charged>>;
 
     /// The session as it stands, also when verified or exhausted.
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>>;

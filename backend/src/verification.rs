@@ -12,6 +12,7 @@ mod limits;
 mod recipient;
 mod resend;
 mod send;
+mod spend;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +24,7 @@ pub use self::recipient::{countries, is_country, warm_up};
 use crate::{
     client_ip::Caller,
     clock::Clock,
-    config::{Limits, Policy, Rules},
+    config::{Limits, Policy, Rules, Spending},
     metrics::{Metrics, Rule, UpstreamCall},
     plivo::{Create, GuardedPlivo, PlivoError},
     proof::Proofs,
@@ -167,6 +168,7 @@ pub struct Verification {
     rules: Rules,
     policy: Policy,
     limits: Limits,
+    spend: Option<spend::Spend>,
     brand_name: String,
     clock: Arc<dyn Clock>,
     pace: delivery::Pace,
@@ -184,6 +186,7 @@ impl Verification {
         rules: Rules,
         policy: Policy,
         limits: Limits,
+        spending: Option<Spending>,
         brand_name: String,
         proofs: Proofs,
         callbacks: Option<Callbacks>,
@@ -197,6 +200,7 @@ impl Verification {
             rules,
             policy,
             limits,
+            spend: spending.map(spend::Spend::new),
             brand_name,
             clock,
             pace: delivery::Pace::new(callbacks.is_some()),
@@ -232,9 +236,9 @@ impl Verification {
         let session = self.store.session(id).await??;
         let channel = session.last_channel();
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
-        let claims = self.send_claims(caller, &recipient, channel);
+        let terms = self.send_terms(caller, &recipient, channel);
         Ok(Sent {
-            resend_in: self.store.send_wait(&session.recipient, claims).await?,
+            resend_in: self.store.send_wait(&session.recipient, terms).await?,
             session,
         })
     }
@@ -273,9 +277,11 @@ impl Verification {
         self.proofs.reload();
     }
 
-    /// Forgets what is over, and looks for new keys. Called now and then.
+    /// Forgets what is over, looks for new keys and at what is spent. Called now
+    /// and then.
     pub async fn sweep(&self) {
         self.reload_keys();
+        self.look_at_spending().await;
         if self.store.sweep().await.is_err() {
             log::warn!(event = "store.unreachable"; "the store could not be swept");
         }

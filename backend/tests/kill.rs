@@ -20,13 +20,14 @@ use std::{
 use async_trait::async_trait;
 use countersign_backend::{
     app::{App, open_store},
-    attempt::Noted,
+    attempt::{Charges, Noted},
     clock::{Clock, SystemClock},
     config::Config,
     proof::rotate,
     store::{
-        CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, ResendReservation,
-        SendReservation, Session, SessionOver, Settlement, Store, StoreResult, Watched,
+        Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, Place,
+        ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
+        StoreResult, Watched,
     },
 };
 use countersign_shared::{Channel, PhoneNumber, SessionId};
@@ -132,13 +133,19 @@ impl Store for Deadly {
     async fn reserve_send(
         &self,
         session: &NewSession,
-        claims: Vec<Claim>,
+        terms: SendTerms,
     ) -> StoreResult<SendReservation> {
-        self.step(self.store.reserve_send(session, claims)).await
+        self.step(self.store.reserve_send(session, terms)).await
     }
 
-    async fn record_sent(&self, new: &NewSession, upstream_id: String) -> StoreResult<Session> {
-        self.step(self.store.record_sent(new, upstream_id)).await
+    async fn record_sent(
+        &self,
+        new: &NewSession,
+        upstream_id: String,
+        hold: &Hold,
+    ) -> StoreResult<Session> {
+        self.step(self.store.record_sent(new, upstream_id, hold))
+            .await
     }
 
     async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()> {
@@ -152,10 +159,10 @@ impl Store for Deadly {
     async fn reserve_resend(
         &self,
         session: &Session,
-        claims: Vec<Claim>,
+        terms: SendTerms,
         at_once: bool,
     ) -> StoreResult<ResendReservation> {
-        self.step(self.store.reserve_resend(session, claims, at_once))
+        self.step(self.store.reserve_resend(session, terms, at_once))
             .await
     }
 
@@ -164,9 +171,13 @@ impl Store for Deadly {
         session: &Session,
         channel: Channel,
         upstream_id: String,
+        hold: &Hold,
     ) -> StoreResult<Result<Session, SessionOver>> {
-        self.step(self.store.record_resent(session, channel, upstream_id))
-            .await
+        self.step(
+            self.store
+                .record_resent(session, channel, upstream_id, hold),
+        )
+        .await
     }
 
     async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()> {
@@ -186,8 +197,10 @@ impl Store for Deadly {
         id: SessionId,
         accepted: bool,
         hold: Hold,
+        place: &Place,
     ) -> StoreResult<Settlement> {
-        self.step(self.store.settle_check(id, accepted, hold)).await
+        self.step(self.store.settle_check(id, accepted, hold, place))
+            .await
     }
 
     async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()> {
@@ -198,12 +211,21 @@ impl Store for Deadly {
         self.step(self.store.session(id)).await
     }
 
-    async fn send_wait(
+    async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {
+        self.step(self.store.send_wait(recipient, terms)).await
+    }
+
+    async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>> {
+        self.store.used(claim).await
+    }
+
+    async fn note_charges(
         &self,
-        recipient: &PhoneNumber,
-        claims: Vec<Claim>,
-    ) -> StoreResult<Duration> {
-        self.step(self.store.send_wait(recipient, claims)).await
+        session: &Session,
+        charges: Charges,
+        spend: Option<Claim>,
+    ) -> StoreResult<Vec<Charged>> {
+        self.store.note_charges(session, charges, spend).await
     }
 
     async fn spend(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {

@@ -9,12 +9,14 @@ use std::{
 };
 
 use countersign_backend::{
-    attempt::UpstreamAttempt,
+    attempt::{Charges, UpstreamAttempt},
     clock::Clock,
-    config::{Config, Quota, Rules},
+    config::{Config, ConversionRule, Quota, Rules},
+    money::MicroDollars,
     store::{
-        CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
-        SendReservation, Session, SessionOver, Settlement, Store, Vault,
+        Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, Place,
+        ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Share,
+        Slump, Store, Vault,
         redis::{Address, RedisStore},
         sqlite::SqliteStore,
     },
@@ -76,8 +78,9 @@ fn hasty_rules() -> Rules {
     }
 }
 
+/// The same for both homes, or what they call things would differ.
 fn vault() -> Vault {
-    Vault::new(&Vault::random_key()).unwrap()
+    Vault::new(&"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()).unwrap()
 }
 
 impl Home {
@@ -128,16 +131,16 @@ impl Home {
 
     async fn reserved(&self, number: u8) -> (NewSession, Hold) {
         let new = new_session(number);
-        match self.store.reserve_send(&new, Vec::new()).await.unwrap() {
+        match self.store.reserve_send(&new, nothing()).await.unwrap() {
             SendReservation::Reserved(hold) => (new, hold),
             SendReservation::Wait(wait) => panic!("{wait:?}"),
         }
     }
 
     async fn live(&self, number: u8) -> Session {
-        let (new, _) = self.reserved(number).await;
+        let (new, hold) = self.reserved(number).await;
         self.store
-            .record_sent(&new, "upstream".into())
+            .record_sent(&new, "upstream".into(), &hold)
             .await
             .unwrap()
     }
@@ -157,7 +160,26 @@ impl Home {
     }
 }
 
-fn wrong_checks(count: u32) -> Vec<Claim> {
+/// Where the numbers of these tests belong.
+fn here() -> Place {
+    Place {
+        country: "US".into(),
+        prefix: "+1415555".into(),
+    }
+}
+
+fn terms(claims: Vec<Claim>) -> SendTerms {
+    SendTerms {
+        claims,
+        place: here(),
+    }
+}
+
+fn nothing() -> SendTerms {
+    terms(Vec::new())
+}
+
+fn wrong_checks(count: u64) -> Vec<Claim> {
     vec![Claim {
         limit: Limit::WrongChecksPerNumber,
         subject: "+14155550101".into(),
@@ -166,15 +188,16 @@ fn wrong_checks(count: u32) -> Vec<Claim> {
             per: Duration::from_hours(1),
         }],
         different: None,
+        amount: 1,
     }]
 }
 
 async fn a_session_is_there_once_plivo_took_the_send(home: Home) {
-    let (new, _hold) = home.reserved(1).await;
+    let (new, hold) = home.reserved(1).await;
     assert_eq!(home.over(new.id).await, Some(SessionOver::NotFound));
     let session = home
         .store
-        .record_sent(&new, "upstream".into())
+        .record_sent(&new, "upstream".into(), &hold)
         .await
         .unwrap();
     assert_eq!(session.recipient, new.recipient);
@@ -182,16 +205,24 @@ async fn a_session_is_there_once_plivo_took_the_send(home: Home) {
     assert_eq!(session.status, SessionStatus::Pending);
     assert_eq!((session.checks_left, session.deliveries.len()), (5, 1));
     assert_eq!(session.expires_in, Duration::from_mins(10));
-    let wait = home.store.send_wait(&new.recipient, vec![]);
+    let wait = home.store.send_wait(&new.recipient, nothing());
     assert_eq!(wait.await.unwrap(), Duration::from_secs(30));
 }
 
 async fn two_accepted_checks_at_once_are_one_success(home: Home) {
     let id = home.live(1).await.id;
     let (first, second) = (home.check(id, vec![]).await, home.check(id, vec![]).await);
-    let settled = home.store.settle_check(id, true, first).await.unwrap();
+    let settled = home
+        .store
+        .settle_check(id, true, first, &here())
+        .await
+        .unwrap();
     assert!(matches!(settled, Settlement::Verified));
-    let settled = home.store.settle_check(id, true, second).await.unwrap();
+    let settled = home
+        .store
+        .settle_check(id, true, second, &here())
+        .await
+        .unwrap();
     assert!(matches!(
         settled,
         Settlement::Over(SessionOver::AlreadyVerified)
@@ -215,11 +246,11 @@ async fn a_session_that_is_done_takes_no_step(home: Home) {
     let session = home.live(1).await;
     let hold = home.check(session.id, vec![]).await;
     home.store
-        .settle_check(session.id, true, hold)
+        .settle_check(session.id, true, hold, &here())
         .await
         .unwrap();
     home.advance(Duration::from_mins(1));
-    let resend = home.store.reserve_resend(&session, vec![], false).await;
+    let resend = home.store.reserve_resend(&session, nothing(), false).await;
     assert!(matches!(
         resend.unwrap(),
         ResendReservation::Over(SessionOver::AlreadyVerified)
@@ -235,7 +266,11 @@ async fn an_answer_that_comes_after_the_end_is_no_success(home: Home) {
     let id = home.live(1).await.id;
     let hold = home.check(id, vec![]).await;
     home.advance(Duration::from_mins(10));
-    let settled = home.store.settle_check(id, true, hold).await.unwrap();
+    let settled = home
+        .store
+        .settle_check(id, true, hold, &here())
+        .await
+        .unwrap();
     assert!(matches!(settled, Settlement::Over(SessionOver::Expired)));
 }
 
@@ -244,7 +279,11 @@ async fn a_right_code_counts_beside_the_last_wrong_one(home: Home) {
     let right = home.check(id, vec![]).await;
     for left in (0..4).rev() {
         let hold = home.check(id, vec![]).await;
-        let settled = home.store.settle_check(id, false, hold).await.unwrap();
+        let settled = home
+            .store
+            .settle_check(id, false, hold, &here())
+            .await
+            .unwrap();
         assert!(matches!(settled, Settlement::Incorrect { checks_left } if checks_left == left));
     }
     let refused = home.store.reserve_check(id, vec![]).await.unwrap();
@@ -252,7 +291,11 @@ async fn a_right_code_counts_beside_the_last_wrong_one(home: Home) {
         refused,
         CheckReservation::Over(SessionOver::ChecksExhausted)
     ));
-    let settled = home.store.settle_check(id, true, right).await.unwrap();
+    let settled = home
+        .store
+        .settle_check(id, true, right, &here())
+        .await
+        .unwrap();
     assert!(matches!(settled, Settlement::Verified));
 }
 
@@ -267,7 +310,11 @@ async fn a_check_that_never_left_is_given_back_and_no_more(home: Home) {
     let full = home.store.reserve_check(id, wrong_checks(2)).await.unwrap();
     assert!(matches!(full, CheckReservation::Wait(_)));
     // A right one does not count as wrong.
-    let settled = home.store.settle_check(id, true, again).await.unwrap();
+    let settled = home
+        .store
+        .settle_check(id, true, again, &here())
+        .await
+        .unwrap();
     assert!(matches!(settled, Settlement::Verified));
     let session = home.store.session(id).await.unwrap().unwrap();
     assert_eq!(
@@ -283,7 +330,7 @@ async fn a_send_that_never_left_frees_the_number_and_one_that_may_have_does_not(
     let (new, _hold) = home.reserved(1).await;
     home.store.abandon_send(new.id).await.unwrap();
     assert_eq!(home.over(new.id).await, Some(SessionOver::NotFound));
-    let again = home.store.reserve_send(&new, vec![]).await.unwrap();
+    let again = home.store.reserve_send(&new, nothing()).await.unwrap();
     assert!(
         matches!(again, SendReservation::Wait(wait) if wait.retry_after == Duration::from_secs(30))
     );
@@ -294,7 +341,7 @@ async fn a_release_leaves_the_rung_of_a_later_send_alone(home: Home) {
     home.advance(Duration::from_secs(30));
     let (_, _second) = home.reserved(1).await;
     home.store.release_send(&new, slow).await.unwrap();
-    let again = home.store.reserve_send(&new, vec![]).await.unwrap();
+    let again = home.store.reserve_send(&new, nothing()).await.unwrap();
     assert!(
         matches!(again, SendReservation::Wait(wait) if wait.retry_after == Duration::from_mins(1))
     );
@@ -305,13 +352,15 @@ async fn a_resend_moves_neither_the_end_nor_the_checks(home: Home) {
     home.advance(Duration::from_secs(30));
     let reserved = home
         .store
-        .reserve_resend(&session, vec![], false)
+        .reserve_resend(&session, nothing(), false)
         .await
         .unwrap();
-    assert!(matches!(reserved, ResendReservation::Reserved(_)));
+    let ResendReservation::Reserved(hold) = reserved else {
+        panic!("30 s have passed");
+    };
     let recorded = home
         .store
-        .record_resent(&session, Channel::Voice, "another".into());
+        .record_resent(&session, Channel::Voice, "another".into(), &hold);
     let resent = recorded.await.unwrap().unwrap();
     assert_eq!(resent.expires_at, session.expires_at);
     assert_eq!(resent.checks_left, 5);
@@ -333,9 +382,10 @@ async fn an_ended_session_is_remembered_for_an_hour_by_its_name_only(home: Home)
     home.store.sweep().await.unwrap();
     assert_eq!(home.over(id).await, Some(SessionOver::NotFound));
     // A step that comes too late changes nothing and is no fault.
+    let (_, hold) = home.reserved(2).await;
     let resent = home
         .store
-        .record_resent(&session, Channel::Sms, "late".into());
+        .record_resent(&session, Channel::Sms, "late".into(), &hold);
     assert_eq!(resent.await.unwrap().err(), Some(SessionOver::NotFound));
 }
 
@@ -343,24 +393,24 @@ async fn a_resend_is_counted_given_back_and_refused_once_over(home: Home) {
     let session = home.live(1).await;
     let early = home
         .store
-        .reserve_resend(&session, vec![], false)
+        .reserve_resend(&session, nothing(), false)
         .await
         .unwrap();
     assert!(
         matches!(early, ResendReservation::Wait(wait) if wait.retry_after == Duration::from_secs(30))
     );
     // Where the first way has failed another one need not wait; it counts.
-    let at_once = home.store.reserve_resend(&session, vec![], true).await;
+    let at_once = home.store.reserve_resend(&session, nothing(), true).await;
     let ResendReservation::Reserved(hold) = at_once.unwrap() else {
         panic!("at once");
     };
-    let wait = home.store.send_wait(&session.recipient, vec![]);
+    let wait = home.store.send_wait(&session.recipient, nothing());
     assert_eq!(wait.await.unwrap(), Duration::from_mins(1));
     home.store.release_resend(&session, hold).await.unwrap();
     home.advance(Duration::from_secs(30));
     let ResendReservation::Reserved(hold) = home
         .store
-        .reserve_resend(&session, vec![], false)
+        .reserve_resend(&session, nothing(), false)
         .await
         .unwrap()
     else {
@@ -369,14 +419,14 @@ async fn a_resend_is_counted_given_back_and_refused_once_over(home: Home) {
     home.store.release_resend(&session, hold).await.unwrap();
     let again = home
         .store
-        .reserve_resend(&session, vec![], false)
+        .reserve_resend(&session, nothing(), false)
         .await
         .unwrap();
     assert!(matches!(again, ResendReservation::Reserved(_)));
     home.advance(Duration::from_mins(10));
     let late = home
         .store
-        .reserve_resend(&session, vec![], false)
+        .reserve_resend(&session, nothing(), false)
         .await
         .unwrap();
     assert!(matches!(
@@ -390,7 +440,10 @@ async fn a_check_released_on_the_last_one_opens_the_session_again(home: Home) {
     let released = home.check(id, vec![]).await;
     for _ in 0..4 {
         let hold = home.check(id, vec![]).await;
-        home.store.settle_check(id, false, hold).await.unwrap();
+        home.store
+            .settle_check(id, false, hold, &here())
+            .await
+            .unwrap();
     }
     let session = home.store.session(id).await.unwrap().unwrap();
     assert_eq!(session.status, SessionStatus::ChecksExhausted);
@@ -403,7 +456,7 @@ async fn a_check_released_on_the_last_one_opens_the_session_again(home: Home) {
 }
 
 async fn the_limit_that_is_full_the_longest_is_named(home: Home) {
-    let claim = |limit, count: u32, hours| Claim {
+    let claim = |limit, count: u64, hours| Claim {
         limit,
         subject: "somebody".into(),
         quotas: vec![Quota {
@@ -411,6 +464,7 @@ async fn the_limit_that_is_full_the_longest_is_named(home: Home) {
             per: Duration::from_hours(hours),
         }],
         different: None,
+        amount: 1,
     };
     let claims = || {
         vec![
@@ -420,13 +474,13 @@ async fn the_limit_that_is_full_the_longest_is_named(home: Home) {
     };
     let first = home
         .store
-        .reserve_send(&new_session(1), claims())
+        .reserve_send(&new_session(1), terms(claims()))
         .await
         .unwrap();
     assert!(matches!(first, SendReservation::Reserved(_)));
     let SendReservation::Wait(wait) = home
         .store
-        .reserve_send(&new_session(2), claims())
+        .reserve_send(&new_session(2), terms(claims()))
         .await
         .unwrap()
     else {
@@ -439,7 +493,7 @@ async fn the_limit_that_is_full_the_longest_is_named(home: Home) {
     let alone = vec![claim(Limit::SendsPerCountry, 1, 1)];
     let alone = home
         .store
-        .reserve_send(&new_session(2), alone)
+        .reserve_send(&new_session(2), terms(alone))
         .await
         .unwrap();
     assert!(matches!(alone, SendReservation::Reserved(_)));
@@ -545,7 +599,7 @@ async fn what_is_over_leaves_nothing_behind(home: Home) {
     let session = home.live(1).await;
     let hold = home.check(session.id, wrong_checks(2)).await;
     home.store
-        .settle_check(session.id, false, hold)
+        .settle_check(session.id, false, hold, &here())
         .await
         .unwrap();
     home.store.ready().await.unwrap();
@@ -567,6 +621,194 @@ async fn what_is_over_leaves_nothing_behind(home: Home) {
         }
         assert!(key.starts_with("{countersign}:"), "{key}");
     }
+}
+
+/// Half a dollar an hour and two a day.
+fn costs(amount: u64) -> Claim {
+    let cap = |count: u64, hours| Quota {
+        count: count.try_into().unwrap(),
+        per: Duration::from_hours(hours),
+    };
+    Claim {
+        limit: Limit::Spend,
+        subject: String::new(),
+        quotas: vec![cap(500_000, 1), cap(2_000_000, 24)],
+        different: None,
+        amount,
+    }
+}
+
+async fn a_cap_holds_what_codes_cost(home: Home) {
+    let send = async |number, amount| {
+        let new = new_session(number);
+        let reserved = home
+            .store
+            .reserve_send(&new, terms(vec![costs(amount)]))
+            .await;
+        (new, reserved.unwrap())
+    };
+    let (_, SendReservation::Reserved(hold)) = send(1, 300_000).await else {
+        panic!("there is room");
+    };
+    assert_eq!(hold.spent(), [300_000, 300_000]);
+    home.advance(Duration::from_mins(10));
+    let (new, SendReservation::Reserved(hold)) = send(2, 200_000).await else {
+        panic!("to the last millionth");
+    };
+    assert_eq!(hold.spent(), [500_000, 500_000]);
+    let (_, SendReservation::Wait(wait)) = send(3, 1).await else {
+        panic!("it is full");
+    };
+    assert_eq!(wait.limit, Some(Limit::Spend));
+    // The first leaves after an hour, by the end of its part of it.
+    let (least, most) = (Duration::from_mins(50), Duration::from_mins(51));
+    assert!((least..most).contains(&wait.retry_after), "{wait:?}");
+    home.store.release_send(&new, hold).await.unwrap();
+    let used = async || home.store.used(costs(0)).await.unwrap();
+    assert_eq!(used().await, [300_000, 300_000]);
+    let (_, SendReservation::Wait(wait)) = send(3, 500_001).await else {
+        panic!("never");
+    };
+    assert_eq!(wait.retry_after, Duration::from_hours(1));
+    home.advance(Duration::from_mins(51));
+    assert_eq!(used().await, [0, 300_000]);
+}
+
+async fn a_charge_stands_in_the_place_of_what_was_expected_and_once(home: Home) {
+    let new = new_session(1);
+    let reserved = home.store.reserve_send(&new, terms(vec![costs(10_000)]));
+    let SendReservation::Reserved(hold) = reserved.await.unwrap() else {
+        panic!("there is room");
+    };
+    let sent = home.store.record_sent(&new, "upstream".into(), &hold);
+    let session = sent.await.unwrap();
+    assert!(!session.deliveries[0].is_charged);
+    home.advance(Duration::from_secs(30));
+    let charge = |channel, amount| Charged {
+        channel,
+        amount: MicroDollars(amount),
+    };
+    let note = async |sms, validation| {
+        let charges = Charges {
+            attempts: vec![(Channel::Sms, MicroDollars(sms))],
+            validation: MicroDollars(validation),
+        };
+        let noted = home.store.note_charges(&session, charges, Some(costs(0)));
+        noted.await.unwrap()
+    };
+    let used = async || home.store.used(costs(0)).await.unwrap();
+    // No price yet.
+    assert_eq!(note(0, 0).await, []);
+    assert_eq!(used().await, [10_000, 10_000]);
+    assert_eq!(note(7_000, 0).await, [charge(Some(Channel::Sms), 7_000)]);
+    for _ in 0..3 {
+        assert_eq!(used().await, [7_000, 7_000]);
+        assert_eq!(note(7_000, 0).await, []);
+    }
+    let known = home.store.session(session.id).await.unwrap().unwrap();
+    assert!(known.deliveries[0].is_charged);
+    assert_eq!(
+        known.deliveries[0].requested_at,
+        session.deliveries[0].requested_at
+    );
+    // It became dearer, and the check costs too.
+    let more = [charge(Some(Channel::Sms), 2_000), charge(None, 50_000)];
+    assert_eq!(note(9_000, 50_000).await, more);
+    assert_eq!(used().await, [59_000, 59_000]);
+    // Once the session has ended only what is charged goes on.
+    home.advance(Duration::from_mins(10));
+    assert_eq!(note(9_500, 50_000).await, [charge(Some(Channel::Sms), 500)]);
+    assert_eq!(used().await, [59_500, 59_500]);
+    home.advance(Duration::from_mins(52));
+    assert_eq!(used().await, [0, 59_500]);
+}
+
+async fn a_session_that_two_share_is_charged_once(home: Home) {
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let new = new_session(1);
+        let reserved = home.store.reserve_send(&new, terms(vec![costs(10_000)]));
+        let SendReservation::Reserved(hold) = reserved.await.unwrap() else {
+            panic!("there is room");
+        };
+        let sent = home.store.record_sent(&new, "upstream".into(), &hold);
+        sessions.push(sent.await.unwrap());
+        home.advance(Duration::from_mins(1));
+    }
+    let charges = Charges {
+        attempts: vec![
+            (Channel::Sms, MicroDollars(7_000)),
+            (Channel::Sms, MicroDollars(8_000)),
+        ],
+        validation: MicroDollars(0),
+    };
+    let mut sum = 0;
+    for session in [&sessions[0], &sessions[1], &sessions[0]] {
+        let noted = home
+            .store
+            .note_charges(session, charges.clone(), Some(costs(0)));
+        sum += noted
+            .await
+            .unwrap()
+            .iter()
+            .map(|it| it.amount.0)
+            .sum::<u64>();
+    }
+    assert_eq!(sum, 15_000);
+    let used = home.store.used(costs(0)).await.unwrap();
+    assert_eq!(used, [15_000, 15_000]);
+}
+
+async fn where_too_few_codes_are_given_back_is_found_once(home: Home) {
+    let slumps = async |number, place: Place| {
+        let asked = SendTerms {
+            claims: vec![],
+            place,
+        };
+        let new = new_session(number);
+        match home.store.reserve_send(&new, asked).await.unwrap() {
+            SendReservation::Reserved(hold) => hold.slumps().to_vec(),
+            SendReservation::Wait(wait) => panic!("it is watched only: {wait:?}"),
+        }
+    };
+    for number in 1..=30 {
+        let session = home.live(number).await;
+        if number <= 5 {
+            let hold = home.check(session.id, vec![]).await;
+            let place = here();
+            let settled = home.store.settle_check(session.id, true, hold, &place);
+            settled.await.unwrap();
+        }
+    }
+    // They are young: nothing has failed yet.
+    assert_eq!(slumps(31, here()).await, []);
+    home.advance(Duration::from_mins(3));
+    let found = slumps(32, here()).await;
+    let limits = [Limit::ConversionPerCountry, Limit::ConversionPerPrefix];
+    let share = Share {
+        sends: 30,
+        verified: 5,
+    };
+    for (slump, limit) in found.iter().zip(limits) {
+        assert_eq!((slump.limit, slump.found), (limit, Some(share)));
+    }
+    assert_eq!(found.len(), 2);
+    assert_ne!(found[0].name, found[1].name);
+    // What was found stays so for a while, and is not found again.
+    let cooling = |slump: &Slump| Slump {
+        found: None,
+        ..slump.clone()
+    };
+    let both: Vec<Slump> = found.iter().map(cooling).collect();
+    assert_eq!(slumps(33, here()).await, both);
+    // Another range of that country.
+    let there = Place {
+        prefix: "+1415556".into(),
+        ..here()
+    };
+    assert_eq!(slumps(34, there).await, both[..1]);
+    home.advance(Duration::from_mins(30));
+    assert_eq!(slumps(35, here()).await, []);
 }
 
 /// What a caller may do next, in any order.
@@ -598,7 +840,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 /// Claims of every kind: exact and coarse counts, one time and several, and
 /// different things.
 fn claims_of(number: u8) -> Vec<Claim> {
-    let quota = |count: u32, seconds| Quota {
+    let quota = |count: u64, seconds| Quota {
         count: count.try_into().unwrap(),
         per: Duration::from_secs(seconds),
     };
@@ -607,6 +849,7 @@ fn claims_of(number: u8) -> Vec<Claim> {
         subject,
         quotas,
         different: None,
+        amount: 1,
     };
     if number > 3 {
         let quotas = vec![quota(65, 7), quota(100, 30)];
@@ -647,7 +890,7 @@ async fn said(home: &Home, acts: &[Act]) -> Vec<String> {
         for number in numbers {
             let new = new_session(number);
             let claims = claims_of(number);
-            match home.store.reserve_send(&new, claims).await.unwrap() {
+            match home.store.reserve_send(&new, terms(claims)).await.unwrap() {
                 SendReservation::Reserved(hold) => {
                     said.push(format!("yes {hold:?}"));
                     under_way.push_back((new, hold));
@@ -691,6 +934,169 @@ fn both_homes_say_the_same() {
     outcome.unwrap();
     let met = met.into_inner().unwrap();
     assert_eq!(met.len(), 4, "limits that were met: {met:?}");
+}
+
+/// What may happen next to the books.
+#[derive(Clone, Debug)]
+enum Deed {
+    Pass(Duration),
+    /// A send to one of six numbers of two ranges, that Plivo takes, or that
+    /// never leaves.
+    Send(u8, bool),
+    /// One more of the session that was sent last.
+    Resend,
+    /// The code of the oldest session is given back.
+    Verify,
+    /// Plivo tells what the newest session costs.
+    Charge(u64, u64),
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let pass = prop_oneof![
+        3 => (0..5_000_u64).prop_map(Duration::from_millis),
+        2 => (0..200_u64).prop_map(Duration::from_secs),
+        1 => (0..50_u64).prop_map(Duration::from_mins),
+    ];
+    let deed = prop_oneof![
+        3 => pass.prop_map(Deed::Pass),
+        6 => (0..6_u8, prop::bool::weighted(0.9)).prop_map(|(number, taken)| Deed::Send(number, taken)),
+        1 => Just(Deed::Resend),
+        2 => Just(Deed::Verify),
+        2 => (0..90_000_u64, 0..9_000_u64).prop_map(|(sms, check)| Deed::Charge(sms, check)),
+    ];
+    prop::collection::vec(deed, 1..120)
+}
+
+/// What a home has in its books after each deed.
+async fn books(home: &Home, deeds: &[Deed]) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut sessions = VecDeque::new();
+    let place = |number: u8| Place {
+        prefix: format!("+141555{}", number % 2),
+        ..here()
+    };
+    let asked = |number| SendTerms {
+        claims: vec![costs(30_000 + 1_000 * u64::from(number))],
+        place: place(number),
+    };
+    for deed in deeds {
+        match *deed {
+            Deed::Pass(time) => home.advance(time),
+            Deed::Send(number, taken) => {
+                let new = new_session(number);
+                let reserved = home.store.reserve_send(&new, asked(number)).await.unwrap();
+                said.push(format!("{reserved:?}"));
+                let SendReservation::Reserved(hold) = reserved else {
+                    continue;
+                };
+                if taken {
+                    let upstream = format!("upstream {number}");
+                    let sent = home.store.record_sent(&new, upstream, &hold).await.unwrap();
+                    sessions.push_back((number, sent));
+                } else {
+                    home.store.release_send(&new, hold).await.unwrap();
+                }
+            }
+            Deed::Resend => {
+                let Some((number, session)) = sessions.back() else {
+                    continue;
+                };
+                let reserved = home.store.reserve_resend(session, asked(*number), true);
+                let reserved = reserved.await.unwrap();
+                said.push(format!("{reserved:?}"));
+                if let ResendReservation::Reserved(hold) = reserved {
+                    let upstream = session.upstream_id.clone();
+                    let resent = home
+                        .store
+                        .record_resent(session, Channel::Voice, upstream, &hold);
+                    resent.await.unwrap().unwrap();
+                }
+            }
+            Deed::Verify => {
+                let Some((number, session)) = sessions.pop_front() else {
+                    continue;
+                };
+                let reserved = home.store.reserve_check(session.id, vec![]).await.unwrap();
+                if let CheckReservation::Reserved { hold, .. } = reserved {
+                    let place = place(number);
+                    let settled = home.store.settle_check(session.id, true, hold, &place);
+                    settled.await.unwrap();
+                }
+            }
+            Deed::Charge(sms, check) => {
+                let Some((_, session)) = sessions.back() else {
+                    continue;
+                };
+                let charges = Charges {
+                    attempts: vec![
+                        (Channel::Sms, MicroDollars(sms)),
+                        (Channel::Voice, MicroDollars(sms / 2)),
+                        (Channel::Sms, MicroDollars(sms / 3)),
+                    ],
+                    validation: MicroDollars(check),
+                };
+                let noted = home.store.note_charges(session, charges, Some(costs(0)));
+                said.push(format!("{:?}", noted.await.unwrap()));
+                if let Ok(session) = home.store.session(session.id).await.unwrap() {
+                    said.push(format!("{:?}", session.deliveries));
+                }
+            }
+        }
+        said.push(format!("{:?}", home.store.used(costs(0)).await.unwrap()));
+    }
+    said
+}
+
+/// The two homes keep the same books of money and of codes given back, whatever
+/// comes in which order.
+#[test]
+fn both_homes_keep_the_same_books() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = RedisServer::start();
+    let mut runner = TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(60)
+    });
+    let met = Mutex::new(HashSet::new());
+    let outcome = runner.run(&(deeds(), any::<bool>()), |(deeds, enforced)| {
+        let rules = || Rules {
+            resend_waits: vec![Duration::from_millis(1)],
+            conversion: Some(ConversionRule {
+                floor: 50,
+                least: 5.try_into().unwrap(),
+                grace: Duration::from_secs(10),
+                cooling: Duration::from_mins(1),
+                enforced,
+            }),
+            ..rules()
+        };
+        runtime.block_on(async {
+            let () = server.command(&["FLUSHALL"]);
+            let file = Home::sqlite_by(rules());
+            let redis = Home::redis_by(&server.url(), rules()).await;
+            *redis.clock.0.lock().unwrap() = file.clock.now();
+            let (file, redis) = (books(&file, &deeds).await, books(&redis, &deeds).await);
+            for word in [
+                "limit: Some(Spend)",
+                "limit: Some(ConversionPerCountry)",
+                "limit: Some(ConversionPerPrefix)",
+                "found: Some(Share",
+                "found: None",
+                "is_charged: true",
+                "channel: Some(Voice)",
+                "channel: None",
+            ] {
+                if file.iter().any(|it| it.contains(word)) {
+                    met.lock().unwrap().insert(word);
+                }
+            }
+            prop_assert_eq!(file, redis);
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+    let met = met.into_inner().unwrap();
+    assert_eq!(met.len(), 8, "what was met: {met:?}");
 }
 
 /// Runs each of these in every home; in a cluster one after the other.
@@ -741,4 +1147,8 @@ in_every_home! {
     a_proof_is_spent_once
     attempts_are_learned_in_any_order_and_one_at_a_time_asks
     what_is_over_leaves_nothing_behind
+    a_cap_holds_what_codes_cost
+    a_charge_stands_in_the_place_of_what_was_expected_and_once
+    a_session_that_two_share_is_charged_once
+    where_too_few_codes_are_given_back_is_found_once
 }

@@ -42,6 +42,28 @@ fn live_reads_its_account() {
     assert!(!config.policy.fictitious_numbers);
 }
 
+/// As it is shipped.
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/prices.sample.csv");
+
+#[test]
+fn caps_are_exact_and_need_only_the_prices_of_what_is_sent() {
+    let settings = [
+        ("PLIVO_MODE", "sandbox"),
+        ("ALLOWED_CHANNELS", "sms"),
+        ("PRICES_FILE", SAMPLE),
+        // Voice is dearer than that.
+        ("SPEND_CAP", "0.25/1h, 50.000001/1d"),
+    ];
+    let spending = read(&settings).unwrap().spending.unwrap();
+    let caps: Vec<u64> = spending.caps.iter().map(|cap| cap.count.get()).collect();
+    assert_eq!(caps, [250_000, 50_000_001]);
+    assert_eq!(spending.alert_at, 80);
+    // Prices alone are counted, without a cap.
+    let spending = read(&settings[..3]).unwrap().spending.unwrap();
+    assert!(spending.caps.is_empty());
+    assert!(read(&settings[..1]).unwrap().spending.is_none());
+}
+
 #[test]
 fn mapped_networks_are_the_networks_they_stand_for() {
     let settings = [
@@ -149,6 +171,33 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             "LIMIT_NUMBERS_PER_ADDRESS",
             sandbox(("LIMIT_NUMBERS_PER_ADDRESS", "5/1h,1001/1d")),
         ),
+        (
+            "CONVERSION_BREAKER",
+            sandbox(("CONVERSION_BREAKER", "enforced")),
+        ),
+        ("CONVERSION_FLOOR", sandbox(("CONVERSION_FLOOR", "20"))),
+        ("CONVERSION_FLOOR", sandbox(("CONVERSION_FLOOR", "91%"))),
+        (
+            "CONVERSION_LEAST_SENDS",
+            sandbox(("CONVERSION_LEAST_SENDS", "9")),
+        ),
+        ("CONVERSION_GRACE", sandbox(("CONVERSION_GRACE", "31m"))),
+        ("CONVERSION_COOLING", sandbox(("CONVERSION_COOLING", "59s"))),
+        ("PRICES_FILE", sandbox(("PRICES_FILE", "/nowhere"))),
+        ("PRICES_FILE", sandbox(("PRICES_FILE", "Cargo.toml"))),
+        ("SPEND_CAP", sandbox(("SPEND_CAP", "5/1h"))),
+        ("SPEND_CAP", sandbox(("SPEND_CAP", "$5/1h"))),
+        ("SPEND_CAP", sandbox(("SPEND_CAP", "0/1h"))),
+        (
+            "SPEND_CAP",
+            vec![
+                ("PLIVO_MODE", "sandbox"),
+                ("PRICES_FILE", SAMPLE),
+                ("SPEND_CAP", "5/1h,0.29/1m"),
+            ],
+        ),
+        ("SPEND_ALERT_AT", sandbox(("SPEND_ALERT_AT", "80%"))),
+        ("SPEND_ALERT_AT", sandbox(("SPEND_ALERT_AT", "0%"))),
         ("STORE_URL", sandbox(("STORE_URL", "mysql://a"))),
         ("STORE_URL", sandbox(("STORE_URL", "sqlite:"))),
         (

@@ -1,13 +1,14 @@
 //! How values are written: durations, lists, quotas, addresses.
 
 use std::{
-    collections::HashMap, net::IpAddr, num::NonZeroU32, ops::RangeInclusive, path::Path,
-    str::FromStr, time::Duration,
+    collections::HashMap, fmt::Display, net::IpAddr, num::NonZeroU64, ops::RangeInclusive,
+    path::Path, str::FromStr, time::Duration,
 };
 
 use ipnet::IpNet;
 
 use super::{ConfigError, Quota, variables::Variable};
+use crate::money::MicroDollars;
 
 /// The shortest and the longest wait there is.
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
@@ -75,19 +76,28 @@ impl<'a> Reader<'a> {
             .map_err(|_| variable.error(format!("must be {form}")))
     }
 
-    pub(super) fn within(
+    pub(super) fn within<N: FromStr + PartialOrd + Display>(
         &self,
         variable: &Variable,
-        least: u8,
-        most: u8,
-    ) -> Result<u8, ConfigError> {
+        least: N,
+        most: N,
+    ) -> Result<N, ConfigError> {
         let form = format!("a number from {least} to {most}");
-        let number: u8 = self.parse(variable, &form)?;
+        let number: N = self.parse(variable, &form)?;
         if (least..=most).contains(&number) {
             Ok(number)
         } else {
             Err(variable.error(format!("must be {form}")))
         }
+    }
+
+    /// `20%`, from 1 to `most`.
+    pub(super) fn percent(&self, variable: &Variable, most: u8) -> Result<u8, ConfigError> {
+        let text = self.required(variable)?;
+        let number = text.strip_suffix('%').and_then(|text| text.parse().ok());
+        number
+            .filter(|percent| (1..=most).contains(percent))
+            .ok_or_else(|| variable.error(format!("must be a share of 1% to {most}%")))
     }
 
     /// Letters, digits and hyphens: what goes into a path or a header.
@@ -106,6 +116,21 @@ impl<'a> Reader<'a> {
             .map_err(|_| variable.error("must be a duration such as 30s or 10m"))
     }
 
+    /// A duration in a range, which `form` names.
+    pub(super) fn duration_within(
+        &self,
+        variable: &Variable,
+        range: &RangeInclusive<Duration>,
+        form: &str,
+    ) -> Result<Duration, ConfigError> {
+        let duration = self.duration(variable)?;
+        if range.contains(&duration) {
+            Ok(duration)
+        } else {
+            Err(variable.error(format!("must be {form}")))
+        }
+    }
+
     pub(super) fn durations(&self, variable: &Variable) -> Result<Vec<Duration>, ConfigError> {
         list(&self.required(variable)?)
             .map(|text| {
@@ -122,7 +147,7 @@ impl<'a> Reader<'a> {
     pub(super) fn quota(&self, variable: &Variable) -> Result<Option<Quota>, ConfigError> {
         match self.quotas(variable)?.as_slice() {
             [] => Ok(None),
-            [quota] if !(quota.per / quota.count.get()).is_zero() => Ok(Some(*quota)),
+            [quota] if quota.per.as_nanos() >= u128::from(quota.count.get()) => Ok(Some(*quota)),
             [_] => Err(variable.error("must be a thousand million a second at most")),
             _ => Err(variable.error("must be one count in a time, such as 120/1m, or off")),
         }
@@ -130,18 +155,36 @@ impl<'a> Reader<'a> {
 
     /// `3/10m,5/1h`, or `off` for none.
     pub(super) fn quotas(&self, variable: &Variable) -> Result<Vec<Quota>, ConfigError> {
+        // Nobody counts to four thousand million codes.
+        let count = |text: &str| text.parse::<u32>().ok().map(u64::from);
+        self.listed(variable, count, "counts", "3/10m,5/1h")
+    }
+
+    /// `5/1h,50.50/1d` in dollars, or `off` for none.
+    pub(super) fn caps(&self, variable: &Variable) -> Result<Vec<Quota>, ConfigError> {
+        let amount = |text: &str| MicroDollars::parse(text).ok().map(|amount| amount.0);
+        self.listed(variable, amount, "US dollars", "5/1h,50/1d")
+    }
+
+    fn listed(
+        &self,
+        variable: &Variable,
+        count: impl Fn(&str) -> Option<u64>,
+        what: &str,
+        example: &str,
+    ) -> Result<Vec<Quota>, ConfigError> {
         let text = self.required(variable)?;
         if text == "off" {
             return Ok(Vec::new());
         }
-        let quotas: Option<Vec<Quota>> = list(&text).map(quota).collect();
+        let quotas: Option<Vec<Quota>> = list(&text).map(|part| quota(part, &count)).collect();
         quotas
             .filter(|quotas| (1..=MOST_QUOTAS).contains(&quotas.len()))
             .filter(|quotas| have_different_times(quotas))
             .ok_or_else(|| {
-                variable.error(
-                    "must list counts in different times of 1s to 30d, such as 3/10m,5/1h, or be off",
-                )
+                variable.error(format!(
+                    "must list {what} in different times of 1s to 30d, such as {example}, or be off",
+                ))
             })
     }
 
@@ -171,12 +214,12 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
-fn quota(text: &str) -> Option<Quota> {
+fn quota(text: &str, read: impl Fn(&str) -> Option<u64>) -> Option<Quota> {
     let (count, per) = text.split_once('/')?;
     let per = humantime::parse_duration(per.trim()).ok()?;
     let in_range = (Duration::from_secs(1)..=LONGEST_QUOTA).contains(&per);
     in_range.then_some(Quota {
-        count: count.trim().parse::<NonZeroU32>().ok()?,
+        count: read(count.trim()).and_then(NonZeroU64::new)?,
         per,
     })
 }

@@ -117,6 +117,22 @@ variables! {
         "Open connections from one address (IPv6: one /64), or off. Loopback and TRUSTED_PROXIES have no bound.";
     SHUTDOWN_GRACE = Some("3s"), false,
         "How long after SIGTERM new requests are still taken, 0s to 5s, while /readyz says 503 already.";
+    CONVERSION_BREAKER = Some("monitor"), false,
+        "What to do where too few of the codes sent are given back, by country and by range of numbers: monitor writes down what would be stopped, enforce stops sends there, off counts nothing.";
+    CONVERSION_FLOOR = Some("20%"), false,
+        "The share of codes that must be given back, 1% to 90%.";
+    CONVERSION_LEAST_SENDS = Some("30"), false,
+        "Codes within an hour before a share is looked at, 10 to 100000.";
+    CONVERSION_GRACE = Some("3m"), false,
+        "How long a code may be out before it counts as not given back, 0s to 30m.";
+    CONVERSION_COOLING = Some("30m"), false,
+        "How long sends stop there, 1m to 1d.";
+    PRICES_FILE = None, false,
+        "File with what a code costs, in CSV: country,channel,price in US dollars; see docs/prices.sample.csv.";
+    SPEND_CAP = Some("off"), false,
+        "US dollars that codes may cost, such as 5/1h,50/1d, or off. Needs PRICES_FILE.";
+    SPEND_ALERT_AT = Some("80%"), false,
+        "The share of a cap that is warned of in the log, 1% to 100%.";
     BRAND_NAME = Some("Countersign"), false,
         "The name on the page and in the message, at most 40 characters.";
     BRAND_LOGO_FILE = None, false,

@@ -167,3 +167,32 @@ pub(super) struct Request {
     pub(super) route: String,
     pub(super) status: u16,
 }
+
+/// What codes cost, by where they went and how; or `validation`, for checks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Cost {
+    pub(super) country: CountryCode,
+    pub(super) channel: &'static str,
+}
+
+/// A cap, by the time it holds for, as the operator set it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Cap {
+    pub(super) per: String,
+}
+
+/// A rule of the conversion breaker, and whether it is enforced.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Watching {
+    pub(super) rule: &'static str,
+    pub(super) mode: &'static str,
+}
+
+impl Watching {
+    pub(super) fn of(rule: Limit, enforced: bool) -> Self {
+        Self {
+            rule: rule.as_str(),
+            mode: if enforced { "enforce" } else { "monitor" },
+        }
+    }
+}

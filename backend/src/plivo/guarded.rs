@@ -11,13 +11,12 @@ use countersign_shared::OneTimeCode;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Create, PlivoClient, PlivoError, Validation,
+    Create, PlivoClient, PlivoError, Retrieved, Validation,
     breaker::{Breaker, Ticket, Verdict},
     places::{Place, Places},
     retry::{self, Budget},
 };
 use crate::{
-    attempt::UpstreamAttempt,
     clock::Clock,
     metrics::{BreakerState, Metrics, Rule, UpstreamCall, UpstreamOutcome},
 };
@@ -94,7 +93,7 @@ impl GuardedPlivo {
     }
 
     /// See [`PlivoClient::retrieve`].
-    pub async fn retrieve(&self, upstream_id: &str) -> Result<Vec<UpstreamAttempt>, PlivoError> {
+    pub async fn retrieve(&self, upstream_id: &str) -> Result<Retrieved, PlivoError> {
         let ask = |left| self.client.retrieve(upstream_id, left);
         let asked = UpstreamCall::Retrieve;
         self.call(asked, RETRIEVE_TIMEOUT, |_| UpstreamOutcome::Done, ask)

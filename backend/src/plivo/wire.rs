@@ -4,8 +4,11 @@ use countersign_shared::{Channel, session::AttemptStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::PlivoError;
-use crate::attempt::UpstreamAttempt;
+use super::{PlivoError, Retrieved};
+use crate::{
+    attempt::{Charges, UpstreamAttempt},
+    money::MicroDollars,
+};
 
 #[derive(Serialize)]
 pub(super) struct CreateBody<'a> {
@@ -36,13 +39,30 @@ struct Created {
 }
 
 #[derive(Deserialize)]
-struct Retrieved {
+struct SessionDetails {
     /// `null` when there is no attempt.
     attempt_details: Option<Vec<AttemptDetails>>,
+    #[serde(default)]
+    charges: Value,
+}
+
+#[derive(Default, Deserialize)]
+struct ChargeDetails {
+    validation_charge: Option<String>,
+    /// `null` when there is no attempt.
+    attempt_charges: Option<Vec<AttemptCharge>>,
+}
+
+#[derive(Deserialize)]
+struct AttemptCharge {
+    attempt_uuid: Option<String>,
+    charge: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct AttemptDetails {
+    /// Some payloads misspell the name.
+    attempt_uuid: Option<String>,
     channel: String,
     status: String,
 }
@@ -73,21 +93,45 @@ pub(super) fn validated(body: &[u8]) -> Result<(), PlivoError> {
     answer::<Validated>(body).map(drop)
 }
 
-pub(super) fn retrieved(body: &[u8]) -> Result<Vec<UpstreamAttempt>, PlivoError> {
-    let retrieved: Retrieved = answer(body)?;
+pub(super) fn retrieved(body: &[u8]) -> Result<Retrieved, PlivoError> {
+    let retrieved: SessionDetails = answer(body)?;
+    // What it costs never stands in the way of how it goes.
+    let costs: ChargeDetails = serde_json::from_value(retrieved.charges).unwrap_or_default();
+    let mut known = Retrieved {
+        attempts: Vec::new(),
+        charges: Charges {
+            attempts: Vec::new(),
+            validation: amount(costs.validation_charge.as_deref()),
+        },
+    };
     let attempts = retrieved.attempt_details.unwrap_or_default();
-    Ok(attempts
-        .iter()
-        .filter_map(|attempt| {
-            let channel = Channel::parse(&attempt.channel)?;
+    for (place, attempt) in attempts.iter().enumerate() {
+        let Some(channel) = Channel::parse(&attempt.channel) else {
+            continue;
+        };
+        known.attempts.push(UpstreamAttempt {
+            channel,
+            status: attempt_status(&attempt.status),
             // Why one failed is told by callbacks only.
-            Some(UpstreamAttempt {
-                channel,
-                status: attempt_status(&attempt.status),
-                reason: None,
-            })
-        })
-        .collect())
+            reason: None,
+        });
+        let prices = costs.attempt_charges.as_deref().unwrap_or_default();
+        let charge = match &attempt.attempt_uuid {
+            Some(id) => prices
+                .iter()
+                .find(|it| it.attempt_uuid.as_ref() == Some(id)),
+            None => prices.get(place),
+        };
+        let charge = amount(charge.and_then(|it| it.charge.as_deref()));
+        known.charges.attempts.push((channel, charge));
+    }
+    Ok(known)
+}
+
+/// Nothing where it is missing or no amount.
+fn amount(text: Option<&str>) -> MicroDollars {
+    text.and_then(|text| MicroDollars::parse(text).ok())
+        .unwrap_or_default()
 }
 
 /// Plivo's statuses of every channel (reference: session lifecycle), which it

@@ -9,10 +9,14 @@ use async_trait::async_trait;
 use countersign_shared::{Channel, PhoneNumber, SessionId};
 
 use super::{
-    CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, ResendReservation,
-    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, Watched, queue::Queue,
+    Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, Place,
+    ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
+    StoreResult, Watched, queue::Queue,
 };
-use crate::{attempt::Noted, metrics::Metrics};
+use crate::{
+    attempt::{Charges, Noted},
+    metrics::Metrics,
+};
 
 /// The store inside, and where its times go.
 pub struct Measured {
@@ -63,21 +67,24 @@ macro_rules! timed {
 }
 
 timed! {
-    fn reserve_send(session: &NewSession, claims: Vec<Claim>) -> SendReservation;
-    fn record_sent(new: &NewSession, upstream_id: String) -> Session;
+    fn reserve_send(session: &NewSession, terms: SendTerms) -> SendReservation;
+    fn record_sent(new: &NewSession, upstream_id: String, hold: &Hold) -> Session;
     fn release_send(new: &NewSession, hold: Hold) -> ();
     fn abandon_send(id: SessionId) -> ();
-    fn reserve_resend(session: &Session, claims: Vec<Claim>, at_once: bool) -> ResendReservation;
+    fn reserve_resend(session: &Session, terms: SendTerms, at_once: bool) -> ResendReservation;
     fn record_resent(
         session: &Session,
         channel: Channel,
-        upstream_id: String
+        upstream_id: String,
+        hold: &Hold
     ) -> Result<Session, SessionOver>;
     fn release_resend(session: &Session, hold: Hold) -> ();
     fn reserve_check(id: SessionId, claims: Vec<Claim>) -> CheckReservation;
-    fn settle_check(id: SessionId, accepted: bool, hold: Hold) -> Settlement;
+    fn settle_check(id: SessionId, accepted: bool, hold: Hold, place: &Place) -> Settlement;
     fn release_check(id: SessionId, hold: Hold) -> ();
-    fn send_wait(recipient: &PhoneNumber, claims: Vec<Claim>) -> Duration;
+    fn send_wait(recipient: &PhoneNumber, terms: SendTerms) -> Duration;
+    fn used(claim: Claim) -> Vec<u64>;
+    fn note_charges(session: &Session, charges: Charges, spend: Option<Claim>) -> Vec<Charged>;
     fn session(id: SessionId) -> Result<Session, SessionOver>;
     fn spend(name: &str, kept_for: Duration) -> bool;
     fn is_spent(name: &str) -> bool;

@@ -5,7 +5,7 @@ use countersign_shared::{PhoneNumber, SessionId};
 use secrecy::SecretString;
 
 use super::{
-    Claim, KeyedRequest,
+    Claim, KeyedRequest, Limit,
     vault::{Hash, Vault},
 };
 
@@ -35,6 +35,16 @@ impl Vault {
         let hash = self.hash("different", &[thing.as_bytes()]);
         let (half, _) = hash.split_first_chunk()?;
         Some(u64::from_le_bytes(*half))
+    }
+
+    /// Of a country or a range of numbers.
+    pub(super) fn place_name(&self, (limit, part): (Limit, &str)) -> Hash {
+        self.hash("place", &[limit.as_str().as_bytes(), part.as_bytes()])
+    }
+
+    /// Of the charges of one of Plivo's sessions.
+    pub(super) fn charges_name(&self, upstream_id: &str) -> Hash {
+        self.hash("charges", &[upstream_id.as_bytes()])
     }
 
     pub(super) fn spent_name(&self, name: &str) -> Hash {
@@ -69,6 +79,11 @@ impl Vault {
     pub(super) fn open_answer(&self, request: &KeyedRequest, sealed: &[u8]) -> Option<String> {
         self.open("answer", opener(request).as_bytes(), sealed)
     }
+}
+
+/// A hash where people read it: enough of it to tell places apart.
+pub(super) fn shown(name: &Hash) -> String {
+    name[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn opener(request: &KeyedRequest) -> String {

@@ -6,6 +6,7 @@ use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::Sessi
 
 use super::{
     Delivery, NewSession, Session, Vault,
+    charges::Booked,
     millis::{Millis, time},
 };
 use crate::clock::until;
@@ -69,7 +70,8 @@ pub(super) struct Record {
     pub(super) upstream_id: String,
     pub(super) status: Status,
     pub(super) channel: Channel,
-    /// `sms 1764000000000;voice 1764000030000`
+    /// `sms 1764000000000 =;voice 1764000030000 7900`: when it was asked for, and
+    /// what is expected to be charged, or `=` once that is known.
     pub(super) deliveries: String,
     pub(super) checks_left: u8,
     pub(super) expires_at: Millis,
@@ -117,7 +119,7 @@ impl Record {
             nonce: person.nonce,
             upstream_id: self.upstream_id,
             status: self.status.on_the_wire(),
-            deliveries: self.deliveries.split(';').filter_map(delivery).collect(),
+            deliveries: booked(&self.deliveries).iter().map(delivery).collect(),
             seen_at: time(now),
             expires_at: time(self.expires_at),
             expires_in: until(time(self.expires_at), time(now)),
@@ -127,8 +129,36 @@ impl Record {
 }
 
 /// A delivery as it is kept, to stand behind the ones before.
-pub(super) fn delivery_text(channel: Channel, now: Millis) -> String {
-    format!("{channel} {now}")
+pub(super) fn delivery_text(delivery: &Booked) -> String {
+    let Booked { channel, at, .. } = delivery;
+    match delivery.expected {
+        Some(expected) => format!("{channel} {at} {expected}"),
+        None => format!("{channel} {at} ="),
+    }
+}
+
+/// All of them, as they are kept.
+pub(super) fn deliveries_text(deliveries: &[Booked]) -> String {
+    let texts: Vec<String> = deliveries.iter().map(delivery_text).collect();
+    texts.join(";")
+}
+
+/// The deliveries that were kept, oldest first.
+pub(super) fn booked(text: &str) -> Vec<Booked> {
+    let read = |text: &str| {
+        let mut words = text.split(' ');
+        Some(Booked {
+            channel: Channel::parse(words.next()?)?,
+            at: words.next()?.parse().ok()?,
+            expected: match words.next() {
+                Some("=") => None,
+                // Of a version that booked nothing.
+                None => Some(0),
+                Some(expected) => Some(expected.parse().ok()?),
+            },
+        })
+    };
+    text.split(';').filter_map(read).collect()
 }
 
 fn read_person(text: &str) -> Option<Person> {
@@ -140,10 +170,10 @@ fn read_person(text: &str) -> Option<Person> {
     })
 }
 
-fn delivery(text: &str) -> Option<Delivery> {
-    let (channel, at) = text.split_once(' ')?;
-    Some(Delivery {
-        channel: Channel::parse(channel)?,
-        requested_at: time(at.parse().ok()?),
-    })
+fn delivery(kept: &Booked) -> Delivery {
+    Delivery {
+        channel: kept.channel,
+        requested_at: time(kept.at),
+        is_charged: kept.expected.is_none(),
+    }
 }

@@ -18,19 +18,25 @@ use redis::{ErrorKind, RedisError, Script, ServerErrorKind};
 
 pub use self::address::{Address, InvalidAddress};
 use self::{
-    call::{Call, Kept, Outcome},
+    call::{Call, Kept, Outcome, Slumped, Waiting},
     link::Link,
     scripts::Scripts,
 };
 use super::{
-    CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
-    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, StoreUnreachable, Vault,
-    Wait, Watched,
+    Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, Place,
+    ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Slump, Store,
+    StoreResult, StoreUnreachable, Taken, Vault, Wait, Watched, charges,
     millis::{Millis, length, millis},
+    names::shown,
     record::{MEMORY_OF_THE_ENDED, Record, Status, UNDER_WAY},
     upstream,
 };
-use crate::{attempt::Noted, clock::Clock, config::Rules};
+use crate::{
+    attempt::{Charges, Noted},
+    clock::Clock,
+    config::Rules,
+    money::MicroDollars,
+};
 
 /// How long the server remembers which key its names are made with: longer than
 /// anything is counted over.
@@ -164,6 +170,71 @@ impl RedisStore {
         }
     }
 
+    /// What a step holds, if that is the outcome; and Plivo's name for its session,
+    /// where the script says it.
+    fn held(&self, outcome: Outcome, terms: SendTerms) -> StoreResult<(Hold, Option<String>)> {
+        match outcome {
+            Outcome::Held {
+                taken_at,
+                ladder,
+                next_at,
+                previous,
+                slumps,
+                spent,
+                upstream_id,
+            } => {
+                let previous = previous.into_iter().map(|at| (at > 0).then_some(at));
+                let hold = Hold {
+                    previous: previous.collect(),
+                    taken_at,
+                    ladder,
+                    next_at,
+                    slumps: self.slumps(&slumps, &terms.place)?,
+                    spent: numbers(&spent)?,
+                    claims: terms.claims,
+                    place: terms.place,
+                };
+                Ok((hold, upstream_id))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn wait(&self, waiting: &Waiting, terms: &SendTerms) -> StoreResult<Wait> {
+        let claim = waiting.claim.and_then(|place| terms.claims.get(place));
+        let part = waiting.place.map(|place| part(&terms.place, place));
+        let part = part.transpose()?.map(|(limit, _)| limit);
+        let limit = claim.map(|claim| claim.limit).or(part);
+        Ok(Wait {
+            slumps: self.slumps(&waiting.slumps, &terms.place)?,
+            ..Wait::of(waiting.milliseconds, limit)
+        })
+    }
+
+    fn slumps(&self, slumped: &[Slumped], place: &Place) -> StoreResult<Vec<Slump>> {
+        let slump = |slumped: &Slumped| {
+            let part = part(place, slumped.place)?;
+            Ok(Slump {
+                limit: part.0,
+                name: shown(&self.vault.place_name(part)),
+                found: slumped.found,
+            })
+        };
+        slumped.iter().map(slump).collect()
+    }
+
+    /// A call about a send to that place.
+    fn going<'a>(&self, call: Call<'a>, place: &Place) -> Call<'a> {
+        call.place(place, self.rules.conversion.as_ref())
+    }
+
+    /// A call about a send that Plivo took.
+    fn taken<'a>(&self, call: Call<'a>, taken: &Taken) -> Call<'a> {
+        self.going(call, &taken.place)
+            .with("taken_at", taken.at)
+            .with("expected", taken.expected)
+    }
+
     /// The session behind what is kept of it.
     fn seen(&self, id: SessionId, kept: Kept) -> StoreResult<Session> {
         let unreadable = |_| unexpected();
@@ -198,29 +269,9 @@ fn unexpected() -> StoreUnreachable {
     StoreUnreachable
 }
 
-/// What a step holds, if that is the outcome; and Plivo's name for its session,
-/// where the script says it.
-fn held(outcome: Outcome, claims: Vec<Claim>) -> StoreResult<(Hold, Option<String>)> {
-    match outcome {
-        Outcome::Held {
-            taken_at,
-            ladder,
-            next_at,
-            previous,
-            upstream_id,
-        } => {
-            let previous = previous.into_iter().map(|at| (at > 0).then_some(at));
-            let hold = Hold {
-                claims,
-                previous: previous.collect(),
-                taken_at,
-                ladder,
-                next_at,
-            };
-            Ok((hold, upstream_id))
-        }
-        _ => Err(unexpected()),
-    }
+fn numbers(texts: &[String]) -> StoreResult<Vec<u64>> {
+    let numbers = texts.iter().map(|text| text.parse().ok());
+    numbers.collect::<Option<_>>().ok_or_else(unexpected)
 }
 
 fn spent(outcome: &Outcome) -> StoreResult<bool> {
@@ -231,9 +282,12 @@ fn spent(outcome: &Outcome) -> StoreResult<bool> {
     }
 }
 
-fn wait(claims: &[Claim], milliseconds: Millis, claim: Option<usize>) -> Wait {
-    let limit = claim.and_then(|place| claims.get(place));
-    Wait::of(milliseconds, limit.map(|claim| claim.limit))
+/// The place's country or range, as scripts name it.
+fn part(place: &Place, number: usize) -> StoreResult<(Limit, &str)> {
+    let place = number
+        .checked_sub(1)
+        .and_then(|at| place.parts().get(at).copied());
+    place.ok_or_else(unexpected)
 }
 
 #[async_trait]
@@ -241,32 +295,36 @@ impl Store for RedisStore {
     async fn reserve_send(
         &self,
         session: &NewSession,
-        claims: Vec<Claim>,
+        terms: SendTerms,
     ) -> StoreResult<SendReservation> {
         let person = Record::seal_person(&self.vault, session);
         let call = self
             .climbing(self.call(), &session.recipient)
             .session(session.id)
-            .claims(&claims)
+            .claims(&terms.claims)
             .with("person", BASE64_STANDARD.encode(person))
             .with("channel", session.channel.as_str())
             .with("checks", self.rules.checks_per_session)
             .with("under_way", length(UNDER_WAY));
+        let call = self.going(call, &terms.place);
         match self.run(&self.scripts.reserve_send, call).await? {
-            Outcome::Wait {
-                milliseconds,
-                claim,
-            } => Ok(SendReservation::Wait(wait(&claims, milliseconds, claim))),
-            other => Ok(SendReservation::Reserved(held(other, claims)?.0)),
+            Outcome::Wait(waiting) => Ok(SendReservation::Wait(self.wait(&waiting, &terms)?)),
+            other => Ok(SendReservation::Reserved(self.held(other, terms)?.0)),
         }
     }
 
-    async fn record_sent(&self, new: &NewSession, upstream_id: String) -> StoreResult<Session> {
+    async fn record_sent(
+        &self,
+        new: &NewSession,
+        upstream_id: String,
+        hold: &Hold,
+    ) -> StoreResult<Session> {
         let call = self
             .climbing(self.call(), &new.recipient)
             .session(new.id)
             .with("memory", length(MEMORY_OF_THE_ENDED))
             .with("upstream_id", upstream_id);
+        let call = self.taken(call, &hold.taken());
         match self.run(&self.scripts.record_sent, call).await? {
             Outcome::Session(kept) => self.seen(new.id, kept),
             _ => Err(unexpected()),
@@ -287,21 +345,19 @@ impl Store for RedisStore {
     async fn reserve_resend(
         &self,
         session: &Session,
-        claims: Vec<Claim>,
+        terms: SendTerms,
         at_once: bool,
     ) -> StoreResult<ResendReservation> {
         let call = self
             .climbing(self.call(), &session.recipient)
             .session(session.id)
-            .claims(&claims)
+            .claims(&terms.claims)
             .with("at_once", at_once);
+        let call = self.going(call, &terms.place);
         match self.run(&self.scripts.reserve_resend, call).await? {
-            Outcome::Wait {
-                milliseconds,
-                claim,
-            } => Ok(ResendReservation::Wait(wait(&claims, milliseconds, claim))),
+            Outcome::Wait(waiting) => Ok(ResendReservation::Wait(self.wait(&waiting, &terms)?)),
             Outcome::Over(over) => Ok(ResendReservation::Over(over)),
-            other => Ok(ResendReservation::Reserved(held(other, claims)?.0)),
+            other => Ok(ResendReservation::Reserved(self.held(other, terms)?.0)),
         }
     }
 
@@ -310,12 +366,14 @@ impl Store for RedisStore {
         session: &Session,
         channel: Channel,
         upstream_id: String,
+        hold: &Hold,
     ) -> StoreResult<Result<Session, SessionOver>> {
         let call = self
             .climbing(self.call(), &session.recipient)
             .session(session.id)
             .with("channel", channel.as_str())
             .with("upstream_id", upstream_id);
+        let call = self.taken(call, &hold.taken());
         match self.run(&self.scripts.record_resent, call).await? {
             Outcome::Session(kept) => Ok(Ok(self.seen(session.id, kept)?)),
             Outcome::Over(over) => Ok(Err(over)),
@@ -335,14 +393,15 @@ impl Store for RedisStore {
         claims: Vec<Claim>,
     ) -> StoreResult<CheckReservation> {
         let call = self.call().session(id).claims(&claims);
+        let terms = SendTerms {
+            claims,
+            ..SendTerms::default()
+        };
         match self.run(&self.scripts.reserve_check, call).await? {
-            Outcome::Wait {
-                milliseconds,
-                claim,
-            } => Ok(CheckReservation::Wait(wait(&claims, milliseconds, claim))),
+            Outcome::Wait(waiting) => Ok(CheckReservation::Wait(self.wait(&waiting, &terms)?)),
             Outcome::Over(over) => Ok(CheckReservation::Over(over)),
             other => {
-                let (hold, upstream_id) = held(other, claims)?;
+                let (hold, upstream_id) = self.held(other, terms)?;
                 let upstream_id = upstream_id.ok_or(StoreUnreachable)?;
                 Ok(CheckReservation::Reserved { hold, upstream_id })
             }
@@ -354,9 +413,10 @@ impl Store for RedisStore {
         id: SessionId,
         accepted: bool,
         hold: Hold,
+        place: &Place,
     ) -> StoreResult<Settlement> {
         let call = self
-            .call()
+            .going(self.call(), place)
             .session(id)
             .back(&hold, |claim| claim.limit == Limit::WrongChecksPerNumber)
             .with("accepted", accepted);
@@ -373,14 +433,48 @@ impl Store for RedisStore {
         self.done(&self.scripts.release_check, call).await
     }
 
-    async fn send_wait(
-        &self,
-        recipient: &PhoneNumber,
-        claims: Vec<Claim>,
-    ) -> StoreResult<Duration> {
-        let call = self.call().ladder(recipient).claims(&claims);
+    async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {
+        let call = self.call().ladder(recipient).claims(&terms.claims);
+        let call = self.going(call, &terms.place);
         match self.run(&self.scripts.send_wait, call).await? {
-            Outcome::Wait { milliseconds, .. } => Ok(Duration::from_millis(milliseconds)),
+            Outcome::Wait(waiting) => Ok(Duration::from_millis(waiting.milliseconds)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>> {
+        let call = self.call().claims(&[claim]);
+        match self.run(&self.scripts.used, call).await? {
+            Outcome::Used(used) => numbers(&used),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn note_charges(
+        &self,
+        session: &Session,
+        charges: Charges,
+        spend: Option<Claim>,
+    ) -> StoreResult<Vec<Charged>> {
+        let lives = self.rules.session_lifetime + MEMORY_OF_THE_ENDED;
+        let call = self
+            .call()
+            .session(session.id)
+            .charges(&session.upstream_id)
+            .claims(spend.as_slice())
+            .with("attempts", charges::to_json(&charges))
+            .with("validation", charges.validation.0)
+            .with("kept_for", length(lives));
+        match self.run(&self.scripts.note_charges, call).await? {
+            Outcome::Charged { charged: new } => {
+                let new = new.into_iter().map(|charge| {
+                    Some(Charged {
+                        channel: charge.channel,
+                        amount: MicroDollars(charge.amount.parse().ok()?),
+                    })
+                });
+                new.collect::<Option<_>>().ok_or_else(unexpected)
+            }
             _ => Err(unexpected()),
         }
     }

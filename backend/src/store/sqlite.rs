@@ -2,6 +2,8 @@
 //! `kill -9`, readable with any SQLite tool, for one machine.
 
 mod anchor;
+mod charges;
+mod conversion;
 mod limits;
 mod open;
 mod row;
@@ -17,13 +19,17 @@ use rusqlite::{OptionalExtension, Transaction, params};
 pub use self::open::OpenError;
 use self::{limits::Keyed, writer::Writer};
 use super::{
-    CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, ResendReservation,
-    SendReservation, Session, SessionOver, Settlement, Store, StoreResult, StoreUnreachable, Vault,
-    Watched,
+    Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, Place,
+    ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
+    StoreResult, StoreUnreachable, Vault, Watched,
     millis::{Millis, length, millis},
-    record::{Status, UNDER_WAY},
+    record::{Status, UNDER_WAY, booked},
 };
-use crate::{attempt::Noted, clock::Clock, config::Rules};
+use crate::{
+    attempt::{Charges, Noted},
+    clock::Clock,
+    config::Rules,
+};
 
 /// A store in one file.
 pub struct SqliteStore {
@@ -88,7 +94,7 @@ impl Store for SqliteStore {
     async fn reserve_send(
         &self,
         session: &NewSession,
-        claims: Vec<Claim>,
+        terms: SendTerms,
     ) -> StoreResult<SendReservation> {
         let session = session.clone();
         self.step(move |transaction, context, now| {
@@ -97,7 +103,8 @@ impl Store for SqliteStore {
                 context,
                 now,
             };
-            match keyed.reserve(Some((&session.recipient, false)), claims)? {
+            let going = (&session.recipient, false, &terms.place);
+            match keyed.reserve(Some(going), terms.claims)? {
                 Err(wait) => Ok(SendReservation::Wait(wait)),
                 Ok(hold) => {
                     row::insert(transaction, context, &session, now)?;
@@ -108,8 +115,13 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn record_sent(&self, new: &NewSession, upstream_id: String) -> StoreResult<Session> {
-        let id = new.id;
+    async fn record_sent(
+        &self,
+        new: &NewSession,
+        upstream_id: String,
+        hold: &Hold,
+    ) -> StoreResult<Session> {
+        let (id, taken) = (new.id, hold.taken());
         let recorded = self
             .step(move |transaction, context, now| {
                 // Swept away only where the call took longer than a session lives.
@@ -119,7 +131,8 @@ impl Store for SqliteStore {
                 record.status = Status::Pending;
                 record.upstream_id = upstream_id;
                 let channel = record.channel;
-                row::deliver(&mut record, channel, now);
+                row::deliver(&mut record, channel, &taken);
+                conversion::sent(transaction, context, &taken.place, (taken.at, now))?;
                 record.expires_at = now + length(context.rules.session_lifetime);
                 row::write(transaction, context, &record)?;
                 row::seen(record, context, now)
@@ -150,7 +163,7 @@ impl Store for SqliteStore {
     async fn reserve_resend(
         &self,
         session: &Session,
-        claims: Vec<Claim>,
+        terms: SendTerms,
         at_once: bool,
     ) -> StoreResult<ResendReservation> {
         let (id, recipient) = (session.id, session.recipient.clone());
@@ -163,7 +176,8 @@ impl Store for SqliteStore {
                 context,
                 now,
             };
-            Ok(match keyed.reserve(Some((&recipient, at_once)), claims)? {
+            let going = (&recipient, at_once, &terms.place);
+            Ok(match keyed.reserve(Some(going), terms.claims)? {
                 Ok(hold) => ResendReservation::Reserved(hold),
                 Err(wait) => ResendReservation::Wait(wait),
             })
@@ -176,15 +190,17 @@ impl Store for SqliteStore {
         session: &Session,
         channel: Channel,
         upstream_id: String,
+        hold: &Hold,
     ) -> StoreResult<Result<Session, SessionOver>> {
-        let id = session.id;
+        let (id, taken) = (session.id, hold.taken());
         self.step(move |transaction, context, now| {
+            conversion::sent(transaction, context, &taken.place, (taken.at, now))?;
             let mut record = match row::live(transaction, context, id, now)? {
                 Ok(record) => record,
                 Err(over) => return Ok(Err(over)),
             };
             record.upstream_id = upstream_id;
-            row::deliver(&mut record, channel, now);
+            row::deliver(&mut record, channel, &taken);
             row::write(transaction, context, &record)?;
             let seen = row::seen(record, context, now)?;
             Ok(seen.ok_or(SessionOver::NotFound))
@@ -244,7 +260,9 @@ impl Store for SqliteStore {
         id: SessionId,
         accepted: bool,
         hold: Hold,
+        place: &Place,
     ) -> StoreResult<Settlement> {
+        let place = place.clone();
         self.step(move |transaction, context, now| {
             if accepted {
                 let keyed = Keyed {
@@ -266,6 +284,9 @@ impl Store for SqliteStore {
             if accepted {
                 record.status = Status::Verified;
                 row::write(transaction, context, &record)?;
+                let sent_at: Vec<Millis> =
+                    booked(&record.deliveries).iter().map(|it| it.at).collect();
+                conversion::verified(transaction, context, &place, &sent_at)?;
                 return Ok(Settlement::Verified);
             }
             if record.checks_left == 0 {
@@ -299,11 +320,7 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn send_wait(
-        &self,
-        recipient: &PhoneNumber,
-        claims: Vec<Claim>,
-    ) -> StoreResult<Duration> {
+    async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {
         let recipient = recipient.clone();
         self.step(move |transaction, context, now| {
             let keyed = Keyed {
@@ -311,7 +328,37 @@ impl Store for SqliteStore {
                 context,
                 now,
             };
-            keyed.wait(&recipient, &claims)
+            keyed.wait(&recipient, &terms)
+        })
+        .await
+    }
+
+    async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>> {
+        self.step(move |transaction, context, now| {
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            keyed.used(&claim)
+        })
+        .await
+    }
+
+    async fn note_charges(
+        &self,
+        session: &Session,
+        charges: Charges,
+        spend: Option<Claim>,
+    ) -> StoreResult<Vec<Charged>> {
+        let session = session.clone();
+        self.step(move |transaction, context, now| {
+            let keyed = Keyed {
+                transaction,
+                context,
+                now,
+            };
+            keyed.note_charges(&session, &charges, spend.as_ref())
         })
         .await
     }
@@ -449,7 +496,15 @@ impl Store for SqliteStore {
                 [now],
             )?;
             transaction.execute("DELETE FROM session WHERE forget_at <= ?1", [now])?;
-            for table in ["ladder", "uses", "answer", "spent_proof", "upstream"] {
+            for table in [
+                "ladder",
+                "uses",
+                "answer",
+                "spent_proof",
+                "upstream",
+                "conversion",
+                "charges",
+            ] {
                 let forget = format!("DELETE FROM {table} WHERE forget_at <= ?1");
                 transaction.execute(&forget, [now])?;
             }

@@ -16,8 +16,26 @@ const EXACT: u64 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     at: Millis,
-    /// How many uses; or, of different things, the hash of one.
+    /// How much was used; or, of different things, the hash of one.
     what: u64,
+}
+
+/// One use.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Used {
+    /// So much of it: one, or so many millionths of a dollar.
+    Amount(u64),
+    /// One of different things, by its hash.
+    Different(u64),
+}
+
+/// An amount that is known better now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Correction {
+    /// What was taken.
+    pub(super) before: u64,
+    /// What it is.
+    pub(super) after: u64,
 }
 
 /// The uses within one window, oldest first.
@@ -40,7 +58,7 @@ struct Rule {
 
 impl Rule {
     fn of(quota: &Quota) -> Self {
-        let count = u64::from(quota.count.get());
+        let count = quota.count.get();
         let length = length(quota.per);
         Self {
             count,
@@ -64,14 +82,19 @@ impl Window {
         self.marks.retain(|mark| mark.at + length > now);
     }
 
-    /// How long until one more fits; nothing when it fits now.
-    fn wait(&self, rule: &Rule, different: Option<u64>, now: Millis) -> Millis {
-        let weight = |mark: &Mark| if different.is_some() { 1 } else { mark.what };
-        if different.is_some_and(|what| self.marks.iter().any(|mark| mark.what == what)) {
-            return 0;
+    /// How long until that use fits; nothing when it fits now. What never fits
+    /// waits for a whole window.
+    fn wait(&self, rule: &Rule, used: Used, now: Millis) -> Millis {
+        let (weight, more): (fn(&Mark) -> u64, u64) = match used {
+            Used::Amount(amount) => (|mark| mark.what, amount),
+            Used::Different(what) if self.marks.iter().any(|mark| mark.what == what) => return 0,
+            Used::Different(_) => (|_| 1, 1),
+        };
+        if more > rule.count {
+            return rule.length;
         }
-        let used: u64 = self.marks.iter().map(weight).sum();
-        let mut excess = (used + 1).saturating_sub(rule.count);
+        let known: u64 = self.marks.iter().map(weight).sum();
+        let mut excess = (known + more).saturating_sub(rule.count);
         for mark in &self.marks {
             if excess == 0 {
                 return 0;
@@ -85,19 +108,23 @@ impl Window {
     }
 
     /// Answers when this thing was counted before, of different things.
-    fn take(&mut self, rule: &Rule, different: Option<u64>, now: Millis) -> Option<Millis> {
-        if let Some(what) = different {
-            let before = self.marks.iter().position(|mark| mark.what == what);
-            let before = before.map(|place| self.marks.remove(place).at);
-            self.marks.push(Mark { at: now, what });
-            return before;
+    fn take(&mut self, rule: &Rule, used: Used, now: Millis) -> Option<Millis> {
+        match used {
+            Used::Different(what) => {
+                let before = self.marks.iter().position(|mark| mark.what == what);
+                let before = before.map(|place| self.marks.remove(place).at);
+                self.marks.push(Mark { at: now, what });
+                before
+            }
+            Used::Amount(amount) => {
+                let at = rule.moment(now);
+                match self.marks.last_mut() {
+                    Some(last) if last.at == at => last.what += amount,
+                    _ => self.marks.push(Mark { at, what: amount }),
+                }
+                None
+            }
         }
-        let at = rule.moment(now);
-        match self.marks.last_mut() {
-            Some(last) if last.at == at => last.what += 1,
-            _ => self.marks.push(Mark { at, what: 1 }),
-        }
-        None
     }
 
     /// The thing is counted as it was before; unless it was counted since.
@@ -119,12 +146,27 @@ impl Window {
         }
     }
 
-    fn give_back(&mut self, rule: &Rule, taken_at: Millis) {
+    /// What was taken at that moment turns out to be another amount.
+    fn correct(&mut self, rule: &Rule, taken_at: Millis, amounts: &Correction, now: Millis) {
         let at = rule.moment(taken_at);
-        if let Some(mark) = self.marks.iter_mut().find(|mark| mark.at == at) {
-            mark.what -= 1;
+        if at + self.length <= now {
+            return;
         }
+        let place = self.marks.partition_point(|mark| mark.at < at);
+        if self.marks.get(place).is_none_or(|mark| mark.at != at) {
+            self.marks.insert(place, Mark { at, what: 0 });
+        }
+        let what = &mut self.marks[place].what;
+        *what = (*what + amounts.after).saturating_sub(amounts.before);
         self.marks.retain(|mark| mark.what > 0);
+    }
+
+    fn give_back(&mut self, rule: &Rule, taken_at: Millis, amount: u64, now: Millis) {
+        let nothing = Correction {
+            before: amount,
+            after: 0,
+        };
+        self.correct(rule, taken_at, &nothing, now);
     }
 }
 
@@ -146,49 +188,64 @@ impl Uses {
             .collect();
     }
 
-    /// How long until one more fits every quota; zero when it fits now.
-    pub(super) fn wait(&mut self, quotas: &[Quota], different: Option<u64>, now: Millis) -> Millis {
+    /// How long until that fits every quota; zero when it fits now.
+    pub(super) fn wait(&mut self, quotas: &[Quota], used: Used, now: Millis) -> Millis {
         self.fit(quotas, now);
-        let rules = quotas.iter().map(Rule::of);
-        let waits = self.0.iter().zip(rules);
-        waits
-            .map(|(window, rule)| window.wait(&rule, different, now))
+        let windows = self.0.iter().zip(quotas);
+        windows
+            .map(|(window, quota)| window.wait(&Rule::of(quota), used, now))
             .max()
             .unwrap_or_default()
     }
 
-    /// Uses one of every quota. Answers when this thing was counted before, of
-    /// different things.
-    pub(super) fn take(
-        &mut self,
-        quotas: &[Quota],
-        different: Option<u64>,
-        now: Millis,
-    ) -> Option<Millis> {
+    /// Uses that; answers when this thing was counted before, of different things.
+    pub(super) fn take(&mut self, quotas: &[Quota], used: Used, now: Millis) -> Option<Millis> {
         self.fit(quotas, now);
         let windows = self.0.iter_mut().zip(quotas);
         windows
-            .filter_map(|(window, quota)| window.take(&Rule::of(quota), different, now))
+            .filter_map(|(window, quota)| window.take(&Rule::of(quota), used, now))
             .max()
     }
 
-    /// Gives back what was taken at that moment.
+    /// Gives back what was taken at that moment. Of different things `previous`
+    /// is when this one was counted before.
     pub(super) fn give_back(
         &mut self,
         quotas: &[Quota],
-        different: Option<(u64, Option<Millis>)>,
+        (used, previous): (Used, Option<Millis>),
         taken_at: Millis,
         now: Millis,
     ) {
         self.fit(quotas, now);
         for (window, quota) in self.0.iter_mut().zip(quotas) {
-            match different {
-                Some((what, previous)) => {
+            match used {
+                Used::Different(what) => {
                     window.give_different_back(what, previous, taken_at, now);
                 }
-                None => window.give_back(&Rule::of(quota), taken_at),
+                Used::Amount(amount) => window.give_back(&Rule::of(quota), taken_at, amount, now),
             }
         }
+    }
+
+    /// What was taken at that moment turns out to be another amount.
+    pub(super) fn correct(
+        &mut self,
+        quotas: &[Quota],
+        taken_at: Millis,
+        amounts: &Correction,
+        now: Millis,
+    ) {
+        self.fit(quotas, now);
+        for (window, quota) in self.0.iter_mut().zip(quotas) {
+            window.correct(&Rule::of(quota), taken_at, amounts, now);
+        }
+    }
+
+    /// How much is used, of each quota.
+    pub(super) fn used(&mut self, quotas: &[Quota], now: Millis) -> Vec<u64> {
+        self.fit(quotas, now);
+        let used = |window: &Window| window.marks.iter().map(|mark| mark.what).sum();
+        self.0.iter().map(used).collect()
     }
 
     /// When none of it counts any more.
@@ -243,7 +300,9 @@ mod tests {
 
     use super::*;
 
-    fn quota(count: u32, seconds: u64) -> Quota {
+    const ONE: Used = Used::Amount(1);
+
+    fn quota(count: u64, seconds: u64) -> Quota {
         Quota {
             count: count.try_into().unwrap(),
             per: Duration::from_secs(seconds),
@@ -254,8 +313,8 @@ mod tests {
     fn admitted(uses: &mut Uses, quotas: &[Quota], moments: &[Millis]) -> Vec<Millis> {
         let mut admitted = Vec::new();
         for now in moments.iter().copied() {
-            if uses.wait(quotas, None, now) == 0 {
-                uses.take(quotas, None, now);
+            if uses.wait(quotas, ONE, now) == 0 {
+                uses.take(quotas, ONE, now);
                 admitted.push(now);
             }
         }
@@ -263,7 +322,7 @@ mod tests {
     }
 
     fn quotas() -> impl Strategy<Value = Vec<Quota>> {
-        let one = (1..200_u32, 1..100_u64).prop_map(|(count, seconds)| quota(count, seconds));
+        let one = (1..200_u64, 1..100_u64).prop_map(|(count, seconds)| quota(count, seconds));
         prop::collection::vec(one, 1..3)
     }
 
@@ -298,10 +357,10 @@ mod tests {
                 }
             }
             let now = *moments.last().unwrap();
-            let wait = uses.wait(&quotas, None, now);
+            let wait = uses.wait(&quotas, ONE, now);
             if wait > 0 {
-                prop_assert!(uses.clone().wait(&quotas, None, now + wait - 1) > 0);
-                prop_assert_eq!(uses.wait(&quotas, None, now + wait), 0);
+                prop_assert!(uses.clone().wait(&quotas, ONE, now + wait - 1) > 0);
+                prop_assert_eq!(uses.wait(&quotas, ONE, now + wait), 0);
             }
         }
 
@@ -319,14 +378,56 @@ mod tests {
     fn what_is_given_back_can_be_used_again() {
         for quotas in [[quota(2, 60)], [quota(100, 60)]] {
             let mut uses = Uses::default();
-            while uses.wait(&quotas, None, 5_000) == 0 {
-                uses.take(&quotas, None, 5_000);
+            while uses.wait(&quotas, ONE, 5_000) == 0 {
+                uses.take(&quotas, ONE, 5_000);
             }
-            uses.give_back(&quotas, None, 5_000, 6_000);
-            assert_eq!(uses.wait(&quotas, None, 6_000), 0);
-            uses.take(&quotas, None, 6_000);
-            assert!(uses.wait(&quotas, None, 6_000) > 0);
+            uses.give_back(&quotas, (ONE, None), 5_000, 6_000);
+            assert_eq!(uses.wait(&quotas, ONE, 6_000), 0);
+            uses.take(&quotas, ONE, 6_000);
+            assert!(uses.wait(&quotas, ONE, 6_000) > 0);
         }
+    }
+
+    proptest! {
+        /// A cap holds whatever the amounts, and never admits what is more than
+        /// all of it.
+        #[test]
+        fn amounts_never_exceed_the_count(
+            cap in 65..5_000_u64,
+            steps in prop::collection::vec((0..2_000_u64, 1..6_000_u64), 1..300),
+        ) {
+            let quotas = [quota(cap, 60)];
+            let (mut uses, mut now, mut taken) = (Uses::default(), 1_000_000, Vec::new());
+            for (step, amount) in steps {
+                now += step;
+                if uses.wait(&quotas, Used::Amount(amount), now) == 0 {
+                    uses.take(&quotas, Used::Amount(amount), now);
+                    taken.push((now, amount));
+                }
+                let within = taken.iter().filter(|(at, _)| at + 60_000 > now);
+                let sum: u64 = within.map(|(_, amount)| amount).sum();
+                prop_assert!(sum <= cap);
+            }
+        }
+    }
+
+    #[test]
+    fn an_amount_that_is_known_better_counts_as_it_is_at_its_own_moment() {
+        let quotas = [quota(1_000, 64)];
+        let mut uses = Uses::default();
+        uses.take(&quotas, Used::Amount(600), 5_000);
+        uses.take(&quotas, Used::Amount(100), 9_000);
+        let amounts = |before, after| Correction { before, after };
+        uses.correct(&quotas, 5_000, &amounts(600, 250), 20_000);
+        assert_eq!(uses.used(&quotas, 20_000), [350]);
+        uses.correct(&quotas, 9_000, &amounts(100, 400), 20_000);
+        assert_eq!(uses.used(&quotas, 20_000), [650]);
+        // The first leaves with its own moment, however late it was corrected.
+        assert_eq!(uses.used(&quotas, 69_000), [400]);
+        // What does not count any more is left alone.
+        uses.correct(&quotas, 5_000, &amounts(250, 900), 69_000);
+        assert_eq!(uses.used(&quotas, 69_000), [400]);
+        assert_eq!(uses.wait(&quotas, Used::Amount(1_001), 69_000), 64_000);
     }
 
     #[test]
@@ -334,28 +435,28 @@ mod tests {
         let quotas = [quota(2, 60)];
         let mut uses = Uses::default();
         for (what, now) in [(7, 0), (8, 1_000), (7, 2_000)] {
-            assert_eq!(uses.wait(&quotas, Some(what), now), 0);
-            uses.take(&quotas, Some(what), now);
+            assert_eq!(uses.wait(&quotas, Used::Different(what), now), 0);
+            uses.take(&quotas, Used::Different(what), now);
         }
         // 8 leaves the window first.
-        assert_eq!(uses.wait(&quotas, Some(9), 3_000), 58_000);
-        assert_eq!(uses.wait(&quotas, Some(7), 3_000), 0);
+        assert_eq!(uses.wait(&quotas, Used::Different(9), 3_000), 58_000);
+        assert_eq!(uses.wait(&quotas, Used::Different(7), 3_000), 0);
     }
 
     #[test]
     fn a_different_thing_that_is_given_back_counts_as_before() {
         let quotas = [quota(2, 60)];
         let mut uses = Uses::default();
-        assert_eq!(uses.take(&quotas, Some(7), 0), None);
-        assert_eq!(uses.take(&quotas, Some(8), 1_000), None);
-        let previous = uses.take(&quotas, Some(7), 2_000);
+        assert_eq!(uses.take(&quotas, Used::Different(7), 0), None);
+        assert_eq!(uses.take(&quotas, Used::Different(8), 1_000), None);
+        let previous = uses.take(&quotas, Used::Different(7), 2_000);
         assert_eq!(previous, Some(0));
-        uses.give_back(&quotas, Some((8, None)), 1_000, 2_000);
-        assert_eq!(uses.wait(&quotas, Some(9), 2_000), 0);
-        uses.take(&quotas, Some(9), 2_000);
-        uses.give_back(&quotas, Some((7, previous)), 2_000, 3_000);
+        uses.give_back(&quotas, (Used::Different(8), None), 1_000, 2_000);
+        assert_eq!(uses.wait(&quotas, Used::Different(9), 2_000), 0);
+        uses.take(&quotas, Used::Different(9), 2_000);
+        uses.give_back(&quotas, (Used::Different(7), previous), 2_000, 3_000);
         // 7 leaves as if it had not come again.
-        assert_eq!(uses.wait(&quotas, Some(8), 3_000), 57_000);
+        assert_eq!(uses.wait(&quotas, Used::Different(8), 3_000), 57_000);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use countersign_shared::{OneTimeCode, PhoneNumber, SessionId};
 
-use super::{Refusal, THROTTLED_WAIT, Verification, log_upstream, recipient};
+use super::{Refusal, THROTTLED_WAIT, Verification, limits::prefix, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
     metrics::UpstreamCall,
     plivo::{PlivoError, RejectionHint, Validation},
     proof::Proof,
-    store::{CheckReservation, SessionOver, Settlement},
+    store::{CheckReservation, Place, SessionOver, Settlement},
 };
 
 /// A number that is verified.
@@ -36,7 +36,7 @@ impl Verification {
         let claims = self.check_claims(caller, &session.recipient);
         let (hold, upstream_id) = match self.store.reserve_check(id, claims).await? {
             CheckReservation::Reserved { hold, upstream_id } => (hold, upstream_id),
-            CheckReservation::Wait(wait) => return Err(self.must_wait(wait)),
+            CheckReservation::Wait(wait) => return Err(self.must_wait(&wait)),
             CheckReservation::Over(over) => return Err(over.into()),
         };
         let validation = match self.plivo.validate(&upstream_id, otp).await {
@@ -58,10 +58,14 @@ impl Verification {
             }
         };
         let accepted = validation == Validation::Accepted;
-        let settled = self.store.settle_check(id, accepted, hold).await;
+        let country = recipient::country_code(&session.recipient);
+        let place = Place {
+            country: country.to_string(),
+            prefix: prefix(session.recipient.as_str()).to_owned(),
+        };
+        let settled = self.store.settle_check(id, accepted, hold, &place).await;
         match settled.map_err(Refusal::unsettled)? {
             Settlement::Verified => {
-                let country = recipient::country_code(&session.recipient);
                 self.metrics.verified(country, session.last_channel());
                 log::info!(
                     event = "otp.verified",

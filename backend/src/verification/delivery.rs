@@ -53,13 +53,15 @@ impl Verification {
         let is_open = known
             .iter()
             .any(|attempt| attempt.status != AttemptStatus::Delivered);
-        if !watched.is_turn || !is_open || self.pace.all.check().is_err() {
+        let is_wanted = is_open || self.wants_charges(session);
+        if !watched.is_turn || !is_wanted || self.pace.all.check().is_err() {
             return Ok(known);
         }
         let Ok(retrieved) = self.plivo.retrieve(upstream_id).await else {
             return Ok(known);
         };
-        let noted = retrieved.into_iter().enumerate().collect();
+        self.note_charges(session, retrieved.charges).await?;
+        let noted = retrieved.attempts.into_iter().enumerate().collect();
         let arrived = self.store.note_attempts(upstream_id, noted, false).await?;
         self.count_arrived(&arrived, Some(&session.recipient));
         let watched = self.store.watch(upstream_id, self.pace.pace).await?;

@@ -1,13 +1,16 @@
 //! Which limits a step claims, and whose.
 
+use std::time::Duration;
+
 use countersign_shared::{Channel, PhoneNumber};
 
 use super::{Refusal, Verification, recipient::Recipient};
 use crate::{
     client_ip::Caller,
+    clock::whole_seconds_up,
     config::Quota,
     metrics::Rule,
-    store::{Claim, Limit, Wait},
+    store::{Claim, Limit, Place, SendTerms, Wait},
 };
 
 /// A site's /48 holds many subscribers: it may do that many times what one may.
@@ -17,16 +20,16 @@ const SITE: u32 = 4;
 const RANGE_DIGITS: usize = 4;
 
 impl Verification {
-    /// What one more code to this number uses up, first or again.
-    pub(super) fn send_claims(
+    /// What one more code to this number is held against, first or again.
+    pub(super) fn send_terms(
         &self,
         caller: &Caller,
         recipient: &Recipient,
         channel: Channel,
-    ) -> Vec<Claim> {
+    ) -> SendTerms {
         let limits = &self.limits;
         let number = recipient.number.as_str();
-        let prefix = &number[..number.len() - RANGE_DIGITS];
+        let prefix = prefix(number);
         let mut claims = vec![
             claim(Limit::SendsPerNumber, number, &limits.sends_per_number),
             claim(Limit::SendsPerPrefix, prefix, &limits.sends_per_prefix),
@@ -60,8 +63,15 @@ impl Verification {
                 ..claim
             }),
         );
+        claims.extend(self.spend_claim(&recipient.country, channel));
         claims.retain(|claim| !claim.quotas.is_empty());
-        claims
+        SendTerms {
+            claims,
+            place: Place {
+                country: recipient.country.clone(),
+                prefix: prefix.to_owned(),
+            },
+        }
     }
 
     /// What one try at a code uses up. It counts as wrong until Plivo says that
@@ -84,14 +94,29 @@ impl Verification {
 
     /// One log line for a step that has to wait, with the rule and without the
     /// whom.
-    pub(super) fn must_wait(&self, wait: Wait) -> Refusal {
+    pub(super) fn must_wait(&self, wait: &Wait) -> Refusal {
         let rule = wait.limit.map_or(Rule::ResendWaits, Rule::Limit);
         self.metrics.refused(rule);
         log::warn!(event = "limit.reached", limit = rule.as_str(); "a step has to wait");
         Refusal::RateLimited {
-            retry_after: wait.retry_after,
+            retry_after: match wait.limit {
+                // To the second it would say when the money or the range is free.
+                Some(Limit::Spend | Limit::ConversionPerCountry | Limit::ConversionPerPrefix) => {
+                    whole_minutes_up(wait.retry_after)
+                }
+                _ => wait.retry_after,
+            },
         }
     }
+}
+
+/// The range that a number is in.
+pub(super) fn prefix(number: &str) -> &str {
+    &number[..number.len() - RANGE_DIGITS]
+}
+
+fn whole_minutes_up(duration: Duration) -> Duration {
+    Duration::from_mins(whole_seconds_up(duration).div_ceil(60))
 }
 
 fn claim(limit: Limit, subject: &str, quotas: &[Quota]) -> Claim {
@@ -100,6 +125,7 @@ fn claim(limit: Limit, subject: &str, quotas: &[Quota]) -> Claim {
         subject: subject.to_owned(),
         quotas: quotas.to_vec(),
         different: None,
+        amount: 1,
     }
 }
 

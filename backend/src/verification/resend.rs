@@ -18,19 +18,25 @@ impl Verification {
         let channel = self.channel(channel, session.last_channel())?;
         // A number that took the first channel need not take the other.
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
-        let claims = self.send_claims(caller, &recipient, channel);
-        let country = recipient.country_code();
+        let terms = self.send_terms(caller, &recipient, channel);
+        let (country, price) = (recipient.country_code(), self.price(&recipient, channel));
         // Where the last way has failed, another one need not wait.
         let at_once = channel != session.last_channel() && self.has_failed(&session).await?;
-        let hold = match self.store.reserve_resend(&session, claims, at_once).await? {
+        let hold = match self.store.reserve_resend(&session, terms, at_once).await? {
             ResendReservation::Reserved(hold) => hold,
-            ResendReservation::Wait(wait) => return Err(self.must_wait(wait)),
+            ResendReservation::Wait(wait) => {
+                self.note_slumps(country, &wait.slumps);
+                return Err(self.must_wait(&wait));
+            }
             ResendReservation::Over(over) => return Err(over.into()),
         };
+        self.note_slumps(country, hold.slumps());
+        self.note_spent(hold.spent());
         self.metrics.send_requested(country, channel);
         let created = self
             .create(&session.recipient, channel, &session.locale)
             .await;
+        self.note_expected((country, channel), price, &created);
         match created {
             Ok(upstream_id) => {
                 self.metrics.send_accepted(country, channel);
@@ -40,7 +46,9 @@ impl Verification {
                     channel = channel.as_str();
                     "code sent again"
                 );
-                let recorded = self.store.record_resent(&session, channel, upstream_id);
+                let recorded = self
+                    .store
+                    .record_resent(&session, channel, upstream_id, &hold);
                 let session = recorded.await.map_err(Refusal::unsettled)??;
                 Ok(Sent {
                     resend_in: hold.next_in(session.seen_at),

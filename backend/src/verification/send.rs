@@ -22,8 +22,8 @@ impl Verification {
         let channel = self.channel(channel, self.policy.channels[0])?;
         let recipient = recipient::read(recipient, channel, &self.policy)?;
         self.has_room(UpstreamCall::Create)?;
-        let claims = self.send_claims(caller, &recipient, channel);
-        let country = recipient.country_code();
+        let terms = self.send_terms(caller, &recipient, channel);
+        let (country, price) = (recipient.country_code(), self.price(&recipient, channel));
         let session = NewSession {
             id: new_id(),
             recipient: recipient.number,
@@ -31,14 +31,20 @@ impl Verification {
             locale: locale.unwrap_or_else(|| self.rules.default_locale.clone()),
             nonce,
         };
-        let hold = match self.store.reserve_send(&session, claims).await? {
+        let hold = match self.store.reserve_send(&session, terms).await? {
             SendReservation::Reserved(hold) => hold,
-            SendReservation::Wait(wait) => return Err(self.must_wait(wait)),
+            SendReservation::Wait(wait) => {
+                self.note_slumps(country, &wait.slumps);
+                return Err(self.must_wait(&wait));
+            }
         };
+        self.note_slumps(country, hold.slumps());
+        self.note_spent(hold.spent());
         self.metrics.send_requested(country, channel);
         let created = self
             .create(&session.recipient, channel, &session.locale)
             .await;
+        self.note_expected((country, channel), price, &created);
         match created {
             Ok(upstream_id) => {
                 self.metrics.send_accepted(country, channel);
@@ -48,7 +54,7 @@ impl Verification {
                     channel = channel.as_str();
                     "code sent"
                 );
-                let recorded = self.store.record_sent(&session, upstream_id).await;
+                let recorded = self.store.record_sent(&session, upstream_id, &hold).await;
                 let session = recorded.map_err(Refusal::unsettled)?;
                 Ok(Sent {
                     resend_in: hold.next_in(session.seen_at),

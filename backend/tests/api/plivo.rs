@@ -143,7 +143,8 @@ async fn a_validate_on_the_wire() {
 async fn a_retrieve_on_the_wire() {
     let upstream = Upstream::json(200, include_str!("../plivo/retrieve_200.json")).await;
     let retrieved = upstream.client().retrieve(ID, WITHIN).await.unwrap();
-    let retrieved: Vec<_> = retrieved.iter().map(|it| (it.channel, it.status)).collect();
+    let attempts = retrieved.attempts.iter();
+    let retrieved: Vec<_> = attempts.map(|it| (it.channel, it.status)).collect();
     assert_eq!(
         retrieved,
         [

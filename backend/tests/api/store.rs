@@ -55,7 +55,8 @@ fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
 
     // Of the version before.
     let older = Connection::open(path("ours.db")).unwrap();
-    let before = "DROP TABLE spent_proof; DROP TABLE upstream; PRAGMA user_version = 1";
+    let before = "DROP TABLE spent_proof; DROP TABLE upstream; \
+                  DROP TABLE conversion; DROP TABLE charges; PRAGMA user_version = 1";
     older.execute_batch(before).unwrap();
     drop(older);
     assert_eq!(opened(&path("ours.db"), &vault), Ok(()));

@@ -5,10 +5,13 @@ use countersign_shared::{Channel, PhoneNumber, SessionId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::store::{
-    Claim, Hold, KeyedRequest, Ladder, SessionOver, Vault,
-    millis::{Millis, length},
-    vault::Hash,
+use crate::{
+    config::ConversionRule,
+    store::{
+        Claim, Hold, KeyedRequest, Ladder, Limit, Place, SessionOver, Share, Vault,
+        millis::{Millis, length},
+        vault::Hash,
+    },
 };
 
 /// In front of every key. The braces put all of them into one hash slot of a
@@ -27,7 +30,9 @@ pub(super) struct Call<'a> {
 #[derive(Serialize)]
 struct Asked {
     key: usize,
-    quotas: Vec<(u32, u64)>,
+    quotas: Vec<(u64, u64)>,
+    amount: u64,
+    is_spend: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     different: Option<String>,
     /// Of one that is given back: when it was counted before, or 0.
@@ -94,6 +99,25 @@ impl<'a> Call<'a> {
         self.with("key_check", place).with("check", check)
     }
 
+    pub(super) fn charges(self, upstream_id: &str) -> Self {
+        let name = self.vault.charges_name(upstream_id);
+        self.with_key("charges", "charges", &name)
+    }
+
+    /// The country and the range that codes go to, where they are counted.
+    pub(super) fn place(mut self, place: &Place, rule: Option<&ConversionRule>) -> Self {
+        let Some(rule) = rule else { return self };
+        let places = place.parts().map(|part| {
+            let name = self.vault.place_name(part);
+            self.key("conversion", &name)
+        });
+        let rule = serde_json::json!({
+            "floor": rule.floor, "least": rule.least, "enforced": rule.enforced,
+            "grace": length(rule.grace), "cooling": length(rule.cooling),
+        });
+        self.with("places", places.to_vec()).with("rule", rule)
+    }
+
     pub(super) fn claims(self, claims: &[Claim]) -> Self {
         self.asked(claims.iter().map(|claim| (claim, None)))
     }
@@ -109,6 +133,8 @@ impl<'a> Call<'a> {
                     quotas: quotas
                         .map(|quota| (quota.count.get(), length(quota.per)))
                         .collect(),
+                    amount: claim.amount,
+                    is_spend: claim.limit == Limit::Spend,
                     // As text: Lua's numbers do not hold 64 bits.
                     different: different.map(|name| format!("{name:016x}")),
                     previous: previous.unwrap_or_default(),
@@ -156,12 +182,21 @@ pub(super) enum Outcome {
         /// For each claim when its thing was counted before, or 0.
         #[serde(default)]
         previous: Vec<Millis>,
+        #[serde(default)]
+        slumps: Vec<Slumped>,
+        /// As text, to the last digit.
+        #[serde(default)]
+        spent: Vec<String>,
         upstream_id: Option<String>,
     },
-    /// Not now; for the claim at that place, or for the ladder.
-    Wait {
-        milliseconds: Millis,
-        claim: Option<usize>,
+    /// Not now; for the claim or the place there, or for the ladder.
+    Wait(Waiting),
+    /// So much of each quota, as text.
+    Used(Vec<String>),
+    /// What was charged that was not known before.
+    Charged {
+        #[serde(default)]
+        charged: Vec<Charge>,
     },
     /// The session takes no such step.
     Over(SessionOver),
@@ -192,6 +227,32 @@ pub(super) enum Outcome {
     MayEvict,
     /// What the server holds was made with another key.
     OtherKey,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) milliseconds: Millis,
+    /// From 0.
+    pub(super) claim: Option<usize>,
+    /// From 1, as its key was named.
+    pub(super) place: Option<usize>,
+    #[serde(default)]
+    pub(super) slumps: Vec<Slumped>,
+}
+
+/// A place where too few codes are given back.
+#[derive(Debug, Deserialize)]
+pub(super) struct Slumped {
+    /// From 1, as its key was named.
+    pub(super) place: usize,
+    pub(super) found: Option<Share>,
+}
+
+/// What was charged that was not known before; the amount as text.
+#[derive(Debug, Deserialize)]
+pub(super) struct Charge {
+    pub(super) channel: Option<Channel>,
+    pub(super) amount: String,
 }
 
 /// A session's fields. Numbers come as Redis keeps them, as text.

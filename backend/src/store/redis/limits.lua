@@ -5,7 +5,7 @@
 local EXACT = 64
 
 -- A quota is { count, length }; a window { length, at, what, at, what, ... } with
--- the oldest mark first. `what` is how many uses, or which of different things.
+-- the oldest mark first. `what` is how much was used, or which of different things.
 local function part_of(quota)
   if quota[1] <= EXACT then return 1 end
   return math.max(1, math.floor(quota[2] / EXACT))
@@ -48,14 +48,17 @@ local function write_windows(claim, windows)
   keep(KEYS[claim.key], cmsgpack.pack(windows), over_at)
 end
 
--- How long until one more fits; 0 when it fits now.
-local function wait_for(window, quota, different)
+-- How long until the claim's use fits; 0 when it fits now. What never fits waits
+-- for a whole window.
+local function wait_for(window, quota, claim)
+  local different, more = claim.different, claim.different and 1 or claim.amount
   local used = 0
   for mark = 2, #window, 2 do
     if different and window[mark + 1] == different then return 0 end
     used = used + (different and 1 or window[mark + 1])
   end
-  local excess = used + 1 - quota[1]
+  if more > quota[1] then return quota[2] end
+  local excess = used + more - quota[1]
   if excess <= 0 then return 0 end
   for mark = 2, #window, 2 do
     excess = excess - (different and 1 or window[mark + 1])
@@ -69,9 +72,34 @@ local function remove(window, mark)
   return table.remove(window, mark)
 end
 
+-- How much is used, of each quota; exact to fifteen digits as text.
+local function used_of(windows)
+  local used = {}
+  for i, window in ipairs(windows) do
+    local sum = 0
+    for mark = 2, #window, 2 do sum = sum + window[mark + 1] end
+    used[i] = string.format('%.0f', sum)
+  end
+  return used
+end
+
+-- What was taken at that moment turns out to be another amount.
+local function correct(window, quota, taken_at, before, after)
+  local at, place = moment(quota, taken_at), 2
+  if at + window[1] <= now then return end
+  while window[place] and window[place] < at do place = place + 2 end
+  if window[place] ~= at then
+    table.insert(window, place, 0)
+    table.insert(window, place, at)
+  end
+  window[place + 1] = math.max(0, window[place + 1] + after - before)
+  if window[place + 1] == 0 then remove(window, place) end
+end
+
 -- Answers when this thing was counted before, of different things; else 0.
-local function take(window, quota, different)
-  local at, what, before = moment(quota, now), 1, 0
+local function take(window, quota, claim)
+  local different = claim.different
+  local at, what, before = moment(quota, now), claim.amount, 0
   if different then
     at, what = now, different
     for mark = #window - 1, 2, -2 do
@@ -81,7 +109,7 @@ local function take(window, quota, different)
       end
     end
   elseif window[#window - 1] == at then
-    window[#window] = window[#window] + 1
+    window[#window] = window[#window] + what
     return 0
   end
   window[#window + 1] = at
@@ -121,28 +149,40 @@ local function look()
   for i, claim in ipairs(step.claims) do
     all[i] = windows_of(claim)
     for j, quota in ipairs(claim.quotas) do
-      local wait = wait_for(all[i][j], quota, claim.different)
+      local wait = wait_for(all[i][j], quota, claim)
       if wait > longest then longest, limit = wait, i - 1 end
     end
   end
-  return longest, limit, all, ladder
+  local outlook = places_look()
+  local place
+  for i = 1, 2 do
+    local wait = outlook.waits[i] or 0
+    if wait > longest then longest, limit, place = wait, nil, i end
+  end
+  return longest, limit, all, ladder, outlook, place
 end
 
 -- Uses one of every claim and, for a send, the next rung of the number's ladder;
 -- or nothing at all, and answers how long to wait for all of them.
 local function reserve()
-  local longest, limit, all, ladder = look()
+  local longest, limit, all, ladder, outlook, place = look()
+  -- It slumps whatever becomes of this step.
+  for _, part in ipairs(outlook.cooled) do write_place(part) end
+  -- An empty list would look like an empty object.
+  local slumps = #outlook.slumps > 0 and outlook.slumps or nil
   if longest > 0 then
-    return nil, { wait = { milliseconds = longest, claim = limit } }
+    local wait = { milliseconds = longest, claim = limit, place = place, slumps = slumps }
+    return nil, { wait = wait }
   end
-  local previous, next_at = {}, now
+  local previous, next_at, spent = {}, now, nil
   for i, claim in ipairs(step.claims) do
     previous[i] = 0
     for j, quota in ipairs(claim.quotas) do
       local window = all[i][j]
-      previous[i] = math.max(previous[i], take(window, quota, claim.different))
-      next_at = math.max(next_at, now + wait_for(window, quota, claim.different))
+      previous[i] = math.max(previous[i], take(window, quota, claim))
+      next_at = math.max(next_at, now + wait_for(window, quota, claim))
     end
+    if claim.is_spend then spent = used_of(all[i]) end
     write_windows(claim, all[i])
   end
   if ladder then
@@ -150,9 +190,11 @@ local function reserve()
     write_ladder(after)
     next_at = math.max(next_at, after.next_at)
   end
-  -- An empty list would look like an empty object.
   if #previous == 0 then previous = nil end
-  return { taken_at = now, ladder = ladder or nil, next_at = next_at, previous = previous }
+  return {
+    taken_at = now, ladder = ladder or nil, next_at = next_at, previous = previous,
+    slumps = slumps, spent = spent,
+  }
 end
 
 -- The thing is counted as it was before; unless it was counted since.
@@ -176,17 +218,10 @@ local function give_back()
   for _, claim in ipairs(step.claims) do
     local windows = windows_of(claim)
     for j, quota in ipairs(claim.quotas) do
-      local window, at = windows[j], moment(quota, step.taken_at)
       if claim.different then
-        give_different_back(window, claim)
+        give_different_back(windows[j], claim)
       else
-        for mark = 2, #window, 2 do
-          if window[mark] == at then
-            window[mark + 1] = window[mark + 1] - 1
-            if window[mark + 1] == 0 then remove(window, mark) end
-            break
-          end
-        end
+        correct(windows[j], quota, step.taken_at, claim.amount, 0)
       end
     end
     write_windows(claim, windows)

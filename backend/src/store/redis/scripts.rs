@@ -17,6 +17,8 @@ pub(super) struct Scripts {
     pub(super) release_check: Script,
     pub(super) read_session: Script,
     pub(super) send_wait: Script,
+    pub(super) used: Script,
+    pub(super) note_charges: Script,
     pub(super) spend: Script,
     pub(super) upstream: Script,
     pub(super) begin: Script,
@@ -27,6 +29,7 @@ macro_rules! script {
     ($file:literal) => {
         Script::new(concat!(
             include_str!("prelude.lua"),
+            include_str!("conversion.lua"),
             include_str!("limits.lua"),
             include_str!("session.lua"),
             include_str!($file),
@@ -50,6 +53,8 @@ impl Default for Scripts {
             release_check: script!("release_check.lua"),
             read_session: script!("read_session.lua"),
             send_wait: script!("send_wait.lua"),
+            used: script!("used.lua"),
+            note_charges: script!("note_charges.lua"),
             spend: script!("spend.lua"),
             upstream: script!("upstream.lua"),
             begin: script!("begin.lua"),

@@ -29,6 +29,9 @@ local function set(...)
   redis.call('HSET', KEYS[step.session], ...)
 end
 
+-- When the delivery was asked for, and what it is expected to cost.
+local function taken() return string.format(' %.0f %.0f', step.taken_at, step.expected) end
+
 -- All that is kept of a session, for its view.
 local function seen()
   local fields = redis.call('HGETALL', KEYS[step.session])

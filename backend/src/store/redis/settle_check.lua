@@ -6,6 +6,7 @@ if session.status == 'verified' then return over('already_verified') end
 -- it was answered first.
 if step.accepted then
   set('status', 'verified')
+  count_verified(redis.call('HGET', KEYS[step.session], 'deliveries'))
   return cjson.encode('verified')
 end
 if session.checks_left == 0 then set('status', 'exhausted') end

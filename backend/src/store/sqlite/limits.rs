@@ -5,12 +5,15 @@ use std::time::Duration;
 use countersign_shared::PhoneNumber;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::Context;
+use super::{
+    Context,
+    conversion::{self, Outlook},
+};
 use crate::store::{
-    Claim, Hold, Ladder, Limit, Wait,
+    Claim, Hold, Ladder, Limit, Place, SendTerms, Wait,
     millis::{Millis, length},
     vault::Hash,
-    window::Uses,
+    window::{Correction, Uses},
 };
 
 /// One step's view of the counters.
@@ -20,55 +23,62 @@ pub(super) struct Keyed<'a> {
     pub(super) now: Millis,
 }
 
-/// What a step found room in.
-struct Room {
+/// How the counters stand that a step is held against.
+struct View {
     ladder: Option<Ladder>,
     /// Of each claim, in their order.
-    uses: Vec<(Hash, Uses, Option<u64>)>,
+    uses: Vec<(Hash, Uses)>,
+    outlook: Outlook,
+    /// The longest of all the waits.
+    wait: Option<Wait>,
 }
 
+/// Who is sent to, whether it may go at once whatever its ladder says, and where
+/// it goes.
+pub(super) type Going<'a> = (&'a PhoneNumber, bool, &'a Place);
+
 impl Keyed<'_> {
-    /// Whether each of the claims and, for a send, the number's ladder has room;
-    /// or how long to wait for all of them. A send may go at once, whatever its
-    /// ladder says.
-    fn look(
-        &self,
-        recipient: Option<(&PhoneNumber, bool)>,
-        claims: &[Claim],
-    ) -> rusqlite::Result<Result<Room, Wait>> {
+    /// Whether each of the claims and, for a send, the number's ladder and the
+    /// places it belongs to have room; or how long to wait for all of them.
+    fn look(&self, going: Option<Going<'_>>, claims: &[Claim]) -> rusqlite::Result<View> {
         let mut longest: Option<Wait> = None;
-        let mut must_wait = |milliseconds: Millis, limit: Option<Limit>| {
-            let next = Wait::of(milliseconds, limit);
-            if longest.is_none_or(|known| known.retry_after < next.retry_after) {
+        let mut must_wait = |next: Wait| {
+            if longest
+                .as_ref()
+                .is_none_or(|known| known.retry_after < next.retry_after)
+            {
                 longest = Some(next);
             }
         };
-        let ladder = recipient
-            .map(|(number, _)| self.ladder(number))
-            .transpose()?;
-        let waits = recipient.is_some_and(|(_, at_once)| !at_once);
+        let ladder = going.map(|(number, ..)| self.ladder(number)).transpose()?;
+        let waits = going.is_some_and(|(_, at_once, _)| !at_once);
         if let Some(ladder) = ladder
             && waits
             && ladder.next_at > self.now
         {
-            must_wait(ladder.next_at - self.now, None);
+            must_wait(Wait::of(ladder.next_at - self.now, None));
         }
-        let mut taken = Vec::with_capacity(claims.len());
+        let mut all = Vec::with_capacity(claims.len());
         for claim in claims {
             let id = self.context.vault.claim_name(claim);
-            let different = self.context.vault.different_name(claim);
             let mut uses = self.uses(&id)?;
-            match uses.wait(&claim.quotas, different, self.now) {
-                0 => taken.push((id, uses, different)),
-                milliseconds => must_wait(milliseconds, Some(claim.limit)),
+            let one = claim.used(&self.context.vault);
+            match uses.wait(&claim.quotas, one, self.now) {
+                0 => {}
+                milliseconds => must_wait(Wait::of(milliseconds, Some(claim.limit))),
             }
+            all.push((id, uses));
         }
-        Ok(match longest {
-            Some(wait) => Err(wait),
-            None => Ok(Room {
-                ladder,
-                uses: taken,
-            }),
+        let mut outlook = match going {
+            Some((.., place)) => conversion::look(self.transaction, self.context, place, self.now)?,
+            None => Outlook::default(),
+        };
+        outlook.waits.drain(..).for_each(must_wait);
+        Ok(View {
+            ladder,
+            uses: all,
+            outlook,
+            wait: longest,
         })
     }
 
@@ -76,31 +86,41 @@ impl Keyed<'_> {
     pub(super) fn wait(
         &self,
         recipient: &PhoneNumber,
-        claims: &[Claim],
+        terms: &SendTerms,
     ) -> rusqlite::Result<Duration> {
-        let room = self.look(Some((recipient, false)), claims)?;
-        Ok(room.err().map_or(Duration::ZERO, |wait| wait.retry_after))
+        let view = self.look(Some((recipient, false, &terms.place)), &terms.claims)?;
+        Ok(view.wait.map_or(Duration::ZERO, |wait| wait.retry_after))
     }
 
     /// Uses one of every claim and, for a send, the next rung of the number's
     /// ladder; or nothing at all, and says how long to wait for all of them.
     pub(super) fn reserve(
         &self,
-        recipient: Option<(&PhoneNumber, bool)>,
+        going: Option<Going<'_>>,
         claims: Vec<Claim>,
     ) -> rusqlite::Result<Result<Hold, Wait>> {
-        let Room { ladder, uses } = match self.look(recipient, &claims)? {
-            Ok(room) => room,
-            Err(wait) => return Ok(Err(wait)),
-        };
+        let view = self.look(going, &claims)?;
+        // It slumps whatever becomes of this step.
+        for part in &view.outlook.cooled {
+            conversion::write(self.transaction, part)?;
+        }
+        let slumps = view.outlook.slumps;
+        if let Some(wait) = view.wait {
+            return Ok(Err(Wait { slumps, ..wait }));
+        }
         let mut previous = Vec::with_capacity(claims.len());
+        let mut spent = Vec::new();
         let mut next_at = self.now;
-        for ((id, mut uses, different), claim) in uses.into_iter().zip(&claims) {
-            previous.push(uses.take(&claim.quotas, different, self.now));
-            next_at = next_at.max(self.now + uses.wait(&claim.quotas, different, self.now));
+        for ((id, mut uses), claim) in view.uses.into_iter().zip(&claims) {
+            let one = claim.used(&self.context.vault);
+            previous.push(uses.take(&claim.quotas, one, self.now));
+            next_at = next_at.max(self.now + uses.wait(&claim.quotas, one, self.now));
+            if claim.limit == Limit::Spend {
+                spent = uses.used(&claim.quotas, self.now);
+            }
             self.write_uses(&id, &uses)?;
         }
-        if let (Some((number, _)), Some(before)) = (recipient, ladder) {
+        if let (Some((number, ..)), Some(before)) = (going, view.ladder) {
             let climbed = self.climbed(before, self.now);
             next_at = next_at.max(climbed.next_at);
             self.write_ladder(number, climbed)?;
@@ -109,9 +129,32 @@ impl Keyed<'_> {
             claims,
             previous,
             taken_at: self.now,
-            ladder,
+            ladder: view.ladder,
             next_at,
+            place: going.map(|(.., place)| place.clone()).unwrap_or_default(),
+            slumps,
+            spent,
         }))
+    }
+
+    /// How much of each of the claim's quotas is used.
+    pub(super) fn used(&self, claim: &Claim) -> rusqlite::Result<Vec<u64>> {
+        let mut uses = self.uses(&self.context.vault.claim_name(claim))?;
+        Ok(uses.used(&claim.quotas, self.now))
+    }
+
+    /// What was claimed at these moments turns out to be other amounts.
+    pub(super) fn correct(
+        &self,
+        claim: &Claim,
+        corrections: &[(Millis, Correction)],
+    ) -> rusqlite::Result<()> {
+        let id = self.context.vault.claim_name(claim);
+        let mut uses = self.uses(&id)?;
+        for (at, amounts) in corrections {
+            uses.correct(&claim.quotas, *at, amounts, self.now);
+        }
+        self.write_uses(&id, &uses)
     }
 
     /// The ladder after one more send at that moment.
@@ -135,10 +178,9 @@ impl Keyed<'_> {
                 continue;
             }
             let id = self.context.vault.claim_name(claim);
-            let different = self.context.vault.different_name(claim);
-            let different = different.map(|what| (what, *previous));
+            let one = claim.used(&self.context.vault);
             let mut uses = self.uses(&id)?;
-            uses.give_back(&claim.quotas, different, hold.taken_at, self.now);
+            uses.give_back(&claim.quotas, (one, *previous), hold.taken_at, self.now);
             self.write_uses(&id, &uses)?;
         }
         if let (Some(number), Some(before)) = (recipient, hold.ladder) {

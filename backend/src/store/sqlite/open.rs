@@ -15,10 +15,11 @@ use crate::{clock::Clock, store::Vault};
 /// Marks a file as ours: `csgn`.
 const APPLICATION_ID: i32 = 0x6373_676e;
 /// How to get from each version of the schema to the next.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 /// Pages of 4 KiB that the log may hold before it is taken over.
 const LONG_LOG: i64 = 4096;
@@ -117,7 +118,7 @@ fn prepare(
     let named = |error: fn(PathBuf) -> OpenError| Failure::Named(error(path.to_owned()));
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(64);
     let sound: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
     if sound != "ok" {
         return Err(named(|path| OpenError::Damaged { path }));

@@ -5,7 +5,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::Context;
 use crate::store::{
-    NewSession, Session, SessionOver,
+    NewSession, Session, SessionOver, Taken,
+    charges::Booked,
     millis::{Millis, length},
     record::{MEMORY_OF_THE_ENDED, Record, Status, UNDER_WAY, Unreadable, delivery_text},
 };
@@ -102,12 +103,16 @@ pub(super) fn delete(
     Ok(())
 }
 
-/// One more delivery.
-pub(super) fn deliver(record: &mut Record, channel: Channel, now: Millis) {
+/// One more delivery, which was reserved so.
+pub(super) fn deliver(record: &mut Record, channel: Channel, taken: &Taken) {
     if !record.deliveries.is_empty() {
         record.deliveries.push(';');
     }
-    record.deliveries += &delivery_text(channel, now);
+    record.deliveries += &delivery_text(&Booked {
+        channel,
+        at: taken.at,
+        expected: Some(taken.expected),
+    });
 }
 
 /// As the rest of the program sees it; nothing when it has ended.

@@ -1,0 +1,85 @@
+//! What keeps the bill small: what codes cost and may cost, and how many of them
+//! must be given back.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use countersign_shared::Channel;
+
+use super::{ConfigError, ConversionRule, Quota, values::Reader, variables};
+use crate::prices::Prices;
+
+/// Fewer sends than that say nothing of a place.
+const FEWEST: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const MOST: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+
+/// What codes cost, and what they may cost.
+#[derive(Clone, Debug)]
+pub struct Spending {
+    /// What one code costs.
+    pub prices: Prices,
+    /// Millionths of a dollar in a time, each of which must have room; empty for
+    /// no cap.
+    pub caps: Vec<Quota>,
+    /// The share of a cap, in percent, that is warned of.
+    pub alert_at: u8,
+}
+
+pub(super) fn spending(
+    reader: &Reader<'_>,
+    channels: &[Channel],
+) -> Result<Option<Spending>, ConfigError> {
+    let caps = reader.caps(&variables::SPEND_CAP)?;
+    let alert_at = reader.percent(&variables::SPEND_ALERT_AT, 100)?;
+    if caps.is_empty() && reader.is_set(&variables::SPEND_ALERT_AT) {
+        return Err(variables::SPEND_ALERT_AT.error("is set, but there is no SPEND_CAP to warn of"));
+    }
+    let variable = &variables::PRICES_FILE;
+    let Some(path) = reader.text(variable)? else {
+        return if caps.is_empty() {
+            Ok(None)
+        } else {
+            Err(variables::SPEND_CAP
+                .error("is set, but what a code costs is not known; name a PRICES_FILE"))
+        };
+    };
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| variable.error(format!("cannot read the file {path}: {error}")))?;
+    let prices = Prices::parse(&text, channels)
+        .map_err(|problem| variable.error(format!("{path}: {problem}")))?;
+    let dearest = prices.dearest(channels);
+    if caps.iter().any(|cap| cap.count.get() < dearest.0) {
+        return Err(variables::SPEND_CAP.error(format!(
+            "is less than the dearest code in PRICES_FILE, {dearest}, which could never be sent"
+        )));
+    }
+    Ok(Some(Spending {
+        prices,
+        caps,
+        alert_at,
+    }))
+}
+
+pub(super) fn conversion(reader: &Reader<'_>) -> Result<Option<ConversionRule>, ConfigError> {
+    let variable = &variables::CONVERSION_BREAKER;
+    let enforced = match reader.required(variable)?.as_str() {
+        "monitor" => false,
+        "enforce" => true,
+        "off" => return Ok(None),
+        _ => return Err(variable.error("must be monitor, enforce or off")),
+    };
+    Ok(Some(ConversionRule {
+        floor: reader.percent(&variables::CONVERSION_FLOOR, 90)?,
+        least: reader.within(&variables::CONVERSION_LEAST_SENDS, FEWEST, MOST)?,
+        grace: reader.duration_within(
+            &variables::CONVERSION_GRACE,
+            &(Duration::ZERO..=Duration::from_mins(30)),
+            "0s to 30m",
+        )?,
+        cooling: reader.duration_within(
+            &variables::CONVERSION_COOLING,
+            &(Duration::from_mins(1)..=Duration::from_hours(24)),
+            "1m to 1d",
+        )?,
+        enforced,
+    }))
+}

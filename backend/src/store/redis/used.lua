@@ -1,0 +1,1 @@
+return cjson.encode({ used = used_of(windows_of(step.claims[1])) })
