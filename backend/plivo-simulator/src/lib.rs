@@ -4,6 +4,7 @@
 //! It writes its own JSON and knows nothing of the service it stands in for, so
 //! that a mistake there is not mirrored here.
 
+mod bill;
 mod callback;
 mod clock;
 mod list;
@@ -25,6 +26,7 @@ use actix_web::{
 };
 
 pub use self::{
+    bill::Charged,
     outcome::{Outcome, TABLE},
     settings::{RefusalText, Settings, SignatureVersion},
     world::{Calls, Message, ReceivedRequest},
@@ -105,6 +107,16 @@ impl Simulator {
         let world = self.world.lock();
         let ids = world.sessions.iter().rev();
         ids.map(|session| session.id.clone()).collect()
+    }
+
+    /// The bill: everything that was charged, oldest session first.
+    pub fn bill(&self) -> Vec<Charged> {
+        let world = self.world.lock();
+        let for_validation = self.world.settings.validation_charge;
+        let sessions = world.sessions.iter();
+        sessions
+            .flat_map(|session| session.charged(for_validation))
+            .collect()
     }
 
     /// Moves the simulator's clock on.

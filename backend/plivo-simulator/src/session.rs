@@ -5,14 +5,11 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    bill::{self, Charged, money},
     outcome::{Outcome, Step},
     request::CreateRequest,
+    settings::Settings,
 };
-
-/// Prices in 1/100000 of the currency.
-const SMS_CHARGE: u32 = 700;
-const VOICE_CHARGE: u32 = 1200;
-const WHATSAPP_CHARGE: u32 = 900;
 
 pub(crate) struct Session {
     pub(crate) id: String,
@@ -78,13 +75,35 @@ impl Session {
         });
     }
 
+    /// Everything that was charged: each attempt, and the check once it succeeded.
+    pub(crate) fn charged(&self, for_validation: u32) -> Vec<Charged> {
+        let country = country(&self.recipient);
+        let line = |channel: &str, charge| Charged {
+            country,
+            channel: channel.to_owned(),
+            charge,
+        };
+        let attempts = self.attempts.iter();
+        let mut lines: Vec<Charged> = attempts
+            .map(|attempt| line(&attempt.channel, self.charge(attempt)))
+            .collect();
+        if self.verified {
+            lines.push(line("validation", for_validation));
+        }
+        lines
+    }
+
+    fn charge(&self, attempt: &Attempt) -> u32 {
+        bill::charge(&self.recipient, country(&self.recipient), &attempt.channel)
+    }
+
     /// What retrieve and list answer.
-    pub(crate) fn as_json(&self, now: SystemTime, speed: f64) -> Map<String, Value> {
+    pub(crate) fn as_json(&self, now: SystemTime, settings: &Settings) -> Map<String, Value> {
         let last = self.attempts.last();
         let attempts: Vec<Value> = self
             .attempts
             .iter()
-            .map(|attempt| attempt.as_json(now, speed))
+            .map(|attempt| attempt.as_json(now, settings.speed))
             .collect();
         let charges: Vec<Value> = self
             .attempts
@@ -93,11 +112,17 @@ impl Session {
                 json!({
                     "attempt_uuid": attempt.id,
                     "channel": attempt.channel,
-                    "charge": money(attempt.charge()),
+                    "charge": money(self.charge(attempt)),
                 })
             })
             .collect();
-        let total: u32 = self.attempts.iter().map(Attempt::charge).sum();
+        let bill = self.charged(settings.validation_charge);
+        let total: u32 = bill.iter().map(|line| line.charge).sum();
+        let for_validation = if self.verified {
+            money(settings.validation_charge)
+        } else {
+            "0".to_owned()
+        };
         let updated_at = last.map_or(self.created_at, |attempt| attempt.started_at);
         let answer = json!({
             "session_uuid": self.id,
@@ -114,7 +139,7 @@ impl Session {
             "attempt_details": if attempts.is_empty() { Value::Null } else { attempts.into() },
             "charges": {
                 "total_charge": money(total),
-                "validation_charge": "0",
+                "validation_charge": for_validation,
                 "attempt_charges": if charges.is_empty() { Value::Null } else { charges.into() },
             },
             "created_at": rfc3339(self.created_at),
@@ -146,14 +171,6 @@ impl Attempt {
         Some(self.started_at + self.arrives?.div_f64(speed))
     }
 
-    fn charge(&self) -> u32 {
-        match self.channel.as_str() {
-            "voice" => VOICE_CHARGE,
-            "whatsapp" => WHATSAPP_CHARGE,
-            _ => SMS_CHARGE,
-        }
-    }
-
     fn as_json(&self, now: SystemTime, speed: f64) -> Value {
         let mut details = json!({
             "channel": self.channel,
@@ -178,10 +195,6 @@ impl Attempt {
 
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_micros(time).to_string()
-}
-
-fn money(amount: u32) -> String {
-    format!("{}.{:05}", amount / 100_000, amount % 100_000)
 }
 
 /// Enough countries for a pretend network; empty where the number cannot be

@@ -53,6 +53,9 @@ pub struct Settings {
     pub speed: f64,
     /// How callbacks are signed.
     pub signature: SignatureVersion,
+    /// What a successful check costs, in 1/100000 of a US dollar; Plivo asks
+    /// nothing for it at present.
+    pub validation_charge: u32,
     /// Channels that the application has on.
     pub channels: Vec<String>,
     /// The brand in messages when the request names none.
@@ -88,6 +91,7 @@ impl Settings {
             max_validations: 10,
             speed: 1.0,
             signature: SignatureVersion::V2,
+            validation_charge: 0,
             channels: ["sms", "voice", "whatsapp"].map(str::to_owned).to_vec(),
             brand_name: "Simulator".to_owned(),
             requests_per_5s: 300,

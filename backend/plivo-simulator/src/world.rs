@@ -216,7 +216,7 @@ impl World {
 
     pub(crate) fn retrieve(&self, session_id: &str) -> Result<Map<String, Value>, RefusalText> {
         self.with_session(session_id, |session, now| {
-            session.as_json(now, self.settings.speed)
+            session.as_json(now, &self.settings)
         })
         .ok_or_else(|| self.settings.unknown_session.clone())
     }
@@ -231,7 +231,7 @@ impl World {
             .sessions
             .iter()
             .rev()
-            .map(|session| (session, session.as_json(now, self.settings.speed)))
+            .map(|session| (session, session.as_json(now, &self.settings)))
             .filter(|(session, json)| keep(session, json))
             .map(|(_, json)| json)
             .collect()

@@ -337,6 +337,47 @@ async fn a_session_is_read_as_documented() {
 }
 
 #[tokio::test]
+async fn charges_differ_by_country_and_channel_add_up_and_are_the_bill() {
+    let plivo = Plivo::start_with(|settings| settings.validation_charge = 5_000);
+    let us = plivo.create(&to("+14155550123")).await;
+    plivo
+        .create(&json!({"recipient": "+14155550123", "channel": "voice"}))
+        .await;
+    let gb = plivo.create(&to("+447700900123")).await;
+    let blocked = plivo.create(&to("+447700900193")).await;
+    let charges = |session: &Value| session["charges"].clone();
+    let seen = charges(&plivo.session(&us).await);
+    assert_eq!(seen["total_charge"], "0.01900");
+    assert_eq!(seen["validation_charge"], "0");
+    assert_eq!(seen["attempt_charges"][1]["charge"], "0.01200");
+    let seen = charges(&plivo.session(&gb).await);
+    assert_eq!(seen["total_charge"], "0.04130");
+    let seen = charges(&plivo.session(&blocked).await);
+    assert_eq!(seen["total_charge"], "0.00000");
+    let newest = plivo.simulator.messages();
+    let code = newest.iter().find(|it| it.recipient == "+447700900123");
+    assert_eq!(plivo.validate(&gb, &code.unwrap().otp).await.0, 200);
+    let seen = charges(&plivo.session(&gb).await);
+    assert_eq!(seen["validation_charge"], "0.05000");
+    assert_eq!(seen["total_charge"], "0.09130");
+    let bill = plivo.simulator.bill();
+    let lines: Vec<_> = bill
+        .iter()
+        .map(|line| (line.country, line.channel.as_str(), line.charge))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ("US", "sms", 700),
+            ("US", "voice", 1200),
+            ("GB", "sms", 4130),
+            ("GB", "validation", 5000),
+            ("GB", "sms", 0),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn the_list_has_pages_filters_and_a_limit_of_its_own() {
     let plivo = Plivo::start();
     let mut ids = Vec::new();
