@@ -223,6 +223,54 @@ fn help_lists_every_variable() {
 }
 
 #[tokio::test]
+async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
+    let program = Program::new("spend");
+    let prices = "country,channel,price\n*,sms,0.01\n*,voice,0.01\n";
+    std::fs::write(program.directory.join("prices.csv"), prices).unwrap();
+    let settings = [
+        ("PRICES_FILE", "prices.csv"),
+        ("SPEND_CAP", "0.12/1h"),
+        ("CONVERSION_LEAST_SENDS", "10"),
+        ("CONVERSION_GRACE", "0s"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    let running = Running::start(&program, &settings);
+    let http = http();
+    let url = format!("http://{}/api/otp/send", running.address);
+    let mut statuses = Vec::new();
+    for index in 1..=13 {
+        let body = json!({"recipient": format!("+141555501{index:02}")});
+        let answer = http.post(&url).json(&body).send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    drop(http);
+    assert_eq!(statuses, [vec![200; 12], vec![429]].concat());
+    let (_, log) = running.terminate();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |event: &str| lines.iter().filter(|line| line["event"] == event).collect();
+    let alerts: Vec<&Value> = of("spend.alert");
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0]["per"], "1h");
+    assert_eq!(alerts[0]["spent"], "0.100000");
+    let slumps: Vec<&Value> = of("conversion.slump");
+    let rules: Vec<&Value> = slumps.iter().map(|line| &line["rule"]).collect();
+    assert_eq!(rules, ["conversion_country", "conversion_prefix"]);
+    for line in slumps {
+        assert_eq!(
+            (&line["mode"], &line["country"]),
+            (&json!("monitor"), &json!("US"))
+        );
+        assert_eq!(line["place"].as_str().unwrap().len(), 12);
+    }
+    let reached: Vec<&Value> = of("limit.reached");
+    assert_eq!(reached[0]["limit"], "spend_cap");
+    assert!(!log.contains("1415555"), "a range is in the log");
+}
+
+#[tokio::test]
 async fn no_number_code_or_session_is_logged_at_any_level() {
     let program = Program::new("log");
     let running = Running::start(

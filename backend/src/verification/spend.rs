@@ -42,10 +42,12 @@ impl Spend {
         })
     }
 
-    /// Whether so much of a cap is worth a warning.
-    fn is_much(&self, cap: &Quota, spent: u64) -> bool {
+    /// Whether so much of a cap is spent, for the first time since it was less,
+    /// that it is worth a warning.
+    fn is_news(&self, (cap, warned): (&Quota, &AtomicBool), spent: u64) -> bool {
         let share = u128::from(cap.count.get()) * u128::from(self.settings.alert_at);
-        u128::from(spent) * 100 >= share
+        let is_much = u128::from(spent) * 100 >= share;
+        !warned.swap(is_much, Ordering::Relaxed) && is_much
     }
 }
 
@@ -89,14 +91,12 @@ impl Verification {
             let per = humantime::format_duration(cap.per).to_string();
             let (most, spent) = (MicroDollars(cap.count.get()), MicroDollars(spent));
             self.metrics.spend_of_cap(&per, most, spent);
-            let is_much = known.is_much(cap, spent.0);
-            if is_much && !warned.swap(is_much, Ordering::Relaxed) {
+            if known.is_news((cap, warned), spent.0) {
                 log::warn!(
                     event = "spend.alert", per = per.as_str(), cap:% = most, spent:% = spent;
                     "codes cost nearly as much as they may"
                 );
             }
-            warned.store(is_much, Ordering::Relaxed);
         }
     }
 
@@ -155,5 +155,30 @@ impl Verification {
                 "too few of the codes sent there are given back"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::prices::Prices;
+
+    #[test]
+    fn a_cap_is_warned_of_once_each_time_it_gets_there() {
+        let prices = Prices::parse("country,channel,price\n*,sms,0.01", &[Channel::Sms]);
+        let cap = Quota {
+            count: 1_000.try_into().unwrap(),
+            per: Duration::from_hours(1),
+        };
+        let spend = Spend::new(Spending {
+            prices: prices.unwrap(),
+            caps: vec![cap],
+            alert_at: 80,
+        });
+        let news = |spent| spend.is_news((&cap, &spend.warned[0]), spent);
+        let told = [0, 799, 800, 900, 1_000, 790, 801].map(news);
+        assert_eq!(told, [false, false, true, false, false, false, true]);
     }
 }

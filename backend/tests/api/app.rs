@@ -114,7 +114,7 @@ pub(crate) enum TestStore {
 impl TestStore {
     /// The store that the tests run with: a file, or Redis where the environment
     /// says `TEST_STORE=redis`.
-    fn usual() -> Self {
+    pub(crate) fn usual() -> Self {
         match std::env::var("TEST_STORE").as_deref() {
             Ok("redis") => Self::new_redis(),
             Ok(other) => panic!("TEST_STORE={other}: there is redis only, beside the usual one"),

@@ -163,6 +163,37 @@ async fn a_cap_holds_over_all_instances() {
 }
 
 #[actix_web::test]
+async fn a_cap_in_money_holds_over_all_instances() {
+    let prices = tempfile::tempdir().unwrap();
+    let path = prices.path().join("prices.csv");
+    std::fs::write(&path, "country,channel,price\n*,sms,0.25\n*,voice,0.25\n").unwrap();
+    let path = path.display().to_string();
+    for instances in Instances::each(&[("PRICES_FILE", &path), ("SPEND_CAP", "1/1h")]).await {
+        let numbers: Vec<String> = (0..10).map(number).collect();
+        let answers = join_all(numbers.iter().map(|it| instances.send(it))).await;
+        assert_eq!(instances.simulator.calls().create, 4);
+        assert_eq!((count(&answers, 200), count(&answers, 429)), (4, 6));
+    }
+}
+
+#[actix_web::test]
+async fn a_pump_over_all_instances_is_one_pump() {
+    let settings = [
+        ("CONVERSION_BREAKER", "enforce"),
+        ("CONVERSION_LEAST_SENDS", "10"),
+    ];
+    for instances in Instances::each(&settings).await {
+        let numbers: Vec<String> = (0..10).map(number).collect();
+        let answers = join_all(numbers.iter().map(|it| instances.send(it))).await;
+        assert_eq!(count(&answers, 200), 10);
+        instances.advance(Duration::from_mins(3));
+        let answers = join_all(numbers.iter().map(|it| instances.send(it))).await;
+        assert_eq!(count(&answers, 429), 10);
+        assert_eq!(instances.simulator.calls().create, 10);
+    }
+}
+
+#[actix_web::test]
 async fn a_key_is_one_request_wherever_it_lands() {
     for instances in Instances::each(&[]).await {
         let body = json!({"recipient": number(1)});

@@ -5,6 +5,7 @@
 mod app;
 mod bodies;
 mod config;
+mod conversion;
 mod cross_origin;
 mod delivery;
 mod faults;
@@ -20,5 +21,6 @@ mod redis;
 mod resend;
 mod send;
 mod session;
+mod spend;
 mod store;
 mod verify;

@@ -1,0 +1,174 @@
+//! Where too few of the codes sent are given back, sends stop, or would.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::app::{Answer, Session, TestApp};
+
+const ENFORCE: [(&str, &str); 3] = [
+    ("CONVERSION_BREAKER", "enforce"),
+    ("TRUSTED_PROXIES", "127.0.0.1"),
+    ("METRICS_ADDR", "127.0.0.1:0"),
+];
+
+/// Fictitious numbers of one range, none of them one that steers the simulator.
+fn number(area: u32, index: u32) -> String {
+    assert!(index < 88);
+    format!("+1{area}55501{index:02}")
+}
+
+/// Asks from an address of its own.
+async fn send_from(app: &TestApp, address: u32, recipient: &str) -> Answer {
+    let request = app
+        .request(Method::POST, "/api/otp/send")
+        .header("x-forwarded-for", format!("203.0.113.{address}"))
+        .json(&json!({"recipient": recipient}));
+    app.call(request).await
+}
+
+/// Forty addresses ask for forty numbers of one range, and give nothing back.
+async fn pump(app: &TestApp) {
+    let sends = (1..=40).map(async |index| send_from(app, index, &number(415, index)).await.ok());
+    join_all(sends).await;
+}
+
+/// Some people of another range give their codes back; answers one who has not
+/// yet.
+async fn honest(app: &TestApp, area: u32, count: u32) -> Session {
+    for index in 1..=count {
+        let session = app.sent(&number(area, index)).await;
+        app.verify(&session, &session.otp).await.ok();
+    }
+    app.sent(&number(area, 87)).await
+}
+
+fn metric(text: &str, name: &str, rule: &str, mode: &str) -> Option<u64> {
+    let start = format!("countersign_{name}_total{{rule=\"{rule}\",mode=\"{mode}\"}} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&start));
+    line.map(|value| value.parse().unwrap())
+}
+
+#[actix_web::test]
+async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
+    let app = TestApp::start_with(&ENFORCE).await;
+    let waiting = honest(&app, 212, 30).await;
+    pump(&app).await;
+    // They are young: none has failed yet.
+    send_from(&app, 41, &number(415, 41)).await.ok();
+    app.advance(Duration::from_mins(3));
+    let calls = app.simulator().calls().create;
+    for index in 42..=50 {
+        let answer = send_from(&app, index, &number(415, index)).await;
+        let problem = answer.problem(429, "rate_limited");
+        assert_eq!(problem["retry_after"], 1800);
+        for word in ["conversion", "prefix", "range", "country"] {
+            assert!(!answer.text.contains(word), "{}", answer.text);
+        }
+    }
+    assert_eq!(app.simulator().calls().create, calls);
+    // Another range of that country, where codes are given back; and checks go on.
+    app.verify(&waiting, &waiting.otp).await.ok();
+    send_from(&app, 51, &number(212, 51)).await.ok();
+    let text = app.metrics().await;
+    let of = |name, rule| metric(&text, name, rule, "enforce");
+    assert_eq!(of("conversion_slumps", "conversion_prefix"), Some(1));
+    assert_eq!(of("conversion_stopped", "conversion_prefix"), Some(9));
+    assert_eq!(of("conversion_slumps", "conversion_country"), None);
+    assert!(text.contains("countersign_refusals_total{rule=\"conversion_prefix\"} 9"));
+    // Whole minutes: not when to the second it began.
+    app.advance(Duration::from_secs(90));
+    let answer = send_from(&app, 52, &number(415, 52)).await;
+    assert_eq!(answer.problem(429, "rate_limited")["retry_after"], 1740);
+    app.advance(Duration::from_secs(1710));
+    send_from(&app, 53, &number(415, 53)).await.ok();
+}
+
+#[actix_web::test]
+async fn a_pump_over_one_country_is_stopped_there_and_checks_and_other_countries_go_on() {
+    let app = TestApp::start_with(&ENFORCE).await;
+    // Ten of each of four ranges: no range has enough of them.
+    let numbers: Vec<String> = [212, 312, 415, 617]
+        .into_iter()
+        .flat_map(|area| (1..=10).map(move |index| number(area, index)))
+        .collect();
+    for (address, recipient) in (1..).zip(&numbers) {
+        send_from(&app, address, recipient).await.ok();
+    }
+    let live = app.sent(&number(713, 1)).await;
+    app.advance(Duration::from_mins(3));
+    send_from(&app, 60, &number(713, 2))
+        .await
+        .problem(429, "rate_limited");
+    // A resend is a send.
+    app.resend(&live).await.problem(429, "rate_limited");
+    let answer = app.session(&live).await.ok();
+    assert_eq!(answer["resend_in"], 1800);
+    send_from(&app, 61, "+447700900123").await.ok();
+    app.verify(&live, &live.otp).await.ok();
+    let text = app.metrics().await;
+    let of = |name, rule| metric(&text, name, rule, "enforce");
+    assert_eq!(of("conversion_slumps", "conversion_country"), Some(1));
+    assert_eq!(of("conversion_stopped", "conversion_country"), Some(2));
+    assert_eq!(of("conversion_slumps", "conversion_prefix"), None);
+}
+
+#[actix_web::test]
+async fn in_monitor_mode_a_pump_is_written_down_only_and_off_counts_nothing() {
+    for mode in ["", "monitor", "off"] {
+        let settings = [&ENFORCE[..], &[("CONVERSION_BREAKER", mode)]].concat();
+        let app = TestApp::start_with(&settings).await;
+        pump(&app).await;
+        app.advance(Duration::from_mins(3));
+        for index in 41..=50 {
+            send_from(&app, index, &number(415, index)).await.ok();
+        }
+        assert_eq!(app.simulator().calls().create, 50);
+        let text = app.metrics().await;
+        let counts = (mode != "off").then_some((1, 10));
+        for rule in ["conversion_country", "conversion_prefix"] {
+            let slumps = metric(&text, "conversion_slumps", rule, "monitor");
+            let stopped = metric(&text, "conversion_stopped", rule, "monitor");
+            assert_eq!(slumps.zip(stopped), counts, "{mode} {rule}");
+        }
+        assert!(!text.contains("countersign_refusals_total{rule=\"conversion"));
+    }
+}
+
+#[actix_web::test]
+async fn honest_people_are_not_stopped_however_many_come() {
+    let app = TestApp::start_with(&ENFORCE).await;
+    for hour in [0, 20, 40] {
+        for index in 1..=20 {
+            let session = app.sent(&number(415, hour + index)).await;
+            // Three of four never come back.
+            if index % 4 == 0 {
+                app.verify(&session, &session.otp).await.ok();
+            }
+            app.advance(Duration::from_secs(45));
+        }
+    }
+    let text = app.metrics().await;
+    assert!(!text.contains("countersign_conversion_slumps_total{"));
+}
+
+#[actix_web::test]
+async fn what_plivo_does_not_take_says_nothing_of_the_people_there() {
+    let settings = [
+        ("CONVERSION_BREAKER", "enforce"),
+        ("LIMIT_SENDS_PER_NUMBER", "off"),
+        ("RESEND_WAITS", "1s"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    for _ in 0..40 {
+        // Insufficient credit.
+        app.send("+14155550190")
+            .await
+            .problem(502, "upstream_error");
+        app.advance(Duration::from_secs(5));
+    }
+    app.advance(Duration::from_mins(5));
+    app.send(&number(415, 1)).await.ok();
+}
