@@ -61,13 +61,9 @@ pub(super) fn spending(
 
 pub(super) fn conversion(reader: &Reader<'_>) -> Result<Option<ConversionRule>, ConfigError> {
     let variable = &variables::CONVERSION_BREAKER;
-    let enforced = match reader.required(variable)?.as_str() {
-        "monitor" => false,
-        "enforce" => true,
-        "off" => return Ok(None),
-        _ => return Err(variable.error("must be monitor, enforce or off")),
-    };
-    Ok(Some(ConversionRule {
+    let mode = reader.required(variable)?;
+    // Read in any mode: a mistake shows before the breaker is needed.
+    let rule = ConversionRule {
         floor: reader.percent(&variables::CONVERSION_FLOOR, 90)?,
         least: reader.within(&variables::CONVERSION_LEAST_SENDS, FEWEST, MOST)?,
         grace: reader.duration_within(
@@ -80,6 +76,11 @@ pub(super) fn conversion(reader: &Reader<'_>) -> Result<Option<ConversionRule>, 
             &(Duration::from_mins(1)..=Duration::from_hours(24)),
             "1m to 1d",
         )?,
-        enforced,
-    }))
+        enforced: mode == "enforce",
+    };
+    match mode.as_str() {
+        "monitor" | "enforce" => Ok(Some(rule)),
+        "off" => Ok(None),
+        _ => Err(variable.error("must be monitor, enforce or off")),
+    }
 }

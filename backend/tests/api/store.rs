@@ -61,7 +61,9 @@ fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
     drop(older);
     assert_eq!(opened(&path("ours.db"), &vault), Ok(()));
     let migrated = Connection::open(path("ours.db")).unwrap();
-    assert!(migrated.table_exists(None, "spent_proof").unwrap());
+    for table in ["spent_proof", "upstream", "conversion", "charges"] {
+        assert!(migrated.table_exists(None, table).unwrap(), "{table}");
+    }
     drop(migrated);
 
     let newer = Connection::open(path("ours.db")).unwrap();
