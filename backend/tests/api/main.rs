@@ -9,6 +9,7 @@ mod conversion;
 mod cross_origin;
 mod delivery;
 mod faults;
+mod fuzz;
 mod hostile;
 mod idempotency;
 mod instances;
