@@ -29,7 +29,7 @@ use crate::{
     request_id,
     routes::{self, Facts, Streams},
     security_headers::{self, ContentSecurityPolicy},
-    single_page_app::{Inline, PageSettings, SinglePageApp},
+    single_page_app::{Inline, PageSettings, PageSource, SinglePageApp},
     store::{
         Store, Vault,
         key_file::{self, KeyFileError},
@@ -391,9 +391,13 @@ async fn sweep(verification: Data<Verification>, shield: Shield) {
 }
 
 /// The page, or none with a word in the log: an API alone is of use too.
-fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
+pub(crate) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
+    let directory = || PageSource::Directory(config.page_dir.clone());
     let settings = PageSettings {
-        directory: config.page_dir.clone(),
+        source: match PageSource::carried() {
+            Some(carried) if !config.page_required => carried,
+            _ => directory(),
+        },
         brand_name: config.brand_name.clone(),
         is_sandbox: matches!(config.upstream, Upstream::Sandbox),
         theme: config.theme_file.clone(),

@@ -24,21 +24,31 @@ const BROTLI_QUALITY: u32 = 9;
 pub struct Encoded {
     content_type: &'static str,
     plain: Bytes,
-    brotli: Bytes,
-    gzip: Bytes,
+    brotli: Option<Bytes>,
+    gzip: Option<Bytes>,
     tag: String,
 }
 
 impl Encoded {
     /// Compresses it.
     pub fn new(content_type: &'static str, content: Vec<u8>) -> Self {
-        let tag = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&content)[..12]);
+        let (brotli, gzip) = (brotli(&content).into(), gzip(&content).into());
+        Self::packed(content_type, content.into(), Some(brotli), Some(gzip))
+    }
+
+    /// Takes what was compressed before.
+    pub fn packed(
+        content_type: &'static str,
+        plain: Bytes,
+        brotli: Option<Bytes>,
+        gzip: Option<Bytes>,
+    ) -> Self {
         Self {
             content_type,
-            brotli: brotli(&content).into(),
-            gzip: gzip(&content).into(),
-            plain: content.into(),
-            tag,
+            tag: BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&plain)[..12]),
+            plain,
+            brotli,
+            gzip,
         }
     }
 
@@ -50,11 +60,7 @@ impl Encoded {
     /// The content in the encoding that the browser likes best; nothing but its
     /// tag where the browser has it already (RFC 9110, 8.4.1, 8.8.3 and 13.1.2).
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let (encoding, content) = match negotiate(request) {
-            ContentEncoding::Brotli => (Some(ContentEncoding::Brotli), &self.brotli),
-            ContentEncoding::Gzip => (Some(ContentEncoding::Gzip), &self.gzip),
-            _ => (None, &self.plain),
-        };
+        let (encoding, content) = self.best(request);
         // Each encoding is another content to a cache.
         let suffix = encoding.map_or("", ContentEncoding::as_str);
         let tag = EntityTag::new_strong(format!("{}{suffix}", self.tag));
@@ -70,15 +76,29 @@ impl Encoded {
             .insert_header((CONTENT_TYPE, self.content_type))
             .body(content.clone())
     }
-}
 
-fn negotiate(request: &HttpRequest) -> ContentEncoding {
-    let known = [Encoding::brotli(), Encoding::gzip(), Encoding::identity()];
-    let accepted = AcceptEncoding::parse(request).ok();
-    let best = accepted.and_then(|accepted| accepted.negotiate(known.iter()));
-    match best {
-        Some(Encoding::Known(encoding)) => encoding,
-        _ => ContentEncoding::Identity,
+    fn best(&self, request: &HttpRequest) -> (Option<ContentEncoding>, &Bytes) {
+        let compressed = [
+            (Encoding::brotli(), &self.brotli),
+            (Encoding::gzip(), &self.gzip),
+        ];
+        let there = compressed
+            .iter()
+            .filter_map(|(encoding, content)| Some((encoding, content.as_ref()?)));
+        let known: Vec<Encoding> = there
+            .clone()
+            .map(|(encoding, _)| encoding.clone())
+            .chain([Encoding::identity()])
+            .collect();
+        let accepted = AcceptEncoding::parse(request).ok();
+        let best = accepted.and_then(|accepted| accepted.negotiate(known.iter()));
+        let found = there
+            .into_iter()
+            .find(|(encoding, _)| best.as_ref() == Some(encoding));
+        match found {
+            Some((Encoding::Known(encoding), content)) => (Some(*encoding), content),
+            _ => (None, &self.plain),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod host;
 pub mod index;
+pub mod source;
 
 use std::{future::ready, path::PathBuf};
 
@@ -24,11 +25,11 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use countersign_shared::page_locale;
 use sha2::{Digest, Sha256};
 
-pub use self::index::Looks;
 use self::{
     host::{Hosts, Query, Way},
     index::{HTML, Index},
 };
+pub use self::{index::Looks, source::PageSource};
 use crate::{
     problem::{ApiError, ForPeople},
     security_headers::FramedBy,
@@ -39,10 +40,10 @@ const THEME_PATH: &str = "/theme.css";
 /// Where the operator's logo is read.
 const LOGO_PATH: &str = "/brand-logo";
 
-/// The page's directory, and what is made of its HTML.
+/// Where the page is, and what is made of its HTML.
 #[derive(Clone)]
 pub struct SinglePageApp {
-    directory: PathBuf,
+    source: PageSource,
     theme: Option<PathBuf>,
     logo: Option<PathBuf>,
     inline: Inline,
@@ -69,8 +70,8 @@ struct Served {
 /// What the operator makes of the page, as it is set.
 #[derive(Clone, Debug, Default)]
 pub struct PageSettings {
-    /// The directory it was built to.
-    pub directory: PathBuf,
+    /// Where it is.
+    pub source: PageSource,
     /// The name people see.
     pub brand_name: String,
     /// True when nothing is really sent.
@@ -88,7 +89,8 @@ pub struct PageSettings {
 impl SinglePageApp {
     /// Reads the page, which is there when it has an `index.html`.
     pub fn read(settings: PageSettings) -> std::io::Result<Self> {
-        let html = std::fs::read_to_string(settings.directory.join("index.html"))?;
+        let html = settings.source.read("/index.html")?;
+        let html = String::from_utf8(html.into_owned()).map_err(std::io::Error::other)?;
         let looks = Looks {
             brand_name: settings.brand_name,
             is_sandbox: settings.is_sandbox,
@@ -101,11 +103,11 @@ impl SinglePageApp {
                 styles: inside(&html, "style").map(hash).collect(),
             },
             served: Data::new(Served {
-                index: Index::new(&html, &settings.directory, &looks),
+                index: Index::new(&html, &settings.source, &looks),
                 hosts: settings.hosts,
                 default_locale: settings.default_locale,
             }),
-            directory: settings.directory,
+            source: settings.source,
             theme: settings.theme,
             logo: settings.logo,
         })
@@ -118,9 +120,6 @@ impl SinglePageApp {
 
     /// Serves the files, each in the best encoding the browser takes.
     pub fn configure(&self, config: &mut ServiceConfig) {
-        let files = Files::new("/", &self.directory)
-            .prefer_utf8(true)
-            .try_compressed();
         let mut scope = web::scope("").app_data(self.served.clone());
         for path in ["/", "/index.html"] {
             scope = scope
@@ -134,11 +133,22 @@ impl SinglePageApp {
                 scope = scope.route(path, web::get().to(read));
             }
         }
-        config.service(
-            web::scope("")
-                .wrap(from_fn(keep))
-                .service(scope.service(files)),
-        );
+        let scope = match &self.source {
+            PageSource::Directory(directory) => scope.service(
+                Files::new("/", directory)
+                    .prefer_utf8(true)
+                    .try_compressed(),
+            ),
+            PageSource::Carried(files) => files.iter().fold(scope, |scope, file| {
+                let content = file.encoded();
+                let answer = move |request: HttpRequest| ready(content.answer(&request));
+                // Of two routes with one path the first counts: the page's own above.
+                scope
+                    .route(file.path, web::get().to(answer.clone()))
+                    .route(file.path, web::head().to(answer))
+            }),
+        };
+        config.service(web::scope("").wrap(from_fn(keep)).service(scope));
     }
 }
 
@@ -248,7 +258,92 @@ fn hash(content: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use actix_web::{
+        App,
+        http::header::{
+            ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderName, IF_NONE_MATCH,
+        },
+        test::{TestRequest, call_service, init_service, read_body},
+    };
+
+    use super::{source::CarriedFile, *};
+
+    const CARRIED: &[CarriedFile] = &[
+        CarriedFile {
+            path: "/app-0123456789abcdef.js",
+            plain: b"let plain;",
+            brotli: Some(b"brotli"),
+            gzip: None,
+        },
+        CarriedFile {
+            path: "/index.html",
+            plain: b"<!doctype html><html><title>x</title><h1 data-text=\"phone-heading\">y</h1>",
+            brotli: Some(b"not this"),
+            gzip: None,
+        },
+        CarriedFile {
+            path: "/locales/de.json",
+            plain: br#"{"phone-heading": "Ihre Nummer"}"#,
+            brotli: None,
+            gzip: None,
+        },
+    ];
+
+    #[actix_web::test]
+    async fn a_page_inside_the_program_is_served_like_one_in_a_directory() {
+        let page = SinglePageApp::read(PageSettings {
+            source: PageSource::Carried(CARRIED),
+            brand_name: "Zebra".to_owned(),
+            default_locale: "en".to_owned(),
+            ..PageSettings::default()
+        })
+        .unwrap();
+        let service = init_service(App::new().configure(|config| page.configure(config))).await;
+        let get = async |path: &str, header: (HeaderName, &str)| {
+            let request = TestRequest::get().uri(path).insert_header(header);
+            call_service(&service, request.to_request()).await
+        };
+
+        let path = "/app-0123456789abcdef.js";
+        let answer = get(path, (ACCEPT_ENCODING, "gzip, br")).await;
+        for (name, value) in [
+            (CONTENT_TYPE, "text/javascript; charset=utf-8"),
+            (CONTENT_ENCODING, "br"),
+            (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+            (VARY, "accept-encoding"),
+        ] {
+            assert_eq!(answer.headers().get(name).unwrap(), value);
+        }
+        assert_eq!(read_body(answer).await, "brotli");
+        let answer = get(path, (ACCEPT_ENCODING, "gzip")).await;
+        assert!(!answer.headers().contains_key(CONTENT_ENCODING));
+        let tag = answer.headers().get(ETAG).unwrap();
+        let tag = tag.to_str().unwrap().to_owned();
+        assert_eq!(read_body(answer).await, "let plain;");
+        assert_eq!(get(path, (IF_NONE_MATCH, &tag)).await.status(), 304);
+
+        let request = TestRequest::default().method(Method::HEAD).uri(path);
+        let answer = call_service(&service, request.to_request()).await;
+        assert_eq!(answer.status(), 200);
+
+        let answer = get("/", (ACCEPT_LANGUAGE, "de")).await;
+        assert_eq!(answer.headers().get(CACHE_CONTROL).unwrap(), "no-cache");
+        let html = read_body(answer).await;
+        let html = str::from_utf8(&html).unwrap();
+        assert!(html.contains("Ihre Nummer · Zebra"), "{html}");
+        for (path, status) in [
+            ("/index.html", 200),
+            ("/locales/de.json", 200),
+            ("/index.html.br", 404),
+            ("/../Cargo.toml", 404),
+            ("/locales", 404),
+        ] {
+            let answer = get(path, (ACCEPT_ENCODING, "identity")).await;
+            assert_eq!(answer.status(), status, "{path}");
+        }
+        let answer = call_service(&service, TestRequest::post().uri(path).to_request()).await;
+        assert_eq!(answer.status(), 405);
+    }
 
     #[test]
     fn inline_scripts_are_found_and_linked_ones_are_not() {

@@ -3,7 +3,7 @@
 //! Built it is English and nobody's. Here it gets its words, the operator's name
 //! and looks, so that what a person sees first is already right.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
 
 use countersign_shared::page_locale;
 use lol_html::{
@@ -12,7 +12,10 @@ use lol_html::{
     rewrite_str,
 };
 
-use super::host::{Host, Way};
+use super::{
+    host::{Host, Way},
+    source::PageSource,
+};
 use crate::encoded::Encoded;
 
 /// What the operator makes of the page.
@@ -39,10 +42,9 @@ pub struct Index {
 impl Index {
     /// Makes it ready. A language whose texts cannot be read is left out;
     /// English is inside.
-    pub fn new(html: &str, directory: &Path, looks: &Looks) -> Self {
+    pub fn new(html: &str, source: &PageSource, looks: &Looks) -> Self {
         let languages = page_locale::PAGE_LOCALES.into_iter().filter_map(|locale| {
-            let path = directory.join(page_locale::path(locale).trim_start_matches('/'));
-            let texts = std::fs::read(path).ok();
+            let texts = source.read(&page_locale::path(locale)).ok();
             let texts = texts.and_then(|texts| serde_json::from_slice::<Texts>(&texts).ok());
             let page = match texts {
                 Some(texts) => translated(html, locale, &texts, looks),
