@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use countersign_backend::{app::App, config::Config, draining::StopSignals, logging, proof};
+use countersign_backend::{
+    app::App, check_config, config::Config, draining::StopSignals, logging, proof,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -11,6 +13,7 @@ async fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         [] => run().await,
         ["--rotate-proof-key"] => rotate_proof_key(),
+        ["--check-config"] => check_config().await,
         ["--version"] => print(&format!("countersign {}", env!("CARGO_PKG_VERSION"))),
         ["--help"] => print(&countersign_backend::config::help()),
         _ => {
@@ -34,6 +37,11 @@ async fn run() -> Outcome {
     let signals = StopSignals::listen()?;
     App::start(settings).await?.run(signals).await?;
     Ok(())
+}
+
+async fn check_config() -> Outcome {
+    check_config::check(&settings()?).await?;
+    print("configuration is fine")
 }
 
 fn rotate_proof_key() -> Outcome {

@@ -142,7 +142,7 @@ variables! {
     DEFAULT_LOCALE = Some("en"), false,
         "Language of the message when the caller names none, such as en or en_US, and of the page for readers of none of its languages.";
     PAGE_DIR = Some("frontend/dist"), false,
-        "Directory of the built page.";
+        "Directory of the built page. A release carries the page inside and reads no directory unless this is set.";
     LOG_FORMAT = Some("text"), false,
         "text, or json for one object a line.";
     RUST_LOG = Some("info"), false,
@@ -155,6 +155,7 @@ pub fn help() -> String {
         "countersign: verifies phone numbers by one-time codes\n\n\
          countersign                      serves\n\
          countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
+         countersign --check-config       says whether a start would come about, and changes nothing\n\
          countersign --version, --help\n\n\
          Settings come from the environment, or from a file .env in the working directory:\n",
     );

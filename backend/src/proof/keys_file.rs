@@ -132,6 +132,14 @@ pub(super) fn read_or_make(
     }
 }
 
+/// What `read_or_make` would say, and nothing is made.
+pub fn check(path: &Path, is_given: bool) -> Result<(), KeysError> {
+    match read(path) {
+        Err(KeysError::Missing { .. }) if !is_given => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
 /// The keys in the file, the newest first. Never empty.
 pub(super) fn read(path: &Path) -> Result<Vec<Key>, KeysError> {
     let malformed = || KeysError::Malformed {

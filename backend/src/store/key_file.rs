@@ -41,20 +41,29 @@ pub enum KeyFileError {
 
 /// The key beside the store; a new one where there is no store yet.
 pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
+    if let Some(key) = read(store)? {
+        return Ok(key);
+    }
+    let path = store.with_file_name(NAME);
+    let key = Vault::random_key();
+    match private_file::create(&path, &format!("{}\n", key.expose_secret())) {
+        Ok(()) => Ok(key),
+        // Another process was faster: its key counts.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(store),
+        Err(source) => Err(KeyFileError::Unusable { path, source }),
+    }
+}
+
+/// The key beside the store; none where there is no store yet either.
+pub fn read(store: &Path) -> Result<Option<SecretString>, KeyFileError> {
     let path = store.with_file_name(NAME);
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.into()),
+        Ok(text) => Ok(Some(text.into())),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if fs::metadata(store).is_ok_and(|file| file.len() > 0) {
                 return Err(KeyFileError::Missing { path });
             }
-            let key = Vault::random_key();
-            match private_file::create(&path, &format!("{}\n", key.expose_secret())) {
-                Ok(()) => Ok(key),
-                // Another process was faster: its key counts.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(store),
-                Err(source) => Err(KeyFileError::Unusable { path, source }),
-            }
+            Ok(None)
         }
         Err(source) => Err(KeyFileError::Unusable { path, source }),
     }

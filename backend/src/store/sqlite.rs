@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use countersign_shared::{Channel, PhoneNumber, SessionId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-pub use self::open::OpenError;
+pub use self::open::{OpenError, check};
 use self::{limits::Keyed, writer::Writer};
 use super::{
     Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, Place,

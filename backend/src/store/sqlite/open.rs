@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rustix::fs::Access;
 
 use super::anchor;
 use crate::{clock::Clock, store::Vault};
@@ -85,6 +86,65 @@ pub(super) fn open(
         Failure::Sqlite(error) => refused(path, &error),
         Failure::Named(error) => error,
     })
+}
+
+/// Whether a start would open the file, which is left as it is; `vault` is absent
+/// where its key is not there yet either.
+pub fn check(path: &Path, vault: Option<&Vault>) -> Result<(), OpenError> {
+    let unusable = |problem: String| OpenError::Unusable {
+        path: path.to_owned(),
+        problem,
+    };
+    let is_there = path
+        .try_exists()
+        .map_err(|error| unusable(error.to_string()))?;
+    // SQLite writes beside its file, too.
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let mut existing = directory.ancestors().map(|directory| {
+        // The parent of a bare name is the working directory.
+        let is_nameless = directory.as_os_str().is_empty();
+        if is_nameless {
+            Path::new(".")
+        } else {
+            directory
+        }
+    });
+    let existing = existing.find(|directory| directory.exists());
+    let needed = existing.into_iter().chain(is_there.then_some(path));
+    for place in needed {
+        rustix::fs::access(place, Access::WRITE_OK)
+            .map_err(|error| unusable(format!("{}: {error}", place.display())))?;
+    }
+    match vault {
+        Some(vault) if is_there => look(path, vault).map_err(|failure| match failure {
+            Failure::Sqlite(error) => refused(path, &error),
+            Failure::Named(error) => error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn look(path: &Path, vault: &Vault) -> Result<(), Failure> {
+    let named = |error: fn(PathBuf) -> OpenError| Failure::Named(error(path.to_owned()));
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY)?;
+    if !is_ours(&connection)? {
+        return Err(named(|path| OpenError::Foreign { path }));
+    }
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > MIGRATIONS.len() {
+        return Err(named(|path| OpenError::Newer { path }));
+    }
+    if version == 0 {
+        // An empty file: there is no key in it yet.
+        return Ok(());
+    }
+    let kept = connection.query_row("SELECT key_check FROM anchor", [], |row| row.get(0));
+    let kept: Option<[u8; 16]> = kept.optional()?;
+    match kept {
+        Some(kept) if kept != vault.key_check() => Err(named(|path| OpenError::OtherKey { path })),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the directory and an empty file that only its owner can read.
