@@ -1,0 +1,271 @@
+//! Two real instances with one Redis behind a real nginx, set as `deploy/nginx.conf`
+//! has it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{IpAddr, Ipv4Addr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use plivo_simulator::{Settings, Simulator};
+use redis_test_server::RedisServer;
+use reqwest::{Certificate, Client, Method, Response};
+use serde_json::{Value, json};
+
+const NGINX: &str = "/usr/sbin/nginx";
+const SAMPLE: &str = include_str!("../../deploy/nginx.conf");
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A running instance, gone with the value.
+struct Instance {
+    child: Child,
+    address: String,
+}
+
+impl Instance {
+    fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut child = command(directory, settings)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            let started = line["event"] == "server.started";
+            started.then(|| line["address"].as_str().unwrap().to_owned())
+        });
+        // It must not stop for a reader that is gone.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Self {
+            child,
+            address: address.expect("it starts"),
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn command(directory: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command
+        .env_clear()
+        .env("LISTEN_ADDR", "127.0.0.1:0")
+        .env("METRICS_ADDR", "off")
+        .env("LOG_FORMAT", "json")
+        .envs(settings.iter().copied())
+        .current_dir(directory);
+    command
+}
+
+/// nginx in front of instances, gone with the value.
+struct Nginx {
+    directory: tempfile::TempDir,
+    certificate: String,
+    port: u16,
+    plain_port: u16,
+}
+
+impl Nginx {
+    fn start(instances: &[Instance]) -> Self {
+        // Ports are free when they are looked for, and mostly still are when nginx
+        // takes them.
+        (0..20)
+            .find_map(|_| Self::try_start(instances))
+            .expect("nginx starts: cargo xtask test installs it")
+    }
+
+    fn try_start(instances: &[Instance]) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let nginx = Self {
+            certificate: certified.cert.pem(),
+            port: free_port(),
+            plain_port: free_port(),
+            directory,
+        };
+        let mut site = SAMPLE.to_owned();
+        let mut put = |sample: &str, ours: &str| {
+            assert!(site.contains(sample), "deploy/nginx.conf has no {sample}");
+            site = site.replace(sample, ours);
+        };
+        put("listen 443 ", &format!("listen 127.0.0.1:{} ", nginx.port));
+        put(
+            "listen 80;",
+            &format!("listen 127.0.0.1:{};", nginx.plain_port),
+        );
+        put("127.0.0.1:8081", &instances[0].address);
+        put("127.0.0.1:8082", &instances[1].address);
+        put("/etc/ssl/countersign/fullchain.pem", "certificate.pem");
+        put("/etc/ssl/countersign/privkey.pem", "key.pem");
+        // So that the test sees who answered.
+        let whole = format!(
+            "worker_processes 1; pid nginx.pid; error_log stderr;
+            events {{}}
+            http {{
+                client_body_temp_path body; proxy_temp_path proxy;
+                fastcgi_temp_path fastcgi; scgi_temp_path scgi; uwsgi_temp_path uwsgi;
+                add_header x-instance $upstream_addr always;
+                {site}
+            }}"
+        );
+        for (name, text) in [
+            ("nginx.conf", &whole),
+            ("certificate.pem", &nginx.certificate),
+            ("key.pem", &certified.signing_key.serialize_pem()),
+        ] {
+            std::fs::write(nginx.directory.path().join(name), text).unwrap();
+        }
+        // It goes into the background once it listens.
+        let started = nginx.command().status().expect("nginx is installed");
+        started.success().then_some(nginx)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(NGINX);
+        let directory = self.directory.path();
+        command.arg("-p").arg(directory).args(["-c", "nginx.conf"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::null());
+        command
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    /// A client at that address of this machine's own.
+    fn client(&self, address: [u8; 4]) -> Client {
+        let certificate = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
+        Client::builder()
+            .no_proxy()
+            .local_address(IpAddr::from(Ipv4Addr::from(address)))
+            .add_root_certificate(certificate)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.command().args(["-s", "stop"]).status().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
+fn instance(answer: &Response) -> String {
+    let header = answer.headers().get("x-instance").expect("who answered");
+    // Where one could not be reached, the last one did.
+    let all = header.to_str().unwrap();
+    all.rsplit(", ").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let directory = tempfile::tempdir().unwrap();
+    let simulator = Simulator::start(Settings::default()).unwrap();
+    let redis = RedisServer::start();
+    let (account, redis_url, plivo) = (Settings::default(), redis.url(), simulator.base_url());
+    let settings = [
+        ("PLIVO_MODE", "live"),
+        ("PLIVO_AUTH_ID", account.auth_id.as_str()),
+        ("PLIVO_AUTH_TOKEN", account.auth_token.as_str()),
+        ("PLIVO_BASE_URL", plivo.as_str()),
+        ("ALLOWED_COUNTRIES", "*"),
+        ("STORE_URL", redis_url.as_str()),
+        ("SECRET_KEY", KEY),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PUBLIC_URL", "https://verify.example.com"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+        ("LIMIT_SENDS_PER_ADDRESS", "2/10m"),
+    ];
+    let made = command(directory.path(), &settings)
+        .arg("--rotate-proof-key")
+        .output();
+    assert!(made.unwrap().status.success());
+    let mut instances = Vec::from([(); 2].map(|()| Instance::start(directory.path(), &settings)));
+    let nginx = Nginx::start(&instances);
+
+    // Plain HTTP leads to HTTPS.
+    let client = nginx.client([127, 0, 0, 1]);
+    let plain = format!("http://127.0.0.1:{}/a?b", nginx.plain_port);
+    let answer = client.get(plain).send().await.unwrap();
+    assert_eq!(answer.status(), 308);
+    assert_eq!(answer.headers()["location"], "https://127.0.0.1/a?b");
+
+    // However many addresses a caller makes up, two sends pass.
+    let ask = async |client: &Client, recipient: &str, forged: &str| {
+        let request = client
+            .post(nginx.url("/api/otp/send"))
+            .header("x-forwarded-for", forged)
+            .header("forwarded", format!("for={forged}"))
+            .json(&json!({"recipient": recipient}));
+        request.send().await.unwrap()
+    };
+    let answer = ask(&client, "+14155552671", "198.51.100.1").await;
+    assert_eq!(answer.status(), 200);
+    let started_on = instance(&answer);
+    let sent: Value = answer.json().await.unwrap();
+    let other = ask(&client, "+14155552672", "198.51.100.2").await;
+    assert_eq!(other.status(), 200);
+    let limited = ask(&client, "+14155552673", "198.51.100.3").await;
+    assert_eq!(limited.status(), 429);
+    // And another caller is another one.
+    let neighbour = nginx.client([127, 0, 0, 2]);
+    let passed = ask(&neighbour, "+14155552673", "127.0.0.1").await;
+    assert_eq!(passed.status(), 200);
+
+    // An event comes as soon as it is there, while the stream stays open.
+    let id = sent["session_uuid"].as_str().unwrap();
+    let events = nginx.url(&format!("/api/otp/sessions/{id}/events"));
+    let mut events = client.get(events).send().await.unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let mut told = String::new();
+    while !told.contains("\"status\":\"pending\"") {
+        let chunk = events.chunk().await.unwrap().expect("it stays open");
+        told += str::from_utf8(&chunk).unwrap();
+    }
+    drop(events);
+
+    // The instance that it began on dies; the other one goes on with it.
+    instances.retain(|instance| instance.address != started_on);
+    assert_eq!(instances.len(), 1);
+    let messages = simulator.messages();
+    let message = messages
+        .iter()
+        .find(|it| it.recipient.contains("4155552671"));
+    let otp = &message.expect("it was sent").otp;
+    let check = json!({"session_uuid": id, "otp": otp});
+    let request = client.post(nginx.url("/api/otp/verify")).json(&check);
+    let verified = request.send().await.unwrap();
+    assert_eq!(instance(&verified), instances[0].address);
+    let verified: Value = verified.json().await.unwrap();
+    assert_eq!(verified["verified"], true, "{verified}");
+    assert_eq!(simulator.calls().create, 3);
+
+    // Where none is left nginx says so in our words.
+    instances.clear();
+    let request = client.request(Method::POST, nginx.url("/api/otp/verify"));
+    let down = request.json(&check).send().await.unwrap();
+    assert_eq!(down.status(), 503);
+    assert_eq!(down.headers()["retry-after"], "5");
+    let down: Value = down.json().await.unwrap();
+    assert_eq!(down["code"], "temporarily_unavailable");
+}
