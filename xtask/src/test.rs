@@ -19,7 +19,7 @@ struct Step {
     run: fn(&mut Totals) -> Outcome,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "fmt",
         run: |_| run(&mut cargo("fmt --all --check")),
@@ -31,6 +31,10 @@ const STEPS: [Step; 10] = [
     Step {
         name: "doc",
         run: |_| doc(),
+    },
+    Step {
+        name: "supply",
+        run: |_| supply_chain(),
     },
     Step {
         name: "rust",
@@ -135,6 +139,19 @@ fn clippy() -> Outcome {
 
 fn doc() -> Outcome {
     run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// What we depend on: licences, sources, known weaknesses, and whether we use it.
+fn supply_chain() -> Outcome {
+    tools::install_supply_checks()?;
+    run(command("cargo-machete").args(["--with-metadata", "--skip-target-dir", "."]))?;
+    run(&mut cargo("deny check licenses bans sources"))?;
+    if run(&mut cargo("deny fetch db")).is_ok() {
+        run(&mut cargo("deny check advisories"))
+    } else {
+        say("ADVISORIES WERE NOT CHECKED: their database cannot be fetched from here");
+        Ok(())
+    }
 }
 
 fn rust(totals: &mut Totals) -> Outcome {

@@ -1,4 +1,5 @@
-//! What builds the page: the WASM target, trunk and wasm-bindgen.
+//! What builds the page (the WASM target, trunk and wasm-bindgen), and what looks
+//! at what we depend on.
 
 use std::{fs, path::Path};
 
@@ -6,9 +7,17 @@ use crate::command::{Outcome, TOOLS, cargo, command, exists, output, run, say};
 
 /// The last trunk that this project's Rust can build.
 const TRUNK: &str = "0.21.14";
+const DENY: &str = "0.20.2";
+const MACHETE: &str = "0.9.2";
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Installs what is missing.
+/// Installs what is missing to look at what we depend on.
+pub(crate) fn install_supply_checks() -> Outcome {
+    tool("cargo-deny", "cargo-deny", DENY, "five minutes")?;
+    tool("cargo-machete", "cargo-machete", MACHETE, "a minute")
+}
+
+/// Installs what is missing to build the page.
 pub(crate) fn install() -> Outcome {
     add_target()?;
     tool("trunk", "trunk", TRUNK, "three minutes")?;
@@ -67,8 +76,9 @@ fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
 }
 
 fn is_there(program: &str, version: &str) -> bool {
+    // `trunk 0.21.14`, and with some the number alone.
     output(command(program).arg("--version"))
-        .is_ok_and(|answer| answer.split_whitespace().nth(1) == Some(version))
+        .is_ok_and(|answer| answer.split_whitespace().any(|word| word == version))
 }
 
 /// The version of a package in a `Cargo.lock`.
