@@ -8,7 +8,7 @@ use log::{
     kv::{self, Key, Value, VisitSource},
 };
 
-use crate::config::Log;
+use crate::{config::Log, request_id::RequestId};
 
 /// Starts the log, with the defaults when the settings cannot be read.
 pub fn start(settings: Option<&Log>) {
@@ -81,6 +81,10 @@ impl<'kvs> VisitSource<'kvs> for Fields {
 fn fields(record: &Record<'_>) -> BTreeMap<String, serde_json::Value> {
     let mut fields = Fields::default();
     record.key_values().visit(&mut fields).ok();
+    // So that all lines of one request are found by one name.
+    if let Some(id) = RequestId::current() {
+        fields.0.insert("request_id".into(), id.to_string().into());
+    }
     fields.0
 }
 

@@ -25,7 +25,16 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Copy)]
 pub struct RequestId([u8; 8]);
 
+tokio::task_local! {
+    static CURRENT: RequestId;
+}
+
 impl RequestId {
+    /// That of the request that is being worked on, for the log.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(|id| *id).ok()
+    }
+
     fn new() -> Self {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
@@ -55,6 +64,17 @@ fn method(method: &Method) -> &str {
     }
 }
 
+/// Work for the same request that goes on in another task.
+pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let id = RequestId::current();
+    async move {
+        match id {
+            Some(id) => CURRENT.scope(id, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Gives the request its id, and logs it when it is answered.
 pub async fn assign(
     request: ServiceRequest,
@@ -67,7 +87,7 @@ pub async fn assign(
     let in_flight = metrics.as_ref().map(|metrics| metrics.request());
     let drain = request.app_data::<Data<Drain>>().cloned();
     let under_way = drain.as_ref().map(|drain| drain.enter());
-    let mut response = next.call(request).await?;
+    let mut response = CURRENT.scope(id, next.call(request)).await?;
     let text = id.to_string();
     let value = HeaderValue::from_str(&text).expect("hexadecimal digits are a header value");
     response.headers_mut().insert(HEADER, value);

@@ -28,7 +28,8 @@ use actix_web::{
 use countersign_shared as shared;
 
 use crate::{
-    cross_origin, draining::Drain, problem::ApiError, rate_limit::Shield, verification::Refusal,
+    cross_origin, draining::Drain, problem::ApiError, rate_limit::Shield, request_id,
+    verification::Refusal,
 };
 
 pub use self::{config::Facts, events::Streams};
@@ -130,11 +131,11 @@ async fn to_the_end<T: Send + 'static>(
     step: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let under_way = drain.enter();
-    let step = tokio::spawn(async move {
+    let step = tokio::spawn(request_id::carried(async move {
         let ended = step.await;
         drop(under_way);
         ended
-    });
+    }));
     match tokio::time::timeout(DEADLINE, step).await {
         Ok(ended) => ended.map_err(|_| ApiError::Internal),
         Err(_) => Err(Refusal::UpstreamTimeout.into()),
