@@ -1,6 +1,7 @@
 //! The project's commands: they install what is missing, then run.
 
 mod command;
+mod dist;
 mod page;
 mod run;
 mod system_packages;
@@ -16,6 +17,7 @@ cargo xtask accounts       the example of an application with accounts, beside t
 cargo xtask test [step…]   every check and test, or the named steps only; --long adds those that take minutes
 cargo xtask page           build the page and check its size
 cargo xtask lighthouse     Lighthouse on the page, five times, and whether it is what we promise
+cargo xtask dist [target]  build one program that carries the page inside, and check it
 cargo xtask help           this";
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Some("lighthouse") => tools::install()
             .and_then(|()| page::build())
             .and_then(|()| test::lighthouse()),
+        Some("dist") => dist::dist(rest),
         None | Some("help" | "--help") => {
             say(HELP);
             say(&format!("\nsteps of test: {}", test::names()));
