@@ -3,8 +3,8 @@
 use std::{fs, path::Path, time::Instant};
 
 use crate::{
-    command::{Outcome, cargo, command, run, say, target, watch},
-    page, system_packages, tools,
+    command::{Outcome, cargo, command, exists, run, say, target, watch},
+    dist, page, system_packages, tools,
 };
 
 /// Tests counted so far.
@@ -19,7 +19,7 @@ struct Step {
     run: fn(&mut Totals) -> Outcome,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "fmt",
         run: |_| run(&mut cargo("fmt --all --check")),
@@ -35,6 +35,10 @@ const STEPS: [Step; 11] = [
     Step {
         name: "supply",
         run: |_| supply_chain(),
+    },
+    Step {
+        name: "deploy",
+        run: |_| deploy(),
     },
     Step {
         name: "rust",
@@ -154,13 +158,36 @@ fn supply_chain() -> Outcome {
     }
 }
 
+/// The operator's files, by the programs that read them. nginx's is held to a real
+/// one by a test of the backend's.
+fn deploy() -> Outcome {
+    let prometheus = Path::new("deploy/prometheus");
+    for arguments in [
+        ["check", "config", "prometheus.yml"],
+        ["test", "rules", "countersign.test.yml"],
+    ] {
+        run(command("promtool").args(arguments).current_dir(prometheus))?;
+    }
+    if !exists("systemd-analyze") {
+        say("the unit was not looked at: there is no systemd-analyze");
+        return Ok(());
+    }
+    // In tenths: what only a service without a network could lower stays.
+    let unit = ["--threshold=15", "deploy/countersign.service"];
+    run(command("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager"])
+        .args(unit)
+        .stdout(std::process::Stdio::null()))
+}
+
 fn rust(totals: &mut Totals) -> Outcome {
     count(&mut cargo("test --workspace"), totals, rust_line)
 }
 
-/// The ignored tests, which wait in real time. Each has a bound of its own; this is
-/// the one for all.
+/// The program that is given away; and the ignored tests, which wait in real time.
+/// Each has a bound of its own; this is the one for all.
 fn long(totals: &mut Totals) -> Outcome {
+    dist::dist(&[])?;
     let tests = "test --package countersign-backend --tests";
     run(&mut cargo(&format!("{tests} --no-run")))?;
     let mut bounded = command("timeout");
