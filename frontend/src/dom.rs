@@ -54,7 +54,7 @@ mod boxed {
     use wasm_bindgen::{JsCast, closure::Closure};
     use web_sys::Event;
 
-    use super::put;
+    use super::show;
     use crate::{browser, texts::around_gap};
 
     #[inline(never)]
@@ -69,7 +69,7 @@ mod boxed {
         };
         // From now on it is the program's, in any language.
         let _ = element.remove_attribute("data-text");
-        follow(Box::new(move || put(&element, &text())));
+        follow(Box::new(move || show(&element, &text())));
     }
 
     #[inline(never)]
@@ -87,7 +87,7 @@ mod boxed {
             let children = element.children();
             for (index, part) in (0..).zip(said) {
                 if let Some(child) = children.item(index) {
-                    put(&child, part);
+                    show(&child, part);
                 }
             }
         }));
@@ -136,8 +136,8 @@ mod boxed {
     }
 }
 
-/// Writes only what is new: screen readers announce what is written.
-fn put(element: &Element, text: &str) {
+/// Shows a text. Writes only what is new: screen readers announce what is written.
+pub(crate) fn show(element: &Element, text: &str) {
     let node: &Node = element;
     if node.text_content().as_deref() != Some(text) {
         node.set_text_content(Some(text));
@@ -153,9 +153,4 @@ pub(crate) fn with_text(root: &HtmlElement) -> impl Iterator<Item = (Element, St
         let key = element.get_attribute("data-text")?;
         Some((element, key))
     })
-}
-
-/// Shows an element's own text.
-pub(crate) fn show(element: &Element, text: &str) {
-    put(element, text);
 }
