@@ -10,6 +10,7 @@ pub mod client_ip;
 pub mod clock;
 pub mod config;
 pub mod connections;
+pub mod contract;
 pub mod cross_origin;
 pub mod draining;
 pub mod encoded;

@@ -3,6 +3,7 @@
 mod body;
 pub mod callback;
 mod config;
+pub mod contract;
 mod events;
 mod health;
 mod introspect;
@@ -32,14 +33,23 @@ use crate::{
     verification::Refusal,
 };
 
-pub use self::{config::Facts, events::Streams};
+pub use self::{config::Facts, contract::Contract, events::Streams};
+
+/// A path of ours, and the methods it knows.
+pub type Listed = (String, &'static str);
 
 /// Where the pretend phones' messages are read, in sandbox.
 pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
 
 /// Every call and who answers it. A path of ours with another method, and any
-/// other path under `/api`, is a problem too.
-pub fn configure(config: &mut ServiceConfig, shield: &Shield) {
+/// other path under `/api`, is a problem too. Answers what there is now, so that
+/// the contract can be held to it.
+pub fn configure(config: &mut ServiceConfig, shield: &Shield) -> Vec<Listed> {
+    let mut listed = Vec::new();
+    let mut resource = |path: &str, methods| {
+        listed.push((path.to_owned(), methods));
+        resource(path, methods)
+    };
     macro_rules! guarded {
         ($path:expr, $handler:path) => {
             resource($path, "POST")
@@ -86,11 +96,18 @@ pub fn configure(config: &mut ServiceConfig, shield: &Shield) {
                 .route(web::get().to(callback::get)),
         )
         .service(readable!(shared::config::PATH, config::config))
+        .service(readable!(contract::DOCUMENT, contract::document))
+        .service(readable!(contract::PAGE, contract::page))
+        .service(readable!(
+            &format!("{}/{{file}}", contract::PAGE),
+            contract::file
+        ))
         .service(readable!("/healthz", health::live))
         .service(readable!("/readyz", health::ready));
     #[cfg(feature = "sandbox")]
     config.service(readable!(SANDBOX_MESSAGES, sandbox::messages));
     config.service(web::scope("/api").default_service(web::to(nothing_here)));
+    listed
 }
 
 /// A path of ours: a panic there costs that request only, and another method is

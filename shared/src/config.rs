@@ -9,8 +9,10 @@ pub const PATH: &str = "/api/config";
 
 /// A country that codes are sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Country {
     /// ISO 3166-1 alpha-2, upper case.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Z]{2}$"))]
     pub code: String,
     /// The country calling code, without `+`.
     pub calling_code: u16,
@@ -20,6 +22,7 @@ pub struct Country {
 
 /// How this service is set up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigResponse {
     /// The name to show to people.
     pub brand_name: String,

@@ -13,6 +13,8 @@ pub mod phone_number;
 pub mod problem;
 pub mod proof;
 pub mod resend;
+#[cfg(feature = "openapi")]
+mod schema;
 pub mod send;
 pub mod session;
 pub mod session_id;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// ISO 639-1 languages a code may be asked for in. Plivo publishes no list, only
 /// the form of the value; these are the languages of two letters that phones
 /// and voices are commonly set to.
-const LANGUAGES: [&str; 40] = [
+pub(crate) const LANGUAGES: [&str; 40] = [
     "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi",
     "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk",
     "sl", "sv", "th", "tr", "uk", "ur", "vi", "zh",

@@ -91,12 +91,14 @@ error_codes! {
 
 /// A failure (RFC 9457), with the members this API adds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A URN that names the code.
     pub r#type: String,
     /// What kind of failure it is.
     pub title: Cow<'static, str>,
     /// The HTTP status.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// What to do about it.
     pub detail: Cow<'static, str>,
@@ -106,18 +108,23 @@ pub struct Problem {
     pub message: Cow<'static, str>,
     /// Finds the request in the server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub request_id: Option<String>,
     /// Whole seconds to wait, equal to the `Retry-After` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub retry_after: Option<u64>,
     /// False when a code was checked and found wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub verified: Option<bool>,
     /// How many more codes may be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub checks_left: Option<u8>,
     /// The field that is at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub field: Option<Cow<'static, str>>,
     /// What the caller can do next, the most likely first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -14,6 +14,7 @@ pub const TYPE: &str = "countersign-proof+jwt";
 /// What a proof says (RFC 7519). The number's claims bear the names of
 /// `OpenID` Connect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Claims {
     /// Who says it: `PROOF_ISSUER`.
     pub iss: String,
@@ -26,6 +27,7 @@ pub struct Claims {
     /// This proof's own name, another one each time.
     pub jti: String,
     /// The number, in E.164.
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::e164))]
     pub phone_number: String,
     /// Always true.
     pub phone_number_verified: bool,
@@ -34,6 +36,7 @@ pub struct Claims {
     pub amr: Vec<String>,
     /// What the application gave with the send, so that it knows its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub nonce: Option<String>,
     /// True where nothing was really sent. A live application refuses it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -10,6 +10,7 @@ pub const PATH: &str = "/api/otp/resend";
 /// Asks for the code once more. Answered with [`crate::send::SendResponse`].
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "validator", derive(validator::Validate))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResendRequest {
     /// The session, as send named it.
@@ -17,6 +18,7 @@ pub struct ResendRequest {
         feature = "validator",
         validate(custom(function = "crate::problem::check::session_uuid"))
     )]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::session_uuid))]
     pub session_uuid: String,
     /// Another way for the code to travel; the last one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

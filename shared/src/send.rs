@@ -10,6 +10,7 @@ pub const PATH: &str = "/api/otp/send";
 /// Asks for a code.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "validator", derive(validator::Validate))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SendRequest {
     /// The phone number with its country code, as people write it.
@@ -17,6 +18,7 @@ pub struct SendRequest {
         feature = "validator",
         validate(custom(function = "crate::problem::check::recipient"))
     )]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::recipient))]
     pub recipient: String,
     /// How the code travels; `sms` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,21 +33,25 @@ pub struct SendRequest {
         feature = "validator",
         validate(custom(function = "crate::problem::check::nonce"))
     )]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::nonce, required = false))]
     pub nonce: Option<String>,
 }
 
 /// The session a code was sent for: the answer to send and to resend.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SendResponse {
     /// The session's name. Whoever holds it may check the code.
     pub session_uuid: SessionId,
     /// The number the code went to, in E.164.
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::e164))]
     pub recipient: String,
     /// How this code travels.
     pub channel: Channel,
     /// How many digits the code has.
     pub otp_length: u8,
     /// When the session ends, RFC 3339 in UTC. Resending does not move it.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub expires_at: String,
     /// Whole seconds until then.
     pub expires_in: u64,

@@ -17,6 +17,7 @@ pub fn path(session_uuid: SessionId) -> String {
 
 /// How a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionStatus {
     /// A code is on its way or waits to be typed.
@@ -99,6 +100,7 @@ impl AttemptReason {
 
 /// One delivery of the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// How it travels.
     pub channel: Channel,
@@ -106,13 +108,16 @@ pub struct Attempt {
     pub status: AttemptStatus,
     /// Why it did not arrive, where that helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub reason: Option<AttemptReason>,
     /// When it was asked for, RFC 3339 in UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub requested_at: String,
 }
 
 /// The session as its holder may see it: enough to go on after a reload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionResponse {
     /// The session's name.
     pub session_uuid: SessionId,
@@ -127,6 +132,7 @@ pub struct SessionResponse {
     /// How many digits the code has.
     pub otp_length: u8,
     /// When the session ends, RFC 3339 in UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub expires_at: String,
     /// Whole seconds until then.
     pub expires_in: u64,

@@ -8,6 +8,7 @@ pub const PATH: &str = "/api/otp/verify";
 /// Tries a code.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "validator", derive(validator::Validate))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest {
     /// The session, as send named it.
@@ -15,27 +16,32 @@ pub struct VerifyRequest {
         feature = "validator",
         validate(custom(function = "crate::problem::check::session_uuid"))
     )]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::session_uuid))]
     pub session_uuid: String,
     /// The code, digits only.
     #[cfg_attr(
         feature = "validator",
         validate(custom(function = "crate::problem::check::otp"))
     )]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::otp))]
     pub otp: String,
 }
 
 /// The code was right. A wrong one is answered with a [`crate::Problem`] whose
 /// `verified` is false.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifyResponse {
     /// Always true.
     pub verified: bool,
     /// A sentence to show.
     pub message: String,
     /// The number that is now verified, in E.164.
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::e164))]
     pub recipient: String,
     /// Shows it to an application's server: see [`crate::proof`].
     pub proof: String,
     /// When the proof ends, RFC 3339 in UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub expires_at: String,
 }

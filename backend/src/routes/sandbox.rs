@@ -18,9 +18,10 @@ pub(super) struct Filter {
 /// arrives as a space.
 pub(super) async fn messages(
     simulator: Option<Data<Arc<Simulator>>>,
-    filter: Query<Filter>,
+    filter: Result<Query<Filter>, actix_web::Error>,
 ) -> Result<Json<Vec<Message>>, ApiError> {
     let simulator = simulator.ok_or(ApiError::NotFound)?;
+    let filter = filter.map_err(|_| ApiError::InvalidField("recipient"))?;
     let digits = |text: &str| {
         text.chars()
             .filter(char::is_ascii_digit)
