@@ -19,7 +19,7 @@ struct Step {
     run: fn(&mut Totals) -> Outcome,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "fmt",
         run: |_| run(&mut cargo("fmt --all --check")),
@@ -55,6 +55,14 @@ const STEPS: [Step; 12] = [
     Step {
         name: "integrate",
         run: integrate,
+    },
+    Step {
+        name: "docs",
+        run: docs,
+    },
+    Step {
+        name: "contract",
+        run: |totals| contract(totals, "50", "180"),
     },
     Step {
         name: "browser",
@@ -184,8 +192,8 @@ fn rust(totals: &mut Totals) -> Outcome {
     count(&mut cargo("test --workspace"), totals, rust_line)
 }
 
-/// The program that is given away; and the ignored tests, which wait in real time.
-/// Each has a bound of its own; this is the one for all.
+/// The program that is given away; the ignored tests, which wait in real time, each
+/// with a bound of its own and this one for all; and the contract, at length.
 fn long(totals: &mut Totals) -> Outcome {
     dist::dist(&[])?;
     let tests = "test --package countersign-backend --tests";
@@ -193,7 +201,8 @@ fn long(totals: &mut Totals) -> Outcome {
     let mut bounded = command("timeout");
     bounded.args(["20m", "cargo"]);
     bounded.args(format!("{tests} -- --ignored --nocapture").split(' '));
-    count(&mut bounded, totals, rust_line)
+    let waited = count(&mut bounded, totals, rust_line);
+    contract(totals, "1000", "1500").and(waited)
 }
 
 /// The API once more, with its state in Redis.
@@ -227,15 +236,60 @@ fn integrate(totals: &mut Totals) -> Outcome {
     let source = Path::new("backend/tests/integrate");
     let home = Path::new("target/integrate");
     let python = other_languages(source, home)?;
-    run(&mut cargo(
-        "build --package countersign-backend --bin countersign",
-    ))?;
     let mut check = command(&python.display().to_string());
     check
         .arg(source.join("check.py"))
-        .env("COUNTERSIGN_BIN", target().join("debug/countersign"))
+        .env("COUNTERSIGN_BIN", service()?)
         .env("NODE_HOME", home);
     count(&mut check, totals, check_line)
+}
+
+/// The commands in the documents, against the service.
+fn docs(totals: &mut Totals) -> Outcome {
+    let mut check = command("python3");
+    check
+        .arg("backend/tests/docs/check.py")
+        .env("COUNTERSIGN_BIN", service()?);
+    count(&mut check, totals, check_line)
+}
+
+/// The contract, by a program that makes up requests: so many for each operation,
+/// in so many seconds at most.
+fn contract(totals: &mut Totals, cases: &str, seconds: &str) -> Outcome {
+    let source = Path::new("backend/tests/contract");
+    let home = Path::new("target/contract");
+    let requirements = source.join("requirements.txt");
+    once(home, std::slice::from_ref(&requirements), || {
+        python_packages(home, &requirements)
+    })?;
+    let python = std::path::absolute(home.join("venv/bin/python"));
+    let mut check = command(&python.map_err(|error| error.to_string())?.to_string_lossy());
+    check
+        .arg(source.join("check.py"))
+        .env("COUNTERSIGN_BIN", service()?)
+        .env("CASES", cases)
+        .env("SECONDS_AT_MOST", seconds);
+    count(&mut check, totals, check_line)
+}
+
+/// Builds the service, and answers where it is.
+fn service() -> Outcome<std::path::PathBuf> {
+    run(&mut cargo(
+        "build --package countersign-backend --bin countersign",
+    ))?;
+    Ok(target().join("debug/countersign"))
+}
+
+/// Installs what the file names into a virtual environment in that folder.
+fn python_packages(home: &Path, requirements: &Path) -> Outcome {
+    let venv = home.join("venv");
+    run(command("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&venv))?;
+    run(command(&venv.join("bin/pip").display().to_string())
+        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .arg("--requirement")
+        .arg(requirements))
 }
 
 /// Installs the packages of Python and Node.js that a folder of checks names;
@@ -247,13 +301,7 @@ fn other_languages(source: &Path, home: &Path) -> Outcome<std::path::PathBuf> {
         home,
         &[requirements.clone(), source.join("package-lock.json")],
         || {
-            run(command("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&venv))?;
-            run(command(&venv.join("bin/pip").display().to_string())
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .arg("--requirement")
-                .arg(&requirements))?;
+            python_packages(home, &requirements)?;
             for file in ["package.json", "package-lock.json"] {
                 let copied = fs::copy(source.join(file), home.join(file));
                 copied.map_err(|error| format!("{file}: {error}"))?;

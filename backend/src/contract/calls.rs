@@ -69,6 +69,7 @@ const DONE: &[ApiError] = &[
 const STORE: &[ApiError] = &[ApiError::Refused(Refusal::TemporarilyUnavailable {
     retry_after: MOMENT,
 })];
+const ENDING: &[ApiError] = &[ApiError::Ending];
 const UPSTREAM: &[ApiError] = &[
     ApiError::Refused(Refusal::UpstreamError),
     ApiError::Refused(Refusal::UpstreamTimeout),
@@ -94,7 +95,8 @@ pub(super) fn all() -> Vec<Call> {
         keys(),
         config(),
         health("/healthz", "live", "Whether the process runs", "ok").fails(&[]),
-        health("/readyz", "ready", "Whether the process can serve", "ready").fails(&[STORE]),
+        health("/readyz", "ready", "Whether the process can serve", "ready")
+            .fails(&[STORE, ENDING]),
         openapi(),
         page(),
         page_file(),
@@ -308,7 +310,7 @@ fn introspect() -> Call {
         ],
     )
     .answers::<Introspection>("What is known of it.", &answers::introspections(), &[])
-    .fails(&[FORM, fields, CALLER, STORE])
+    .fails(&[FORM, fields, CALLER, STORE, &UPSTREAM[1..]])
 }
 
 fn keys() -> Call {

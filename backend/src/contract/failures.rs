@@ -22,6 +22,7 @@ pub(super) fn name(error: &ApiError) -> String {
     let code = error.problem().code.as_str();
     match error {
         ApiError::InvalidField(field) => format!("{code}.{field}"),
+        ApiError::Ending => format!("{code}.ending"),
         ApiError::NoForm => format!("{code}.form"),
         ApiError::Refused(Refusal::OtpLength { .. }) => format!("{code}.otp_length"),
         ApiError::Refused(Refusal::OtpIncorrect { checks_left: 0 }) => format!("{code}.last"),
