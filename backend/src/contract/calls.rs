@@ -437,12 +437,12 @@ fn page_file() -> Call {
 fn callback(method: HttpMethod) -> Call {
     let path = format!("{}/{{secret}}", routes::callback::PATH);
     let is_post = matches!(method, HttpMethod::Post);
-    let (id, form): (_, &[ApiError]) = if is_post {
-        ("callback", FORM)
+    let (id, summary, form): (_, _, &[ApiError]) = if is_post {
+        ("callback", "Tell how a delivery goes", FORM)
     } else {
-        ("callback_by_get", &[])
+        ("callback_by_get", "Tell how a delivery goes, by GET", &[])
     };
-    let mut call = Description::new(method, path, "Plivo", id, "Tell how a delivery goes")
+    let mut call = Description::new(method, path, "Plivo", id, summary)
         .about(
             "Plivo is told the address with each send, once `PUBLIC_URL` is set. A callback must \
              be signed (V2 or V3) for exactly that address, be younger than two hours and bring a \

@@ -5,6 +5,7 @@
 mod app;
 mod bodies;
 mod config;
+mod contract;
 mod conversion;
 mod cross_origin;
 mod delivery;

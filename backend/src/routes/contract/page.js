@@ -65,7 +65,7 @@ function fieldTable(label, rows) {
   if (rows.length === 0) return null;
   return el(
     "div",
-    { class: "wide", tabindex: "0", role: "region", "aria-label": label },
+    { class: "wide", tabindex: "0", role: "group", "aria-label": label },
     el(
       "table",
       {},
@@ -91,7 +91,7 @@ function fieldTable(label, rows) {
 }
 
 function block(label, text) {
-  return el("pre", { tabindex: "0", role: "region", "aria-label": label }, el("code", {}, text));
+  return el("pre", { tabindex: "0", role: "group", "aria-label": label }, el("code", {}, text));
 }
 
 function exampleBlocks(label, content) {
@@ -113,14 +113,22 @@ function response(id, status, value) {
     field: { ...resolved(header).schema, description: resolved(header).description },
     required: resolved(header).required,
   }));
-  return el(
+  const details = el(
     "details",
     { class: status < "400" ? "good" : "bad" },
     el("summary", {}, el("b", {}, status), " ", it.description, type && el("small", {}, ` ${type}`)),
-    fieldTable(`Headers of ${status} of ${id}`, headers),
-    status < "400" && fieldTable(`Fields of ${status} of ${id}`, fields(content?.schema)),
-    exampleBlocks(`Example of ${status} of ${id}`, content),
   );
+  // Most are never opened, and there are hundreds of examples.
+  const write = () =>
+    details.append(
+      ...[
+        fieldTable(`Headers of ${status} of ${id}`, headers),
+        status < "400" && fieldTable(`Fields of ${status} of ${id}`, fields(content?.schema)),
+        ...exampleBlocks(`Example of ${status} of ${id}`, content),
+      ].filter(Boolean),
+    );
+  details.addEventListener("toggle", write, { once: true });
+  return details;
 }
 
 /** The first example of a request's body, as its text. */
@@ -155,7 +163,7 @@ async function attempt({ method, path, id }, form, output) {
   stop.onclick = () => controller.abort();
   const status = el("p", { class: "status" }, "Sending …");
   const text = el("code");
-  output.replaceChildren(status, el("pre", { tabindex: "0", role: "region", "aria-label": `Answer of ${id}` }, text));
+  output.replaceChildren(status, el("pre", { tabindex: "0", role: "group", "aria-label": `Answer of ${id}` }, text));
   try {
     const answer = await fetch(origin + address, {
       method: method.toUpperCase(),
@@ -286,7 +294,7 @@ function errors() {
     "section",
     { id: "errors" },
     el("h2", {}, "Errors"),
-    el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Every code" }, table),
+    el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Every code" }, table),
   );
 }
 
