@@ -48,6 +48,13 @@ function kind(schema) {
   return it.type === "object" && name ? name : (it.format ?? type);
 }
 
+/** What a schema says of itself, or one of its choices does. */
+function meaning(schema) {
+  const it = resolved(schema);
+  const choices = (it.oneOf ?? it.anyOf ?? []).map(meaning);
+  return schema?.description ?? it.description ?? choices.find(Boolean) ?? "";
+}
+
 /** The fields of a schema, those of its parts included. */
 function fields(schema) {
   const it = resolved(schema);
@@ -75,14 +82,12 @@ function fieldTable(label, rows) {
         "tbody",
         {},
         rows.map(({ name, field, required, place }) => {
-          const it = resolved(field);
-          const said = field.description ?? it.description ?? "";
           return el(
             "tr",
             {},
             el("th", { scope: "row" }, el("code", {}, name), required && el("small", {}, " required")),
             el("td", {}, kind(field), place && el("small", {}, ` in the ${place}`)),
-            el("td", {}, prose(said)),
+            el("td", {}, prose(meaning(field))),
           );
         }),
       ),
@@ -249,7 +254,7 @@ function section(call) {
   const { method, path, id, operation } = call;
   const parameters = (operation.parameters ?? []).map(resolved).map((parameter) => ({
     name: parameter.name,
-    field: { ...parameter.schema, description: parameter.description ?? resolved(parameter.schema).description },
+    field: { ...parameter.schema, description: parameter.description ?? meaning(parameter.schema) },
     required: parameter.required,
     place: parameter.in,
   }));
