@@ -27,7 +27,7 @@ use crate::{
     proof::{KeysError, Proofs, Terms},
     rate_limit::Shield,
     request_id,
-    routes::{self, Contract, Facts, Streams},
+    routes::{self, FixedAnswers, Streams},
     security_headers::{self, ContentSecurityPolicy},
     single_page_app::{Inline, PageSettings, PageSource, SinglePageApp},
     store::{
@@ -175,9 +175,7 @@ impl App {
         let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
-        let facts = Data::new(Facts::new(&facts(&config)));
-        let is_sandbox = matches!(config.upstream, Upstream::Sandbox);
-        let contract = Data::new(Contract::new(is_sandbox));
+        let fixed = FixedAnswers::new(&facts(&config));
         let shield = Shield::new(config.requests_per_address);
         let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
         let inline = page.as_ref().map(SinglePageApp::inline);
@@ -195,8 +193,6 @@ impl App {
                 .app_data(shared.clone())
                 .app_data(counted.clone())
                 .app_data(draining.clone())
-                .app_data(facts.clone())
-                .app_data(contract.clone())
                 .app_data(proxies.clone())
                 .app_data(streams.clone())
                 .app_data(origins.clone())
@@ -212,9 +208,7 @@ impl App {
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| {
-                    routes::configure(config, &shield);
-                })
+                .configure(|config| routes::configure(config, &shield, &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);

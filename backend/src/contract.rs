@@ -1,4 +1,4 @@
-//! The contract: every call of this service in OpenAPI 3.1, made of the shared
+//! The contract: every call of this service in `OpenAPI` 3.1, made of the shared
 //! types, for programs and for the page at `/api/docs`.
 
 mod answers;

@@ -24,27 +24,52 @@ use actix_web::{
     body::BoxBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
-    web::{self, ServiceConfig},
+    web::{self, Data, ServiceConfig},
 };
-use countersign_shared as shared;
+use countersign_shared::{self as shared, config::ConfigResponse};
 
 use crate::{
     cross_origin, draining::Drain, problem::ApiError, rate_limit::Shield, request_id,
     verification::Refusal,
 };
 
-pub use self::{config::Facts, contract::Contract, events::Streams};
+pub use self::events::Streams;
+use self::{config::Facts, contract::Contract};
 
 /// A path of ours, and the methods it knows.
-pub type Listed = (String, &'static str);
+pub(crate) type Listed = (String, &'static str);
+
+/// What is worked out once and answered to everyone alike.
+#[derive(Clone)]
+pub struct FixedAnswers {
+    facts: Data<Facts>,
+    contract: Data<Contract>,
+}
+
+impl FixedAnswers {
+    /// Works them out.
+    pub fn new(facts: &ConfigResponse) -> Self {
+        Self {
+            facts: Data::new(Facts::new(facts)),
+            contract: Data::new(Contract::new(facts.sandbox)),
+        }
+    }
+}
 
 /// Where the pretend phones' messages are read, in sandbox.
 pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
 
 /// Every call and who answers it. A path of ours with another method, and any
-/// other path under `/api`, is a problem too. Answers what there is now, so that
-/// the contract can be held to it.
-pub fn configure(config: &mut ServiceConfig, shield: &Shield) -> Vec<Listed> {
+/// other path under `/api`, is a problem too.
+pub fn configure(config: &mut ServiceConfig, shield: &Shield, fixed: &FixedAnswers) {
+    config
+        .app_data(fixed.facts.clone())
+        .app_data(fixed.contract.clone());
+    register(config, shield);
+}
+
+/// Answers what there is now, so that the contract can be held to it.
+pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Listed> {
     let mut listed = Vec::new();
     let mut resource = |path: &str, methods| {
         listed.push((path.to_owned(), methods));

@@ -10,11 +10,11 @@ use countersign_shared::config::ConfigResponse;
 use crate::encoded::Encoded;
 
 /// What clients are told, worked out once: the same for everyone.
-pub struct Facts(Encoded);
+pub(super) struct Facts(Encoded);
 
 impl Facts {
     /// Makes them ready to be told.
-    pub fn new(facts: &ConfigResponse) -> Self {
+    pub(super) fn new(facts: &ConfigResponse) -> Self {
         let json = serde_json::to_vec(facts).expect("plain values are JSON");
         Self(Encoded::new("application/json", json))
     }
