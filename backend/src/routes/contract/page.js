@@ -275,6 +275,11 @@ function section(call) {
   );
 }
 
+/** A name that may be broken after its underscores. */
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
+}
+
 function errors() {
   const byCode = new Map();
   for (const example of Object.values(contract.components.examples)) {
@@ -291,7 +296,7 @@ function errors() {
       "tbody",
       {},
       rows.map(({ status, code, detail }) =>
-        el("tr", {}, el("td", {}, String(status)), el("th", { scope: "row" }, el("code", {}, code)), el("td", {}, detail)),
+        el("tr", {}, el("td", {}, String(status)), el("th", { scope: "row" }, el("code", {}, breakable(code))), el("td", {}, detail)),
       ),
     ),
   );
