@@ -52,14 +52,20 @@ module.optimize();
 if (!module.validate()) throw new Error("the program is no longer valid");
 
 // The form is seen first, then comes the program: on a slow network it would
-// compete with the form, and on a slow phone keep it from being drawn.
+// compete with the form, and on a slow phone keep it from being drawn. A tab in
+// the background draws nothing; there, a moment is enough.
 const [scriptName, programName] = [scriptPath, programPath].map((path) => `/${basename(path)}`);
 const loader = `<script type="module">
-requestAnimationFrame(() => setTimeout(async () => {
+let begun;
+const begin = async () => {
+if (begun) return;
+begun = true;
 const program = fetch("${programName}");
 const { default: start } = await import("${scriptName}");
 await start({ module_or_path: program });
-}));
+};
+requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(begin)));
+setTimeout(begin, 500);
 </script>`;
 
 const page = join(dist, "index.html");
