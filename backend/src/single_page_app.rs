@@ -8,7 +8,7 @@ use std::{future::ready, path::PathBuf};
 
 use actix_files::{Files, NamedFile};
 use actix_web::{
-    Error, HttpRequest, HttpResponse, ResponseError,
+    Error, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -167,20 +167,14 @@ async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
     let mut answer = match host {
         Ok(None) => served.index.page(locale).answer(&request),
         Ok(Some(host)) => {
-            let mut answer = HttpResponse::Ok()
-                .insert_header((CONTENT_TYPE, HTML))
-                .insert_header((CACHE_CONTROL, "no-store"))
-                .body(served.index.hosted(locale, &host));
+            let mut answer = once(HttpResponse::Ok(), served.index.hosted(locale, &host));
             if let Way::Embed(origin) = host.way {
                 answer.extensions_mut().insert(FramedBy(origin));
             }
             answer
         }
         Err(host::Refused) => {
-            let mut answer = HttpResponse::BadRequest()
-                .insert_header((CONTENT_TYPE, HTML))
-                .insert_header((CACHE_CONTROL, "no-store"))
-                .body(served.index.refused(locale));
+            let mut answer = once(HttpResponse::BadRequest(), served.index.refused(locale));
             answer.extensions_mut().insert(ForPeople);
             answer
         }
@@ -190,6 +184,14 @@ async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
         HeaderValue::from_static("accept-encoding, accept-language"),
     );
     answer
+}
+
+/// A page that is for this person only.
+fn once(mut answer: HttpResponseBuilder, html: String) -> HttpResponse {
+    answer
+        .insert_header((CONTENT_TYPE, HTML))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(html)
 }
 
 /// The reader's languages, the preferred one first (RFC 9110, 12.5.4).

@@ -155,10 +155,8 @@ pub(crate) mod check {
     }
 
     pub(crate) fn nonce(text: &str) -> Result<(), ValidationError> {
-        let fits = (1..=255).contains(&text.len());
-        let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         as_validation(
-            (fits && is_visible).then_some(()).ok_or(()),
+            crate::send::is_nonce(text).then_some(()).ok_or(()),
             ErrorCode::InvalidRequest,
         )
     }

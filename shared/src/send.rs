@@ -7,6 +7,11 @@ use crate::{Channel, Locale, SessionId, session::NextAction};
 /// Where the request goes.
 pub const PATH: &str = "/api/otp/send";
 
+/// Whether a text can be a nonce: 1 to 255 visible ASCII characters.
+pub fn is_nonce(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Asks for a code.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "validator", derive(validator::Validate))]

@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{ConfigError, Quota, variables::Variable};
-use crate::money::MicroDollars;
+use crate::{money::MicroDollars, tls};
 
 /// The shortest and the longest wait there is.
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
@@ -241,9 +241,7 @@ pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
 pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
     let url = reqwest::Url::parse(text)
         .map_err(|_| "must be an address such as https://api.plivo.com")?;
-    let host = url.host_str().unwrap_or_default();
-    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+    if !tls::is_private(&url) {
         return Err("must be https, or http on loopback");
     }
     if !url.username().is_empty()

@@ -4,15 +4,14 @@
 //! page is there: the page goes nowhere but to what it was told by us (OWASP
 //! ASVS 5.0, 3.7.2; RFC 9700, 4.11).
 
+use countersign_shared::send::is_nonce;
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::cross_origin::AllowedOrigins;
+use crate::{cross_origin::AllowedOrigins, tls};
 
 /// The longest address and the longest `state`, in bytes.
 const LONGEST: usize = 2048;
-/// The longest nonce, as the API takes it.
-const LONGEST_NONCE: usize = 255;
 
 /// Where people may be sent back to, and who may have the page inside.
 #[derive(Clone, Debug, Default)]
@@ -68,17 +67,12 @@ fn is_below(path: &str, allowed: &str) -> bool {
 /// standard): it names no user, and has no fragment, which is ours to fill.
 fn address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST)?;
-    let is_safe = match (url.scheme(), url.host_str()) {
-        ("https", Some(_)) => true,
-        ("http", Some(host)) => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
-        _ => false,
-    };
     let is_plain = url.username().is_empty() && url.password().is_none();
     // Browsers take these away or turn them around; nobody writes them in good faith.
     let is_clean = !text
         .chars()
         .any(|c| c == '\\' || c.is_control() || c.is_whitespace());
-    (is_safe && is_plain && is_clean && url.fragment().is_none()).then_some(url)
+    (tls::is_private(&url) && is_plain && is_clean && url.fragment().is_none()).then_some(url)
 }
 
 /// What the page's address may ask for.
@@ -137,10 +131,7 @@ impl Hosts {
         let state = query.state.clone();
         let nonce = query.nonce.clone();
         let is_short = state.as_ref().is_none_or(|state| state.len() <= LONGEST);
-        let is_word = nonce.as_ref().is_none_or(|nonce| {
-            (1..=LONGEST_NONCE).contains(&nonce.len())
-                && nonce.bytes().all(|byte| byte.is_ascii_graphic())
-        });
+        let is_word = nonce.as_deref().is_none_or(is_nonce);
         if !is_short || !is_word {
             return Err(Refused);
         }
@@ -257,7 +248,7 @@ mod tests {
             query(&"s".repeat(LONGEST + 1), "n"),
             query("s", ""),
             query("s", "two words"),
-            query("s", &"n".repeat(LONGEST_NONCE + 1)),
+            query("s", &"n".repeat(256)),
             Query {
                 embed: Some("https://shop.example".to_owned()),
                 ..query("s", "n")

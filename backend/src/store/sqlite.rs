@@ -98,11 +98,7 @@ impl Store for SqliteStore {
     ) -> StoreResult<SendReservation> {
         let session = session.clone();
         self.step(move |transaction, context, now| {
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             let going = (&session.recipient, false, &terms.place);
             match keyed.reserve(Some(going), terms.claims)? {
                 Err(wait) => Ok(SendReservation::Wait(wait)),
@@ -144,11 +140,7 @@ impl Store for SqliteStore {
     async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()> {
         let new = new.clone();
         self.step(move |transaction, context, now| {
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             keyed.give_back(Some(&new.recipient), &hold, |_| true)?;
             row::delete(transaction, context, new.id)
         })
@@ -171,11 +163,7 @@ impl Store for SqliteStore {
             if let Err(over) = row::open(transaction, context, id, now)? {
                 return Ok(ResendReservation::Over(over));
             }
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             let going = (&recipient, at_once, &terms.place);
             Ok(match keyed.reserve(Some(going), terms.claims)? {
                 Ok(hold) => ResendReservation::Reserved(hold),
@@ -211,11 +199,7 @@ impl Store for SqliteStore {
     async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()> {
         let recipient = session.recipient.clone();
         self.step(move |transaction, context, now| {
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             keyed.give_back(Some(&recipient), &hold, |_| true)
         })
         .await
@@ -235,11 +219,7 @@ impl Store for SqliteStore {
             if record.checks_left == 0 {
                 return Ok(CheckReservation::Over(SessionOver::ChecksExhausted));
             }
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             match keyed.reserve(None, claims)? {
                 Err(wait) => Ok(CheckReservation::Wait(wait)),
                 Ok(hold) => {
@@ -265,11 +245,7 @@ impl Store for SqliteStore {
         let place = place.clone();
         self.step(move |transaction, context, now| {
             if accepted {
-                let keyed = Keyed {
-                    transaction,
-                    context,
-                    now,
-                };
+                let keyed = Keyed::of(transaction, context, now);
                 keyed.give_back(None, &hold, |limit| limit == Limit::WrongChecksPerNumber)?;
             }
             let mut record = match row::live(transaction, context, id, now)? {
@@ -302,11 +278,7 @@ impl Store for SqliteStore {
 
     async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()> {
         self.step(move |transaction, context, now| {
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             keyed.give_back(None, &hold, |_| true)?;
             if let Ok(mut record) = row::live(transaction, context, id, now)? {
                 record.checks_left += 1;
@@ -323,11 +295,7 @@ impl Store for SqliteStore {
     async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {
         let recipient = recipient.clone();
         self.step(move |transaction, context, now| {
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             keyed.wait(&recipient, &terms)
         })
         .await
@@ -335,11 +303,7 @@ impl Store for SqliteStore {
 
     async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>> {
         self.step(move |transaction, context, now| {
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             keyed.used(&claim)
         })
         .await
@@ -353,11 +317,7 @@ impl Store for SqliteStore {
     ) -> StoreResult<Vec<Charged>> {
         let session = session.clone();
         self.step(move |transaction, context, now| {
-            let keyed = Keyed {
-                transaction,
-                context,
-                now,
-            };
+            let keyed = Keyed::of(transaction, context, now);
             keyed.note_charges(&session, &charges, spend.as_ref())
         })
         .await

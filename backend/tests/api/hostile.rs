@@ -236,7 +236,8 @@ fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn read_request(socket: &mut TcpStream) -> std::io::Result<Option<String>> {
+/// A whole request; nothing where the connection ends before that.
+pub(crate) async fn read_request(socket: &mut TcpStream) -> std::io::Result<Option<String>> {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4096];

@@ -8,10 +8,9 @@ use countersign_backend::{
     plivo::{Create, PlivoClient, PlivoError, RejectionHint, Validation},
 };
 use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+use crate::hostile::read_request;
 
 /// No test waits that long.
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(8);
@@ -32,8 +31,8 @@ impl Upstream {
         let log = received.clone();
         tokio::spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
-                let request = read_request(&mut socket).await;
-                log.lock().unwrap().push(request);
+                let request = read_request(&mut socket).await.ok().flatten();
+                log.lock().unwrap().push(request.unwrap_or_default());
                 socket.write_all(&answer).await.ok();
             }
         });
@@ -86,26 +85,6 @@ impl Upstream {
 
     fn received(&self) -> Vec<String> {
         self.received.lock().unwrap().clone()
-    }
-}
-
-async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
-    let mut bytes = Vec::new();
-    loop {
-        let mut chunk = [0; 4096];
-        let count = socket.read(&mut chunk).await.unwrap_or_default();
-        bytes.extend_from_slice(&chunk[..count]);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let complete = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))
-                .map_or(0, |length| length.parse().unwrap());
-            body.len() >= length
-        });
-        if complete || count == 0 {
-            return text;
-        }
     }
 }
 

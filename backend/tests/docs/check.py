@@ -14,8 +14,10 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from sandbox import sandbox  # noqa: E402
 
 BLOCKS = re.compile(r"^```(console|sh|bash)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = re.compile(r"(?:localhost|127\.0\.0\.1):8080")
@@ -115,9 +117,7 @@ def headers(answer):
 def follow(document, address):
     """Runs a document from its top to its end."""
     said_here = {}
-    count = 0
     for command, printed in commands(document.read_text()):
-        count += 1
         name = f"{document}: {command.splitlines()[0]}"
         command = ADDRESS.sub(address, command)
         for there, here in said_here.items():
@@ -138,29 +138,6 @@ def follow(document, address):
                 for (_, old), (_, new) in zip(names(there), names(here))
                 if "…" not in old
             )
-    return count
-
-
-def serve_and_follow(document):
-    with tempfile.TemporaryDirectory() as place:
-        service = subprocess.Popen(
-            [os.environ["COUNTERSIGN_BIN"]],
-            env={
-                "PLIVO_MODE": "sandbox",
-                "LISTEN_ADDR": "127.0.0.1:0",
-                "METRICS_ADDR": "off",
-                "LOG_FORMAT": "json",
-                "STORE_URL": f"sqlite:{place}/countersign.db",
-            },
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            started = next(line for line in service.stderr if '"server.started"' in line)
-            return follow(document, json.loads(started)["address"])
-        finally:
-            service.kill()
-            service.wait()
 
 
 for document in DOCUMENTS:
@@ -168,6 +145,7 @@ for document in DOCUMENTS:
     # Its own test runs it, in three languages.
     if document.name == "integrate.md" or not list(commands(text)):
         continue
-    serve_and_follow(document)
+    with sandbox() as (_, address, _):
+        follow(document, address)
 
 sys.exit(failures > 0)

@@ -13,7 +13,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -21,6 +20,9 @@ from pathlib import Path
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from sandbox import sandbox  # noqa: E402
 
 DOCUMENT = Path("docs/integrate.md").read_text()
 SNIPPETS = re.findall(r"^```(sh|js|python)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -97,42 +99,27 @@ def forgeries(proof):
     yield "another type", signed(own, headers={"typ": "JWT"})
 
 
-with tempfile.TemporaryDirectory() as place:
-    directory = Path(place)
-    service = subprocess.Popen(
-        [os.environ["COUNTERSIGN_BIN"]],
-        env={
-            "PLIVO_MODE": "sandbox",
-            "LISTEN_ADDR": "127.0.0.1:0",
-            "METRICS_ADDR": "off",
-            "LOG_FORMAT": "json",
-            "STORE_URL": f"sqlite:{directory}/countersign.db",
-            "RESEND_WAITS": "1s",
-            "LIMIT_SENDS_PER_NUMBER": "off",
-            "LIMIT_REQUESTS_PER_ADDRESS": "off",
-        },
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        started = next(line for line in service.stderr if '"server.started"' in line)
-        url = "http://" + json.loads(started)["address"]
-        languages = [language for language, _ in SNIPPETS]
-        check("the snippets are there", languages == ["sh", "js", "python"], languages)
-        proof = proof_of("+14155550124")
-        for language, text in SNIPPETS:
-            number = NUMBER if language == "sh" else "+14155550124"
-            ran = run(language, text, proof)
-            holds = ran.returncode == 0 and number in ran.stdout and "a-word-of-mine" in ran.stdout
-            check(f"{language} as printed", holds, ran.stdout + ran.stderr)
-            if language == "sh":
-                continue
-            for what, forged in forgeries(proof):
-                ran = run(language, text, forged)
-                refused = ran.returncode != 0 and not ran.stdout.strip()
-                check(f"{language} refuses {what}", refused, ran.stdout)
-    finally:
-        service.kill()
-        service.wait()
+SETTINGS = {
+    "RESEND_WAITS": "1s",
+    "LIMIT_SENDS_PER_NUMBER": "off",
+    "LIMIT_REQUESTS_PER_ADDRESS": "off",
+}
+
+with sandbox(**SETTINGS) as (_, address, directory):
+    url = f"http://{address}"
+    languages = [language for language, _ in SNIPPETS]
+    check("the snippets are there", languages == ["sh", "js", "python"], languages)
+    proof = proof_of("+14155550124")
+    for language, text in SNIPPETS:
+        number = NUMBER if language == "sh" else "+14155550124"
+        ran = run(language, text, proof)
+        holds = ran.returncode == 0 and number in ran.stdout and "a-word-of-mine" in ran.stdout
+        check(f"{language} as printed", holds, ran.stdout + ran.stderr)
+        if language == "sh":
+            continue
+        for what, forged in forgeries(proof):
+            ran = run(language, text, forged)
+            refused = ran.returncode != 0 and not ran.stdout.strip()
+            check(f"{language} refuses {what}", refused, ran.stdout)
 
 sys.exit(failures > 0)

@@ -37,6 +37,16 @@ struct View {
 /// it goes.
 pub(super) type Going<'a> = (&'a PhoneNumber, bool, &'a Place);
 
+impl<'a> Keyed<'a> {
+    pub(super) fn of(transaction: &'a Transaction<'a>, context: &'a Context, now: Millis) -> Self {
+        Self {
+            transaction,
+            context,
+            now,
+        }
+    }
+}
+
 impl Keyed<'_> {
     /// Whether each of the claims and, for a send, the number's ladder and the
     /// places it belongs to have room; or how long to wait for all of them.
