@@ -15,6 +15,7 @@ pub mod key_file;
 pub mod measured;
 mod millis;
 mod names;
+mod number;
 pub mod queue;
 mod record;
 pub mod redis;
@@ -37,7 +38,7 @@ use crate::{
 
 pub use self::{
     charges::Charged,
-    claim::{Claim, Limit, Place, SendTerms, Share, Slump, Wait},
+    claim::{CheckTerms, Claim, Limit, Place, SendTerms, Share, Slump, Wait},
     upstream::Watched,
     vault::{InvalidSecretKey, Vault},
 };
@@ -50,7 +51,7 @@ pub struct StoreUnreachable;
 /// A step's outcome, when the store answers at all.
 pub type StoreResult<T> = Result<T, StoreUnreachable>;
 
-/// A session that is about to begin.
+/// A session that begins.
 #[derive(Clone, Debug)]
 pub struct NewSession {
     /// Its name.
@@ -215,8 +216,8 @@ pub enum CheckReservation {
     Reserved {
         /// What to settle or give back.
         hold: Hold,
-        /// Plivo's name for the session.
-        upstream_id: String,
+        /// The session as it stands now.
+        session: Box<Session>,
     },
     /// Not now. Nothing was counted.
     Wait(Wait),
@@ -270,14 +271,14 @@ pub enum Known {
 /// A home for sessions, limits and answers.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Begins a session and counts the send everywhere, before Plivo is called.
+    /// Counts a send everywhere, before Plivo is called.
     async fn reserve_send(
         &self,
-        session: &NewSession,
+        recipient: &PhoneNumber,
         terms: SendTerms,
     ) -> StoreResult<SendReservation>;
 
-    /// Plivo took the send: the session is live, and counts where it went.
+    /// Plivo took the send: the session begins, and counts where it went.
     async fn record_sent(
         &self,
         new: &NewSession,
@@ -285,11 +286,8 @@ pub trait Store: Send + Sync {
         hold: &Hold,
     ) -> StoreResult<Session>;
 
-    /// The send never left: all that was counted is given back.
-    async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()>;
-
-    /// The send failed after it may have left: no session, but it counts.
-    async fn abandon_send(&self, id: SessionId) -> StoreResult<()>;
+    /// A send or resend never left: all that was counted is given back.
+    async fn release_send(&self, recipient: &PhoneNumber, hold: Hold) -> StoreResult<()>;
 
     /// Counts a resend everywhere, before Plivo is called. `at_once` waits for no
     /// rung of the number's ladder, but climbs it.
@@ -310,14 +308,11 @@ pub trait Store: Send + Sync {
         hold: &Hold,
     ) -> StoreResult<Result<Session, SessionOver>>;
 
-    /// The resend never left: all that was counted is given back.
-    async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()>;
-
     /// Uses up one check, before Plivo is called.
     async fn reserve_check(
         &self,
         id: SessionId,
-        claims: Vec<Claim>,
+        terms: CheckTerms,
     ) -> StoreResult<CheckReservation>;
 
     /// Plivo answered the check. The first accepted one wins, once, and does not

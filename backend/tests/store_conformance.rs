@@ -14,9 +14,9 @@ use countersign_backend::{
     config::{Config, ConversionRule, Quota, Rules},
     money::MicroDollars,
     store::{
-        Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, Place,
-        ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Share,
-        Slump, Store, Vault,
+        Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
+        Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement,
+        Share, Slump, Store, Vault,
         redis::{Address, RedisStore},
         sqlite::SqliteStore,
     },
@@ -131,7 +131,12 @@ impl Home {
 
     async fn reserved(&self, number: u8) -> (NewSession, Hold) {
         let new = new_session(number);
-        match self.store.reserve_send(&new, nothing()).await.unwrap() {
+        match self
+            .store
+            .reserve_send(&new.recipient, nothing())
+            .await
+            .unwrap()
+        {
             SendReservation::Reserved(hold) => (new, hold),
             SendReservation::Wait(wait) => panic!("{wait:?}"),
         }
@@ -145,10 +150,10 @@ impl Home {
             .unwrap()
     }
 
-    async fn check(&self, id: SessionId, claims: Vec<Claim>) -> Hold {
-        match self.store.reserve_check(id, claims).await.unwrap() {
-            CheckReservation::Reserved { hold, upstream_id } => {
-                assert_eq!(upstream_id, "upstream");
+    async fn check(&self, id: SessionId, terms: CheckTerms) -> Hold {
+        match self.store.reserve_check(id, terms).await.unwrap() {
+            CheckReservation::Reserved { hold, session } => {
+                assert_eq!((session.id, session.upstream_id.as_str()), (id, "upstream"));
                 hold
             }
             other => panic!("{other:?}"),
@@ -179,17 +184,18 @@ fn nothing() -> SendTerms {
     terms(Vec::new())
 }
 
-fn wrong_checks(count: u64) -> Vec<Claim> {
-    vec![Claim {
-        limit: Limit::WrongChecksPerNumber,
-        subject: "+14155550101".into(),
-        quotas: vec![Quota {
+fn no_limits() -> CheckTerms {
+    CheckTerms::default()
+}
+
+fn wrong_checks(count: u64) -> CheckTerms {
+    CheckTerms {
+        wrong_per_number: vec![Quota {
             count: count.try_into().unwrap(),
             per: Duration::from_hours(1),
         }],
-        different: None,
-        amount: 1,
-    }]
+        claims: Vec::new(),
+    }
 }
 
 async fn a_session_is_there_once_plivo_took_the_send(home: Home) {
@@ -211,7 +217,10 @@ async fn a_session_is_there_once_plivo_took_the_send(home: Home) {
 
 async fn two_accepted_checks_at_once_are_one_success(home: Home) {
     let id = home.live(1).await.id;
-    let (first, second) = (home.check(id, vec![]).await, home.check(id, vec![]).await);
+    let (first, second) = (
+        home.check(id, no_limits()).await,
+        home.check(id, no_limits()).await,
+    );
     let settled = home
         .store
         .settle_check(id, true, first, &here())
@@ -233,9 +242,9 @@ async fn checks_that_are_under_way_are_used(home: Home) {
     let id = home.live(1).await.id;
     let mut under_way = Vec::new();
     for _ in 0..5 {
-        under_way.push(home.check(id, vec![]).await);
+        under_way.push(home.check(id, no_limits()).await);
     }
-    let refused = home.store.reserve_check(id, vec![]).await.unwrap();
+    let refused = home.store.reserve_check(id, no_limits()).await.unwrap();
     assert!(matches!(
         refused,
         CheckReservation::Over(SessionOver::ChecksExhausted)
@@ -244,7 +253,7 @@ async fn checks_that_are_under_way_are_used(home: Home) {
 
 async fn a_session_that_is_done_takes_no_step(home: Home) {
     let session = home.live(1).await;
-    let hold = home.check(session.id, vec![]).await;
+    let hold = home.check(session.id, no_limits()).await;
     home.store
         .settle_check(session.id, true, hold, &here())
         .await
@@ -255,7 +264,7 @@ async fn a_session_that_is_done_takes_no_step(home: Home) {
         resend.unwrap(),
         ResendReservation::Over(SessionOver::AlreadyVerified)
     ));
-    let check = home.store.reserve_check(session.id, vec![]).await;
+    let check = home.store.reserve_check(session.id, no_limits()).await;
     assert!(matches!(
         check.unwrap(),
         CheckReservation::Over(SessionOver::AlreadyVerified)
@@ -264,7 +273,7 @@ async fn a_session_that_is_done_takes_no_step(home: Home) {
 
 async fn an_answer_that_comes_after_the_end_is_no_success(home: Home) {
     let id = home.live(1).await.id;
-    let hold = home.check(id, vec![]).await;
+    let hold = home.check(id, no_limits()).await;
     home.advance(Duration::from_mins(10));
     let settled = home
         .store
@@ -276,9 +285,9 @@ async fn an_answer_that_comes_after_the_end_is_no_success(home: Home) {
 
 async fn a_right_code_counts_beside_the_last_wrong_one(home: Home) {
     let id = home.live(1).await.id;
-    let right = home.check(id, vec![]).await;
+    let right = home.check(id, no_limits()).await;
     for left in (0..4).rev() {
-        let hold = home.check(id, vec![]).await;
+        let hold = home.check(id, no_limits()).await;
         let settled = home
             .store
             .settle_check(id, false, hold, &here())
@@ -286,7 +295,7 @@ async fn a_right_code_counts_beside_the_last_wrong_one(home: Home) {
             .unwrap();
         assert!(matches!(settled, Settlement::Incorrect { checks_left } if checks_left == left));
     }
-    let refused = home.store.reserve_check(id, vec![]).await.unwrap();
+    let refused = home.store.reserve_check(id, no_limits()).await.unwrap();
     assert!(matches!(
         refused,
         CheckReservation::Over(SessionOver::ChecksExhausted)
@@ -326,11 +335,14 @@ async fn a_check_that_never_left_is_given_back_and_no_more(home: Home) {
 
 async fn a_send_that_never_left_frees_the_number_and_one_that_may_have_does_not(home: Home) {
     let (new, hold) = home.reserved(1).await;
-    home.store.release_send(&new, hold).await.unwrap();
+    home.store.release_send(&new.recipient, hold).await.unwrap();
     let (new, _hold) = home.reserved(1).await;
-    home.store.abandon_send(new.id).await.unwrap();
     assert_eq!(home.over(new.id).await, Some(SessionOver::NotFound));
-    let again = home.store.reserve_send(&new, nothing()).await.unwrap();
+    let again = home
+        .store
+        .reserve_send(&new.recipient, nothing())
+        .await
+        .unwrap();
     assert!(
         matches!(again, SendReservation::Wait(wait) if wait.retry_after == Duration::from_secs(30))
     );
@@ -340,8 +352,12 @@ async fn a_release_leaves_the_rung_of_a_later_send_alone(home: Home) {
     let (new, slow) = home.reserved(1).await;
     home.advance(Duration::from_secs(30));
     let (_, _second) = home.reserved(1).await;
-    home.store.release_send(&new, slow).await.unwrap();
-    let again = home.store.reserve_send(&new, nothing()).await.unwrap();
+    home.store.release_send(&new.recipient, slow).await.unwrap();
+    let again = home
+        .store
+        .reserve_send(&new.recipient, nothing())
+        .await
+        .unwrap();
     assert!(
         matches!(again, SendReservation::Wait(wait) if wait.retry_after == Duration::from_mins(1))
     );
@@ -406,7 +422,10 @@ async fn a_resend_is_counted_given_back_and_refused_once_over(home: Home) {
     };
     let wait = home.store.send_wait(&session.recipient, nothing());
     assert_eq!(wait.await.unwrap(), Duration::from_mins(1));
-    home.store.release_resend(&session, hold).await.unwrap();
+    home.store
+        .release_send(&session.recipient, hold)
+        .await
+        .unwrap();
     home.advance(Duration::from_secs(30));
     let ResendReservation::Reserved(hold) = home
         .store
@@ -416,7 +435,10 @@ async fn a_resend_is_counted_given_back_and_refused_once_over(home: Home) {
     else {
         panic!("30 s have passed");
     };
-    home.store.release_resend(&session, hold).await.unwrap();
+    home.store
+        .release_send(&session.recipient, hold)
+        .await
+        .unwrap();
     let again = home
         .store
         .reserve_resend(&session, nothing(), false)
@@ -437,9 +459,9 @@ async fn a_resend_is_counted_given_back_and_refused_once_over(home: Home) {
 
 async fn a_check_released_on_the_last_one_opens_the_session_again(home: Home) {
     let id = home.live(1).await.id;
-    let released = home.check(id, vec![]).await;
+    let released = home.check(id, no_limits()).await;
     for _ in 0..4 {
-        let hold = home.check(id, vec![]).await;
+        let hold = home.check(id, no_limits()).await;
         home.store
             .settle_check(id, false, hold, &here())
             .await
@@ -474,13 +496,13 @@ async fn the_limit_that_is_full_the_longest_is_named(home: Home) {
     };
     let first = home
         .store
-        .reserve_send(&new_session(1), terms(claims()))
+        .reserve_send(&new_session(1).recipient, terms(claims()))
         .await
         .unwrap();
     assert!(matches!(first, SendReservation::Reserved(_)));
     let SendReservation::Wait(wait) = home
         .store
-        .reserve_send(&new_session(2), terms(claims()))
+        .reserve_send(&new_session(2).recipient, terms(claims()))
         .await
         .unwrap()
     else {
@@ -493,7 +515,7 @@ async fn the_limit_that_is_full_the_longest_is_named(home: Home) {
     let alone = vec![claim(Limit::SendsPerCountry, 1, 1)];
     let alone = home
         .store
-        .reserve_send(&new_session(2), terms(alone))
+        .reserve_send(&new_session(2).recipient, terms(alone))
         .await
         .unwrap();
     assert!(matches!(alone, SendReservation::Reserved(_)));
@@ -624,6 +646,86 @@ async fn what_is_over_leaves_nothing_behind(home: Home) {
 }
 
 /// Half a dollar an hour and two a day.
+/// While one process drains, the next one is already there.
+#[tokio::test]
+async fn two_processes_on_one_file_count_together() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), stopped_clock());
+    let path = directory.path().join("countersign.db");
+    let open = || SqliteStore::open(&path, vault(), rules(), Some(clock.clone())).unwrap();
+    let stores = [open(), open()];
+    let limited = || {
+        terms(vec![Claim {
+            limit: Limit::SendsTotal,
+            subject: String::new(),
+            quotas: vec![Quota {
+                count: 4.try_into().unwrap(),
+                per: Duration::from_hours(1),
+            }],
+            different: None,
+            amount: 1,
+        }])
+    };
+    for number in 0..6 {
+        let store = &stores[usize::from(number % 2)];
+        let new = new_session(number);
+        let reserved = store.reserve_send(&new.recipient, limited()).await.unwrap();
+        assert_eq!(matches!(reserved, SendReservation::Reserved(_)), number < 4);
+        if let SendReservation::Reserved(hold) = reserved {
+            store
+                .record_sent(&new, "upstream".into(), &hold)
+                .await
+                .unwrap();
+            for (left, store) in (0..5).rev().zip(stores.iter().cycle()) {
+                let check = store.reserve_check(new.id, no_limits()).await.unwrap();
+                let CheckReservation::Reserved { session, .. } = check else {
+                    panic!("{left} should be left: {check:?}");
+                };
+                assert_eq!(session.checks_left, left);
+            }
+        }
+    }
+}
+
+/// More than goes in one step.
+#[tokio::test]
+async fn all_that_is_over_goes_from_the_file_however_much_it_is() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), stopped_clock());
+    let path = directory.path().join("countersign.db");
+    let store = SqliteStore::open(&path, vault(), rules(), Some(clock.clone())).unwrap();
+    let sends = (0..1_100_u32).map(async |number| {
+        let new = NewSession {
+            recipient: PhoneNumber::parse(&format!("+1415551{number:04}")).unwrap(),
+            ..new_session(0)
+        };
+        let reserved = store.reserve_send(&new.recipient, nothing()).await.unwrap();
+        let SendReservation::Reserved(hold) = reserved else {
+            panic!("{reserved:?}");
+        };
+        store
+            .record_sent(&new, "upstream".into(), &hold)
+            .await
+            .unwrap();
+    });
+    for send in sends {
+        send.await;
+    }
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let rows = |what: &str| -> u32 {
+        let count = format!("SELECT count(*) FROM {what}");
+        file.query_row(&count, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((rows("session"), rows("number")), (1_100, 1_100));
+    let later = async |minutes| {
+        *clock.0.lock().unwrap() += Duration::from_mins(minutes);
+        store.sweep().await.unwrap();
+    };
+    later(10).await;
+    assert_eq!(rows("session WHERE person IS NOT NULL"), 0);
+    assert_eq!(rows("session"), 1_100);
+    later(75).await;
+    assert_eq!((rows("session"), rows("number")), (0, 0));
+}
+
 fn costs(amount: u64) -> Claim {
     let cap = |count: u64, hours| Quota {
         count: count.try_into().unwrap(),
@@ -643,7 +745,7 @@ async fn a_cap_holds_what_codes_cost(home: Home) {
         let new = new_session(number);
         let reserved = home
             .store
-            .reserve_send(&new, terms(vec![costs(amount)]))
+            .reserve_send(&new.recipient, terms(vec![costs(amount)]))
             .await;
         (new, reserved.unwrap())
     };
@@ -663,7 +765,7 @@ async fn a_cap_holds_what_codes_cost(home: Home) {
     // The first leaves after an hour, by the end of its part of it.
     let (least, most) = (Duration::from_mins(50), Duration::from_mins(51));
     assert!((least..most).contains(&wait.retry_after), "{wait:?}");
-    home.store.release_send(&new, hold).await.unwrap();
+    home.store.release_send(&new.recipient, hold).await.unwrap();
     let used = async || home.store.used(costs(0)).await.unwrap();
     assert_eq!(used().await, [300_000, 300_000]);
     let (_, SendReservation::Wait(wait)) = send(3, 500_001).await else {
@@ -676,7 +778,9 @@ async fn a_cap_holds_what_codes_cost(home: Home) {
 
 async fn a_charge_stands_in_the_place_of_what_was_expected_and_once(home: Home) {
     let new = new_session(1);
-    let reserved = home.store.reserve_send(&new, terms(vec![costs(10_000)]));
+    let reserved = home
+        .store
+        .reserve_send(&new.recipient, terms(vec![costs(10_000)]));
     let SendReservation::Reserved(hold) = reserved.await.unwrap() else {
         panic!("there is room");
     };
@@ -727,7 +831,9 @@ async fn a_session_that_two_share_is_charged_once(home: Home) {
     let mut sessions = Vec::new();
     for _ in 0..2 {
         let new = new_session(1);
-        let reserved = home.store.reserve_send(&new, terms(vec![costs(10_000)]));
+        let reserved = home
+            .store
+            .reserve_send(&new.recipient, terms(vec![costs(10_000)]));
         let SendReservation::Reserved(hold) = reserved.await.unwrap() else {
             panic!("there is room");
         };
@@ -766,7 +872,12 @@ async fn where_too_few_codes_are_given_back_is_found_once(home: Home) {
             place,
         };
         let new = new_session(number);
-        match home.store.reserve_send(&new, asked).await.unwrap() {
+        match home
+            .store
+            .reserve_send(&new.recipient, asked)
+            .await
+            .unwrap()
+        {
             SendReservation::Reserved(hold) => hold.slumps().to_vec(),
             SendReservation::Wait(wait) => panic!("it is watched only: {wait:?}"),
         }
@@ -774,7 +885,7 @@ async fn where_too_few_codes_are_given_back_is_found_once(home: Home) {
     for number in 1..=30 {
         let session = home.live(number).await;
         if number <= 5 {
-            let hold = home.check(session.id, vec![]).await;
+            let hold = home.check(session.id, no_limits()).await;
             let place = here();
             let settled = home.store.settle_check(session.id, true, hold, &place);
             settled.await.unwrap();
@@ -871,7 +982,7 @@ fn claims_of(number: u8) -> Vec<Claim> {
 /// What a home said to each act, in order.
 async fn said(home: &Home, acts: &[Act]) -> Vec<String> {
     let mut said = Vec::new();
-    let mut under_way = VecDeque::new();
+    let mut under_way: VecDeque<(NewSession, Hold)> = VecDeque::new();
     for act in acts {
         let numbers = match *act {
             Act::Pass(time) => {
@@ -880,7 +991,7 @@ async fn said(home: &Home, acts: &[Act]) -> Vec<String> {
             }
             Act::Release => {
                 if let Some((new, hold)) = under_way.pop_front() {
-                    home.store.release_send(&new, hold).await.unwrap();
+                    home.store.release_send(&new.recipient, hold).await.unwrap();
                 }
                 continue;
             }
@@ -890,7 +1001,12 @@ async fn said(home: &Home, acts: &[Act]) -> Vec<String> {
         for number in numbers {
             let new = new_session(number);
             let claims = claims_of(number);
-            match home.store.reserve_send(&new, terms(claims)).await.unwrap() {
+            match home
+                .store
+                .reserve_send(&new.recipient, terms(claims))
+                .await
+                .unwrap()
+            {
                 SendReservation::Reserved(hold) => {
                     said.push(format!("yes {hold:?}"));
                     under_way.push_back((new, hold));
@@ -984,7 +1100,11 @@ async fn books(home: &Home, deeds: &[Deed]) -> Vec<String> {
             Deed::Pass(time) => home.advance(time),
             Deed::Send(number, taken) => {
                 let new = new_session(number);
-                let reserved = home.store.reserve_send(&new, asked(number)).await.unwrap();
+                let reserved = home
+                    .store
+                    .reserve_send(&new.recipient, asked(number))
+                    .await
+                    .unwrap();
                 said.push(format!("{reserved:?}"));
                 let SendReservation::Reserved(hold) = reserved else {
                     continue;
@@ -994,7 +1114,7 @@ async fn books(home: &Home, deeds: &[Deed]) -> Vec<String> {
                     let sent = home.store.record_sent(&new, upstream, &hold).await.unwrap();
                     sessions.push_back((number, sent));
                 } else {
-                    home.store.release_send(&new, hold).await.unwrap();
+                    home.store.release_send(&new.recipient, hold).await.unwrap();
                 }
             }
             Deed::Resend => {
@@ -1016,7 +1136,11 @@ async fn books(home: &Home, deeds: &[Deed]) -> Vec<String> {
                 let Some((number, session)) = sessions.pop_front() else {
                     continue;
                 };
-                let reserved = home.store.reserve_check(session.id, vec![]).await.unwrap();
+                let reserved = home
+                    .store
+                    .reserve_check(session.id, no_limits())
+                    .await
+                    .unwrap();
                 if let CheckReservation::Reserved { hold, .. } = reserved {
                     let place = place(number);
                     let settled = home.store.settle_check(session.id, true, hold, &place);

@@ -92,6 +92,31 @@ pub struct SendTerms {
     pub place: Place,
 }
 
+/// What a check is held against.
+#[derive(Clone, Debug, Default)]
+pub struct CheckTerms {
+    /// How many wrong codes the session's number may be given, whatever the
+    /// session.
+    pub wrong_per_number: Vec<Quota>,
+    /// What it uses up besides.
+    pub claims: Vec<Claim>,
+}
+
+impl CheckTerms {
+    /// All of it, once it is known whose number it is.
+    pub(super) fn claims_on(self, number: &str) -> Vec<Claim> {
+        let of_number = Claim {
+            limit: Limit::WrongChecksPerNumber,
+            subject: number.to_owned(),
+            quotas: self.wrong_per_number,
+            different: None,
+            amount: 1,
+        };
+        let of_number = Some(of_number).filter(|claim| !claim.quotas.is_empty());
+        of_number.into_iter().chain(self.claims).collect()
+    }
+}
+
 /// Where a number belongs: what is counted together to see how many codes are
 /// given back. Kept as keyed hashes only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -79,11 +79,6 @@ impl Conversion {
         self.marks.clear();
     }
 
-    /// When sends may go there again.
-    pub(super) fn cooling_until(&self) -> Millis {
-        self.cooling_until
-    }
-
     /// A code went there at that moment.
     pub(super) fn sent(&mut self, at: Millis, now: Millis) {
         if self.cooling_until > now {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use countersign_shared::{Channel, PhoneNumber, SessionId};
 
 use super::{
-    Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, NewSession, Place,
+    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, NewSession, Place,
     ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
     StoreResult, Watched, queue::Queue,
 };
@@ -67,10 +67,9 @@ macro_rules! timed {
 }
 
 timed! {
-    fn reserve_send(session: &NewSession, terms: SendTerms) -> SendReservation;
+    fn reserve_send(recipient: &PhoneNumber, terms: SendTerms) -> SendReservation;
     fn record_sent(new: &NewSession, upstream_id: String, hold: &Hold) -> Session;
-    fn release_send(new: &NewSession, hold: Hold) -> ();
-    fn abandon_send(id: SessionId) -> ();
+    fn release_send(recipient: &PhoneNumber, hold: Hold) -> ();
     fn reserve_resend(session: &Session, terms: SendTerms, at_once: bool) -> ResendReservation;
     fn record_resent(
         session: &Session,
@@ -78,8 +77,7 @@ timed! {
         upstream_id: String,
         hold: &Hold
     ) -> Result<Session, SessionOver>;
-    fn release_resend(session: &Session, hold: Hold) -> ();
-    fn reserve_check(id: SessionId, claims: Vec<Claim>) -> CheckReservation;
+    fn reserve_check(id: SessionId, terms: CheckTerms) -> CheckReservation;
     fn settle_check(id: SessionId, accepted: bool, hold: Hold, place: &Place) -> Settlement;
     fn release_check(id: SessionId, hold: Hold) -> ();
     fn send_wait(recipient: &PhoneNumber, terms: SendTerms) -> Duration;

@@ -1,7 +1,7 @@
 //! What things are called inside a store: keyed hashes, so that nobody who reads
 //! one learns whom it is about.
 
-use countersign_shared::{PhoneNumber, SessionId};
+use countersign_shared::SessionId;
 use secrecy::SecretString;
 
 use super::{
@@ -19,13 +19,18 @@ impl Vault {
         self.hash("session", &[id.as_bytes()])
     }
 
-    pub(super) fn number_name(&self, number: &PhoneNumber) -> Hash {
-        self.hash("number", &[number.as_str().as_bytes()])
+    pub(super) fn number_name(&self, number: &str) -> Hash {
+        self.hash("number", &[number.as_bytes()])
     }
 
     /// Of a limit's uses by one subject.
     pub(super) fn claim_name(&self, claim: &Claim) -> Hash {
-        let parts = [claim.limit.as_str().as_bytes(), claim.subject.as_bytes()];
+        self.limit_name(claim.limit, &claim.subject)
+    }
+
+    /// The same, by its parts.
+    pub(super) fn limit_name(&self, limit: Limit, subject: &str) -> Hash {
+        let parts = [limit.as_str().as_bytes(), subject.as_bytes()];
         self.hash("limit", &parts)
     }
 

@@ -20,8 +20,6 @@ pub(super) const UNDER_WAY: Duration = Duration::from_secs(30);
 /// How a session stands, in the store's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
-    /// Plivo is being asked for the first code.
-    Reserved,
     /// The code is out.
     Pending,
     /// The right code was given.
@@ -31,16 +29,10 @@ pub(super) enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 4] = [
-        Self::Reserved,
-        Self::Pending,
-        Self::Verified,
-        Self::Exhausted,
-    ];
+    const ALL: [Self; 3] = [Self::Pending, Self::Verified, Self::Exhausted];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Reserved => "reserved",
             Self::Pending => "pending",
             Self::Verified => "verified",
             Self::Exhausted => "exhausted",
@@ -51,10 +43,9 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
-    /// Pending sessions count as sent to, so the status on the wire follows.
     fn on_the_wire(self) -> SessionStatus {
         match self {
-            Self::Reserved | Self::Pending => SessionStatus::Pending,
+            Self::Pending => SessionStatus::Pending,
             Self::Verified => SessionStatus::Verified,
             Self::Exhausted => SessionStatus::ChecksExhausted,
         }
@@ -62,8 +53,8 @@ impl Status {
 }
 
 /// A session as it is kept, its number sealed.
+#[derive(Clone)]
 pub(super) struct Record {
-    pub(super) id: SessionId,
     /// The number and the locale, sealed with the session's name; gone once the
     /// session has ended.
     pub(super) person: Option<Vec<u8>>,
@@ -89,6 +80,19 @@ pub(super) struct Person {
 pub(super) struct Unreadable;
 
 impl Record {
+    /// A session that begins.
+    pub(super) fn new(vault: &Vault, new: &NewSession, checks: u8, expires_at: Millis) -> Self {
+        Self {
+            person: Some(Self::seal_person(vault, new)),
+            upstream_id: String::new(),
+            status: Status::Pending,
+            channel: new.channel,
+            deliveries: String::new(),
+            checks_left: checks,
+            expires_at,
+        }
+    }
+
     /// Seals whom a session is about.
     pub(super) fn seal_person(vault: &Vault, new: &NewSession) -> Vec<u8> {
         let mut person = format!("{} {}", new.recipient.as_str(), new.locale.as_str());
@@ -99,21 +103,25 @@ impl Record {
     }
 
     /// Whom the session is about; nobody once it has ended.
-    pub(super) fn person(&self, vault: &Vault) -> Result<Option<Person>, Unreadable> {
+    pub(super) fn person(
+        &self,
+        vault: &Vault,
+        id: SessionId,
+    ) -> Result<Option<Person>, Unreadable> {
         let Some(sealed) = &self.person else {
             return Ok(None);
         };
         vault
-            .open("person", self.id.as_bytes(), sealed)
+            .open("person", id.as_bytes(), sealed)
             .and_then(|person| read_person(&person))
             .map(Some)
             .ok_or(Unreadable)
     }
 
     /// As the rest of the program sees it.
-    pub(super) fn seen(self, person: Person, now: Millis) -> Session {
+    pub(super) fn seen(self, id: SessionId, person: Person, now: Millis) -> Session {
         Session {
-            id: self.id,
+            id,
             recipient: person.recipient,
             locale: person.locale,
             nonce: person.nonce,

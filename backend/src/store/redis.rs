@@ -18,14 +18,14 @@ use redis::{ErrorKind, RedisError, Script, ServerErrorKind};
 
 pub use self::address::{Address, InvalidAddress};
 use self::{
-    call::{Call, Kept, Outcome, Slumped, Waiting},
+    call::{Call, Held, Kept, Outcome, Slumped, Waiting},
     link::Link,
     scripts::Scripts,
 };
 use super::{
-    Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, Place,
-    ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Slump, Store,
-    StoreResult, StoreUnreachable, Taken, Vault, Wait, Watched, charges,
+    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
+    Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Slump,
+    Store, StoreResult, StoreUnreachable, Taken, Vault, Wait, Watched, charges,
     millis::{Millis, length, millis},
     names::shown,
     record::{MEMORY_OF_THE_ENDED, Record, Status, UNDER_WAY},
@@ -170,34 +170,26 @@ impl RedisStore {
         }
     }
 
-    /// What a step holds, if that is the outcome; and Plivo's name for its session,
-    /// where the script says it.
-    fn held(&self, outcome: Outcome, terms: SendTerms) -> StoreResult<(Hold, Option<String>)> {
+    /// What a step holds, if that is the outcome.
+    fn held(&self, outcome: Outcome, terms: SendTerms) -> StoreResult<Hold> {
         match outcome {
-            Outcome::Held {
-                taken_at,
-                ladder,
-                next_at,
-                previous,
-                slumps,
-                spent,
-                upstream_id,
-            } => {
-                let previous = previous.into_iter().map(|at| (at > 0).then_some(at));
-                let hold = Hold {
-                    previous: previous.collect(),
-                    taken_at,
-                    ladder,
-                    next_at,
-                    slumps: self.slumps(&slumps, &terms.place)?,
-                    spent: numbers(&spent)?,
-                    claims: terms.claims,
-                    place: terms.place,
-                };
-                Ok((hold, upstream_id))
-            }
+            Outcome::Held(held) => self.hold(held, terms),
             _ => Err(unexpected()),
         }
+    }
+
+    fn hold(&self, held: Held, terms: SendTerms) -> StoreResult<Hold> {
+        let previous = held.previous.into_iter().map(|at| (at > 0).then_some(at));
+        Ok(Hold {
+            previous: previous.collect(),
+            taken_at: held.taken_at,
+            ladder: held.ladder,
+            next_at: held.next_at,
+            slumps: self.slumps(&held.slumps, &terms.place)?,
+            spent: numbers(&held.spent)?,
+            claims: terms.claims,
+            place: terms.place,
+        })
     }
 
     fn wait(&self, waiting: &Waiting, terms: &SendTerms) -> StoreResult<Wait> {
@@ -239,7 +231,6 @@ impl RedisStore {
     fn seen(&self, id: SessionId, kept: Kept) -> StoreResult<Session> {
         let unreadable = |_| unexpected();
         let record = Record {
-            id,
             person: Some(
                 BASE64_STANDARD
                     .decode(&kept.person)
@@ -252,9 +243,9 @@ impl RedisStore {
             checks_left: kept.checks_left.parse().map_err(|_| unexpected())?,
             expires_at: kept.expires_at.parse().map_err(|_| unexpected())?,
         };
-        let person = record.person(&self.vault).map_err(unreadable)?;
+        let person = record.person(&self.vault, id).map_err(unreadable)?;
         let person = person.ok_or(StoreUnreachable)?;
-        Ok(record.seen(person, kept.now))
+        Ok(record.seen(id, person, kept.now))
     }
 }
 
@@ -294,22 +285,14 @@ fn part(place: &Place, number: usize) -> StoreResult<(Limit, &str)> {
 impl Store for RedisStore {
     async fn reserve_send(
         &self,
-        session: &NewSession,
+        recipient: &PhoneNumber,
         terms: SendTerms,
     ) -> StoreResult<SendReservation> {
-        let person = Record::seal_person(&self.vault, session);
-        let call = self
-            .climbing(self.call(), &session.recipient)
-            .session(session.id)
-            .claims(&terms.claims)
-            .with("person", BASE64_STANDARD.encode(person))
-            .with("channel", session.channel.as_str())
-            .with("checks", self.rules.checks_per_session)
-            .with("under_way", length(UNDER_WAY));
+        let call = self.climbing(self.call(), recipient).claims(&terms.claims);
         let call = self.going(call, &terms.place);
         match self.run(&self.scripts.reserve_send, call).await? {
             Outcome::Wait(waiting) => Ok(SendReservation::Wait(self.wait(&waiting, &terms)?)),
-            other => Ok(SendReservation::Reserved(self.held(other, terms)?.0)),
+            other => Ok(SendReservation::Reserved(self.held(other, terms)?)),
         }
     }
 
@@ -319,10 +302,16 @@ impl Store for RedisStore {
         upstream_id: String,
         hold: &Hold,
     ) -> StoreResult<Session> {
+        let person = Record::seal_person(&self.vault, new);
         let call = self
-            .climbing(self.call(), &new.recipient)
+            .call()
             .session(new.id)
+            .with("lifetime", length(self.rules.session_lifetime))
             .with("memory", length(MEMORY_OF_THE_ENDED))
+            .with("person", BASE64_STANDARD.encode(person))
+            .wrong_checks(&new.recipient)
+            .with("channel", new.channel.as_str())
+            .with("checks", self.rules.checks_per_session)
             .with("upstream_id", upstream_id);
         let call = self.taken(call, &hold.taken());
         match self.run(&self.scripts.record_sent, call).await? {
@@ -331,15 +320,10 @@ impl Store for RedisStore {
         }
     }
 
-    async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()> {
-        let call = self.climbing(self.call(), &new.recipient).session(new.id);
+    async fn release_send(&self, recipient: &PhoneNumber, hold: Hold) -> StoreResult<()> {
+        let call = self.climbing(self.call(), recipient);
         let call = call.back(&hold, |_| true);
         self.done(&self.scripts.release_send, call).await
-    }
-
-    async fn abandon_send(&self, id: SessionId) -> StoreResult<()> {
-        let call = self.call().session(id);
-        self.done(&self.scripts.abandon_send, call).await
     }
 
     async fn reserve_resend(
@@ -357,7 +341,7 @@ impl Store for RedisStore {
         match self.run(&self.scripts.reserve_resend, call).await? {
             Outcome::Wait(waiting) => Ok(ResendReservation::Wait(self.wait(&waiting, &terms)?)),
             Outcome::Over(over) => Ok(ResendReservation::Over(over)),
-            other => Ok(ResendReservation::Reserved(self.held(other, terms)?.0)),
+            other => Ok(ResendReservation::Reserved(self.held(other, terms)?)),
         }
     }
 
@@ -381,30 +365,33 @@ impl Store for RedisStore {
         }
     }
 
-    async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()> {
-        let call = self.climbing(self.call(), &session.recipient);
-        let call = call.back(&hold, |_| true);
-        self.done(&self.scripts.release_resend, call).await
-    }
-
     async fn reserve_check(
         &self,
         id: SessionId,
-        claims: Vec<Claim>,
+        terms: CheckTerms,
     ) -> StoreResult<CheckReservation> {
+        // The script finds the number's own key in the session.
+        let by_number = !terms.wrong_per_number.is_empty();
+        let claims = terms.clone().claims_on("");
         let call = self.call().session(id).claims(&claims);
-        let terms = SendTerms {
+        let call = call.with("by_number", by_number);
+        let on = |claims| SendTerms {
             claims,
             ..SendTerms::default()
         };
         match self.run(&self.scripts.reserve_check, call).await? {
-            Outcome::Wait(waiting) => Ok(CheckReservation::Wait(self.wait(&waiting, &terms)?)),
-            Outcome::Over(over) => Ok(CheckReservation::Over(over)),
-            other => {
-                let (hold, upstream_id) = self.held(other, terms)?;
-                let upstream_id = upstream_id.ok_or(StoreUnreachable)?;
-                Ok(CheckReservation::Reserved { hold, upstream_id })
+            Outcome::Wait(waiting) => {
+                let wait = self.wait(&waiting, &on(claims))?;
+                Ok(CheckReservation::Wait(wait))
             }
+            Outcome::Over(over) => Ok(CheckReservation::Over(over)),
+            Outcome::HeldOf(what, kept) => {
+                let session = Box::new(self.seen(id, kept)?);
+                let claims = terms.claims_on(session.recipient.as_str());
+                let hold = self.hold(what, on(claims))?;
+                Ok(CheckReservation::Reserved { hold, session })
+            }
+            _ => Err(unexpected()),
         }
     }
 

@@ -2,11 +2,15 @@
 //! `kill -9`, readable with any SQLite tool, for one machine.
 
 mod anchor;
+mod cache;
 mod charges;
 mod conversion;
+mod counted;
 mod limits;
 mod open;
 mod row;
+mod step;
+mod sweep;
 mod upstream;
 mod writer;
 
@@ -14,16 +18,16 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use countersign_shared::{Channel, PhoneNumber, SessionId};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 pub use self::open::{OpenError, check};
-use self::{limits::Keyed, writer::Writer};
+use self::{step::Step, writer::Writer};
 use super::{
-    Charged, CheckReservation, Claim, Hold, KeyedRequest, Known, Limit, NewSession, Place,
-    ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
+    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
+    Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
     StoreResult, StoreUnreachable, Vault, Watched,
     millis::{Millis, length, millis},
-    record::{Status, UNDER_WAY, booked},
+    record::{Record, Status, UNDER_WAY, booked},
 };
 use crate::{
     attempt::{Charges, Noted},
@@ -77,13 +81,17 @@ impl SqliteStore {
     /// One step at one moment.
     async fn step<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Transaction<'_>, &Context, Millis) -> rusqlite::Result<T> + Send + 'static,
+        step: impl FnOnce(&mut Step<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
         let context = self.context.clone();
         self.writer
-            .step(move |transaction| {
-                let now = context.now();
-                step(transaction, &context, now)
+            .step(move |transaction, cache| {
+                step(&mut Step {
+                    transaction,
+                    cache,
+                    now: context.now(),
+                    context: &context,
+                })
             })
             .await
     }
@@ -93,20 +101,16 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn reserve_send(
         &self,
-        session: &NewSession,
+        recipient: &PhoneNumber,
         terms: SendTerms,
     ) -> StoreResult<SendReservation> {
-        let session = session.clone();
-        self.step(move |transaction, context, now| {
-            let keyed = Keyed::of(transaction, context, now);
-            let going = (&session.recipient, false, &terms.place);
-            match keyed.reserve(Some(going), terms.claims)? {
-                Err(wait) => Ok(SendReservation::Wait(wait)),
-                Ok(hold) => {
-                    row::insert(transaction, context, &session, now)?;
-                    Ok(SendReservation::Reserved(hold))
-                }
-            }
+        let recipient = recipient.clone();
+        self.step(move |step| {
+            let going = (&recipient, false, &terms.place);
+            Ok(match step.reserve(Some(going), terms.claims)? {
+                Err(wait) => SendReservation::Wait(wait),
+                Ok(hold) => SendReservation::Reserved(hold),
+            })
         })
         .await
     }
@@ -117,38 +121,26 @@ impl Store for SqliteStore {
         upstream_id: String,
         hold: &Hold,
     ) -> StoreResult<Session> {
-        let (id, taken) = (new.id, hold.taken());
+        let (new, taken) = (new.clone(), hold.taken());
         let recorded = self
-            .step(move |transaction, context, now| {
-                // Swept away only where the call took longer than a session lives.
-                let Some(mut record) = row::read(transaction, context, id)? else {
-                    return Ok(None);
-                };
-                record.status = Status::Pending;
+            .step(move |step| {
+                let rules = &step.context.rules;
+                let expires_at = step.now + length(rules.session_lifetime);
+                let checks = rules.checks_per_session;
+                let mut record = Record::new(&step.context.vault, &new, checks, expires_at);
                 record.upstream_id = upstream_id;
-                let channel = record.channel;
-                row::deliver(&mut record, channel, &taken);
-                conversion::sent(transaction, context, &taken.place, (taken.at, now))?;
-                record.expires_at = now + length(context.rules.session_lifetime);
-                row::write(transaction, context, &record)?;
-                row::seen(record, context, now)
+                row::deliver(&mut record, new.channel, &taken);
+                step.count_sent(&taken.place, taken.at)?;
+                step.keep(new.id, record.clone())?;
+                step.seen(new.id, record)
             })
             .await?;
         recorded.ok_or(StoreUnreachable)
     }
 
-    async fn release_send(&self, new: &NewSession, hold: Hold) -> StoreResult<()> {
-        let new = new.clone();
-        self.step(move |transaction, context, now| {
-            let keyed = Keyed::of(transaction, context, now);
-            keyed.give_back(Some(&new.recipient), &hold, |_| true)?;
-            row::delete(transaction, context, new.id)
-        })
-        .await
-    }
-
-    async fn abandon_send(&self, id: SessionId) -> StoreResult<()> {
-        self.step(move |transaction, context, _| row::delete(transaction, context, id))
+    async fn release_send(&self, recipient: &PhoneNumber, hold: Hold) -> StoreResult<()> {
+        let recipient = recipient.clone();
+        self.step(move |step| step.give_back(Some(&recipient), &hold, |_| true))
             .await
     }
 
@@ -159,13 +151,12 @@ impl Store for SqliteStore {
         at_once: bool,
     ) -> StoreResult<ResendReservation> {
         let (id, recipient) = (session.id, session.recipient.clone());
-        self.step(move |transaction, context, now| {
-            if let Err(over) = row::open(transaction, context, id, now)? {
+        self.step(move |step| {
+            if let Err(over) = step.open(id)? {
                 return Ok(ResendReservation::Over(over));
             }
-            let keyed = Keyed::of(transaction, context, now);
             let going = (&recipient, at_once, &terms.place);
-            Ok(match keyed.reserve(Some(going), terms.claims)? {
+            Ok(match step.reserve(Some(going), terms.claims)? {
                 Ok(hold) => ResendReservation::Reserved(hold),
                 Err(wait) => ResendReservation::Wait(wait),
             })
@@ -181,26 +172,17 @@ impl Store for SqliteStore {
         hold: &Hold,
     ) -> StoreResult<Result<Session, SessionOver>> {
         let (id, taken) = (session.id, hold.taken());
-        self.step(move |transaction, context, now| {
-            conversion::sent(transaction, context, &taken.place, (taken.at, now))?;
-            let mut record = match row::live(transaction, context, id, now)? {
+        self.step(move |step| {
+            step.count_sent(&taken.place, taken.at)?;
+            let mut record = match step.live(id)? {
                 Ok(record) => record,
                 Err(over) => return Ok(Err(over)),
             };
             record.upstream_id = upstream_id;
             row::deliver(&mut record, channel, &taken);
-            row::write(transaction, context, &record)?;
-            let seen = row::seen(record, context, now)?;
+            step.keep(id, record.clone())?;
+            let seen = step.seen(id, record)?;
             Ok(seen.ok_or(SessionOver::NotFound))
-        })
-        .await
-    }
-
-    async fn release_resend(&self, session: &Session, hold: Hold) -> StoreResult<()> {
-        let recipient = session.recipient.clone();
-        self.step(move |transaction, context, now| {
-            let keyed = Keyed::of(transaction, context, now);
-            keyed.give_back(Some(&recipient), &hold, |_| true)
         })
         .await
     }
@@ -208,10 +190,10 @@ impl Store for SqliteStore {
     async fn reserve_check(
         &self,
         id: SessionId,
-        claims: Vec<Claim>,
+        terms: CheckTerms,
     ) -> StoreResult<CheckReservation> {
-        self.step(move |transaction, context, now| {
-            let mut record = match row::open(transaction, context, id, now)? {
+        self.step(move |step| {
+            let mut record = match step.open(id)? {
                 Ok(record) => record,
                 Err(over) => return Ok(CheckReservation::Over(over)),
             };
@@ -219,15 +201,18 @@ impl Store for SqliteStore {
             if record.checks_left == 0 {
                 return Ok(CheckReservation::Over(SessionOver::ChecksExhausted));
             }
-            let keyed = Keyed::of(transaction, context, now);
-            match keyed.reserve(None, claims)? {
+            record.checks_left -= 1;
+            let Some(session) = step.seen(id, record.clone())? else {
+                return Ok(CheckReservation::Over(SessionOver::NotFound));
+            };
+            let claims = terms.claims_on(session.recipient.as_str());
+            match step.reserve(None, claims)? {
                 Err(wait) => Ok(CheckReservation::Wait(wait)),
                 Ok(hold) => {
-                    record.checks_left -= 1;
-                    row::write(transaction, context, &record)?;
+                    step.keep(id, record)?;
                     Ok(CheckReservation::Reserved {
                         hold,
-                        upstream_id: record.upstream_id,
+                        session: Box::new(session),
                     })
                 }
             }
@@ -243,12 +228,11 @@ impl Store for SqliteStore {
         place: &Place,
     ) -> StoreResult<Settlement> {
         let place = place.clone();
-        self.step(move |transaction, context, now| {
+        self.step(move |step| {
             if accepted {
-                let keyed = Keyed::of(transaction, context, now);
-                keyed.give_back(None, &hold, |limit| limit == Limit::WrongChecksPerNumber)?;
+                step.give_back(None, &hold, |limit| limit == Limit::WrongChecksPerNumber)?;
             }
-            let mut record = match row::live(transaction, context, id, now)? {
+            let mut record = match step.live(id)? {
                 Ok(record) => record,
                 Err(over) => return Ok(Settlement::Over(over)),
             };
@@ -259,33 +243,31 @@ impl Store for SqliteStore {
             // ran beside it was answered first.
             if accepted {
                 record.status = Status::Verified;
-                row::write(transaction, context, &record)?;
                 let sent_at: Vec<Millis> =
                     booked(&record.deliveries).iter().map(|it| it.at).collect();
-                conversion::verified(transaction, context, &place, &sent_at)?;
+                step.count_verified(&place, &sent_at)?;
+                step.keep(id, record)?;
                 return Ok(Settlement::Verified);
             }
-            if record.checks_left == 0 {
+            let checks_left = record.checks_left;
+            if checks_left == 0 {
                 record.status = Status::Exhausted;
-                row::write(transaction, context, &record)?;
+                step.keep(id, record)?;
             }
-            Ok(Settlement::Incorrect {
-                checks_left: record.checks_left,
-            })
+            Ok(Settlement::Incorrect { checks_left })
         })
         .await
     }
 
     async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()> {
-        self.step(move |transaction, context, now| {
-            let keyed = Keyed::of(transaction, context, now);
-            keyed.give_back(None, &hold, |_| true)?;
-            if let Ok(mut record) = row::live(transaction, context, id, now)? {
+        self.step(move |step| {
+            step.give_back(None, &hold, |_| true)?;
+            if let Ok(mut record) = step.live(id)? {
                 record.checks_left += 1;
                 if record.status == Status::Exhausted {
                     record.status = Status::Pending;
                 }
-                row::write(transaction, context, &record)?;
+                step.keep(id, record)?;
             }
             Ok(())
         })
@@ -294,19 +276,11 @@ impl Store for SqliteStore {
 
     async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {
         let recipient = recipient.clone();
-        self.step(move |transaction, context, now| {
-            let keyed = Keyed::of(transaction, context, now);
-            keyed.wait(&recipient, &terms)
-        })
-        .await
+        self.step(move |step| step.wait(&recipient, &terms)).await
     }
 
     async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>> {
-        self.step(move |transaction, context, now| {
-            let keyed = Keyed::of(transaction, context, now);
-            keyed.used(&claim)
-        })
-        .await
+        self.step(move |step| step.used(&claim)).await
     }
 
     async fn note_charges(
@@ -316,35 +290,31 @@ impl Store for SqliteStore {
         spend: Option<Claim>,
     ) -> StoreResult<Vec<Charged>> {
         let session = session.clone();
-        self.step(move |transaction, context, now| {
-            let keyed = Keyed::of(transaction, context, now);
-            keyed.note_charges(&session, &charges, spend.as_ref())
-        })
-        .await
+        self.step(move |step| step.note_charges(&session, &charges, spend.as_ref()))
+            .await
     }
 
     async fn session(&self, id: SessionId) -> StoreResult<Result<Session, SessionOver>> {
-        self.step(move |transaction, context, now| {
-            let record = match row::live(transaction, context, id, now)? {
+        self.step(move |step| {
+            let record = match step.live(id)? {
                 Ok(record) => record,
                 Err(over) => return Ok(Err(over)),
             };
-            let seen = row::seen(record, context, now)?;
-            Ok(seen.ok_or(SessionOver::NotFound))
+            Ok(step.seen(id, record)?.ok_or(SessionOver::NotFound))
         })
         .await
     }
 
     async fn spend(&self, name: &str, kept_for: Duration) -> StoreResult<bool> {
         let name = name.to_owned();
-        self.step(move |transaction, context, now| {
-            let spent = is_spent(transaction, context, &name, now)?;
+        self.step(move |step| {
+            let spent = step.is_spent(&name)?;
             if !spent {
-                transaction
+                step.transaction
                     .prepare_cached("INSERT OR REPLACE INTO spent_proof VALUES (?1, ?2)")?
                     .execute(params![
-                        context.vault.spent_name(&name),
-                        now + length(kept_for)
+                        step.context.vault.spent_name(&name),
+                        step.now + length(kept_for)
                     ])?;
             }
             Ok(!spent)
@@ -354,16 +324,12 @@ impl Store for SqliteStore {
 
     async fn is_spent(&self, name: &str) -> StoreResult<bool> {
         let name = name.to_owned();
-        self.step(move |transaction, context, now| is_spent(transaction, context, &name, now))
-            .await
+        self.step(move |step| step.is_spent(&name)).await
     }
 
     async fn watch(&self, upstream_id: &str, pace: Duration) -> StoreResult<Watched> {
         let upstream_id = upstream_id.to_owned();
-        self.step(move |transaction, context, now| {
-            upstream::watch(transaction, context, &upstream_id, pace, now)
-        })
-        .await
+        self.step(move |step| step.watch(&upstream_id, pace)).await
     }
 
     async fn note_attempts(
@@ -373,15 +339,14 @@ impl Store for SqliteStore {
         ask_again: bool,
     ) -> StoreResult<Vec<Channel>> {
         let upstream_id = upstream_id.to_owned();
-        self.step(move |transaction, context, now| {
-            upstream::note(transaction, context, &upstream_id, (&noted, ask_again), now)
-        })
-        .await
+        self.step(move |step| step.note_attempts(&upstream_id, &noted, ask_again))
+            .await
     }
 
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {
         let request = request.clone();
-        self.step(move |transaction, context, now| {
+        self.step(move |step| {
+            let Step { transaction, context, now, .. } = *step;
             let id = context.vault.request_name(&request);
             let body = context.vault.body_name(&request);
             let kept: Option<([u8; 16], Option<Vec<u8>>, Millis)> = transaction
@@ -421,7 +386,13 @@ impl Store for SqliteStore {
 
     async fn finish(&self, request: &KeyedRequest, answer: Option<String>) -> StoreResult<()> {
         let request = request.clone();
-        self.step(move |transaction, context, now| {
+        self.step(move |step| {
+            let Step {
+                transaction,
+                context,
+                now,
+                ..
+            } = *step;
             let id = context.vault.request_name(&request);
             let Some(answer) = answer else {
                 transaction
@@ -441,46 +412,26 @@ impl Store for SqliteStore {
 
     async fn ready(&self) -> StoreResult<()> {
         // A write, or a disk that takes no more would look healthy.
-        self.step(|transaction, _, now| {
-            transaction.execute("UPDATE anchor SET time_ms = max(time_ms, ?1)", [now])?;
+        self.step(|step| {
+            let save = "UPDATE anchor SET time_ms = max(time_ms, ?1)";
+            step.transaction.execute(save, [step.now])?;
             Ok(())
         })
         .await
     }
 
     async fn sweep(&self) -> StoreResult<()> {
-        self.step(|transaction, context, now| {
-            transaction.execute(
-                "UPDATE session SET number = NULL, person = NULL, upstream_id = '', deliveries = ''
-                 WHERE expires_at <= ?1 AND person IS NOT NULL",
-                [now],
-            )?;
-            transaction.execute("DELETE FROM session WHERE forget_at <= ?1", [now])?;
-            for table in [
-                "ladder",
-                "uses",
-                "answer",
-                "spent_proof",
-                "upstream",
-                "conversion",
-                "charges",
-            ] {
-                let forget = format!("DELETE FROM {table} WHERE forget_at <= ?1");
-                transaction.execute(&forget, [now])?;
-            }
-            anchor::save(transaction, context.clock.as_ref())
-        })
-        .await
+        // A little at a time: others come between.
+        while self.step(sweep::slice).await? {}
+        Ok(())
     }
 }
 
-fn is_spent(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    name: &str,
-    now: Millis,
-) -> rusqlite::Result<bool> {
-    transaction
-        .prepare_cached("SELECT 1 FROM spent_proof WHERE id = ?1 AND forget_at > ?2")?
-        .exists(params![context.vault.spent_name(name), now])
+impl Step<'_> {
+    fn is_spent(&self, name: &str) -> rusqlite::Result<bool> {
+        let name = self.context.vault.spent_name(name);
+        self.transaction
+            .prepare_cached("SELECT 1 FROM spent_proof WHERE id = ?1 AND forget_at > ?2")?
+            .exists(params![name, self.now])
+    }
 }

@@ -32,14 +32,13 @@ impl Verification {
             return Err(Refusal::OtpLength { expected });
         }
         self.has_room(UpstreamCall::Validate)?;
-        let session = self.store.session(id).await??;
-        let claims = self.check_claims(caller, &session.recipient);
-        let (hold, upstream_id) = match self.store.reserve_check(id, claims).await? {
-            CheckReservation::Reserved { hold, upstream_id } => (hold, upstream_id),
+        let terms = self.check_terms(caller);
+        let (hold, session) = match self.store.reserve_check(id, terms).await? {
+            CheckReservation::Reserved { hold, session } => (hold, session),
             CheckReservation::Wait(wait) => return Err(self.must_wait(&wait)),
             CheckReservation::Over(over) => return Err(over.into()),
         };
-        let validation = match self.plivo.validate(&upstream_id, otp).await {
+        let validation = match self.plivo.validate(&session.upstream_id, otp).await {
             Ok(validation) => validation,
             Err(error) => {
                 log_upstream("validate", error);

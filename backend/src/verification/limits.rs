@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_shared::{Channel, PhoneNumber};
+use countersign_shared::Channel;
 
 use super::{Refusal, Verification, recipient::Recipient};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     clock::whole_seconds_up,
     config::Quota,
     metrics::Rule,
-    store::{Claim, Limit, Place, SendTerms, Wait},
+    store::{CheckTerms, Claim, Limit, Place, SendTerms, Wait},
 };
 
 /// A site's /48 holds many subscribers: it may do that many times what one may.
@@ -76,20 +76,13 @@ impl Verification {
 
     /// What one try at a code uses up. It counts as wrong until Plivo says that
     /// it is right, so that tries at the same moment cannot outrun the count.
-    pub(super) fn check_claims(&self, caller: &Caller, number: &PhoneNumber) -> Vec<Claim> {
+    pub(super) fn check_terms(&self, caller: &Caller) -> CheckTerms {
         let limits = &self.limits;
-        let mut claims = vec![claim(
-            Limit::WrongChecksPerNumber,
-            number.as_str(),
-            &limits.wrong_checks_per_number,
-        )];
-        claims.extend(of_caller(
-            Limit::ChecksPerAddress,
-            caller,
-            &limits.checks_per_address,
-        ));
-        claims.retain(|claim| !claim.quotas.is_empty());
-        claims
+        let of_caller = of_caller(Limit::ChecksPerAddress, caller, &limits.checks_per_address);
+        CheckTerms {
+            wrong_per_number: limits.wrong_checks_per_number.clone(),
+            claims: of_caller.filter(|claim| !claim.quotas.is_empty()).collect(),
+        }
     }
 
     /// One log line for a step that has to wait, with the rule and without the

@@ -58,7 +58,7 @@ impl Verification {
             Err(error) => {
                 log_upstream("resend", error);
                 if error.never_left() {
-                    self.store.release_resend(&session, hold).await?;
+                    self.store.release_send(&session.recipient, hold).await?;
                 }
                 Err(error.into())
             }

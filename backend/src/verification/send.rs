@@ -31,7 +31,7 @@ impl Verification {
             locale: locale.unwrap_or_else(|| self.rules.default_locale.clone()),
             nonce,
         };
-        let hold = match self.store.reserve_send(&session, terms).await? {
+        let hold = match self.store.reserve_send(&session.recipient, terms).await? {
             SendReservation::Reserved(hold) => hold,
             SendReservation::Wait(wait) => {
                 self.note_slumps(country, &wait.slumps);
@@ -64,10 +64,7 @@ impl Verification {
             Err(error) => {
                 log_upstream("create", error);
                 if error.never_left() {
-                    self.store.release_send(&session, hold).await?;
-                } else {
-                    let abandoned = self.store.abandon_send(session.id).await;
-                    abandoned.map_err(Refusal::unsettled)?;
+                    self.store.release_send(&session.recipient, hold).await?;
                 }
                 Err(error.into())
             }

@@ -53,19 +53,6 @@ fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
     let refusal = opened(&path("ours.db"), &other_key).unwrap_err();
     assert!(refusal.starts_with("SECRET_KEY: "), "{refusal}");
 
-    // Of the version before.
-    let older = Connection::open(path("ours.db")).unwrap();
-    let before = "DROP TABLE spent_proof; DROP TABLE upstream; \
-                  DROP TABLE conversion; DROP TABLE charges; PRAGMA user_version = 1";
-    older.execute_batch(before).unwrap();
-    drop(older);
-    assert_eq!(opened(&path("ours.db"), &vault), Ok(()));
-    let migrated = Connection::open(path("ours.db")).unwrap();
-    for table in ["spent_proof", "upstream", "conversion", "charges"] {
-        assert!(migrated.table_exists(None, table).unwrap(), "{table}");
-    }
-    drop(migrated);
-
     let newer = Connection::open(path("ours.db")).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
@@ -87,6 +74,72 @@ fn a_file_that_is_not_fit_stops_the_start_with_one_line() {
     std::fs::create_dir(path("folder.db")).unwrap();
     let refusal = opened(&path("folder.db"), &vault).unwrap_err();
     assert!(refusal.starts_with("STORE_URL: ") && refusal.lines().count() == 1);
+}
+
+/// How each version of the file came to be.
+const VERSIONS: [&str; 4] = [
+    include_str!("../../src/store/sqlite/schema.sql"),
+    include_str!("../../src/store/sqlite/schema_2.sql"),
+    include_str!("../../src/store/sqlite/schema_3.sql"),
+    include_str!("../../src/store/sqlite/schema_4.sql"),
+];
+
+#[test]
+fn a_file_of_any_older_version_is_brought_up_to_date_with_its_sessions() {
+    for version in 1..=VERSIONS.len() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("countersign.db");
+        let older = Connection::open(&path).unwrap();
+        older.execute_batch(&VERSIONS[..version].concat()).unwrap();
+        let rows = "INSERT INTO session VALUES
+            (x'01', x'02', x'03', 'theirs', 'pending', 'sms', 'sms 5', 4, 7000, 9000),
+            (x'04', NULL, NULL, '', 'verified', 'sms', '', 5, 6000, 8000),
+            (x'05', x'02', x'03', '', 'reserved', 'sms', '', 5, 7000, 7000)";
+        older.execute_batch(rows).unwrap();
+        let mark = format!("PRAGMA application_id = 1668507502; PRAGMA user_version = {version}");
+        older.execute_batch(&mark).unwrap();
+        drop(older);
+
+        let vault = Vault::new(&Vault::random_key()).unwrap();
+        assert_eq!(opened(&path, &vault), Ok(()));
+        let file = Connection::open(&path).unwrap();
+        let mut kept = file
+            .prepare(
+                "SELECT id, person, upstream_id, checks_left, expires_at, forget_at FROM session",
+            )
+            .unwrap();
+        let kept: Vec<(Vec<u8>, Option<Vec<u8>>, String, u8, u64, u64)> = kept
+            .query_map([], |row| {
+                let (id, person, upstream_id) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok((
+                    id,
+                    person,
+                    upstream_id,
+                    row.get(3)?,
+                    row.get(4)?,
+                    row.get(5)?,
+                ))
+            })
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let ended = (vec![4], None, String::new(), 5, 6000, 8000);
+        let live = (vec![1], Some(vec![3]), "theirs".to_owned(), 4, 7000, 7000);
+        assert_eq!(kept, [ended, live]);
+        for table in [
+            "number",
+            "uses",
+            "conversion",
+            "spent_proof",
+            "upstream",
+            "charges",
+        ] {
+            assert!(
+                file.table_exists(None, table).unwrap(),
+                "{version}: {table}"
+            );
+        }
+    }
 }
 
 #[test]

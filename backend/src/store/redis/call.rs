@@ -56,7 +56,7 @@ impl<'a> Call<'a> {
 
     /// Names a key; answers its place, from 1 as Lua counts.
     fn key(&mut self, kind: &str, name: &Hash) -> usize {
-        self.keys.push(format!("{PREFIX}:{kind}:{}", hex(name)));
+        self.keys.push(key(kind, name));
         self.keys.len()
     }
 
@@ -72,8 +72,16 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn ladder(self, number: &PhoneNumber) -> Self {
-        let name = self.vault.number_name(number);
+        let name = self.vault.number_name(number.as_str());
         self.with_key("ladder", "ladder", &name)
+    }
+
+    /// Where wrong codes for the number are counted.
+    pub(super) fn wrong_checks(self, number: &PhoneNumber) -> Self {
+        let name = self
+            .vault
+            .limit_name(Limit::WrongChecksPerNumber, number.as_str());
+        self.with("wrong_checks", key("uses", &name))
     }
 
     pub(super) fn answer(self, request: &KeyedRequest) -> Self {
@@ -175,20 +183,9 @@ pub(super) enum Outcome {
     /// It has happened, in a server that keeps nothing across its own end.
     Volatile,
     /// It is held until it is settled or given back.
-    Held {
-        taken_at: Millis,
-        ladder: Option<Ladder>,
-        next_at: Millis,
-        /// For each claim when its thing was counted before, or 0.
-        #[serde(default)]
-        previous: Vec<Millis>,
-        #[serde(default)]
-        slumps: Vec<Slumped>,
-        /// As text, to the last digit.
-        #[serde(default)]
-        spent: Vec<String>,
-        upstream_id: Option<String>,
-    },
+    Held(Held),
+    /// The same, of a session as it is kept.
+    HeldOf(Held, Kept),
     /// Not now; for the claim or the place there, or for the ladder.
     Wait(Waiting),
     /// So much of each quota, as text.
@@ -230,6 +227,21 @@ pub(super) enum Outcome {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct Held {
+    pub(super) taken_at: Millis,
+    pub(super) ladder: Option<Ladder>,
+    pub(super) next_at: Millis,
+    /// For each claim when its thing was counted before, or 0.
+    #[serde(default)]
+    pub(super) previous: Vec<Millis>,
+    #[serde(default)]
+    pub(super) slumps: Vec<Slumped>,
+    /// As text, to the last digit.
+    #[serde(default)]
+    pub(super) spent: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Waiting {
     pub(super) milliseconds: Millis,
     /// From 0.
@@ -266,6 +278,10 @@ pub(super) struct Kept {
     pub(super) deliveries: String,
     pub(super) checks_left: String,
     pub(super) expires_at: String,
+}
+
+fn key(kind: &str, name: &Hash) -> String {
+    format!("{PREFIX}:{kind}:{}", hex(name))
 }
 
 fn hex(hash: &Hash) -> String {

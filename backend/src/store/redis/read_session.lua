@@ -1,3 +1,3 @@
 local session, why = live()
 if not session then return over(why) end
-return seen()
+return cjson.encode({ session = seen() })

@@ -1,3 +1,2 @@
 give_back()
-redis.call('DEL', KEYS[step.session])
 return done()

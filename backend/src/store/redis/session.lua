@@ -11,7 +11,6 @@ end
 local function live()
   local fields = redis.call('HMGET', KEYS[step.session], 'status', 'checks_left', 'expires_at')
   local status, expires_at = fields[1], tonumber(fields[3] or 0)
-  if status == 'reserved' then return nil, 'not_found' end
   if not status or expires_at <= now then return nil, ended() end
   return { status = status, checks_left = tonumber(fields[2]) }
 end
@@ -37,7 +36,7 @@ local function seen()
   local fields = redis.call('HGETALL', KEYS[step.session])
   local session = { now = now }
   for i = 1, #fields, 2 do session[fields[i]] = fields[i + 1] end
-  return cjson.encode({ session = session })
+  return session
 end
 
 local function over(why) return cjson.encode({ over = why }) end

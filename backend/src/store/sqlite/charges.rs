@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{limits::Keyed, row};
+use super::step::Step;
 use crate::{
     attempt::Charges,
     store::{
@@ -13,23 +13,23 @@ use crate::{
     },
 };
 
-impl Keyed<'_> {
+impl Step<'_> {
     /// Books what is new, in the place of what was expected.
     pub(super) fn note_charges(
-        &self,
+        &mut self,
         session: &Session,
         charges: &Charges,
         spend: Option<&Claim>,
     ) -> rusqlite::Result<Vec<Charged>> {
-        let (transaction, context, now) = (self.transaction, self.context, self.now);
-        let id = context.vault.charges_name(&session.upstream_id);
-        let kept: Option<String> = transaction
+        let id = self.context.vault.charges_name(&session.upstream_id);
+        let kept: Option<String> = self
+            .transaction
             .prepare_cached("SELECT booked FROM charges WHERE id = ?1")?
             .query_row([id], |row| row.get(0))
             .optional()?;
         let mut book = Book::from_text(&kept.unwrap_or_else(|| "0".to_owned()))?;
         // Once it has ended only the bill goes on.
-        let mut record = row::live(transaction, context, session.id, now)?.ok();
+        let record = self.live(session.id)?.ok();
         let mut deliveries = record
             .as_ref()
             .map_or_else(Vec::new, |record| booked(&record.deliveries));
@@ -37,14 +37,14 @@ impl Keyed<'_> {
         if booking.is_nothing() {
             return Ok(booking.charged);
         }
-        if let Some(record) = &mut record {
+        if let Some(mut record) = record {
             record.deliveries = deliveries_text(&deliveries);
-            row::write(transaction, context, record)?;
+            self.keep(session.id, record)?;
         }
-        let lives = context.rules.session_lifetime + MEMORY_OF_THE_ENDED;
-        transaction
+        let lives = self.context.rules.session_lifetime + MEMORY_OF_THE_ENDED;
+        self.transaction
             .prepare_cached("INSERT OR REPLACE INTO charges VALUES (?1, ?2, ?3)")?
-            .execute(params![id, book.to_text(), now + length(lives)])?;
+            .execute(params![id, book.to_text(), self.now + length(lives)])?;
         if let Some(spend) = spend {
             self.correct(spend, &booking.corrections)?;
         }

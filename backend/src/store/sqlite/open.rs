@@ -16,11 +16,12 @@ use crate::{clock::Clock, store::Vault};
 /// Marks a file as ours: `csgn`.
 const APPLICATION_ID: i32 = 0x6373_676e;
 /// How to get from each version of the schema to the next.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 /// Pages of 4 KiB that the log may hold before it is taken over.
 const LONG_LOG: i64 = 4096;

@@ -3,12 +3,16 @@
 use countersign_shared::{Channel, SessionId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::Context;
+use super::{
+    cache::{Place, Row},
+    step::Step,
+};
 use crate::store::{
-    NewSession, Session, SessionOver, Taken,
+    Session, SessionOver, Taken,
     charges::Booked,
-    millis::{Millis, length},
-    record::{MEMORY_OF_THE_ENDED, Record, Status, UNDER_WAY, Unreadable, delivery_text},
+    millis::length,
+    record::{MEMORY_OF_THE_ENDED, Record, Status, Unreadable, delivery_text},
+    vault::Hash,
 };
 
 impl From<Unreadable> for rusqlite::Error {
@@ -17,90 +21,78 @@ impl From<Unreadable> for rusqlite::Error {
     }
 }
 
-/// Writes a session that Plivo is being asked for.
-pub(super) fn insert(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    new: &NewSession,
-    now: Millis,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO session
-                 (id, number, person, status, channel, checks_left, expires_at, forget_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
-        )?
-        .execute(params![
-            context.vault.session_name(new.id),
-            context.vault.number_name(&new.recipient),
-            Record::seal_person(&context.vault, new),
-            Status::Reserved.as_str(),
-            new.channel.as_str(),
-            context.rules.checks_per_session,
-            // Until Plivo has answered.
-            now + length(UNDER_WAY),
-        ])?;
-    Ok(())
-}
-
-pub(super) fn read(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    id: SessionId,
-) -> rusqlite::Result<Option<Record>> {
-    transaction
-        .prepare_cached(
-            "SELECT person, upstream_id, status, channel, deliveries, checks_left, expires_at
-             FROM session WHERE id = ?1",
-        )?
-        .query_row([context.vault.session_name(id)], |row| {
-            let (status, channel): (String, String) = (row.get(2)?, row.get(3)?);
-            Ok(Record {
-                id,
-                person: row.get(0)?,
-                upstream_id: row.get(1)?,
-                status: Status::parse(&status).ok_or(Unreadable)?,
-                channel: Channel::parse(&channel).ok_or(Unreadable)?,
-                deliveries: row.get(4)?,
-                checks_left: row.get(5)?,
-                expires_at: row.get(6)?,
+impl Row for Record {
+    fn read(transaction: &Transaction<'_>, id: &Hash) -> rusqlite::Result<Option<(Place, Self)>> {
+        transaction
+            .prepare_cached(
+                "SELECT row, forget_at, person, upstream_id, status, channel, deliveries,
+                     checks_left, expires_at
+                 FROM session WHERE id = ?1",
+            )?
+            .query_row([id], |row| {
+                let place = Place {
+                    row: row.get(0)?,
+                    forget_at: row.get(1)?,
+                };
+                let record = Record {
+                    person: row.get(2)?,
+                    upstream_id: row.get(3)?,
+                    status: Status::parse(row.get_ref(4)?.as_str()?).ok_or(Unreadable)?,
+                    channel: Channel::parse(row.get_ref(5)?.as_str()?).ok_or(Unreadable)?,
+                    deliveries: row.get(6)?,
+                    checks_left: row.get(7)?,
+                    expires_at: row.get(8)?,
+                };
+                Ok((place, record))
             })
+            .optional()
+    }
+
+    /// Its person and its end never change.
+    fn write(
+        &self,
+        transaction: &Transaction<'_>,
+        id: &Hash,
+        place: Option<Place>,
+    ) -> rusqlite::Result<Place> {
+        if let Some(place) = place {
+            transaction
+                .prepare_cached(
+                    "UPDATE session SET upstream_id = ?2, status = ?3, deliveries = ?4,
+                         checks_left = ?5
+                     WHERE row = ?1",
+                )?
+                .execute(params![
+                    place.row,
+                    self.upstream_id,
+                    self.status.as_str(),
+                    self.deliveries,
+                    self.checks_left,
+                ])?;
+            return Ok(place);
+        }
+        let row = transaction
+            .prepare_cached(
+                "INSERT INTO session
+                     (id, person, upstream_id, status, channel, deliveries, checks_left,
+                      expires_at, forget_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+            )?
+            .insert(params![
+                id,
+                self.person,
+                self.upstream_id,
+                self.status.as_str(),
+                self.channel.as_str(),
+                self.deliveries,
+                self.checks_left,
+                self.expires_at,
+            ])?;
+        Ok(Place {
+            row,
+            forget_at: self.expires_at,
         })
-        .optional()
-}
-
-pub(super) fn write(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    record: &Record,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "UPDATE session SET upstream_id = ?2, status = ?3, deliveries = ?4,
-                 checks_left = ?5, expires_at = ?6, forget_at = ?7
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            context.vault.session_name(record.id),
-            record.upstream_id,
-            record.status.as_str(),
-            record.deliveries,
-            record.checks_left,
-            record.expires_at,
-            record.expires_at + length(MEMORY_OF_THE_ENDED),
-        ])?;
-    Ok(())
-}
-
-pub(super) fn delete(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    id: SessionId,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("DELETE FROM session WHERE id = ?1")?
-        .execute([context.vault.session_name(id)])?;
-    Ok(())
+    }
 }
 
 /// One more delivery, which was reserved so.
@@ -115,47 +107,39 @@ pub(super) fn deliver(record: &mut Record, channel: Channel, taken: &Taken) {
     });
 }
 
-/// As the rest of the program sees it; nothing when it has ended.
-pub(super) fn seen(
-    record: Record,
-    context: &Context,
-    now: Millis,
-) -> rusqlite::Result<Option<Session>> {
-    let person = record.person(&context.vault)?;
-    Ok(person.map(|person| record.seen(person, now)))
-}
+impl Step<'_> {
+    /// As the rest of the program sees it; nothing when it has ended.
+    pub(super) fn seen(&self, id: SessionId, record: Record) -> rusqlite::Result<Option<Session>> {
+        let person = record.person(&self.context.vault, id)?;
+        Ok(person.map(|person| record.seen(id, person, self.now)))
+    }
 
-/// The session while it lives, whatever its status.
-pub(super) fn live(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    id: SessionId,
-    now: Millis,
-) -> rusqlite::Result<Result<Record, SessionOver>> {
-    Ok(match read(transaction, context, id)? {
-        None => Err(SessionOver::NotFound),
-        Some(record) if record.status == Status::Reserved => Err(SessionOver::NotFound),
-        Some(record) if record.expires_at + length(MEMORY_OF_THE_ENDED) <= now => {
-            Err(SessionOver::NotFound)
-        }
-        Some(record) if record.expires_at <= now => Err(SessionOver::Expired),
-        Some(record) => Ok(record),
-    })
-}
+    /// The session while it lives, whatever its status.
+    pub(super) fn live(&mut self, id: SessionId) -> rusqlite::Result<Result<Record, SessionOver>> {
+        let name = self.context.vault.session_name(id);
+        let now = self.now;
+        Ok(match self.cache.sessions.get(self.transaction, name)? {
+            None => Err(SessionOver::NotFound),
+            Some(record) if record.expires_at + length(MEMORY_OF_THE_ENDED) <= now => {
+                Err(SessionOver::NotFound)
+            }
+            Some(record) if record.expires_at <= now => Err(SessionOver::Expired),
+            Some(record) => Ok(record.clone()),
+        })
+    }
 
-/// The session while codes may be sent and tried.
-pub(super) fn open(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    id: SessionId,
-    now: Millis,
-) -> rusqlite::Result<Result<Record, SessionOver>> {
-    Ok(
-        live(transaction, context, id, now)?.and_then(|record| match record.status {
-            Status::Reserved => Err(SessionOver::NotFound),
+    /// The session while codes may be sent and tried.
+    pub(super) fn open(&mut self, id: SessionId) -> rusqlite::Result<Result<Record, SessionOver>> {
+        Ok(self.live(id)?.and_then(|record| match record.status {
             Status::Pending => Ok(record),
             Status::Verified => Err(SessionOver::AlreadyVerified),
             Status::Exhausted => Err(SessionOver::ChecksExhausted),
-        }),
-    )
+        }))
+    }
+
+    /// Keeps the session so.
+    pub(super) fn keep(&mut self, id: SessionId, record: Record) -> rusqlite::Result<()> {
+        let name = self.context.vault.session_name(id);
+        self.cache.sessions.set(self.transaction, name, record)
+    }
 }

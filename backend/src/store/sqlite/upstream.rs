@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use countersign_shared::Channel;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
-use super::Context;
+use super::step::Step;
 use crate::{
     attempt::Noted,
     store::{
@@ -21,82 +21,67 @@ struct Row {
     asked_at: Millis,
 }
 
-pub(super) fn watch(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    upstream_id: &str,
-    pace: Duration,
-    now: Millis,
-) -> rusqlite::Result<Watched> {
-    let mut row = read(transaction, context, upstream_id, now)?;
-    let is_turn = row.asked_at + length(pace) <= now;
-    if is_turn {
-        row.asked_at = now;
-        write(transaction, context, upstream_id, &row, now)?;
+impl Step<'_> {
+    pub(super) fn watch(&mut self, upstream_id: &str, pace: Duration) -> rusqlite::Result<Watched> {
+        let mut row = self.read_upstream(upstream_id)?;
+        let is_turn = row.asked_at + length(pace) <= self.now;
+        if is_turn {
+            row.asked_at = self.now;
+            self.write_upstream(upstream_id, &row)?;
+        }
+        Ok(Watched {
+            attempts: from_text(&row.attempts)?,
+            is_turn,
+        })
     }
-    Ok(Watched {
-        attempts: from_text(&row.attempts)?,
-        is_turn,
-    })
-}
 
-pub(super) fn note(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    upstream_id: &str,
-    (noted, ask_again): (&[Noted], bool),
-    now: Millis,
-) -> rusqlite::Result<Vec<Channel>> {
-    let mut row = read(transaction, context, upstream_id, now)?;
-    let mut attempts = from_text(&row.attempts)?;
-    let arrived = merge(&mut attempts, noted);
-    row.attempts = to_text(&attempts);
-    if ask_again {
-        row.asked_at = 0;
+    pub(super) fn note_attempts(
+        &mut self,
+        upstream_id: &str,
+        noted: &[Noted],
+        ask_again: bool,
+    ) -> rusqlite::Result<Vec<Channel>> {
+        let mut row = self.read_upstream(upstream_id)?;
+        let mut attempts = from_text(&row.attempts)?;
+        let arrived = merge(&mut attempts, noted);
+        row.attempts = to_text(&attempts);
+        if ask_again {
+            row.asked_at = 0;
+        }
+        self.write_upstream(upstream_id, &row)?;
+        Ok(arrived)
     }
-    write(transaction, context, upstream_id, &row, now)?;
-    Ok(arrived)
-}
 
-fn read(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    upstream_id: &str,
-    now: Millis,
-) -> rusqlite::Result<Row> {
-    let kept = transaction
-        .prepare_cached("SELECT attempts, asked_at FROM upstream WHERE id = ?1 AND forget_at > ?2")?
-        .query_row(
-            params![context.vault.upstream_name(upstream_id), now],
-            |row| {
+    fn read_upstream(&self, upstream_id: &str) -> rusqlite::Result<Row> {
+        let name = self.context.vault.upstream_name(upstream_id);
+        let kept = self
+            .transaction
+            .prepare_cached(
+                "SELECT attempts, asked_at FROM upstream WHERE id = ?1 AND forget_at > ?2",
+            )?
+            .query_row(params![name, self.now], |row| {
                 Ok(Row {
                     attempts: row.get(0)?,
                     asked_at: row.get(1)?,
                 })
-            },
-        )
-        .optional()?;
-    Ok(kept.unwrap_or(Row {
-        attempts: String::new(),
-        asked_at: 0,
-    }))
-}
+            })
+            .optional()?;
+        Ok(kept.unwrap_or(Row {
+            attempts: String::new(),
+            asked_at: 0,
+        }))
+    }
 
-fn write(
-    transaction: &Transaction<'_>,
-    context: &Context,
-    upstream_id: &str,
-    row: &Row,
-    now: Millis,
-) -> rusqlite::Result<()> {
-    let lives = context.rules.session_lifetime + MEMORY_OF_THE_ENDED;
-    transaction
-        .prepare_cached("INSERT OR REPLACE INTO upstream VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![
-            context.vault.upstream_name(upstream_id),
-            row.attempts,
-            row.asked_at,
-            now + length(lives),
-        ])?;
-    Ok(())
+    fn write_upstream(&self, upstream_id: &str, row: &Row) -> rusqlite::Result<()> {
+        let lives = self.context.rules.session_lifetime + MEMORY_OF_THE_ENDED;
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO upstream VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                self.context.vault.upstream_name(upstream_id),
+                row.attempts,
+                row.asked_at,
+                self.now + length(lives),
+            ])?;
+        Ok(())
+    }
 }

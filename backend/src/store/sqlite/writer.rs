@@ -12,6 +12,7 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::cache::Cache;
 use crate::store::{StoreResult, StoreUnreachable};
 
 /// Steps that may wait. More than a disk that works ever has; behind one that
@@ -23,7 +24,7 @@ const GROUP: usize = 256;
 const DEADLINE: Duration = Duration::from_secs(2);
 
 type Finish = Box<dyn FnOnce() + Send>;
-type Job = Box<dyn FnOnce(&Transaction<'_>) -> rusqlite::Result<Option<Finish>> + Send>;
+type Job = Box<dyn FnOnce(&Transaction<'_>, &mut Cache) -> rusqlite::Result<Option<Finish>> + Send>;
 
 /// Takes steps to the thread.
 pub(super) struct Writer {
@@ -50,15 +51,15 @@ impl Writer {
     /// Runs a step. It has happened, and is on the disk, when this answers.
     pub(super) async fn step<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        step: impl FnOnce(&Transaction<'_>, &mut Cache) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |transaction| {
+        let job: Job = Box::new(move |transaction, cache| {
             // Nobody waits any more: the caller was told that nothing happened.
             if reply.is_closed() {
                 return Ok(None);
             }
-            let value = step(transaction)?;
+            let value = step(transaction, cache)?;
             Ok(Some(Box::new(move || {
                 reply.send(value).ok();
             })))
@@ -128,9 +129,10 @@ enum CommitError {
 
 fn work(mut connection: Connection, file: &File, jobs: &Receiver<Job>) {
     let mut failing = false;
+    let mut cache = Cache::default();
     while let Ok(first) = jobs.recv() {
         let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1));
-        match commit(&mut connection, file, group) {
+        match commit(&mut connection, &mut cache, file, group) {
             Ok(finished) => {
                 for finish in finished {
                     finish();
@@ -141,6 +143,7 @@ fn work(mut connection: Connection, file: &File, jobs: &Receiver<Job>) {
             }
             // Those who wait hear of it by their answers being dropped.
             Err(error) => {
+                cache.forget();
                 jobs.try_iter().for_each(drop);
                 if !std::mem::replace(&mut failing, true) {
                     log::error!(event = "store.failed"; "the store failed: {error}");
@@ -153,6 +156,7 @@ fn work(mut connection: Connection, file: &File, jobs: &Receiver<Job>) {
 /// All of them or none.
 fn commit(
     connection: &mut Connection,
+    cache: &mut Cache,
     file: &File,
     group: impl Iterator<Item = Job>,
 ) -> Result<Vec<Finish>, CommitError> {
@@ -160,13 +164,15 @@ fn commit(
         return Err(CommitError::Gone);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    cache.begin(&transaction)?;
     let mut finished = Vec::new();
     for job in group {
         // A panic is a fault of ours: the whole group is undone, the thread stays.
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(&transaction)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(&transaction, cache)))
             .unwrap_or(Err(rusqlite::Error::UnwindingPanic))?;
         finished.extend(outcome);
     }
+    cache.flush(&transaction)?;
     transaction.commit()?;
     Ok(finished)
 }

@@ -1,2 +1,0 @@
-redis.call('DEL', KEYS[step.session])
-return done()
