@@ -4,6 +4,7 @@
 mod anchor;
 mod cache;
 mod charges;
+mod checkpoint;
 mod conversion;
 mod counted;
 mod limits;

@@ -23,8 +23,6 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
 ];
-/// Pages of 4 KiB that the log may hold before it is taken over.
-const LONG_LOG: i64 = 4096;
 /// Pages that are kept in memory, in KiB.
 const CACHE_KIB: i64 = 8192;
 /// How long a step waits for another program that holds the file.
@@ -222,8 +220,6 @@ fn prepare(
     while_busy(|| connection.pragma_update(None, "journal_mode", "WAL"))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
-    // A page that changes often is taken over from the log less often.
-    connection.pragma_update(None, "wal_autocheckpoint", LONG_LOG)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok((connection, clock))
 }

@@ -12,7 +12,10 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::cache::Cache;
+use super::{
+    cache::Cache,
+    checkpoint::{Checkpointer, LONG, StartError},
+};
 use crate::store::{StoreResult, StoreUnreachable};
 
 /// Steps that may wait. More than a disk that works ever has; behind one that
@@ -36,12 +39,13 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread, which has the connection for itself and ends with the
     /// writer.
-    pub(super) fn start(connection: Connection, path: &Path) -> std::io::Result<Self> {
+    pub(super) fn start(mut connection: Connection, path: &Path) -> Result<Self, StartError> {
         let (sender, jobs) = sync_channel(BACKLOG);
+        let checkpointer = Checkpointer::start(&mut connection, path, LONG)?;
         let file = File::at(path)?;
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || work(connection, &file, &jobs))?;
+            .spawn(move || work(connection, &checkpointer, &file, &jobs))?;
         Ok(Self {
             jobs: Some(sender),
             thread: Some(thread),
@@ -127,7 +131,12 @@ enum CommitError {
     Gone,
 }
 
-fn work(mut connection: Connection, file: &File, jobs: &Receiver<Job>) {
+fn work(
+    mut connection: Connection,
+    checkpointer: &Checkpointer,
+    file: &File,
+    jobs: &Receiver<Job>,
+) {
     let mut failing = false;
     let mut cache = Cache::default();
     while let Ok(first) = jobs.recv() {
@@ -140,6 +149,7 @@ fn work(mut connection: Connection, file: &File, jobs: &Receiver<Job>) {
                 if std::mem::take(&mut failing) {
                     log::info!(event = "store.recovered"; "the store works again");
                 }
+                checkpointer.look(&mut connection);
             }
             // Those who wait hear of it by their answers being dropped.
             Err(error) => {

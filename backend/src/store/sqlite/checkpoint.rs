@@ -1,0 +1,139 @@
+//! Takes what is in the log over into the file, beside the steps.
+//!
+//! SQLite does it within the commit that makes the log long, and whoever waits for
+//! that commit waits for thousands of pages to be copied. Here a thread of its own
+//! copies them while steps go on; what came meanwhile, a few pages, is copied
+//! between two groups, and the log begins anew.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI32, Ordering},
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use rusqlite::{Connection, wal::CheckpointMode};
+
+/// Pages of 4 KiB that the log may hold before it is taken over. A page that
+/// changes often is taken over less often from a long one.
+pub(super) const LONG: i32 = 4096;
+
+/// Why the thread does not start.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("{0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// See the module.
+pub(super) struct Checkpointer {
+    /// None only while it is being dropped.
+    begin: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    long: i32,
+    pages: Arc<AtomicI32>,
+    is_copied: Arc<AtomicBool>,
+}
+
+impl Checkpointer {
+    /// Starts the thread, for the log that `writer` writes and that is taken over
+    /// once it is so many pages `long`.
+    pub(super) fn start(
+        writer: &mut Connection,
+        path: &Path,
+        long: i32,
+    ) -> Result<Self, StartError> {
+        let pages = Arc::new(AtomicI32::new(0));
+        let known = pages.clone();
+        writer.wal_hook(Some(move |_: &mut _, now| {
+            known.store(now, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let mut connection = Connection::open(path)?;
+        let is_copied = Arc::new(AtomicBool::new(false));
+        let copied = is_copied.clone();
+        let (begin, asked) = sync_channel(0);
+        let thread = std::thread::Builder::new()
+            .name("checkpoint".to_owned())
+            .spawn(move || {
+                while let Ok(()) = asked.recv() {
+                    // What fails now is tried again with the next commit.
+                    copy(&mut connection);
+                    copied.store(true, Ordering::Release);
+                }
+            })?;
+        Ok(Self {
+            begin: Some(begin),
+            thread: Some(thread),
+            long,
+            pages,
+            is_copied,
+        })
+    }
+
+    /// Looks at the log after a commit.
+    pub(super) fn look(&self, writer: &mut Connection) {
+        if self.is_copied.swap(false, Ordering::Acquire) {
+            copy(writer);
+        } else if self.pages.load(Ordering::Relaxed) >= self.long
+            && let Some(begin) = &self.begin
+        {
+            // Full: it is at it.
+            let (Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(()))) =
+                begin.try_send(());
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.begin = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+fn copy(connection: &mut Connection) {
+    connection
+        .wal_checkpoint_v2(Some(rusqlite::MAIN_DB), CheckpointMode::PASSIVE)
+        .ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_begins_anew_while_more_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file.db");
+        let mut writer = Connection::open(&path).unwrap();
+        let start = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE t (x)";
+        writer.execute_batch(start).unwrap();
+        let checkpointer = Checkpointer::start(&mut writer, &path, 64).unwrap();
+        let (mut rows, mut before, mut begun) = (0, 0, 0);
+        while begun < 3 {
+            assert!(rows < 200_000, "{before} pages");
+            let write = "INSERT INTO t VALUES (zeroblob(8000))";
+            writer.execute_batch(write).unwrap();
+            rows += 1;
+            checkpointer.look(&mut writer);
+            let pages = checkpointer.pages.load(Ordering::Relaxed);
+            begun += i32::from(pages < before);
+            before = pages;
+            std::thread::yield_now();
+        }
+        drop((checkpointer, writer));
+        assert!(!directory.path().join("file.db-wal").exists());
+        let file = Connection::open(&path).unwrap();
+        let count = "SELECT count(*) FROM t";
+        let kept: i32 = file.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, rows);
+    }
+}
