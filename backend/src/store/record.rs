@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::SessionStatus};
 
 use super::{
-    Delivery, NewSession, Session, Vault,
+    Delivery, NewSession, Session, Taken, Vault,
     charges::Booked,
     millis::{Millis, time},
 };
@@ -75,13 +75,23 @@ pub(super) struct Person {
     nonce: Option<String>,
 }
 
+impl Person {
+    pub(super) fn of(new: &NewSession) -> Self {
+        Self {
+            recipient: new.recipient.clone(),
+            locale: new.locale.clone(),
+            nonce: new.nonce.clone(),
+        }
+    }
+}
+
 /// What cannot be read; a fault of ours or of the disk's.
 #[derive(Debug)]
 pub(super) struct Unreadable;
 
 impl Record {
-    /// A session that begins.
-    pub(super) fn new(vault: &Vault, new: &NewSession, checks: u8, expires_at: Millis) -> Self {
+    /// A session that begins; when, the store says.
+    pub(super) fn new(vault: &Vault, new: &NewSession, checks: u8) -> Self {
         Self {
             person: Some(Self::seal_person(vault, new)),
             upstream_id: String::new(),
@@ -89,12 +99,24 @@ impl Record {
             channel: new.channel,
             deliveries: String::new(),
             checks_left: checks,
-            expires_at,
+            expires_at: 0,
         }
     }
 
+    /// One more delivery, which was reserved so.
+    pub(super) fn deliver(&mut self, channel: Channel, taken: &Taken) {
+        if !self.deliveries.is_empty() {
+            self.deliveries.push(';');
+        }
+        self.deliveries += &delivery_text(&Booked {
+            channel,
+            at: taken.at,
+            expected: Some(taken.expected),
+        });
+    }
+
     /// Seals whom a session is about.
-    pub(super) fn seal_person(vault: &Vault, new: &NewSession) -> Vec<u8> {
+    fn seal_person(vault: &Vault, new: &NewSession) -> Vec<u8> {
         let mut person = format!("{} {}", new.recipient.as_str(), new.locale.as_str());
         if let Some(nonce) = &new.nonce {
             person += &format!(" {nonce}");
@@ -137,7 +159,7 @@ impl Record {
 }
 
 /// A delivery as it is kept, to stand behind the ones before.
-pub(super) fn delivery_text(delivery: &Booked) -> String {
+fn delivery_text(delivery: &Booked) -> String {
     let Booked { channel, at, .. } = delivery;
     match delivery.expected {
         Some(expected) => format!("{channel} {at} {expected}"),

@@ -28,7 +28,7 @@ use super::{
     Store, StoreResult, StoreUnreachable, Taken, Vault, Wait, Watched, charges,
     millis::{Millis, length, millis},
     names::shown,
-    record::{MEMORY_OF_THE_ENDED, Record, Status, UNDER_WAY},
+    record::{MEMORY_OF_THE_ENDED, Person, Record, Status, UNDER_WAY},
     upstream,
 };
 use crate::{
@@ -302,7 +302,11 @@ impl Store for RedisStore {
         upstream_id: String,
         hold: &Hold,
     ) -> StoreResult<Session> {
-        let person = Record::seal_person(&self.vault, new);
+        let taken = hold.taken();
+        let mut record = Record::new(&self.vault, new, self.rules.checks_per_session);
+        record.upstream_id = upstream_id;
+        record.deliver(new.channel, &taken);
+        let person = record.person.as_deref().unwrap_or_default();
         let call = self
             .call()
             .session(new.id)
@@ -311,11 +315,16 @@ impl Store for RedisStore {
             .with("person", BASE64_STANDARD.encode(person))
             .wrong_checks(&new.recipient)
             .with("channel", new.channel.as_str())
-            .with("checks", self.rules.checks_per_session)
-            .with("upstream_id", upstream_id);
-        let call = self.taken(call, &hold.taken());
+            .with("checks", record.checks_left)
+            .with("upstream_id", record.upstream_id.as_str())
+            .with("deliveries", record.deliveries.as_str());
+        let call = self.taken(call, &taken);
         match self.run(&self.scripts.record_sent, call).await? {
-            Outcome::Session(kept) => self.seen(new.id, kept),
+            Outcome::Recorded(now) => {
+                record.expires_at = now + length(self.rules.session_lifetime);
+                let person = Person::of(new);
+                Ok(record.seen(new.id, person, now))
+            }
             _ => Err(unexpected()),
         }
     }

@@ -26,9 +26,9 @@ use self::{step::Step, writer::Writer};
 use super::{
     Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
     Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
-    StoreResult, StoreUnreachable, Vault, Watched,
+    StoreResult, Vault, Watched,
     millis::{Millis, length, millis},
-    record::{Record, Status, UNDER_WAY, booked},
+    record::{Person, Record, Status, UNDER_WAY, booked},
 };
 use crate::{
     attempt::{Charges, Noted},
@@ -123,20 +123,17 @@ impl Store for SqliteStore {
         hold: &Hold,
     ) -> StoreResult<Session> {
         let (new, taken) = (new.clone(), hold.taken());
-        let recorded = self
-            .step(move |step| {
-                let rules = &step.context.rules;
-                let expires_at = step.now + length(rules.session_lifetime);
-                let checks = rules.checks_per_session;
-                let mut record = Record::new(&step.context.vault, &new, checks, expires_at);
-                record.upstream_id = upstream_id;
-                row::deliver(&mut record, new.channel, &taken);
-                step.count_sent(&taken.place, taken.at)?;
-                step.keep(new.id, record.clone())?;
-                step.seen(new.id, record)
-            })
-            .await?;
-        recorded.ok_or(StoreUnreachable)
+        self.step(move |step| {
+            let Context { vault, rules, .. } = step.context;
+            let mut record = Record::new(vault, &new, rules.checks_per_session);
+            record.expires_at = step.now + length(rules.session_lifetime);
+            record.upstream_id = upstream_id;
+            record.deliver(new.channel, &taken);
+            step.count_sent(&taken.place, taken.at)?;
+            step.keep(new.id, record.clone())?;
+            Ok(record.seen(new.id, Person::of(&new), step.now))
+        })
+        .await
     }
 
     async fn release_send(&self, recipient: &PhoneNumber, hold: Hold) -> StoreResult<()> {
@@ -180,7 +177,7 @@ impl Store for SqliteStore {
                 Err(over) => return Ok(Err(over)),
             };
             record.upstream_id = upstream_id;
-            row::deliver(&mut record, channel, &taken);
+            record.deliver(channel, &taken);
             step.keep(id, record.clone())?;
             let seen = step.seen(id, record)?;
             Ok(seen.ok_or(SessionOver::NotFound))

@@ -199,6 +199,8 @@ pub(super) enum Outcome {
     Over(SessionOver),
     /// The session as it is kept.
     Session(Kept),
+    /// It begins, at that moment.
+    Recorded(Millis),
     /// The check settled the session.
     Verified,
     /// It did not.

@@ -1,5 +1,5 @@
-//! The way to the server: one connection for all steps, made anew once it has
-//! failed.
+//! The way to the server: one connection for all steps of a thread, made anew once
+//! it has failed. A step that went over another thread's would wake it twice.
 //!
 //! A script that may have run is never sent again. What certainly did not run,
 //! because the server said so before it looked at it, is sent once more over a
@@ -8,10 +8,12 @@
 //! afterwards what was answered long ago.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread::ThreadId,
     time::{Duration, Instant},
 };
 
@@ -19,7 +21,7 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
     RedisResult, Script, ScriptInvocation, ServerErrorKind,
     aio::{AsyncPushSender, MultiplexedConnection, SendError},
-    cluster::{ClusterClient, ClusterClientBuilder},
+    cluster::{ClusterClient, ClusterClientBuilder, ClusterConfig},
     cluster_async::ClusterConnection,
 };
 use tokio::sync::Mutex;
@@ -61,10 +63,29 @@ impl Connection {
     }
 }
 
-/// The connection that is in use, and which one that is.
+/// The connection that a thread uses, and which one that is.
+#[derive(Default)]
 struct Open {
     generation: u64,
     connection: Option<(Connection, ServerTime)>,
+}
+
+/// One thread's way.
+#[derive(Default)]
+struct Line {
+    open: Mutex<Open>,
+    /// The connection was closed while nobody used it.
+    closed: Arc<AtomicBool>,
+}
+
+impl Line {
+    /// Uses that connection no more, if it is still the one in use.
+    async fn discard(&self, generation: u64) {
+        let mut open = self.open.lock().await;
+        if open.generation == generation {
+            open.connection = None;
+        }
+    }
 }
 
 /// What the server's clock said, and when.
@@ -85,16 +106,13 @@ impl ServerTime {
 pub(super) struct Link {
     server: Server,
     clock: Script,
-    open: Mutex<Open>,
-    /// The connection was closed while nobody used it.
-    closed: Arc<AtomicBool>,
+    lines: std::sync::Mutex<HashMap<ThreadId, Arc<Line>>>,
     failing: AtomicBool,
 }
 
 impl Link {
     /// Connects to nobody yet.
     pub(super) fn new(address: &Address) -> RedisResult<Self> {
-        let closed = Arc::new(AtomicBool::new(false));
         let server = if address.cluster {
             let client = ClusterClientBuilder::new(address.nodes.clone())
                 .use_protocol(ProtocolVersion::RESP3)
@@ -102,7 +120,6 @@ impl Link {
                 .retries(0)
                 .connection_timeout(CONNECT)
                 .response_timeout(RESPONSE)
-                .push_sender(Notice(closed.clone()))
                 .build()?;
             Server::Cluster(Box::new(client))
         } else {
@@ -111,11 +128,7 @@ impl Link {
         Ok(Self {
             server,
             clock: Script::new(include_str!("clock.lua")),
-            open: Mutex::new(Open {
-                generation: 0,
-                connection: None,
-            }),
-            closed,
+            lines: std::sync::Mutex::default(),
             failing: AtomicBool::new(false),
         })
     }
@@ -169,7 +182,8 @@ impl Link {
         given: &str,
         until: Instant,
     ) -> RedisResult<String> {
-        let (generation, mut connection, time) = self.connection().await?;
+        let line = self.line();
+        let (generation, mut connection, time) = self.connection(&line).await?;
         let mut invocation = script.arg(given);
         // The answer is waited for no longer than that.
         let until = until.min(Instant::now() + RESPONSE);
@@ -182,20 +196,27 @@ impl Link {
         if let Err(error) = &outcome
             && (error.kind() == ErrorKind::Io || certainly_did_not_run(error))
         {
-            self.discard(generation).await;
+            line.discard(generation).await;
         }
         outcome
     }
 
-    async fn connection(&self) -> RedisResult<(u64, Connection, ServerTime)> {
-        let mut open = self.open.lock().await;
-        if self.closed.swap(false, Ordering::Relaxed) {
+    /// This thread's.
+    fn line(&self) -> Arc<Line> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let thread = std::thread::current().id();
+        lines.entry(thread).or_default().clone()
+    }
+
+    async fn connection(&self, line: &Line) -> RedisResult<(u64, Connection, ServerTime)> {
+        let mut open = line.open.lock().await;
+        if line.closed.swap(false, Ordering::Relaxed) {
             open.connection = None;
         }
         if let Some((connection, time)) = &open.connection {
             return Ok((open.generation, connection.clone(), *time));
         }
-        let mut connection = self.connect().await?;
+        let mut connection = self.connect(&line.closed).await?;
         let milliseconds = connection
             .invoke(&self.clock.key(format!("{PREFIX}:key")))
             .await?
@@ -210,30 +231,24 @@ impl Link {
         Ok((open.generation, connection, time))
     }
 
-    async fn connect(&self) -> RedisResult<Connection> {
+    async fn connect(&self, closed: &Arc<AtomicBool>) -> RedisResult<Connection> {
         match &self.server {
             Server::Single(client) => {
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(CONNECT))
                     .set_response_timeout(Some(RESPONSE))
                     .set_pipeline_buffer_size(BACKLOG)
-                    .set_push_sender(Notice(self.closed.clone()));
+                    .set_push_sender(Notice(closed.clone()));
                 let connection = client.get_multiplexed_async_connection_with_config(&config);
                 connection.await.map(Connection::Single)
             }
             Server::Cluster(client) => {
-                let connection = tokio::time::timeout(CONNECT, client.get_async_connection());
+                let config = ClusterConfig::new().set_push_sender(Notice(closed.clone()));
+                let connection = client.get_async_connection_with_config(config);
+                let connection = tokio::time::timeout(CONNECT, connection);
                 let connection = connection.await.map_err(|_| timed_out())?;
                 connection.map(Connection::Cluster)
             }
-        }
-    }
-
-    /// Uses that connection no more, if it is still the one in use.
-    async fn discard(&self, generation: u64) {
-        let mut open = self.open.lock().await;
-        if open.generation == generation {
-            open.connection = None;
         }
     }
 }

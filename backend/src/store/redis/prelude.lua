@@ -25,3 +25,5 @@ local function keep(key, value, over_at)
     redis.call('DEL', key)
   end
 end
+
+local function done() return '"done"' end

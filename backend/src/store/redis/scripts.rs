@@ -23,15 +23,10 @@ pub(super) struct Scripts {
     pub(super) finish: Script,
 }
 
+/// Each brings what it needs and no more: all of it is run with every step.
 macro_rules! script {
-    ($file:literal) => {
-        Script::new(concat!(
-            include_str!("prelude.lua"),
-            include_str!("conversion.lua"),
-            include_str!("limits.lua"),
-            include_str!("session.lua"),
-            include_str!($file),
-        ))
+    ($($file:literal),+) => {
+        Script::new(concat!(include_str!("prelude.lua"), $(include_str!($file)),+))
     };
 }
 
@@ -39,18 +34,43 @@ impl Default for Scripts {
     fn default() -> Self {
         Self {
             look: script!("look.lua"),
-            reserve_send: script!("reserve_send.lua"),
-            record_sent: script!("record_sent.lua"),
-            release_send: script!("release_send.lua"),
-            reserve_resend: script!("reserve_resend.lua"),
-            record_resent: script!("record_resent.lua"),
-            reserve_check: script!("reserve_check.lua"),
-            settle_check: script!("settle_check.lua"),
-            release_check: script!("release_check.lua"),
-            read_session: script!("read_session.lua"),
-            send_wait: script!("send_wait.lua"),
-            used: script!("used.lua"),
-            note_charges: script!("note_charges.lua"),
+            reserve_send: script!("conversion.lua", "limits.lua", "reserve_send.lua"),
+            record_sent: script!("conversion.lua", "session.lua", "record_sent.lua"),
+            release_send: script!("conversion.lua", "limits.lua", "release_send.lua"),
+            reserve_resend: script!(
+                "conversion.lua",
+                "limits.lua",
+                "session.lua",
+                "reserve_resend.lua"
+            ),
+            record_resent: script!("conversion.lua", "session.lua", "record_resent.lua"),
+            reserve_check: script!(
+                "conversion.lua",
+                "limits.lua",
+                "session.lua",
+                "reserve_check.lua"
+            ),
+            settle_check: script!(
+                "conversion.lua",
+                "limits.lua",
+                "session.lua",
+                "settle_check.lua"
+            ),
+            release_check: script!(
+                "conversion.lua",
+                "limits.lua",
+                "session.lua",
+                "release_check.lua"
+            ),
+            read_session: script!("session.lua", "read_session.lua"),
+            send_wait: script!("conversion.lua", "limits.lua", "send_wait.lua"),
+            used: script!("conversion.lua", "limits.lua", "used.lua"),
+            note_charges: script!(
+                "conversion.lua",
+                "limits.lua",
+                "session.lua",
+                "note_charges.lua"
+            ),
             spend: script!("spend.lua"),
             upstream: script!("upstream.lua"),
             begin: script!("begin.lua"),

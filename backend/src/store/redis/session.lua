@@ -40,4 +40,3 @@ local function seen()
 end
 
 local function over(why) return cjson.encode({ over = why }) end
-local function done() return cjson.encode('done') end

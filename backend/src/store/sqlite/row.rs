@@ -8,10 +8,9 @@ use super::{
     step::Step,
 };
 use crate::store::{
-    Session, SessionOver, Taken,
-    charges::Booked,
+    Session, SessionOver,
     millis::length,
-    record::{MEMORY_OF_THE_ENDED, Record, Status, Unreadable, delivery_text},
+    record::{MEMORY_OF_THE_ENDED, Record, Status, Unreadable},
     vault::Hash,
 };
 
@@ -93,18 +92,6 @@ impl Row for Record {
             forget_at: self.expires_at,
         })
     }
-}
-
-/// One more delivery, which was reserved so.
-pub(super) fn deliver(record: &mut Record, channel: Channel, taken: &Taken) {
-    if !record.deliveries.is_empty() {
-        record.deliveries.push(';');
-    }
-    record.deliveries += &delivery_text(&Booked {
-        channel,
-        at: taken.at,
-        expected: Some(taken.expected),
-    });
 }
 
 impl Step<'_> {
