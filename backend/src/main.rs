@@ -6,8 +6,14 @@ use countersign_backend::{
     app::App, check_config, config::Config, draining::StopSignals, logging, proof,
 };
 
+fn main() -> ExitCode {
+    let status = program();
+    logging::flush();
+    status
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn program() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {

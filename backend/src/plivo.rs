@@ -14,10 +14,11 @@ mod wire;
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber};
 use reqwest::{
-    Client, Method, Response,
-    header::{ACCEPT, CONTENT_TYPE},
+    Client, Method, Response, Url,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::ExposeSecret;
 
@@ -40,8 +41,10 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// Talks to one account at Plivo.
 pub struct PlivoClient {
     http: Client,
-    base_url: String,
-    credentials: Account,
+    /// Where sessions are created; each is below it.
+    sessions: Url,
+    app_uuid: Option<String>,
+    app_hash: Option<String>,
 }
 
 /// What Plivo is asked to deliver.
@@ -84,6 +87,7 @@ impl PlivoClient {
     pub fn new(account: Account) -> Result<Self, reqwest::Error> {
         crate::tls::set_up();
         let mut http = Client::builder()
+            .default_headers(headers(&account))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
@@ -93,10 +97,17 @@ impl PlivoClient {
             // Loopback only (see the configuration): never by way of a proxy.
             http = http.no_proxy();
         }
+        let http = http.build()?;
+        let sessions = format!(
+            "{}/v1/Account/{}/Verify/Session/",
+            account.base_url, account.auth_id
+        );
         Ok(Self {
-            http: http.build()?,
-            base_url: format!("{}/v1/Account/{}", account.base_url, account.auth_id),
-            credentials: account,
+            // Read once; that it is no address is found out at the start.
+            sessions: http.post(sessions).build()?.url().clone(),
+            http,
+            app_uuid: account.app_uuid,
+            app_hash: account.app_hash,
         })
     }
 
@@ -113,13 +124,13 @@ impl PlivoClient {
             locale: create.locale.as_str(),
             brand_name: create.brand_name,
             code_length: create.otp_length,
-            app_uuid: self.credentials.app_uuid.as_deref(),
-            app_hash: self.credentials.app_hash.as_deref(),
+            app_uuid: self.app_uuid.as_deref(),
+            app_hash: self.app_hash.as_deref(),
             url: create.callback_url,
             method: create.callback_url.map(|_| "POST"),
         };
         let response = self
-            .call(Method::POST, "/Verify/Session/", Some(&body), within)
+            .call(Method::POST, self.sessions.clone(), Some(&body), within)
             .await?;
         match response.status().as_u16() {
             200..=299 => wire::created(&read(response).await?),
@@ -139,9 +150,11 @@ impl PlivoClient {
         otp: &OneTimeCode,
         within: Duration,
     ) -> Result<Validation, PlivoError> {
-        let path = format!("/Verify/Session/{upstream_id}/");
+        let session = self.session(upstream_id);
         let body = wire::ValidateBody { otp: otp.expose() };
-        let response = self.call(Method::POST, &path, Some(&body), within).await?;
+        let response = self
+            .call(Method::POST, session, Some(&body), within)
+            .await?;
         match response.status().as_u16() {
             200 => wire::validated(&read(response).await?).map(|()| Validation::Accepted),
             // Plivo publishes neither status nor text for a wrong code; those
@@ -160,29 +173,30 @@ impl PlivoClient {
         upstream_id: &str,
         within: Duration,
     ) -> Result<Retrieved, PlivoError> {
-        let path = format!("/Verify/Session/{upstream_id}/");
-        let response = self.call::<()>(Method::GET, &path, None, within).await?;
+        let session = self.session(upstream_id);
+        let response = self.call::<()>(Method::GET, session, None, within).await?;
         match response.status().as_u16() {
             200 => wire::retrieved(&read(response).await?),
             _ => Err(error::failed(&response)),
         }
     }
 
+    fn session(&self, upstream_id: &str) -> Url {
+        let mut url = self.sessions.clone();
+        url.set_path(&format!("{}{upstream_id}/", self.sessions.path()));
+        url
+    }
+
     async fn call<B: serde::Serialize>(
         &self,
         method: Method,
-        path: &str,
+        url: Url,
         body: Option<&B>,
         within: Duration,
     ) -> Result<Response, PlivoError> {
         let mut request = self
             .http
-            .request(method, format!("{}{path}", self.base_url))
-            .basic_auth(
-                &self.credentials.auth_id,
-                Some(self.credentials.auth_token.expose_secret()),
-            )
-            .header(ACCEPT, "application/json")
+            .request(method, url)
             // Up to the last byte of the answer.
             .timeout(within);
         if let Some(body) = body {
@@ -193,6 +207,19 @@ impl PlivoClient {
             .await
             .map_err(|error| error::transport(&error))
     }
+}
+
+/// What every call carries.
+fn headers(account: &Account) -> HeaderMap {
+    let (id, token) = (&account.auth_id, account.auth_token.expose_secret());
+    let basic = STANDARD.encode(format!("{id}:{token}"));
+    let basic = HeaderValue::from_str(&format!("Basic {basic}"));
+    let mut basic = basic.expect("base64 is a header value");
+    basic.set_sensitive(true);
+    HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/json")),
+        (AUTHORIZATION, basic),
+    ])
 }
 
 /// The body of an answer that claims to be JSON, up to the cap.

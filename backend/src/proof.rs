@@ -16,7 +16,7 @@ use countersign_shared::{
     Channel,
     proof::{Claims, TYPE},
 };
-use jsonwebtoken::{Algorithm, Header, Validation, jwk::JwkSet};
+use jsonwebtoken::{Algorithm, Validation, jwk::JwkSet};
 
 use self::keys_file::Key;
 pub use self::keys_file::{KeysError, check, rotate};
@@ -123,14 +123,8 @@ impl Proofs {
             nonce: session.nonce.clone(),
             sandbox: self.terms.sandbox,
         };
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(key.id.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        let token = jsonwebtoken::encode(&header, &claims, &key.signs);
         Proof {
-            token: token.expect("claims can be written and the key was read"),
+            token: key.sign(&claims).expect("claims can be written"),
             expires_at,
         }
     }

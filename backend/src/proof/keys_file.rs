@@ -7,9 +7,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use ed25519_dalek::pkcs8::{EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use countersign_shared::proof::TYPE;
+use ed25519_dalek::{
+    Signer, SigningKey,
+    pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding},
+};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey,
+    Algorithm, DecodingKey, EncodingKey, Header,
     jwk::{Jwk, PublicKeyUse, ThumbprintHash},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -58,9 +63,25 @@ pub(super) struct Key {
     pub(super) made_at: SystemTime,
     /// Its thumbprint (RFC 7638): nobody can give two keys one name.
     pub(super) id: String,
-    pub(super) signs: EncodingKey,
     pub(super) checks: DecodingKey,
     pub(super) public: Jwk,
+    signs: SigningKey,
+    /// What every proof that it signs begins with, encoded.
+    header: String,
+}
+
+impl Key {
+    /// A token (RFC 7515, 7.1). Where the key is read once, a signature takes a
+    /// third of the time that a library takes that reads it each time.
+    pub(super) fn sign<C: Serialize>(&self, claims: &C) -> serde_json::Result<String> {
+        let claims = serde_json::to_vec(claims)?;
+        let mut token = format!("{}.", self.header);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.signs.sign(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut token);
+        Ok(token)
+    }
 }
 
 /// As the file has it, the newest first.
@@ -94,16 +115,22 @@ impl Kept {
     }
 
     fn key(&self) -> Option<Key> {
-        let signs = EncodingKey::from_ed_pem(self.private_key.as_bytes()).ok()?;
-        let mut public = Jwk::from_encoding_key(&signs, Algorithm::EdDSA).ok()?;
+        let encoding = EncodingKey::from_ed_pem(self.private_key.as_bytes()).ok()?;
+        let mut public = Jwk::from_encoding_key(&encoding, Algorithm::EdDSA).ok()?;
         let id = public.thumbprint(ThumbprintHash::SHA256).ok()?;
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(id.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
         public.common.key_id = Some(id.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
         Some(Key {
             made_at: humantime::parse_rfc3339(&self.made_at).ok()?,
             checks: DecodingKey::from_jwk(&public).ok()?,
+            signs: SigningKey::from_pkcs8_pem(&self.private_key).ok()?,
+            header: URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).ok()?),
             id,
-            signs,
             public,
         })
     }

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a request that its caller repeats under one key is done
 //! once and answered alike (the IETF draft on that header).
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web::Data,
@@ -91,6 +91,10 @@ impl Kept {
     }
 }
 
+/// A step, apart from the futures around it: as a part of each it would be
+/// copied from one into the next, kilobytes at a time.
+pub(super) type Step<A> = Pin<Box<dyn Future<Output = Result<A, Refusal>> + Send>>;
+
 /// Takes a step once per key. Without a key it is simply taken. It runs to its
 /// end also when the caller hangs up, so that a repetition finds the answer.
 pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
@@ -98,7 +102,7 @@ pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
     caller: &Caller,
     IdempotencyKey(key): IdempotencyKey,
     (path, body, kept_for): (&str, &B, Duration),
-    step: impl Future<Output = Result<A, Refusal>> + Send + 'static,
+    step: Step<A>,
 ) -> Result<HttpResponse, ApiError> {
     let Some(key) = key else {
         let answer = to_the_end(drain, step).await??;

@@ -5,7 +5,7 @@ use countersign_shared::{self as shared, resend::ResendRequest};
 
 use super::{
     body::JsonBody,
-    once::{IdempotencyKey, once},
+    once::{IdempotencyKey, Step, once},
     send::answer,
     session::parse_id,
 };
@@ -20,10 +20,10 @@ pub(super) async fn resend(
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&request.session_uuid)?;
     let (channel, steps) = (request.channel, verification.clone());
-    let step = async move {
+    let step: Step<_> = Box::pin(async move {
         let sent = steps.resend(&caller, id, channel).await?;
         Ok(answer(&sent, steps.rules()))
-    };
+    });
     let kept_for = verification.rules().session_lifetime;
     let asked = (shared::resend::PATH, &request, kept_for);
     once((&verification, &drain), &caller, key, asked, step).await

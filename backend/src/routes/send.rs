@@ -9,7 +9,7 @@ use countersign_shared::{
 
 use super::{
     body::JsonBody,
-    once::{IdempotencyKey, once},
+    once::{IdempotencyKey, Step, once},
 };
 use crate::{
     client_ip::Caller,
@@ -30,7 +30,7 @@ pub(super) async fn send(
 ) -> Result<HttpResponse, ApiError> {
     let kept_for = verification.rules().session_lifetime;
     let (asked, steps) = (request.clone(), verification.clone());
-    let step = async move {
+    let step: Step<_> = Box::pin(async move {
         let SendRequest {
             recipient,
             channel,
@@ -41,7 +41,7 @@ pub(super) async fn send(
             .send(&caller, &recipient, channel, locale, nonce)
             .await?;
         Ok(answer(&sent, steps.rules()))
-    };
+    });
     let asked = (shared::send::PATH, &asked, kept_for);
     once((&verification, &drain), &caller, key, asked, step).await
 }

@@ -10,7 +10,7 @@ use countersign_shared::{
 
 use super::{
     body::JsonBody,
-    once::{IdempotencyKey, once},
+    once::{IdempotencyKey, Step, once},
     session::parse_id,
 };
 use crate::{client_ip::Caller, draining::Drain, problem::ApiError, verification::Verification};
@@ -29,7 +29,7 @@ pub(super) async fn verify(
     let id = parse_id(&request.session_uuid)?;
     let otp = OneTimeCode::parse(&request.otp).map_err(|_| ApiError::InvalidField("otp"))?;
     let steps = verification.clone();
-    let step = async move {
+    let step: Step<_> = Box::pin(async move {
         let verified = steps.check(&caller, id, &otp).await?;
         Ok(VerifyResponse {
             verified: true,
@@ -38,7 +38,7 @@ pub(super) async fn verify(
             expires_at: humantime::format_rfc3339_seconds(verified.proof.expires_at).to_string(),
             proof: verified.proof.token,
         })
-    };
+    });
     let asked = (shared::verify::PATH, &request, KEPT_FOR);
     once((&verification, &drain), &caller, key, asked, step).await
 }

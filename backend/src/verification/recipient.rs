@@ -10,7 +10,11 @@ use crate::{config::Policy, metrics::CountryCode};
 /// metadata knows none of them.
 const FICTITIOUS_GB_MOBILES: &str = "+447700900";
 
+/// Of calling codes, in digits (ITU-T E.164, 6.2.1).
+const LONGEST_CALLING_CODE: usize = 3;
+
 /// What the metadata says of a number.
+#[derive(Debug, PartialEq)]
 struct Known {
     number: PhoneNumber,
     region: Region,
@@ -67,22 +71,68 @@ fn known(typed: &PhoneNumber, fictitious_numbers: bool) -> Option<Known> {
             kind: PhoneNumberType::Mobile,
         });
     }
+    plain(typed).or_else(|| parsed(typed))
+}
+
+/// Nearly every number: one that takes codes digit by digit as it was typed. The
+/// metadata's parser would say the same of it, at twice the time.
+fn plain(typed: &PhoneNumber) -> Option<Known> {
+    let number = digit_by_digit(typed)?;
+    let kind = PHONE_NUMBER_UTIL.get_number_type(&number);
+    // Of the others the parser may think otherwise: `+375 8 10…` is a number that
+    // costs its caller money, or begins with a trunk prefix.
+    let is_usual = matches!(
+        kind,
+        PhoneNumberType::Mobile | PhoneNumberType::FixedLine | PhoneNumberType::FixedLineOrMobile
+    );
+    is_usual.then_some(Known {
+        number: typed.clone(),
+        region: country_of(&number)?,
+        kind,
+    })
+}
+
+/// The calling code, and what is left.
+fn digit_by_digit(typed: &PhoneNumber) -> Option<rlibphonenumber::PhoneNumber> {
+    let (code, national) = (1..=LONGEST_CALLING_CODE).find_map(|length| {
+        let (code, national) = typed.digits().split_at_checked(length)?;
+        let code = code.parse().ok()?;
+        let is_known = PHONE_NUMBER_UTIL
+            .get_region_for_country_code(code)
+            .is_some();
+        is_known.then_some((code, national))
+    })?;
+    // Italy's numbers begin with zeros that are part of them.
+    let zeros = national.len() - national.trim_start_matches('0').len();
+    Some(rlibphonenumber::PhoneNumber {
+        country_code: code,
+        national_number: national.parse().ok()?,
+        italian_leading_zero: (zeros > 0).then_some(true),
+        number_of_leading_zeros: (zeros > 1).then_some(i32::try_from(zeros).ok()?),
+        ..Default::default()
+    })
+}
+
+/// None for satellite and other networks of no country.
+fn country_of(number: &rlibphonenumber::PhoneNumber) -> Option<Region> {
+    let region = PHONE_NUMBER_UTIL.get_region_for_number(number)?;
+    (region != Region::World).then_some(region)
+}
+
+fn parsed(typed: &PhoneNumber) -> Option<Known> {
     let parsed = PHONE_NUMBER_UTIL.parse(typed.as_str(), None).ok()?;
-    if !PHONE_NUMBER_UTIL.is_valid_number(&parsed) {
+    let kind = PHONE_NUMBER_UTIL.get_number_type(&parsed);
+    if kind == PhoneNumberType::Unknown {
         return None;
     }
-    // None for satellite and other networks of no country.
-    let region = PHONE_NUMBER_UTIL.get_region_for_number(&parsed)?;
-    if !is_country(&region.as_region_str()) {
-        return None;
-    }
+    let region = country_of(&parsed)?;
     let formatted = PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::E164);
     let number = PhoneNumber::parse(&formatted).ok()?;
     let same = number == *typed || is_trunk_zero_dropped(typed, &number, parsed.country_code);
-    same.then(|| Known {
-        kind: PHONE_NUMBER_UTIL.get_number_type(&parsed),
+    same.then_some(Known {
         number,
         region,
+        kind,
     })
 }
 

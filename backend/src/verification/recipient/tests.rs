@@ -77,6 +77,55 @@ proptest! {
     }
 }
 
+/// Numbers around the metadata's examples of every country and kind.
+fn around_examples() -> impl Strategy<Value = PhoneNumber> {
+    let kinds = [
+        PhoneNumberType::Mobile,
+        PhoneNumberType::FixedLine,
+        PhoneNumberType::TollFree,
+        PhoneNumberType::PremiumRate,
+        PhoneNumberType::SharedCost,
+        PhoneNumberType::VoIP,
+        PhoneNumberType::UAN,
+    ];
+    let examples: Vec<String> = PHONE_NUMBER_UTIL
+        .get_supported_regions()
+        .flat_map(|region| kinds.map(|kind| (region, kind)))
+        .filter_map(|(region, kind)| {
+            PHONE_NUMBER_UTIL
+                .get_example_number_for_type_and_region(region, kind)
+                .ok()
+        })
+        .map(|number| digits(&PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164)))
+        .collect();
+    let edit = (0..4_u8, any::<prop::sample::Index>(), b'0'..=b'9');
+    let edits = prop::collection::vec(edit, 0..6);
+    (prop::sample::select(examples), edits).prop_filter_map("no number", |(example, edits)| {
+        let mut digits = example.into_bytes();
+        for (kind, index, digit) in edits {
+            let at = index.index(digits.len());
+            match kind {
+                0 => digits.insert(at, digit),
+                1 if digits.len() > 1 => drop(digits.remove(at)),
+                _ => digits[at] = digit,
+            }
+        }
+        PhoneNumber::parse(&format!("+{}", String::from_utf8(digits).ok()?)).ok()
+    })
+}
+
+proptest! {
+    #![proptest_config(Config::with_cases(50_000))]
+
+    /// What is read without the metadata's parser is what the parser reads.
+    #[test]
+    fn the_short_way_leads_where_the_long_one_does(number in around_examples()) {
+        if let Some(known) = plain(&number) {
+            prop_assert_eq!(Some(known), parsed(&number));
+        }
+    }
+}
+
 #[test]
 fn the_numbers_the_property_starts_from_are_good_ones() {
     for number in NUMBERS {
