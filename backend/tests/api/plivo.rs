@@ -99,8 +99,8 @@ async fn a_create_on_the_wire() {
         upstream.received(),
         [format!(
             "POST /v1/Account/MAXXXXXXXXXXXXXXXXXX/Verify/Session/ HTTP/1.1\r\n\
+             content-type: application/json\r\naccept: application/json\r\n\
              authorization: Basic TUFYWFhYWFhYWFhYWFhYWFhYWFg6dGVzdF9hdXRoX3Rva2Vu\r\n\
-             accept: application/json\r\ncontent-type: application/json\r\n\
              user-agent: countersign/{version}\r\nhost: {host}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )]

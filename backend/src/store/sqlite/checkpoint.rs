@@ -17,9 +17,9 @@ use std::{
 
 use rusqlite::{Connection, wal::CheckpointMode};
 
-/// Pages of 4 KiB that the log may hold before it is taken over. A page that
-/// changes often is taken over less often from a long one.
-pub(super) const LONG: i32 = 4096;
+/// Pages of 4 KiB that the log may hold before it is taken over: 64 MB. A page
+/// that changes often is taken over less often from a long one.
+pub(super) const LONG: i32 = 16_384;
 
 /// Why the thread does not start.
 #[derive(Debug, thiserror::Error)]
