@@ -1,5 +1,6 @@
 //! The project's commands: they install what is missing, then run.
 
+mod bench;
 mod command;
 mod dist;
 mod page;
@@ -17,6 +18,7 @@ cargo xtask accounts       the example of an application with accounts, beside t
 cargo xtask test [step…]   every check and test, or the named steps only; --long adds those that take minutes
 cargo xtask page           build the page and check its size
 cargo xtask lighthouse     Lighthouse on the page, five times, and whether it is what we promise
+cargo xtask bench [--quick]  what the service costs beside a bare pass-through, into docs/benchmarks.md
 cargo xtask dist [target]  build one program that carries the page inside, and check it
 cargo xtask help           this";
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Some("lighthouse") => tools::install()
             .and_then(|()| page::build())
             .and_then(|()| test::lighthouse()),
+        Some("bench") => bench::bench(rest),
         Some("dist") => dist::dist(rest),
         None | Some("help" | "--help") => {
             say(HELP);

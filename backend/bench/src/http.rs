@@ -70,6 +70,11 @@ fn length_of(head: &str) -> Option<usize> {
     length.unwrap_or(Some(0))
 }
 
+/// A GET.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes()
+}
+
 /// A POST of JSON, with headers on top.
 pub(crate) fn post(path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let headers: String = headers

@@ -1,6 +1,7 @@
-//! Callers that each wait for an answer before they ask again.
+//! What callers ask for, and what they saw.
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     sync::{
@@ -12,32 +13,79 @@ use std::{
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+};
 
 use crate::{
-    http::{Connection, post},
+    http::{Connection, get, post},
     upstream::OTP,
 };
 
 /// What a load saw.
+#[derive(Default)]
 pub(crate) struct Seen {
     /// Answers.
     pub(crate) count: u64,
-    /// Those that were no success.
+    /// Those that nobody had reason to expect.
     pub(crate) failed: u64,
     /// How long it took.
     pub(crate) took: Duration,
     /// How long each caller waited, in microseconds.
-    pub(crate) waits: Histogram<u64>,
+    pub(crate) waits: Waits,
     /// The same of those who got what they asked for.
-    pub(crate) admitted: Histogram<u64>,
-    /// The sessions that were begun.
-    pub(crate) sessions: Vec<String>,
+    pub(crate) admitted: Waits,
+    /// The sessions that were begun and not used yet, and when.
+    pub(crate) sessions: Vec<(Instant, String)>,
+}
+
+/// Waits in microseconds, to three digits.
+pub(crate) struct Waits(Histogram<u64>);
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self(Histogram::new_with_max(60_000_000, 3).expect("three digits are allowed"))
+    }
+}
+
+impl Waits {
+    fn add(&mut self, wait: Duration) {
+        let wait = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        self.0.saturating_record(wait);
+    }
+
+    fn merge(&mut self, other: &Self) -> io::Result<()> {
+        self.0.add(&other.0).map_err(io::Error::other)
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// In milliseconds.
+    pub(crate) fn at(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1000.0
+    }
 }
 
 impl Seen {
     pub(crate) fn per_second(&self) -> f64 {
         self.count as f64 / self.took.as_secs_f64()
+    }
+
+    fn merge(&mut self, other: Self) -> io::Result<()> {
+        self.count += other.count;
+        self.failed += other.failed;
+        self.sessions.extend(other.sessions);
+        self.waits.merge(&other.waits)?;
+        self.admitted.merge(&other.admitted)
+    }
+
+    /// The sessions, in the order they were begun: so people give codes back.
+    pub(crate) fn into_sessions(mut self) -> VecDeque<String> {
+        self.sessions.sort();
+        self.sessions.into_iter().map(|(_, id)| id).collect()
     }
 }
 
@@ -46,11 +94,26 @@ impl Seen {
 pub(crate) enum Call {
     /// To a number of its own each time.
     Send,
-    /// With the right code.
+    /// With the right code, for as long as there are sessions.
     Verify,
+    /// Of twenty calls nine sends, eight right codes, two wrong ones, and one look
+    /// at a session.
+    Mixed,
+    /// The same without the look, for who has no such call.
+    MixedWithoutLooks,
     /// From an address of its own each time, with nothing in it.
     Stranger,
     /// To a number of its own from an address of its own.
+    Newcomer,
+}
+
+/// One request of theirs.
+enum Request {
+    Send,
+    Verify(String),
+    WrongCode(String),
+    Look(String),
+    Stranger,
     Newcomer,
 }
 
@@ -60,6 +123,8 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 const AREAS: [u64; 16] = [
     205, 206, 212, 213, 214, 303, 305, 310, 312, 404, 415, 503, 510, 617, 619, 650,
 ];
+/// Connections of an open load: more than are ever waiting.
+const CONNECTIONS: usize = 64;
 
 fn number() -> String {
     let next = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -77,97 +142,207 @@ fn address_of_own() -> String {
     format!("2001:db8:{high:x}:{low:x}::1")
 }
 
-/// Asks over so many connections: for a while, or until every session was asked
-/// for.
-pub(crate) async fn run(
-    address: SocketAddr,
-    connections: usize,
+impl Request {
+    fn bytes(&self) -> Vec<u8> {
+        let check = |id: &str, otp: &str| {
+            let body = json!({"session_uuid": id, "otp": otp});
+            post("/api/otp/verify", &[], &body.to_string())
+        };
+        let send = |headers: &[(&str, &str)]| {
+            let body = json!({"recipient": number()});
+            post("/api/otp/send", headers, &body.to_string())
+        };
+        match self {
+            Self::Send => send(&[]),
+            Self::Verify(id) => check(id, OTP),
+            Self::WrongCode(id) => check(id, "999999"),
+            Self::Look(id) => get(&format!("/api/otp/sessions/{id}")),
+            Self::Stranger => {
+                let headers = [("x-forwarded-for", address_of_own())];
+                let headers = headers
+                    .each_ref()
+                    .map(|(name, value)| (*name, value.as_str()));
+                post("/api/otp/send", &headers, "{}")
+            }
+            Self::Newcomer => send(&[("x-forwarded-for", &address_of_own())]),
+        }
+    }
+
+    /// What its answer begins with, where all is well.
+    fn expected(&self) -> &'static str {
+        match self {
+            // The pass-through says so in a success.
+            Self::WrongCode(_) => "HTTP/1.1 ",
+            Self::Stranger => "HTTP/1.1 4",
+            _ => "HTTP/1.1 200",
+        }
+    }
+}
+
+/// Sessions that several callers share.
+type Sessions = Arc<Mutex<VecDeque<String>>>;
+
+/// One who waits for an answer before he asks again.
+struct Caller {
+    connection: Connection,
     call: Call,
-    length: Duration,
-    sessions: Vec<String>,
+    shared: Sessions,
+    /// His own, of a mixed load.
+    own: VecDeque<String>,
+    turn: usize,
+    seen: Seen,
+}
+
+impl Caller {
+    async fn connect(address: SocketAddr, call: Call, shared: Sessions) -> io::Result<Self> {
+        Ok(Self {
+            connection: Connection::new(TcpStream::connect(address).await?)?,
+            call,
+            shared,
+            own: VecDeque::new(),
+            turn: 0,
+            seen: Seen::default(),
+        })
+    }
+
+    fn shared_session(&self) -> Option<String> {
+        let mut sessions = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.pop_front()
+    }
+
+    /// What he asks for next, if anything.
+    fn next(&mut self) -> Option<Request> {
+        Some(match self.call {
+            Call::Send => Request::Send,
+            Call::Verify => Request::Verify(self.shared_session()?),
+            Call::Stranger => Request::Stranger,
+            Call::Newcomer => Request::Newcomer,
+            Call::Mixed | Call::MixedWithoutLooks => {
+                self.turn += 1;
+                let oldest = self.own.front().cloned();
+                match (self.turn % 20, oldest) {
+                    (turn, Some(id)) if turn % 2 == 1 && turn <= 15 => {
+                        self.own.pop_front();
+                        Request::Verify(id)
+                    }
+                    (17 | 19, Some(id)) => Request::WrongCode(id),
+                    (18, Some(id)) if self.call == Call::Mixed => Request::Look(id),
+                    _ => Request::Send,
+                }
+            }
+        })
+    }
+
+    /// Asks once; how long he waited is counted from `since`. False when there is
+    /// nothing left to ask for.
+    async fn ask(&mut self, since: Option<Instant>) -> io::Result<bool> {
+        let Some(request) = self.next() else {
+            return Ok(false);
+        };
+        let bytes = request.bytes();
+        let since = since.unwrap_or_else(Instant::now);
+        self.connection.write(&bytes).await?;
+        let answer = self.connection.next().await?;
+        let answer = answer.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let waited = since.elapsed();
+        self.seen.waits.add(waited);
+        self.seen.count += 1;
+        if answer.head.starts_with(request.expected()) {
+            self.seen.admitted.add(waited);
+        } else {
+            self.seen.failed += 1;
+        }
+        if matches!(request, Request::Send) && answer.head.starts_with("HTTP/1.1 200") {
+            let body: Value = serde_json::from_slice(&answer.body)?;
+            let id = body["session_uuid"].as_str().unwrap_or_default().to_owned();
+            match self.call {
+                Call::Send => self.seen.sessions.push((since, id)),
+                _ => self.own.push_back(id),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Where and what.
+#[derive(Clone, Copy)]
+pub(crate) struct Load<'a> {
+    /// Callers spread over these.
+    pub(crate) addresses: &'a [SocketAddr],
+    pub(crate) call: Call,
+    pub(crate) length: Duration,
+}
+
+impl Load<'_> {
+    async fn callers(&self, count: usize, sessions: VecDeque<String>) -> io::Result<Vec<Caller>> {
+        let sessions = Arc::new(Mutex::new(sessions));
+        let mut callers = Vec::with_capacity(count);
+        for address in self.addresses.iter().cycle().take(count) {
+            callers.push(Caller::connect(*address, self.call, sessions.clone()).await?);
+        }
+        Ok(callers)
+    }
+
+    /// So many callers each ask as soon as they were answered: for a while, or
+    /// until every session was asked for.
+    pub(crate) async fn closed(
+        &self,
+        callers: usize,
+        sessions: VecDeque<String>,
+    ) -> io::Result<Seen> {
+        let callers = self.callers(callers, sessions).await?;
+        let started = Instant::now();
+        let until = started + self.length;
+        let tasks = callers.into_iter().map(|mut caller| {
+            tokio::spawn(async move {
+                while Instant::now() < until && caller.ask(None).await? {}
+                io::Result::Ok(caller.seen)
+            })
+        });
+        gather(tasks.collect(), started).await
+    }
+
+    /// So many requests a second come, whether those before were answered or not;
+    /// each waits from the moment it was due.
+    pub(crate) async fn open(&self, rate: f64) -> io::Result<Seen> {
+        let callers = self.callers(CONNECTIONS, VecDeque::new()).await?;
+        let (due, receiver) = unbounded_channel();
+        let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
+        let started = Instant::now();
+        let length = self.length;
+        // The runtime's timer is too coarse.
+        std::thread::spawn(move || {
+            let mut at = started;
+            while at < started + length && due.send(at).is_ok() {
+                at += Duration::from_secs_f64(1.0 / rate);
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            }
+        });
+        let tasks = callers.into_iter().map(|mut caller| {
+            let receiver = receiver.clone();
+            tokio::spawn(async move {
+                while let Some(at) = next(&receiver).await {
+                    caller.ask(Some(at)).await?;
+                }
+                io::Result::Ok(caller.seen)
+            })
+        });
+        gather(tasks.collect(), started).await
+    }
+}
+
+async fn next(due: &tokio::sync::Mutex<UnboundedReceiver<Instant>>) -> Option<Instant> {
+    due.lock().await.recv().await
+}
+
+async fn gather(
+    tasks: Vec<tokio::task::JoinHandle<io::Result<Seen>>>,
+    started: Instant,
 ) -> io::Result<Seen> {
-    let sessions = Arc::new(Mutex::new(sessions));
-    let started = Instant::now();
-    let callers: Vec<_> = (0..connections)
-        .map(|_| tokio::spawn(caller(address, call, started + length, sessions.clone())))
-        .collect();
-    let mut all = seen();
-    for caller in callers {
-        let one = caller.await.map_err(io::Error::other)??;
-        all.count += one.count;
-        all.failed += one.failed;
-        all.sessions.extend(one.sessions);
-        all.waits.add(one.waits).map_err(io::Error::other)?;
-        all.admitted.add(one.admitted).map_err(io::Error::other)?;
+    let mut all = Seen::default();
+    for task in tasks {
+        all.merge(task.await.map_err(io::Error::other)??)?;
     }
     all.took = started.elapsed();
     Ok(all)
-}
-
-fn seen() -> Seen {
-    let waits = Histogram::new_with_max(60_000_000, 3).expect("three digits are allowed");
-    Seen {
-        count: 0,
-        failed: 0,
-        took: Duration::ZERO,
-        admitted: waits.clone(),
-        waits,
-        sessions: Vec::new(),
-    }
-}
-
-async fn caller(
-    address: SocketAddr,
-    call: Call,
-    until: Instant,
-    sessions: Arc<Mutex<Vec<String>>>,
-) -> io::Result<Seen> {
-    let mut connection = Connection::new(TcpStream::connect(address).await?)?;
-    let mut seen = seen();
-    while Instant::now() < until {
-        let request = match call {
-            Call::Send => post(
-                "/api/otp/send",
-                &[],
-                &json!({"recipient": number()}).to_string(),
-            ),
-            Call::Stranger => post(
-                "/api/otp/send",
-                &[("x-forwarded-for", &address_of_own())],
-                "{}",
-            ),
-            Call::Newcomer => post(
-                "/api/otp/send",
-                &[("x-forwarded-for", &address_of_own())],
-                &json!({"recipient": number()}).to_string(),
-            ),
-            Call::Verify => {
-                let next = sessions
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .pop();
-                let Some(id) = next else { break };
-                let body = json!({"session_uuid": id, "otp": OTP});
-                post("/api/otp/verify", &[], &body.to_string())
-            }
-        };
-        let asked = Instant::now();
-        connection.write(&request).await?;
-        let answer = connection.next().await?;
-        let answer = answer.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let waited = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
-        seen.waits.saturating_record(waited);
-        seen.count += 1;
-        if !answer.head.starts_with("HTTP/1.1 200") {
-            seen.failed += 1;
-            continue;
-        }
-        seen.admitted.saturating_record(waited);
-        if call == Call::Send {
-            let body: Value = serde_json::from_slice(&answer.body)?;
-            seen.sessions
-                .extend(body["session_uuid"].as_str().map(str::to_owned));
-        }
-    }
-    Ok(seen)
 }

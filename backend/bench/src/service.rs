@@ -41,15 +41,51 @@ impl Service {
         Ok(Self { child, address })
     }
 
+    /// What it uses now.
+    pub(crate) fn usage(&self) -> Usage {
+        usage_of(self.child.id())
+    }
+}
+
+/// What a process uses.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Usage {
     /// Resident memory, in megabytes.
-    pub(crate) fn resident(&self) -> f64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).unwrap_or_default();
-        let kilobytes = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
-        kilobytes.unwrap_or_default() / 1024.0
+    pub(crate) resident: f64,
+    /// The most that ever was.
+    pub(crate) most_resident: f64,
+    /// Of both cores, since it began.
+    pub(crate) cpu_seconds: f64,
+    pub(crate) descriptors: usize,
+    pub(crate) threads: usize,
+}
+
+/// How many of them the kernel counts in a second (proc(5): `USER_HZ`).
+const TICKS: f64 = 100.0;
+
+/// Zeros where there is no such process, or no /proc.
+pub(crate) fn usage_of(process: u32) -> Usage {
+    let file = |name: &str| std::fs::read_to_string(format!("/proc/{process}/{name}"));
+    let status = file("status").unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
+            .unwrap_or_default()
+    };
+    let stat = file("stat").unwrap_or_default();
+    // The name may have spaces in it; what follows the bracket has not.
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks = after_name.split(' ').skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
+    Usage {
+        resident: field("VmRSS:") / 1024.0,
+        most_resident: field("VmHWM:") / 1024.0,
+        cpu_seconds: ticks / TICKS,
+        descriptors: descriptors.map(Iterator::count).unwrap_or_default(),
+        threads: std::fs::read_dir(format!("/proc/{process}/task"))
+            .map(Iterator::count)
+            .unwrap_or_default(),
     }
 }
 

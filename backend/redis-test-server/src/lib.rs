@@ -99,6 +99,11 @@ impl RedisServer {
         }
     }
 
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it is, as `STORE_URL` has it.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address())

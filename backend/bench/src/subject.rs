@@ -1,0 +1,169 @@
+//! What is measured: the pass-through, or the service over one of its stores.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use redis_test_server::RedisServer;
+
+use crate::service::{Service, Usage, usage_of};
+
+/// Where a service keeps its state.
+pub(crate) enum Home {
+    Nowhere,
+    File(PathBuf),
+    Redis(RedisServer),
+}
+
+impl Home {
+    fn url(&self) -> String {
+        match self {
+            Self::Nowhere => String::new(),
+            Self::File(path) => format!("sqlite:{}", path.display()),
+            Self::Redis(server) => server.url(),
+        }
+    }
+}
+
+/// One or more processes that serve the two calls.
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) addresses: Vec<SocketAddr>,
+    services: Vec<Service>,
+    home: Home,
+    /// What the processes need on the disk, gone with them.
+    _directory: tempfile::TempDir,
+}
+
+impl Subject {
+    /// The same two calls with nothing in between.
+    pub(crate) fn pass_through(upstream: SocketAddr) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["pass-through", &upstream.to_string()]);
+        let service = Service::start(&mut command)?;
+        Ok(Self {
+            name: "pass-through",
+            addresses: vec![service.address],
+            services: vec![service],
+            home: Home::Nowhere,
+            _directory: tempfile::tempdir()?,
+        })
+    }
+
+    /// One instance over a file.
+    pub(crate) fn sqlite(binary: &Path, upstream: SocketAddr) -> io::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let home = Home::File(directory.path().join("countersign.db"));
+        Self::start("SQLite", (binary, upstream), 1, home, directory)
+    }
+
+    /// So many instances over one Redis.
+    pub(crate) fn redis(binary: &Path, upstream: SocketAddr, instances: usize) -> io::Result<Self> {
+        let name = if instances == 1 {
+            "Redis"
+        } else {
+            "Redis, three instances"
+        };
+        let home = Home::Redis(RedisServer::start());
+        let directory = tempfile::tempdir()?;
+        Self::start(name, (binary, upstream), instances, home, directory)
+    }
+
+    fn start(
+        name: &'static str,
+        (binary, upstream): (&Path, SocketAddr),
+        instances: usize,
+        home: Home,
+        directory: tempfile::TempDir,
+    ) -> io::Result<Self> {
+        let keys = directory.path().join("proof-keys.json");
+        let command = || {
+            let mut command = countersign(binary, upstream, &home.url());
+            command.env("PROOF_SIGNING_KEYS_FILE", &keys);
+            command
+        };
+        // Beside a file the keys are made; with Redis they must be there.
+        command().arg("--rotate-proof-key").output()?;
+        let services = (0..instances).map(|_| Service::start(&mut command()));
+        let services = services.collect::<io::Result<Vec<_>>>()?;
+        Ok(Self {
+            name,
+            addresses: services.iter().map(|service| service.address).collect(),
+            services,
+            home,
+            _directory: directory,
+        })
+    }
+
+    /// What all its instances use; of memory and descriptors, the one that uses
+    /// most.
+    pub(crate) fn usage(&self) -> Usage {
+        let all = self.services.iter().map(Service::usage);
+        all.fold(Usage::default(), |sum, one| Usage {
+            resident: sum.resident.max(one.resident),
+            most_resident: sum.most_resident.max(one.most_resident),
+            cpu_seconds: sum.cpu_seconds + one.cpu_seconds,
+            descriptors: sum.descriptors.max(one.descriptors),
+            threads: sum.threads.max(one.threads),
+        })
+    }
+
+    /// What the Redis beside it uses.
+    pub(crate) fn store_usage(&self) -> Usage {
+        match &self.home {
+            Home::Redis(server) => usage_of(server.process()),
+            Home::Nowhere | Home::File(_) => Usage::default(),
+        }
+    }
+
+    /// How large the store is, in megabytes.
+    pub(crate) fn store_size(&self) -> f64 {
+        match &self.home {
+            Home::Nowhere => 0.0,
+            Home::File(path) => std::fs::metadata(path).map_or(0, |it| it.len()) as f64 / 1e6,
+            Home::Redis(_) => self.store_usage().resident,
+        }
+    }
+
+    /// Whether the pass-through is it.
+    pub(crate) fn is_limit(&self) -> bool {
+        matches!(self.home, Home::Nowhere)
+    }
+}
+
+/// The program with every limit counted, and none that ends a load.
+pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .env_clear()
+        .env("LISTEN_ADDR", "127.0.0.1:0")
+        .env("METRICS_ADDR", "off")
+        .env("LOG_FORMAT", "json")
+        .env("PLIVO_MODE", "live")
+        .env("PLIVO_AUTH_ID", "MAXX")
+        .env("PLIVO_AUTH_TOKEN", "test_auth_token")
+        .env("PLIVO_BASE_URL", format!("http://{upstream}"))
+        .env("PLIVO_CALLS_AT_ONCE", "512")
+        .env("ALLOWED_COUNTRIES", "*")
+        // No session ends while the store is filled.
+        .env("SESSION_LIFETIME", "1h")
+        .env("STORE_URL", store_url)
+        .env("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    for limit in [
+        "SENDS_PER_ADDRESS",
+        "CHECKS_PER_ADDRESS",
+        "SENDS_PER_PREFIX",
+        "SENDS_PER_COUNTRY",
+        "SENDS_TOTAL",
+    ] {
+        // Counted like any other, and never full.
+        command.env(format!("LIMIT_{limit}"), "4000000000/1h");
+    }
+    command.env("LIMIT_REQUESTS_PER_ADDRESS", "off");
+    // It remembers which: never so many.
+    command.env("LIMIT_NUMBERS_PER_ADDRESS", "off");
+    command
+}
