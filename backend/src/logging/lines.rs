@@ -134,14 +134,16 @@ mod tests {
 
     use super::*;
 
-    /// Takes as much as it is told to, and tells what it took.
+    /// Tells that lines came, takes them once it may, and tells what it took.
     struct Reader {
+        came: Sender<()>,
         leave: Receiver<()>,
         took: Sender<Vec<u8>>,
     }
 
     impl Write for Reader {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.came.send(()).ok();
             self.leave.recv().ok();
             self.took.send(bytes.to_vec()).ok();
             Ok(bytes.len())
@@ -152,14 +154,19 @@ mod tests {
         }
     }
 
-    fn lines() -> (Lines, Sender<()>, Receiver<Vec<u8>>) {
-        let ((leaves, leave), (took, taken)) = (channel(), channel());
-        (Lines::to(Reader { leave, took }), leaves, taken)
+    fn lines() -> (Lines, Receiver<()>, Sender<()>, Receiver<Vec<u8>>) {
+        let ((came, comes), (leaves, leave), (took, taken)) = (channel(), channel(), channel());
+        (
+            Lines::to(Reader { came, leave, took }),
+            comes,
+            leaves,
+            taken,
+        )
     }
 
     #[test]
     fn all_lines_are_written_in_order_and_the_end_waits_for_them() {
-        let (lines, leaves, taken) = lines();
+        let (lines, _comes, leaves, taken) = lines();
         drop(leaves);
         let expected: String = (0..1_000).map(|index| format!("{index}\n")).collect();
         for line in expected.split_inclusive('\n') {
@@ -172,8 +179,11 @@ mod tests {
 
     #[test]
     fn a_reader_who_stalls_holds_nobody_up_and_memory_has_a_bound() {
-        let (lines, leaves, taken) = lines();
+        let (lines, comes, leaves, taken) = lines();
         let line = vec![b'x'; 1024];
+        // The thread has begun to write before it could take all of them at once.
+        lines.add(&line);
+        comes.recv().unwrap();
         for _ in 0..3 * MOST_WAITING / line.len() {
             lines.add(&line);
         }
