@@ -25,7 +25,7 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
     } else {
         Path::new(WHOLE).to_owned()
     };
-    say("measuring: three minutes in quick, some twenty in whole");
+    say("measuring: some four minutes in quick, some fifteen in whole");
     let figures = suite
         .stderr(std::process::Stdio::inherit())
         .output()
@@ -41,7 +41,7 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Where and when, as a table's row.
+/// Where and when, in one line.
 fn machine() -> Outcome<String> {
     let cpus = read("/proc/cpuinfo")?;
     let model = cpus

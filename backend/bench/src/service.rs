@@ -56,8 +56,6 @@ pub(crate) struct Usage {
     pub(crate) most_resident: f64,
     /// Of both cores, since it began.
     pub(crate) cpu_seconds: f64,
-    pub(crate) descriptors: usize,
-    pub(crate) threads: usize,
 }
 
 /// How many of them the kernel counts in a second (proc(5): `USER_HZ`).
@@ -77,15 +75,10 @@ pub(crate) fn usage_of(process: u32) -> Usage {
     let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
     let ticks = after_name.split(' ').skip(11).take(2);
     let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
     Usage {
         resident: field("VmRSS:") / 1024.0,
         most_resident: field("VmHWM:") / 1024.0,
         cpu_seconds: ticks / TICKS,
-        descriptors: descriptors.map(Iterator::count).unwrap_or_default(),
-        threads: std::fs::read_dir(format!("/proc/{process}/task"))
-            .map(Iterator::count)
-            .unwrap_or_default(),
     }
 }
 

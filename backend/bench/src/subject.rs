@@ -12,7 +12,7 @@ use redis_test_server::RedisServer;
 use crate::service::{Service, Usage, usage_of};
 
 /// Where a service keeps its state.
-pub(crate) enum Home {
+enum Home {
     Nowhere,
     File(PathBuf),
     Redis(RedisServer),
@@ -98,16 +98,13 @@ impl Subject {
         })
     }
 
-    /// What all its instances use; of memory and descriptors, the one that uses
-    /// most.
+    /// What all its instances use; of memory, the one that uses most.
     pub(crate) fn usage(&self) -> Usage {
         let all = self.services.iter().map(Service::usage);
         all.fold(Usage::default(), |sum, one| Usage {
             resident: sum.resident.max(one.resident),
             most_resident: sum.most_resident.max(one.most_resident),
             cpu_seconds: sum.cpu_seconds + one.cpu_seconds,
-            descriptors: sum.descriptors.max(one.descriptors),
-            threads: sum.threads.max(one.threads),
         })
     }
 

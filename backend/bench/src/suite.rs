@@ -27,7 +27,7 @@ pub(crate) const WHOLE: Size = Size {
     length: Duration::from_secs(4),
     sessions: &[1_000, 10_000, 100_000, 1_000_000],
 };
-/// Three minutes, to try it.
+/// Some four minutes, to try it.
 pub(crate) const QUICK: Size = Size {
     rounds: 1,
     length: Duration::from_secs(3),
@@ -39,7 +39,7 @@ const FAR: Duration = Duration::from_millis(150);
 /// Enough to keep both cores at work behind it.
 const FAR_CALLERS: usize = 256;
 
-/// One call's name and its counterpart at the pass-through.
+/// The calls, by name.
 const CALLS: [(&str, Call); 3] = [
     ("send", Call::Send),
     ("verify", Call::Verify),
@@ -52,17 +52,13 @@ async fn figure(
     upstream: &Upstream,
     load: impl Future<Output = io::Result<Seen>>,
 ) -> io::Result<(Figure, Seen)> {
-    let before = (
-        subject.usage(),
-        subject.store_usage(),
-        upstream.connections(),
-    );
+    let now = || {
+        let (own, store) = (subject.usage(), subject.store_usage());
+        (own, store, upstream.connections())
+    };
+    let before = now();
     let seen = load.await?;
-    let after = (
-        subject.usage(),
-        subject.store_usage(),
-        upstream.connections(),
-    );
+    let after = now();
     let each = 1e6 / (seen.count.max(1) as f64);
     let figure = Figure {
         per_second: seen.per_second(),

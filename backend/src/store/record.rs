@@ -90,17 +90,25 @@ impl Person {
 pub(super) struct Unreadable;
 
 impl Record {
-    /// A session that begins; when, the store says.
-    pub(super) fn new(vault: &Vault, new: &NewSession, checks: u8) -> Self {
-        Self {
+    /// A session that begins with its first delivery; until when, the store says.
+    pub(super) fn begun(
+        vault: &Vault,
+        new: &NewSession,
+        checks: u8,
+        upstream_id: String,
+        taken: &Taken,
+    ) -> Self {
+        let mut record = Self {
             person: Some(Self::seal_person(vault, new)),
-            upstream_id: String::new(),
+            upstream_id,
             status: Status::Pending,
             channel: new.channel,
             deliveries: String::new(),
             checks_left: checks,
             expires_at: 0,
-        }
+        };
+        record.deliver(new.channel, taken);
+        record
     }
 
     /// One more delivery, which was reserved so.

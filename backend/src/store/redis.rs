@@ -303,9 +303,8 @@ impl Store for RedisStore {
         hold: &Hold,
     ) -> StoreResult<Session> {
         let taken = hold.taken();
-        let mut record = Record::new(&self.vault, new, self.rules.checks_per_session);
-        record.upstream_id = upstream_id;
-        record.deliver(new.channel, &taken);
+        let checks = self.rules.checks_per_session;
+        let mut record = Record::begun(&self.vault, new, checks, upstream_id, &taken);
         let person = record.person.as_deref().unwrap_or_default();
         let call = self
             .call()
@@ -322,8 +321,7 @@ impl Store for RedisStore {
         match self.run(&self.scripts.record_sent, call).await? {
             Outcome::Recorded(now) => {
                 record.expires_at = now + length(self.rules.session_lifetime);
-                let person = Person::of(new);
-                Ok(record.seen(new.id, person, now))
+                Ok(record.seen(new.id, Person::of(new), now))
             }
             _ => Err(unexpected()),
         }

@@ -122,16 +122,16 @@ impl Store for SqliteStore {
         upstream_id: String,
         hold: &Hold,
     ) -> StoreResult<Session> {
-        let (new, taken) = (new.clone(), hold.taken());
+        let (id, person, taken) = (new.id, Person::of(new), hold.taken());
+        // Here and not in the step: all steps share one thread.
+        let Context { vault, rules, .. } = &*self.context;
+        let checks = rules.checks_per_session;
+        let mut record = Record::begun(vault, new, checks, upstream_id, &taken);
         self.step(move |step| {
-            let Context { vault, rules, .. } = step.context;
-            let mut record = Record::new(vault, &new, rules.checks_per_session);
-            record.expires_at = step.now + length(rules.session_lifetime);
-            record.upstream_id = upstream_id;
-            record.deliver(new.channel, &taken);
+            record.expires_at = step.now + length(step.context.rules.session_lifetime);
             step.count_sent(&taken.place, taken.at)?;
-            step.keep(new.id, record.clone())?;
-            Ok(record.seen(new.id, Person::of(&new), step.now))
+            step.keep(id, record.clone())?;
+            Ok(record.seen(id, person, step.now))
         })
         .await
     }

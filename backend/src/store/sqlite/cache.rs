@@ -2,7 +2,7 @@
 //! whatever is sent counts for its country and in all, and they would be written
 //! with every step.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use rusqlite::Transaction;
 
@@ -58,9 +58,12 @@ impl<R> Default for Rows<R> {
 }
 
 impl<R: Row> Rows<R> {
-    fn slot(&mut self, transaction: &Transaction<'_>, id: Hash) -> rusqlite::Result<&mut Slot<R>> {
-        use std::collections::hash_map::Entry;
-        Ok(match self.slots.entry(id) {
+    fn slot<'s>(
+        slots: &'s mut HashMap<Hash, Slot<R>>,
+        transaction: &Transaction<'_>,
+        id: Hash,
+    ) -> rusqlite::Result<&'s mut Slot<R>> {
+        Ok(match slots.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
                 let (place, row) = R::read(transaction, &id)?.unzip();
@@ -78,8 +81,8 @@ impl<R: Row> Rows<R> {
         &mut self,
         transaction: &Transaction<'_>,
         id: Hash,
-    ) -> rusqlite::Result<Option<&mut R>> {
-        Ok(self.slot(transaction, id)?.row.as_mut())
+    ) -> rusqlite::Result<Option<&R>> {
+        Ok(Self::slot(&mut self.slots, transaction, id)?.row.as_ref())
     }
 
     /// Puts the row there.
@@ -89,18 +92,21 @@ impl<R: Row> Rows<R> {
         id: Hash,
         row: R,
     ) -> rusqlite::Result<()> {
-        self.slot(transaction, id)?.row = Some(row);
-        self.change(id);
+        self.changing(transaction, id)?.row = Some(row);
         Ok(())
     }
 
-    fn change(&mut self, id: Hash) {
-        if let Some(slot) = self.slots.get_mut(&id)
-            && !slot.is_changed
-        {
-            slot.is_changed = true;
+    /// The slot, which will be written with its group.
+    fn changing(
+        &mut self,
+        transaction: &Transaction<'_>,
+        id: Hash,
+    ) -> rusqlite::Result<&mut Slot<R>> {
+        let slot = Self::slot(&mut self.slots, transaction, id)?;
+        if !std::mem::replace(&mut slot.is_changed, true) {
             self.changed.push(id);
         }
+        Ok(slot)
     }
 
     fn flush(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -127,7 +133,7 @@ impl<R: Row + Default> Rows<R> {
         transaction: &Transaction<'_>,
         id: Hash,
     ) -> rusqlite::Result<&mut R> {
-        let slot = self.slot(transaction, id)?;
+        let slot = Self::slot(&mut self.slots, transaction, id)?;
         Ok(slot.row.get_or_insert_default())
     }
 
@@ -137,9 +143,8 @@ impl<R: Row + Default> Rows<R> {
         transaction: &Transaction<'_>,
         id: Hash,
     ) -> rusqlite::Result<&mut R> {
-        self.slot(transaction, id)?;
-        self.change(id);
-        self.look(transaction, id)
+        let slot = self.changing(transaction, id)?;
+        Ok(slot.row.get_or_insert_default())
     }
 }
 
@@ -161,10 +166,8 @@ impl Cache {
             .prepare_cached("PRAGMA data_version")?
             .query_row([], |row| row.get(0))?;
         if version != self.version {
-            *self = Self {
-                version,
-                ..Self::default()
-            };
+            self.version = version;
+            self.forget();
         }
         Ok(())
     }
