@@ -2,14 +2,15 @@
 //!
 //! SQLite does it within the commit that makes the log long, and whoever waits for
 //! that commit waits for thousands of pages to be copied. Here a thread of its own
-//! copies them while steps go on; what came meanwhile, a few pages, is copied
-//! between two groups, and the log begins anew.
+//! copies them while steps go on, and then what came meanwhile, until only a few
+//! pages are left: they are copied between two groups, and the log begins anew.
 
 use std::{
+    fs::File,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI32, Ordering},
+        atomic::{AtomicI32, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread::JoinHandle,
@@ -20,6 +21,12 @@ use rusqlite::{Connection, wal::CheckpointMode};
 /// Pages of 4 KiB that the log may hold before it is taken over: 64 MB. A page
 /// that changes often is taken over less often from a long one.
 pub(super) const LONG: i32 = 16_384;
+
+/// Pages that are copied between two groups, in less than a millisecond.
+const FEW: i32 = 64;
+/// Each time some tenth is left; where steps are faster than the disk it never
+/// comes down to a few.
+const ROUNDS: usize = 6;
 
 /// Why the thread does not start.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +44,8 @@ pub(super) struct Checkpointer {
     thread: Option<JoinHandle<()>>,
     long: i32,
     pages: Arc<AtomicI32>,
-    is_copied: Arc<AtomicBool>,
+    /// Pages of the log that the thread has left in the file.
+    in_file: Arc<AtomicI32>,
 }
 
 impl Checkpointer {
@@ -54,17 +62,23 @@ impl Checkpointer {
             known.store(now, Ordering::Relaxed);
             Ok(())
         }))?;
-        let mut connection = Connection::open(path)?;
-        let is_copied = Arc::new(AtomicBool::new(false));
-        let copied = is_copied.clone();
+        let connection = Connection::open(path)?;
+        // A connection that has read nothing does not know that there is a log,
+        // and copies none of it.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        // Never closed: the locks that SQLite has on the file would go with it
+        // (https://sqlite.org/howtocorrupt.html, 2.2).
+        let file: &File = Box::leak(Box::new(File::open(path)?));
+        let in_file = Arc::new(AtomicI32::new(0));
+        let (grown, copied) = (pages.clone(), in_file.clone());
         let (begin, asked) = sync_channel(0);
         let thread = std::thread::Builder::new()
             .name("checkpoint".to_owned())
             .spawn(move || {
                 while let Ok(()) = asked.recv() {
                     // What fails now is tried again with the next commit.
-                    copy(&mut connection);
-                    copied.store(true, Ordering::Release);
+                    let pages = copy_most(&connection, file, &grown);
+                    copied.store(pages.unwrap_or_default(), Ordering::Release);
                 }
             })?;
         Ok(Self {
@@ -72,13 +86,13 @@ impl Checkpointer {
             thread: Some(thread),
             long,
             pages,
-            is_copied,
+            in_file,
         })
     }
 
     /// Looks at the log after a commit.
-    pub(super) fn look(&self, writer: &mut Connection) {
-        if self.is_copied.swap(false, Ordering::Acquire) {
+    pub(super) fn look(&self, writer: &Connection) {
+        if self.in_file.swap(0, Ordering::Acquire) > 0 {
             copy(writer);
         } else if self.pages.load(Ordering::Relaxed) >= self.long
             && let Some(begin) = &self.begin
@@ -98,10 +112,24 @@ impl Drop for Checkpointer {
     }
 }
 
-fn copy(connection: &mut Connection) {
-    connection
-        .wal_checkpoint_v2(Some(rusqlite::MAIN_DB), CheckpointMode::PASSIVE)
-        .ok();
+/// Copies until few pages are left, and has the file written out: while more is
+/// written SQLite leaves that to the last copy, and everybody would wait for it.
+fn copy_most(connection: &Connection, file: &File, grown: &AtomicI32) -> Option<i32> {
+    let mut in_file = copy(connection)?;
+    for _ in 1..ROUNDS {
+        file.sync_data().ok()?;
+        if grown.load(Ordering::Relaxed) - in_file <= FEW {
+            break;
+        }
+        in_file = copy(connection)?;
+    }
+    Some(in_file)
+}
+
+/// Answers how many pages of the log are in the file now.
+fn copy(connection: &Connection) -> Option<i32> {
+    let copied = connection.wal_checkpoint_v2(Some(rusqlite::MAIN_DB), CheckpointMode::PASSIVE);
+    copied.ok().map(|(_, in_file)| in_file)
 }
 
 #[cfg(test)]
@@ -116,18 +144,20 @@ mod tests {
         let start = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE t (x)";
         writer.execute_batch(start).unwrap();
         let checkpointer = Checkpointer::start(&mut writer, &path, 64).unwrap();
-        let (mut rows, mut before, mut begun) = (0, 0, 0);
+        let (mut rows, mut before, mut begun, mut most) = (0, 0, 0, 0);
         while begun < 3 {
             assert!(rows < 200_000, "{before} pages");
             let write = "INSERT INTO t VALUES (zeroblob(8000))";
             writer.execute_batch(write).unwrap();
             rows += 1;
-            checkpointer.look(&mut writer);
+            most = most.max(checkpointer.in_file.load(Ordering::Acquire));
+            checkpointer.look(&writer);
             let pages = checkpointer.pages.load(Ordering::Relaxed);
             begun += i32::from(pages < before);
             before = pages;
             std::thread::yield_now();
         }
+        assert!(most >= 64, "the thread copied {most} pages at once");
         drop((checkpointer, writer));
         assert!(!directory.path().join("file.db-wal").exists());
         let file = Connection::open(&path).unwrap();

@@ -149,7 +149,7 @@ fn work(
                 if std::mem::take(&mut failing) {
                     log::info!(event = "store.recovered"; "the store works again");
                 }
-                checkpointer.look(&mut connection);
+                checkpointer.look(&connection);
             }
             // Those who wait hear of it by their answers being dropped.
             Err(error) => {
