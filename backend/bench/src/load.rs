@@ -125,6 +125,8 @@ const AREAS: [u64; 16] = [
 ];
 /// Connections of an open load: more than are ever waiting.
 const CONNECTIONS: usize = 64;
+/// How often an open load looks who is due.
+const TICK: Duration = Duration::from_micros(500);
 
 fn number() -> String {
     let next = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -310,12 +312,18 @@ impl Load<'_> {
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
         let started = Instant::now();
         let length = self.length;
-        // The runtime's timer is too coarse.
+        // The runtime's timer is too coarse, and to wake for each request would
+        // cost as much as the request.
         std::thread::spawn(move || {
             let mut at = started;
-            while at < started + length && due.send(at).is_ok() {
-                at += Duration::from_secs_f64(1.0 / rate);
-                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            while at < started + length {
+                while at <= Instant::now() {
+                    if due.send(at).is_err() {
+                        return;
+                    }
+                    at += Duration::from_secs_f64(1.0 / rate);
+                }
+                std::thread::sleep(TICK);
             }
         });
         let tasks = callers.into_iter().map(|mut caller| {

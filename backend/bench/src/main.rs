@@ -3,6 +3,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
+mod compare;
 mod http;
 mod load;
 mod pass_through;
@@ -51,10 +52,14 @@ fn main() -> io::Result<()> {
         }
         ["keys", binary] => runtime.block_on(keys(PathBuf::from(binary))),
         ["overload", binary] => runtime.block_on(overload(PathBuf::from(binary))),
+        ["compare", store @ ("sqlite" | "redis"), binaries @ ..] => {
+            let binaries: Vec<PathBuf> = binaries.iter().map(PathBuf::from).collect();
+            runtime.block_on(compare::run(store, &binaries))
+        }
         ["suite", binary] => runtime.block_on(suite::run(binary.as_ref(), suite::WHOLE)),
         ["suite", binary, "--quick"] => runtime.block_on(suite::run(binary.as_ref(), suite::QUICK)),
         _ => Err(io::Error::other(
-            "say suite, keys or overload, and the program to measure",
+            "say suite, keys or overload and the program to measure, or compare, sqlite or redis, and programs",
         )),
     }
 }

@@ -105,7 +105,7 @@ async fn each_call(
 }
 
 /// Every subject in turn, several times over, and the median of each.
-async fn rounds(
+pub(crate) async fn rounds(
     subjects: &[Subject],
     upstream: &Upstream,
     (rounds, callers, length): (usize, usize, Duration),
@@ -138,7 +138,7 @@ fn subjects(binary: &Path, upstream: &Upstream) -> io::Result<Vec<Subject>> {
     ])
 }
 
-fn table(subjects: &[Subject], figures: &[[Figure; 3]]) -> String {
+pub(crate) fn table(subjects: &[Subject], figures: &[[Figure; 3]]) -> String {
     let mut lines = vec![HEAD.to_owned()];
     for (subject, figures_of_it) in subjects.iter().zip(figures) {
         for (index, (name, _)) in CALLS.iter().enumerate() {
@@ -150,7 +150,7 @@ fn table(subjects: &[Subject], figures: &[[Figure; 3]]) -> String {
 }
 
 /// Requests at a fixed rate, over the pass-through and the stores.
-async fn open(
+pub(crate) async fn open(
     subjects: &[Subject],
     upstream: &Upstream,
     (rate, length): (f64, Duration),

@@ -1,0 +1,41 @@
+//! Builds of the service beside each other and the pass-through, round by round:
+//! what a change brings is seen in one run only.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use crate::{
+    CALLERS, print,
+    report::{HEAD, row},
+    subject::Subject,
+    suite::{open, rounds, table},
+    upstream::Upstream,
+};
+
+const ROUNDS: usize = 5;
+const HALF_LOAD_ROUNDS: usize = 3;
+const LENGTH: Duration = Duration::from_secs(2);
+
+/// Measures each program over `sqlite` or `redis`, in the order they are given.
+pub(crate) async fn run(store: &str, binaries: &[PathBuf]) -> io::Result<()> {
+    let upstream = Upstream::start(Duration::ZERO)?;
+    let mut subjects = vec![Subject::pass_through(upstream.address)?];
+    for binary in binaries {
+        subjects.push(match store {
+            "redis" => Subject::redis(binary, upstream.address, 1)?,
+            _ => Subject::sqlite(binary, upstream.address)?,
+        });
+    }
+    let figures = rounds(&subjects, &upstream, (ROUNDS, CALLERS, LENGTH)).await?;
+    print(&table(&subjects, &figures));
+    let slowest = figures.iter().map(|calls| calls[0].per_second);
+    let rate = slowest.fold(f64::INFINITY, f64::min) / 2.0;
+    print(&format!("\n{rate:.0} sends a second:\n"));
+    print(HEAD);
+    for _ in 0..HALF_LOAD_ROUNDS {
+        let half = open(&subjects, &upstream, (rate, 2 * LENGTH)).await?;
+        for (subject, figure) in subjects.iter().zip(&half) {
+            print(&row(subject.name, "send", figure, half[0].per_second));
+        }
+    }
+    Ok(())
+}
