@@ -20,7 +20,7 @@ use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 use jsonwebtoken::jwk::JwkSet;
 
 pub use self::callback::{CallbackRefusal, Callbacks, log_refused};
-pub use self::recipient::{countries, is_country, warm_up};
+pub use self::recipient::{Recipient, countries, is_country, read as read_recipient, warm_up};
 use crate::{
     client_ip::Caller,
     clock::Clock,

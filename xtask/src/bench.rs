@@ -7,7 +7,7 @@ use crate::command::{Outcome, cargo, command, output, run, say, target};
 const BUILD: &str = "build --release -p countersign-backend -p countersign-bench";
 /// What stands in front of the figures.
 const INTRODUCTION: &str = "backend/bench/introduction.md";
-const WHOLE: &str = "docs/benchmarks.md";
+const WHOLE: &str = "docs/benchmarks";
 
 /// Measures all of it into the document, or some of it beside it.
 pub(crate) fn bench(arguments: &[String]) -> Outcome {
@@ -17,14 +17,18 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
         _ => return Err("bench takes --quick at most".to_owned()),
     };
     run(&mut cargo(BUILD))?;
-    let mut suite = std::process::Command::new(target().join("release/countersign-bench"));
-    suite.arg("suite").arg(target().join("release/countersign"));
+    // The document, and a directory of the same name for its plots.
     let place = if is_quick {
-        suite.arg("--quick");
-        target().join("benchmarks.md")
+        target().join("benchmarks")
     } else {
         Path::new(WHOLE).to_owned()
     };
+    let mut suite = std::process::Command::new(target().join("release/countersign-bench"));
+    suite
+        .arg("suite")
+        .arg(target().join("release/countersign"))
+        .arg(&place)
+        .args(is_quick.then_some("--quick"));
     say("measuring: some four minutes in quick, some fifteen in whole");
     let figures = suite
         .stderr(std::process::Stdio::inherit())
@@ -36,6 +40,7 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
     let figures = String::from_utf8_lossy(&figures.stdout);
     let introduction = read(INTRODUCTION)?;
     let document = format!("{introduction}\n{}\n{figures}", machine()?);
+    let place = place.with_extension("md");
     fs::write(&place, document).map_err(|error| format!("{}: {error}", place.display()))?;
     say(&format!("written to {}", place.display()));
     Ok(())

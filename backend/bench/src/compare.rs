@@ -5,9 +5,9 @@ use std::{io, path::PathBuf, time::Duration};
 
 use crate::{
     CALLERS, print,
-    report::{HEAD, row},
+    report::table,
     subject::Subject,
-    suite::{open, rounds, table},
+    suite::{open, rounds},
     upstream::Upstream,
 };
 
@@ -26,16 +26,13 @@ pub(crate) async fn run(store: &str, binaries: &[PathBuf]) -> io::Result<()> {
         });
     }
     let figures = rounds(&subjects, &upstream, (ROUNDS, CALLERS, LENGTH)).await?;
-    print(&table(&subjects, &figures));
-    let slowest = figures.iter().map(|calls| calls[0].per_second);
+    print(&table(&figures));
+    let slowest = figures.iter().map(|calls| calls.1[0].per_second);
     let rate = slowest.fold(f64::INFINITY, f64::min) / 2.0;
     print(&format!("\n{rate:.0} sends a second:\n"));
-    print(HEAD);
     for _ in 0..HALF_LOAD_ROUNDS {
         let half = open(&subjects, &upstream, (rate, 2 * LENGTH)).await?;
-        for (subject, figure) in subjects.iter().zip(&half) {
-            print(&row(subject.name, "send", figure, half[0].per_second));
-        }
+        print(&table(&half));
     }
     Ok(())
 }

@@ -7,13 +7,19 @@ mod compare;
 mod http;
 mod load;
 mod pass_through;
+mod plot;
 mod report;
 mod service;
 mod subject;
 mod suite;
 mod upstream;
 
-use std::{collections::VecDeque, io, path::PathBuf, time::Duration};
+use std::{
+    collections::VecDeque,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     load::{Call, Load},
@@ -56,12 +62,22 @@ fn main() -> io::Result<()> {
             let binaries: Vec<PathBuf> = binaries.iter().map(PathBuf::from).collect();
             runtime.block_on(compare::run(store, &binaries))
         }
-        ["suite", binary] => runtime.block_on(suite::run(binary.as_ref(), suite::WHOLE)),
-        ["suite", binary, "--quick"] => runtime.block_on(suite::run(binary.as_ref(), suite::QUICK)),
+        ["suite", binary, plots] => runtime.block_on(suite(binary, plots, suite::WHOLE)),
+        ["suite", binary, plots, "--quick"] => runtime.block_on(suite(binary, plots, suite::QUICK)),
         _ => Err(io::Error::other(
-            "say suite, keys or overload and the program to measure, or compare, sqlite or redis, and programs",
+            "say keys or overload and a program; suite, a program and a directory for plots; or compare, sqlite or redis, and programs",
         )),
     }
+}
+
+/// All of it: the document to standard output, the plots beside it.
+async fn suite(binary: &str, plots: &str, size: suite::Size) -> io::Result<()> {
+    let measured = suite::run(binary.as_ref(), size).await?;
+    let plots = Path::new(plots);
+    plot::draw(&measured, plots).map_err(|error| io::Error::other(error.to_string()))?;
+    let name = plots.file_name().unwrap_or_default();
+    print(&measured.document(&name.to_string_lossy()));
+    Ok(())
 }
 
 /// What those who are admitted wait for when five times as many ask.

@@ -1,5 +1,13 @@
 //! Figures as tables in Markdown, and whether they reach what is promised.
 
+use crate::{
+    CALLERS,
+    suite::{FAR, FAR_CALLERS},
+};
+
+/// The calls, in the order of their figures.
+pub(crate) const CALL_NAMES: [&str; 3] = ["send", "verify", "mixed"];
+
 /// What one load cost.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Figure {
@@ -20,6 +28,38 @@ pub(crate) struct Figure {
     pub(crate) failed: u64,
 }
 
+impl Figure {
+    /// Processor time of a request, of the service and the Redis beside it.
+    pub(crate) fn whole_cpu(&self) -> f64 {
+        self.cpu + self.store_cpu
+    }
+}
+
+/// Who was measured, and a figure for each call.
+pub(crate) type Row<const CALLS: usize> = (&'static str, [Figure; CALLS]);
+
+/// What a send and a check cost beside so many live sessions.
+pub(crate) struct Growth {
+    pub(crate) live: u64,
+    pub(crate) send: Figure,
+    pub(crate) check: Figure,
+    /// Megabytes.
+    pub(crate) store_size: f64,
+}
+
+/// All of a run. The pass-through is the first in each table, SQLite the second,
+/// Redis with one instance the third.
+pub(crate) struct Measured {
+    /// As fast as they go.
+    pub(crate) closed: Vec<Row<3>>,
+    /// Requests a second at half load.
+    pub(crate) rate: f64,
+    pub(crate) half: Vec<Row<1>>,
+    /// Behind a far upstream.
+    pub(crate) distant: Vec<Row<3>>,
+    pub(crate) grown: Vec<(&'static str, Vec<Growth>)>,
+}
+
 /// The round in the middle, by rate.
 pub(crate) fn median(mut rounds: Vec<Figure>) -> Figure {
     rounds.sort_by(|one, other| one.per_second.total_cmp(&other.per_second));
@@ -28,12 +68,24 @@ pub(crate) fn median(mut rounds: Vec<Figure>) -> Figure {
 }
 
 /// The head of a table of figures.
-pub(crate) const HEAD: &str = "\
+const HEAD: &str = "\
 | what | call | a second | ratio | p50 ms | p99 ms | p99.9 ms | CPU µs | of Redis | MB | connections | failed |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-/// One row; `limit` is the pass-through's rate of the same call.
-pub(crate) fn row(what: &str, call: &str, figure: &Figure, limit: f64) -> String {
+/// Figures beside those of the first, which is the limit.
+pub(crate) fn table<const CALLS: usize>(rows: &[Row<CALLS>]) -> String {
+    let mut lines = vec![HEAD.to_owned()];
+    for (name, figures) in rows {
+        let calls = CALL_NAMES.iter().zip(figures).enumerate();
+        lines.extend(calls.map(|(index, (call, figure))| {
+            let limit = rows[0].1[index].per_second;
+            row(name, call, figure, limit)
+        }));
+    }
+    lines.join("\n")
+}
+
+fn row(what: &str, call: &str, figure: &Figure, limit: f64) -> String {
     format!(
         "| {what} | {call} | {:.0} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {} | {} |",
         figure.per_second,
@@ -49,13 +101,115 @@ pub(crate) fn row(what: &str, call: &str, figure: &Figure, limit: f64) -> String
     )
 }
 
+impl Measured {
+    /// As Markdown, with the plots in `plots`.
+    pub(crate) fn document(&self, plots: &str) -> String {
+        let parts = [
+            "## As fast as they go".to_owned(),
+            format!("{CALLERS} callers, an upstream that answers at once."),
+            format!("![Requests a second, of the pass-through's]({plots}/throughput.svg)"),
+            table(&self.closed),
+            "## At half load".to_owned(),
+            format!(
+                "{:.0} sends a second come whether those before were answered or not; each waits from the moment it was due.",
+                self.rate
+            ),
+            format!("![How long a send waits at half load]({plots}/half-load.svg)"),
+            table(&self.half),
+            format!("## Behind {} ms", FAR.as_millis()),
+            format!("{FAR_CALLERS} callers."),
+            table(&self.distant),
+            "## More and more live sessions".to_owned(),
+            format!("![Processor time of a request, by live sessions]({plots}/growth.svg)"),
+            self.growth(),
+            "## What is promised".to_owned(),
+            self.promises(),
+        ];
+        parts.join("\n\n")
+    }
+
+    fn growth(&self) -> String {
+        let mut lines = vec![GROWTH_HEAD.to_owned()];
+        for (name, figures) in &self.grown {
+            lines.extend(figures.iter().map(|grown| {
+                let Growth { live, send, check, store_size } = grown;
+                format!(
+                    "| {name} | {live} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {store_size:.0} |",
+                    send.per_second,
+                    send.p50,
+                    send.p99,
+                    send.whole_cpu(),
+                    check.per_second,
+                    check.whole_cpu(),
+                    send.resident,
+                )
+            }));
+        }
+        lines.join("\n")
+    }
+
+    /// What costs most with the most sessions, of what it costs with the fewest.
+    fn steepest(&self) -> f64 {
+        let ends = self.grown.iter().filter_map(|(_, figures)| {
+            let (first, last) = (figures.first()?, figures.last()?);
+            let send = last.send.whole_cpu() / first.send.whole_cpu();
+            let check = last.check.whole_cpu() / first.check.whole_cpu();
+            Some(send.max(check))
+        });
+        ends.fold(0.0, f64::max)
+    }
+
+    fn promises(&self) -> String {
+        let ratio = |subject: usize, call: usize| {
+            self.closed[subject].1[call].per_second / self.closed[0].1[call].per_second
+        };
+        let sqlite = &self.closed[1].1;
+        let resident = sqlite.iter().map(|it| it.resident).fold(0.0, f64::max);
+        let added = self.half[1].1[0].p99 - self.half[0].1[0].p99;
+        let at_least = |name, measured, limit| Bar {
+            name,
+            measured,
+            limit,
+            at_least: true,
+        };
+        let under = |name, measured, limit| Bar {
+            name,
+            measured,
+            limit,
+            at_least: false,
+        };
+        let bars = [
+            at_least("SQLite, send, of the pass-through", ratio(1, 0), 0.4),
+            at_least("SQLite, verify, of the pass-through", ratio(1, 1), 0.5),
+            at_least("Redis, send, of the pass-through", ratio(2, 0), 0.3),
+            at_least("Redis, verify, of the pass-through", ratio(2, 1), 0.3),
+            under("SQLite, resident MB at 32 connections", resident, 40.0),
+            under("SQLite, added p99 at half load, ms", added, 3.0),
+            under(
+                "cost with the most live sessions, of that with a thousand",
+                self.steepest(),
+                1.5,
+            ),
+        ];
+        let lines = bars.iter().map(|bar| format!("\n{}", bar.row()));
+        format!(
+            "| what | promised | measured | |\n| --- | --- | ---: | --- |{}",
+            lines.collect::<String>()
+        )
+    }
+}
+
+const GROWTH_HEAD: &str = "\
+| store | live | sends a second | p50 ms | p99 ms | CPU µs | checks a second | CPU µs | MB | store MB |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+
 /// What is promised, and what was measured.
-pub(crate) struct Bar {
-    pub(crate) name: &'static str,
-    pub(crate) measured: f64,
-    pub(crate) limit: f64,
+struct Bar {
+    name: &'static str,
+    measured: f64,
+    limit: f64,
     /// More is better.
-    pub(crate) at_least: bool,
+    at_least: bool,
 }
 
 impl Bar {
@@ -67,7 +221,7 @@ impl Bar {
         }
     }
 
-    pub(crate) fn row(&self) -> String {
+    fn row(&self) -> String {
         format!(
             "| {} | {} {} | {:.2} | {} |",
             self.name,

@@ -23,10 +23,11 @@ struct Known {
 
 /// A number that codes may go to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Recipient {
-    pub(super) number: PhoneNumber,
+pub struct Recipient {
+    /// In E.164.
+    pub number: PhoneNumber,
     /// ISO 3166-1 alpha-2.
-    pub(super) country: String,
+    pub country: String,
 }
 
 impl Recipient {
@@ -43,7 +44,7 @@ pub(super) fn country_code(number: &PhoneNumber) -> CountryCode {
 }
 
 /// Reads a number as a person wrote it and holds it against the policy.
-pub(super) fn read(text: &str, channel: Channel, policy: &Policy) -> Result<Recipient, Refusal> {
+pub fn read(text: &str, channel: Channel, policy: &Policy) -> Result<Recipient, Refusal> {
     let typed = PhoneNumber::parse(text).map_err(|_| Refusal::RecipientInvalid)?;
     let known = known(&typed, policy.fictitious_numbers).ok_or(Refusal::RecipientInvalid)?;
     if !is_served(known.region, policy) {
