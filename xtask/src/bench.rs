@@ -1,8 +1,15 @@
 //! What the service costs, measured on this machine and written down.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
-use crate::command::{Outcome, cargo, command, output, run, say, target};
+use crate::{
+    command::{Outcome, cargo, command, output, run, say, target},
+    system_packages,
+};
 
 const BUILD: &str = "build --release -p countersign-backend -p countersign-bench";
 /// What stands in front of the figures.
@@ -16,22 +23,18 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
         [word] if word == "--quick" => true,
         _ => return Err("bench takes --quick at most".to_owned()),
     };
-    run(&mut cargo(BUILD))?;
+    let (mut suite, service) = built()?;
     // The document, and a directory of the same name for its plots.
     let place = if is_quick {
         target().join("benchmarks")
     } else {
         Path::new(WHOLE).to_owned()
     };
-    let mut suite = std::process::Command::new(target().join("release/countersign-bench"));
-    suite
-        .arg("suite")
-        .arg(target().join("release/countersign"))
-        .arg(&place)
-        .args(is_quick.then_some("--quick"));
+    suite.arg("suite").arg(service).arg(&place);
+    suite.args(is_quick.then_some("--quick"));
     say("measuring: some four minutes in quick, some fifteen in whole");
     let figures = suite
-        .stderr(std::process::Stdio::inherit())
+        .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("countersign-bench: {error}"))?;
     if !figures.status.success() {
@@ -44,6 +47,33 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
     fs::write(&place, document).map_err(|error| format!("{}: {error}", place.display()))?;
     say(&format!("written to {}", place.display()));
     Ok(())
+}
+
+/// Runs the service for so many minutes over each store.
+pub(crate) fn soak(arguments: &[String]) -> Outcome {
+    let minutes = match arguments {
+        [] => "10",
+        [minutes] if minutes.parse().is_ok_and(|it: u32| it > 0) => minutes,
+        _ => return Err("soak takes a number of minutes".to_owned()),
+    };
+    let (mut soak, service) = built()?;
+    let plot = target().join("soak.svg");
+    soak.arg("soak").arg(service).arg(minutes).arg(&plot);
+    say(&format!(
+        "{minutes} minutes for each store, into {}",
+        plot.display()
+    ));
+    run(&mut soak)
+}
+
+/// The load generator, ready to be told what to do, and the service.
+fn built() -> Outcome<(Command, PathBuf)> {
+    // Redis, above all.
+    system_packages::install()?;
+    run(&mut cargo(BUILD))?;
+    let programs = target().join("release");
+    let load = Command::new(programs.join("countersign-bench"));
+    Ok((load, programs.join("countersign")))
 }
 
 /// Where and when, in one line.

@@ -19,6 +19,7 @@ cargo xtask test [step…]   every check and test, or the named steps only; --lo
 cargo xtask page           build the page and check its size
 cargo xtask lighthouse     Lighthouse on the page, five times, and whether it is what we promise
 cargo xtask bench [--quick]  what the service costs beside a bare pass-through, into docs/benchmarks.md
+cargo xtask soak [minutes]   a mixed day over each store for that long; fails where memory or descriptors grow
 cargo xtask dist [target]  build one program that carries the page inside, and check it
 cargo xtask help           this";
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             .and_then(|()| page::build())
             .and_then(|()| test::lighthouse()),
         Some("bench") => bench::bench(rest),
+        Some("soak") => bench::soak(rest),
         Some("dist") => dist::dist(rest),
         None | Some("help" | "--help") => {
             say(HELP);

@@ -10,6 +10,7 @@ mod pass_through;
 mod plot;
 mod report;
 mod service;
+mod soak;
 mod subject;
 mod suite;
 mod upstream;
@@ -62,10 +63,15 @@ fn main() -> io::Result<()> {
             let binaries: Vec<PathBuf> = binaries.iter().map(PathBuf::from).collect();
             runtime.block_on(compare::run(store, &binaries))
         }
+        ["soak", binary, minutes, plot] => {
+            let minutes: u64 = minutes.parse().map_err(io::Error::other)?;
+            let length = Duration::from_mins(minutes);
+            runtime.block_on(soak::run(binary.as_ref(), length, plot.as_ref()))
+        }
         ["suite", binary, plots] => runtime.block_on(suite(binary, plots, suite::WHOLE)),
         ["suite", binary, plots, "--quick"] => runtime.block_on(suite(binary, plots, suite::QUICK)),
         _ => Err(io::Error::other(
-            "say keys or overload and a program; suite, a program and a directory for plots; or compare, sqlite or redis, and programs",
+            "say keys or overload and a program; soak, a program, minutes and a plot; suite, a program and a directory for plots; or compare, sqlite or redis, and programs",
         )),
     }
 }

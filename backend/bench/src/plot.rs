@@ -1,17 +1,17 @@
 //! The figures as pictures.
 
-use std::{error::Error, path::Path};
+use std::{error::Error, ops::Range, path::Path};
 
 use plotters::{
     chart::{ChartContext, SeriesLabelPosition},
-    coord::{CoordTranslate, Shift},
+    coord::{CoordTranslate, Shift, ranged1d::ValueFormatter, types::RangedCoordf64},
     prelude::{
-        ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, IntoLogRange, LineSeries,
-        RGBColor, Rectangle, SVGBackend, WHITE,
+        Cartesian2d, ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, IntoLogRange,
+        LineSeries, RGBColor, Ranged, Rectangle, SVGBackend, WHITE,
     },
 };
 
-use crate::report::{CALL_NAMES, Measured};
+use crate::report::{CALL_NAMES, Growth, Measured};
 
 type Drawn = Result<(), Box<dyn Error>>;
 
@@ -75,7 +75,7 @@ struct Bars {
 
 impl Bars {
     fn draw(&self, path: &Path) -> Drawn {
-        let sheet = sheet(path)?;
+        let sheet = sheet(path, SIZE)?;
         let values = self.series.iter().flat_map(|(_, values)| values);
         let most = values.copied().fold(0.0, f64::max) * HEADROOM;
         let mut chart = ChartBuilder::on(&sheet)
@@ -115,58 +115,92 @@ impl Bars {
 }
 
 fn growth(measured: &Measured, path: &Path) -> Drawn {
-    let mut lines = Vec::new();
+    let mut series = Vec::new();
     for (name, figures) in &measured.grown {
-        let points = |cpu: fn(&crate::report::Growth) -> f64| {
+        let points = |cpu: fn(&Growth) -> f64| {
             let points = figures.iter().map(move |it| (it.live as f64, cpu(it)));
             points.collect::<Vec<_>>()
         };
-        lines.push((format!("{name}, send"), points(|it| it.send.whole_cpu())));
-        lines.push((format!("{name}, check"), points(|it| it.check.whole_cpu())));
+        series.push((format!("{name}, send"), points(|it| it.send.whole_cpu())));
+        series.push((format!("{name}, check"), points(|it| it.check.whole_cpu())));
     }
-    let all = || lines.iter().flat_map(|(_, points)| points.iter().copied());
-    let (least, most) = all().fold((f64::INFINITY, 0.0_f64), |(least, most), (live, _)| {
-        (least.min(live), most.max(live))
-    });
-    let highest = all().map(|(_, cpu)| cpu).fold(0.0, f64::max) * HEADROOM;
-    let sheet = sheet(path)?;
-    let mut chart = ChartBuilder::on(&sheet)
-        .caption("Processor time of a request, in µs", TITLE)
-        .margin(16)
-        .margin_right(40)
-        .x_label_area_size(48)
-        .y_label_area_size(56)
-        .build_cartesian_2d((least..most).log_scale(), 0.0..highest)?;
-    chart
-        .configure_mesh()
-        .light_line_style(WHITE)
-        .label_style(FONT)
-        .x_desc("live sessions")
-        .x_label_formatter(&|live| format!("{live:.0}"))
-        .draw()?;
-    for (index, (name, points)) in lines.iter().enumerate() {
-        let colour = COLOURS[index % COLOURS.len()];
-        chart
-            .draw_series(LineSeries::new(
-                points.iter().copied(),
-                colour.stroke_width(2),
-            ))?
-            .label(name)
-            .legend(key(colour));
-        let dots = points
-            .iter()
-            .map(|point| Circle::new(*point, 4, colour.filled()));
-        chart.draw_series(dots)?;
-    }
-    legend(&mut chart)?;
+    let sheet = sheet(path, SIZE)?;
+    let (across, up) = bounds(&series);
+    let chart = chart("Processor time of a request, in µs", &sheet)
+        .build_cartesian_2d(across.log_scale(), up)?;
+    draw_lines(chart, &series, "live sessions")?;
     sheet.present()?;
     Ok(())
 }
 
+/// A name and its points.
+pub(crate) type Series = (String, Vec<(f64, f64)>);
+
+/// Charts below each other, over the same values across.
+pub(crate) fn lines(charts: &[(&str, Vec<Series>)], across: &str, path: &Path) -> Drawn {
+    let rows = u32::try_from(charts.len())?;
+    let sheet = sheet(path, (SIZE.0, SIZE.1 * rows))?;
+    for (area, (title, series)) in sheet.split_evenly((charts.len(), 1)).iter().zip(charts) {
+        let (along, up) = bounds(series);
+        let chart = chart(title, area).build_cartesian_2d(along, up)?;
+        draw_lines(chart, series, across)?;
+    }
+    sheet.present()?;
+    Ok(())
+}
+
+/// From the least to the most across, and from nothing upwards.
+fn bounds(series: &[Series]) -> (Range<f64>, Range<f64>) {
+    let all = || series.iter().flat_map(|(_, points)| points.iter().copied());
+    let (least, most) = all().fold((f64::INFINITY, 0.0_f64), |(least, most), (across, _)| {
+        (least.min(across), most.max(across))
+    });
+    let highest = all().map(|(_, up)| up).fold(0.0, f64::max);
+    (least..most, 0.0..highest * HEADROOM)
+}
+
+fn chart<'a, 'b>(title: &str, sheet: &'a Sheet<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut chart = ChartBuilder::on(sheet);
+    chart
+        .caption(title, TITLE)
+        .margin(16)
+        .margin_right(40)
+        .x_label_area_size(48)
+        .y_label_area_size(56);
+    chart
+}
+
+fn draw_lines<'a, Across>(
+    mut chart: ChartContext<'a, SVGBackend<'a>, Cartesian2d<Across, RangedCoordf64>>,
+    series: &[Series],
+    across: &str,
+) -> Drawn
+where
+    Across: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .label_style(FONT)
+        .x_desc(across)
+        .x_label_formatter(&|value| format!("{value:.0}"))
+        .draw()?;
+    for (index, (name, points)) in series.iter().enumerate() {
+        let colour = COLOURS[index % COLOURS.len()];
+        let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
+        chart.draw_series(line)?.label(name).legend(key(colour));
+        let dots = points
+            .iter()
+            .map(|point| Circle::new(*point, 3, colour.filled()));
+        chart.draw_series(dots)?;
+    }
+    legend(&mut chart)
+}
+
 type Sheet<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-fn sheet(path: &Path) -> Result<Sheet<'_>, Box<dyn Error>> {
-    let sheet = SVGBackend::new(path, SIZE).into_drawing_area();
+fn sheet(path: &Path, size: (u32, u32)) -> Result<Sheet<'_>, Box<dyn Error>> {
+    let sheet = SVGBackend::new(path, size).into_drawing_area();
     sheet.fill(&WHITE)?;
     Ok(sheet)
 }
@@ -191,7 +225,7 @@ fn legend<'a, Coordinates: CoordTranslate>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Figure, Growth};
+    use crate::report::Figure;
 
     fn figure(per_second: f64) -> Figure {
         Figure {

@@ -54,6 +54,8 @@ pub(crate) struct Usage {
     pub(crate) resident: f64,
     /// The most that ever was.
     pub(crate) most_resident: f64,
+    /// Open descriptors.
+    pub(crate) descriptors: f64,
     /// Of both cores, since it began.
     pub(crate) cpu_seconds: f64,
 }
@@ -75,7 +77,9 @@ pub(crate) fn usage_of(process: u32) -> Usage {
     let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
     let ticks = after_name.split(' ').skip(11).take(2);
     let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
     Usage {
+        descriptors: descriptors.map_or(0, Iterator::count) as f64,
         resident: field("VmRSS:") / 1024.0,
         most_resident: field("VmHWM:") / 1024.0,
         cpu_seconds: ticks / TICKS,

@@ -104,6 +104,7 @@ impl Subject {
         all.fold(Usage::default(), |sum, one| Usage {
             resident: sum.resident.max(one.resident),
             most_resident: sum.most_resident.max(one.most_resident),
+            descriptors: sum.descriptors.max(one.descriptors),
             cpu_seconds: sum.cpu_seconds + one.cpu_seconds,
         })
     }

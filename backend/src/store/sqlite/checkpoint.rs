@@ -68,7 +68,7 @@ impl Checkpointer {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         // Never closed: the locks that SQLite has on the file would go with it
         // (https://sqlite.org/howtocorrupt.html, 2.2).
-        let file: &File = Box::leak(Box::new(File::open(path)?));
+        let file: &File = Box::leak(Box::new(File::options().append(true).open(path)?));
         let in_file = Arc::new(AtomicI32::new(0));
         let (grown, copied) = (pages.clone(), in_file.clone());
         let (begin, asked) = sync_channel(0);
@@ -114,11 +114,12 @@ impl Drop for Checkpointer {
 
 /// Copies until few pages are left, and has the file written out: while more is
 /// written SQLite leaves that to the last copy, and everybody would wait for it.
+/// That copy asks for it once more, so that nothing depends on this one.
 fn copy_most(connection: &Connection, file: &File, grown: &AtomicI32) -> Option<i32> {
     let mut in_file = copy(connection)?;
     for _ in 1..ROUNDS {
-        file.sync_data().ok()?;
-        if grown.load(Ordering::Relaxed) - in_file <= FEW {
+        let is_written = file.sync_data().is_ok();
+        if !is_written || grown.load(Ordering::Relaxed) - in_file <= FEW {
             break;
         }
         in_file = copy(connection)?;

@@ -1,0 +1,176 @@
+//! A mixed day for a long while: what must stay as it was does.
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    load::{Call, Load},
+    plot::{Series, lines},
+    print, say,
+    subject::Subject,
+    upstream::Upstream,
+};
+
+/// Few enough that the machine is not at its end: what grows then is ours.
+const CALLERS: usize = 8;
+const SLICE: Duration = Duration::from_secs(5);
+/// What memory may grow by from the second quarter to the last, and megabytes on
+/// top: caches fill.
+const GROWTH: f64 = 1.1;
+const SLACK_MB: f64 = 2.0;
+/// Descriptors that come and go with connections.
+const SLACK_DESCRIPTORS: f64 = 8.0;
+
+/// How it was in one slice.
+struct Sample {
+    minute: f64,
+    resident: f64,
+    descriptors: f64,
+    p99: f64,
+    failed: u64,
+}
+
+/// Runs for so long, draws what it saw, and fails where something grew.
+pub(crate) async fn run(binary: &Path, length: Duration, plot: &Path) -> io::Result<()> {
+    let upstream = Upstream::start(Duration::ZERO)?;
+    let mut samples = Vec::new();
+    for subject in [
+        Subject::sqlite(binary, upstream.address)?,
+        Subject::redis(binary, upstream.address, 1)?,
+    ] {
+        say(&format!(
+            "{} for {} seconds",
+            subject.name,
+            length.as_secs()
+        ));
+        samples.push((subject.name, soak(&subject, length).await?));
+    }
+    let of = |value: fn(&Sample) -> f64| -> Vec<Series> {
+        let series = samples.iter().map(|(name, samples)| {
+            let points = samples.iter().map(|it| (it.minute, value(it)));
+            ((*name).to_owned(), points.collect())
+        });
+        series.collect()
+    };
+    let charts = [
+        ("Resident memory, in MB", of(|it| it.resident)),
+        ("Open descriptors", of(|it| it.descriptors)),
+        ("p99 of a request, in ms", of(|it| it.p99)),
+    ];
+    lines(&charts, "minutes", plot).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut grown = Vec::new();
+    for (name, samples) in &samples {
+        print(&summary(name, samples));
+        grown.extend(growth(samples).map(|what| format!("{name}: {what}")));
+    }
+    if grown.is_empty() {
+        Ok(())
+    } else {
+        Err(io::Error::other(grown.join("; ")))
+    }
+}
+
+async fn soak(subject: &Subject, length: Duration) -> io::Result<Vec<Sample>> {
+    let started = Instant::now();
+    let mut samples = Vec::new();
+    while started.elapsed() < length {
+        let load = Load {
+            addresses: &subject.addresses,
+            call: Call::Mixed,
+            length: SLICE,
+        };
+        let seen = load.closed(CALLERS, VecDeque::new()).await?;
+        let usage = subject.usage();
+        samples.push(Sample {
+            minute: started.elapsed().as_secs_f64() / 60.0,
+            resident: usage.resident,
+            descriptors: usage.descriptors,
+            p99: seen.waits.at(0.99),
+            failed: seen.failed,
+        });
+    }
+    Ok(samples)
+}
+
+/// The median of a quarter, from 0.
+fn quarter(samples: &[Sample], which: usize, value: fn(&Sample) -> f64) -> f64 {
+    let length = samples.len() / 4;
+    let mut values: Vec<f64> = samples
+        .iter()
+        .skip(which * length)
+        .take(length.max(1))
+        .map(value)
+        .collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// What grew that must not, if anything.
+fn growth(samples: &[Sample]) -> Option<String> {
+    let ends = |value| (quarter(samples, 1, value), quarter(samples, 3, value));
+    let (early, late) = ends(|it| it.resident);
+    if late > early * GROWTH + SLACK_MB {
+        return Some(format!("memory grew from {early:.1} to {late:.1} MB"));
+    }
+    let (early, late) = ends(|it| it.descriptors);
+    if late > early + SLACK_DESCRIPTORS {
+        return Some(format!("descriptors grew from {early} to {late}"));
+    }
+    let failed: u64 = samples.iter().map(|it| it.failed).sum();
+    (failed > 0).then(|| format!("{failed} requests failed"))
+}
+
+fn summary(name: &str, samples: &[Sample]) -> String {
+    let ends = |value| (quarter(samples, 1, value), quarter(samples, 3, value));
+    let (memory, descriptors, p99) = (
+        ends(|it| it.resident),
+        ends(|it| it.descriptors),
+        ends(|it| it.p99),
+    );
+    format!(
+        "{name}: {:.1} to {:.1} MB, {} to {} descriptors, p99 {:.2} to {:.2} ms, from the second quarter to the last",
+        memory.0, memory.1, descriptors.0, descriptors.1, p99.0, p99.1
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(resident: impl Fn(f64) -> f64, descriptors: impl Fn(f64) -> f64) -> Vec<Sample> {
+        let minutes = (0..40_u8).map(f64::from);
+        let sample = |minute| Sample {
+            minute,
+            resident: resident(minute),
+            descriptors: descriptors(minute),
+            p99: 1.0,
+            failed: 0,
+        };
+        minutes.map(sample).collect()
+    }
+
+    #[test]
+    fn what_fills_first_and_stays_is_no_growth() {
+        let fills = samples(|minute| 30.0 + minute.min(8.0), |_| 40.0);
+        assert_eq!(growth(&fills), None);
+    }
+
+    #[test]
+    fn a_leak_is_growth() {
+        let leaks = samples(|minute| 30.0 + minute, |_| 40.0);
+        assert!(growth(&leaks).unwrap().starts_with("memory"));
+        let leaks = samples(|_| 30.0, |minute| 40.0 + minute);
+        assert!(growth(&leaks).unwrap().starts_with("descriptors"));
+    }
+
+    #[test]
+    fn a_failed_request_is_no_soak() {
+        let mut one = samples(|_| 30.0, |_| 40.0);
+        one[7].failed = 1;
+        assert_eq!(growth(&one).unwrap(), "1 requests failed");
+    }
+}
