@@ -7,7 +7,7 @@ use crate::{
     CALLERS, print,
     report::table,
     subject::Subject,
-    suite::{open, rounds},
+    suite::{halves, open, rounds},
     upstream::Upstream,
 };
 
@@ -27,11 +27,11 @@ pub(crate) async fn run(store: &str, binaries: &[PathBuf]) -> io::Result<()> {
     }
     let figures = rounds(&subjects, &upstream, (ROUNDS, CALLERS, LENGTH)).await?;
     print(&table(&figures));
-    let slowest = figures.iter().map(|calls| calls.1[0].per_second);
-    let rate = slowest.fold(f64::INFINITY, f64::min) / 2.0;
+    let rate = halves(&figures).fold(f64::INFINITY, f64::min);
     print(&format!("\n{rate:.0} sends a second:\n"));
+    let rates = vec![rate; subjects.len()];
     for _ in 0..HALF_LOAD_ROUNDS {
-        let half = open(&subjects, &upstream, (rate, 2 * LENGTH)).await?;
+        let half = open(&subjects, &upstream, (&rates, 2 * LENGTH)).await?;
         print(&table(&half));
     }
     Ok(())

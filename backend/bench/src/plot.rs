@@ -249,7 +249,6 @@ mod tests {
         };
         let measured = Measured {
             closed: rows.map(|name| (name, [figure(4.0); 3])).to_vec(),
-            rate: 2.0,
             half: rows.map(|name| (name, [figure(2.0)])).to_vec(),
             distant: Vec::new(),
             grown: vec![("SQLite", vec![grown(1_000), grown(1_000_000)])],

@@ -52,8 +52,7 @@ pub(crate) struct Growth {
 pub(crate) struct Measured {
     /// As fast as they go.
     pub(crate) closed: Vec<Row<3>>,
-    /// Requests a second at half load.
-    pub(crate) rate: f64,
+    /// At a fixed rate, half of that.
     pub(crate) half: Vec<Row<1>>,
     /// Behind a far upstream.
     pub(crate) distant: Vec<Row<3>>,
@@ -110,10 +109,7 @@ impl Measured {
             format!("![Requests a second, of the pass-through's]({plots}/throughput.svg)"),
             table(&self.closed),
             "## At half load".to_owned(),
-            format!(
-                "{:.0} sends a second come whether those before were answered or not; each waits from the moment it was due.",
-                self.rate
-            ),
+            "Half of the sends that each answered above come every second, to the pass-through as many as to SQLite, whether those before were answered or not; each waits from the moment it was due.".to_owned(),
             format!("![How long a send waits at half load]({plots}/half-load.svg)"),
             table(&self.half),
             format!("## Behind {} ms", FAR.as_millis()),
