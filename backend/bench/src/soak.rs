@@ -27,7 +27,8 @@ const SLACK_DESCRIPTORS: f64 = 8.0;
 
 /// How it was in one slice.
 struct Sample {
-    minute: f64,
+    /// Seconds since the start.
+    at: f64,
     resident: f64,
     descriptors: f64,
     p99: f64,
@@ -51,7 +52,7 @@ pub(crate) async fn run(binary: &Path, length: Duration, plot: &Path) -> io::Res
     }
     let of = |value: fn(&Sample) -> f64| -> Vec<Series> {
         let series = samples.iter().map(|(name, samples)| {
-            let points = samples.iter().map(|it| (it.minute, value(it)));
+            let points = samples.iter().map(|it| (it.at, value(it)));
             ((*name).to_owned(), points.collect())
         });
         series.collect()
@@ -61,7 +62,7 @@ pub(crate) async fn run(binary: &Path, length: Duration, plot: &Path) -> io::Res
         ("Open descriptors", of(|it| it.descriptors)),
         ("p99 of a request, in ms", of(|it| it.p99)),
     ];
-    lines(&charts, "minutes", plot).map_err(|error| io::Error::other(error.to_string()))?;
+    lines(&charts, "seconds", plot).map_err(|error| io::Error::other(error.to_string()))?;
     let mut grown = Vec::new();
     for (name, samples) in &samples {
         print(&summary(name, samples));
@@ -86,7 +87,7 @@ async fn soak(subject: &Subject, length: Duration) -> io::Result<Vec<Sample>> {
         let seen = load.closed(CALLERS, VecDeque::new()).await?;
         let usage = subject.usage();
         samples.push(Sample {
-            minute: started.elapsed().as_secs_f64() / 60.0,
+            at: started.elapsed().as_secs_f64(),
             resident: usage.resident,
             descriptors: usage.descriptors,
             p99: seen.waits.at(0.99),
@@ -142,28 +143,28 @@ mod tests {
     use super::*;
 
     fn samples(resident: impl Fn(f64) -> f64, descriptors: impl Fn(f64) -> f64) -> Vec<Sample> {
-        let minutes = (0..40_u8).map(f64::from);
-        let sample = |minute| Sample {
-            minute,
-            resident: resident(minute),
-            descriptors: descriptors(minute),
+        let times = (0..40_u8).map(f64::from);
+        let sample = |at| Sample {
+            at,
+            resident: resident(at),
+            descriptors: descriptors(at),
             p99: 1.0,
             failed: 0,
         };
-        minutes.map(sample).collect()
+        times.map(sample).collect()
     }
 
     #[test]
     fn what_fills_first_and_stays_is_no_growth() {
-        let fills = samples(|minute| 30.0 + minute.min(8.0), |_| 40.0);
+        let fills = samples(|at| 30.0 + at.min(8.0), |_| 40.0);
         assert_eq!(growth(&fills), None);
     }
 
     #[test]
     fn a_leak_is_growth() {
-        let leaks = samples(|minute| 30.0 + minute, |_| 40.0);
+        let leaks = samples(|at| 30.0 + at, |_| 40.0);
         assert!(growth(&leaks).unwrap().starts_with("memory"));
-        let leaks = samples(|_| 30.0, |minute| 40.0 + minute);
+        let leaks = samples(|_| 30.0, |at| 40.0 + at);
         assert!(growth(&leaks).unwrap().starts_with("descriptors"));
     }
 
