@@ -6,15 +6,13 @@
 
 use std::{
     hint::black_box,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
 use countersign_backend::{
-    config::{Config, Policy, Rules},
+    config::{Config, Policy},
     proof::{Proofs, Terms},
     store::{
         CheckReservation, CheckTerms, Claim, Limit, NewSession, Place, SendReservation, SendTerms,
@@ -150,14 +148,14 @@ fn steps(criterion: &mut Criterion, name: &str, runtime: &Runtime, store: &dyn S
     }
 }
 
-fn rules() -> Rules {
-    config().rules
+fn sqlite_store(directory: &Path) -> SqliteStore {
+    let path = directory.join("countersign.db");
+    SqliteStore::open(&path, vault(), config().rules, None).unwrap()
 }
 
 fn sqlite(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("countersign.db");
-    let store = SqliteStore::open(&path, vault(), rules(), None).unwrap();
+    let store = sqlite_store(directory.path());
     let runtime = Runtime::new().unwrap();
     steps(criterion, "SQLite", &runtime, &store);
 }
@@ -166,16 +164,15 @@ fn redis(criterion: &mut Criterion) {
     let server = RedisServer::start();
     let address = Address::parse(&server.url()).unwrap().unwrap();
     let runtime = Runtime::new().unwrap();
-    let store = runtime.block_on(RedisStore::open(&address, vault(), rules(), None));
+    let store = runtime.block_on(RedisStore::open(&address, vault(), config().rules, None));
     steps(criterion, "Redis", &runtime, &store.unwrap());
 }
 
 fn proof(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("countersign.db");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, vault(), rules(), None).unwrap());
+    let store = sqlite_store(directory.path());
     let runtime = Runtime::new().unwrap();
-    let session = runtime.block_on(send(store.as_ref(), &config()));
+    let session = runtime.block_on(send(&store, &config()));
     let terms = Terms {
         issuer: "https://verify.example.com".to_owned(),
         audience: "shop".to_owned(),

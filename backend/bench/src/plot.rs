@@ -27,7 +27,6 @@ const COLOURS: [RGBColor; 4] = [
 ];
 /// Of a group of bars, with a little air on both sides.
 const WIDTH: f64 = 0.8;
-
 /// Above the highest value, for the legend.
 const HEADROOM: f64 = 1.35;
 
@@ -42,8 +41,7 @@ pub(crate) fn draw(measured: &Measured, directory: &Path) -> Drawn {
 fn throughput(measured: &Measured) -> Bars {
     let limit = &measured.closed[0].1;
     let ratios = measured.closed.iter().skip(1).map(|(name, figures)| {
-        let ratios = figures.iter().zip(limit);
-        let ratios = ratios.map(|(own, limit)| own.per_second / limit.per_second);
+        let ratios = figures.iter().zip(limit).map(|(own, limit)| own.of(limit));
         (*name, ratios.collect())
     });
     Bars {

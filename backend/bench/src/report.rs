@@ -29,6 +29,11 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
+    /// Its rate, of another's.
+    pub(crate) fn of(&self, limit: &Self) -> f64 {
+        self.per_second / limit.per_second
+    }
+
     /// Processor time of a request, of the service and the Redis beside it.
     pub(crate) fn whole_cpu(&self) -> f64 {
         self.cpu + self.store_cpu
@@ -76,19 +81,18 @@ pub(crate) fn table<const CALLS: usize>(rows: &[Row<CALLS>]) -> String {
     let mut lines = vec![HEAD.to_owned()];
     for (name, figures) in rows {
         let calls = CALL_NAMES.iter().zip(figures).enumerate();
-        lines.extend(calls.map(|(index, (call, figure))| {
-            let limit = rows[0].1[index].per_second;
-            row(name, call, figure, limit)
-        }));
+        lines.extend(
+            calls.map(|(index, (call, figure))| row(name, call, figure, &rows[0].1[index])),
+        );
     }
     lines.join("\n")
 }
 
-fn row(what: &str, call: &str, figure: &Figure, limit: f64) -> String {
+fn row(what: &str, call: &str, figure: &Figure, limit: &Figure) -> String {
     format!(
         "| {what} | {call} | {:.0} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {} | {} |",
         figure.per_second,
-        figure.per_second / limit,
+        figure.of(limit),
         figure.p50,
         figure.p99,
         figure.p999,
@@ -156,9 +160,8 @@ impl Measured {
     }
 
     fn promises(&self) -> String {
-        let ratio = |subject: usize, call: usize| {
-            self.closed[subject].1[call].per_second / self.closed[0].1[call].per_second
-        };
+        let ratio =
+            |subject: usize, call: usize| self.closed[subject].1[call].of(&self.closed[0].1[call]);
         let sqlite = &self.closed[1].1;
         let resident = sqlite.iter().map(|it| it.resident).fold(0.0, f64::max);
         let added = self.half[1].1[0].p99 - self.half[0].1[0].p99;

@@ -110,14 +110,18 @@ fn quarter(samples: &[Sample], which: usize, value: fn(&Sample) -> f64) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// How it was in the second quarter, and in the last.
+fn ends(samples: &[Sample], value: fn(&Sample) -> f64) -> (f64, f64) {
+    (quarter(samples, 1, value), quarter(samples, 3, value))
+}
+
 /// What grew that must not, if anything.
 fn growth(samples: &[Sample]) -> Option<String> {
-    let ends = |value| (quarter(samples, 1, value), quarter(samples, 3, value));
-    let (early, late) = ends(|it| it.resident);
+    let (early, late) = ends(samples, |it| it.resident);
     if late > early * GROWTH + SLACK_MB {
         return Some(format!("memory grew from {early:.1} to {late:.1} MB"));
     }
-    let (early, late) = ends(|it| it.descriptors);
+    let (early, late) = ends(samples, |it| it.descriptors);
     if late > early + SLACK_DESCRIPTORS {
         return Some(format!("descriptors grew from {early} to {late}"));
     }
@@ -126,12 +130,9 @@ fn growth(samples: &[Sample]) -> Option<String> {
 }
 
 fn summary(name: &str, samples: &[Sample]) -> String {
-    let ends = |value| (quarter(samples, 1, value), quarter(samples, 3, value));
-    let (memory, descriptors, p99) = (
-        ends(|it| it.resident),
-        ends(|it| it.descriptors),
-        ends(|it| it.p99),
-    );
+    let memory = ends(samples, |it| it.resident);
+    let descriptors = ends(samples, |it| it.descriptors);
+    let p99 = ends(samples, |it| it.p99);
     format!(
         "{name}: {:.1} to {:.1} MB, {} to {} descriptors, p99 {:.2} to {:.2} ms, from the second quarter to the last",
         memory.0, memory.1, descriptors.0, descriptors.1, p99.0, p99.1

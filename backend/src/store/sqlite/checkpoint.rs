@@ -116,13 +116,13 @@ impl Drop for Checkpointer {
 /// written SQLite leaves that to the last copy, and everybody would wait for it.
 /// That copy asks for it once more, so that nothing depends on this one.
 fn copy_most(connection: &Connection, file: &File, grown: &AtomicI32) -> Option<i32> {
-    let mut in_file = copy(connection)?;
-    for _ in 1..ROUNDS {
+    let mut in_file = 0;
+    for _ in 0..ROUNDS {
+        in_file = copy(connection)?;
         let is_written = file.sync_data().is_ok();
         if !is_written || grown.load(Ordering::Relaxed) - in_file <= FEW {
             break;
         }
-        in_file = copy(connection)?;
     }
     Some(in_file)
 }
