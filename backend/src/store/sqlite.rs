@@ -22,7 +22,10 @@ use countersign_shared::{Channel, PhoneNumber, SessionId};
 use rusqlite::{OptionalExtension, params};
 
 pub use self::open::{OpenError, check};
-use self::{step::Step, writer::Writer};
+use self::{
+    step::Step,
+    writer::{Outlives, Writer},
+};
 use super::{
     Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
     Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
@@ -79,14 +82,31 @@ impl SqliteStore {
         })
     }
 
-    /// One step at one moment.
+    /// One step at one moment, which the end of the machine does not undo.
     async fn step<T: Send + 'static>(
         &self,
         step: impl FnOnce(&mut Step<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
+        self.step_that_outlives(Outlives::Machine, step).await
+    }
+
+    /// One that reserves or gives back: it tells nobody that something was done, and
+    /// what a power cut undoes is the count of what was under way.
+    async fn passing_step<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut Step<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.step_that_outlives(Outlives::Process, step).await
+    }
+
+    async fn step_that_outlives<T: Send + 'static>(
+        &self,
+        outlives: Outlives,
+        step: impl FnOnce(&mut Step<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
         let context = self.context.clone();
         self.writer
-            .step(move |transaction, cache| {
+            .step(outlives, move |transaction, cache| {
                 step(&mut Step {
                     transaction,
                     cache,
@@ -106,7 +126,7 @@ impl Store for SqliteStore {
         terms: SendTerms,
     ) -> StoreResult<SendReservation> {
         let recipient = recipient.clone();
-        self.step(move |step| {
+        self.passing_step(move |step| {
             let going = (&recipient, false, &terms.place);
             Ok(match step.reserve(Some(going), terms.claims)? {
                 Err(wait) => SendReservation::Wait(wait),
@@ -138,7 +158,7 @@ impl Store for SqliteStore {
 
     async fn release_send(&self, recipient: &PhoneNumber, hold: Hold) -> StoreResult<()> {
         let recipient = recipient.clone();
-        self.step(move |step| step.give_back(Some(&recipient), &hold, |_| true))
+        self.passing_step(move |step| step.give_back(Some(&recipient), &hold, |_| true))
             .await
     }
 
@@ -149,7 +169,7 @@ impl Store for SqliteStore {
         at_once: bool,
     ) -> StoreResult<ResendReservation> {
         let (id, recipient) = (session.id, session.recipient.clone());
-        self.step(move |step| {
+        self.passing_step(move |step| {
             if let Err(over) = step.open(id)? {
                 return Ok(ResendReservation::Over(over));
             }
@@ -190,7 +210,7 @@ impl Store for SqliteStore {
         id: SessionId,
         terms: CheckTerms,
     ) -> StoreResult<CheckReservation> {
-        self.step(move |step| {
+        self.passing_step(move |step| {
             let mut record = match step.open(id)? {
                 Ok(record) => record,
                 Err(over) => return Ok(CheckReservation::Over(over)),
@@ -258,7 +278,7 @@ impl Store for SqliteStore {
     }
 
     async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()> {
-        self.step(move |step| {
+        self.passing_step(move |step| {
             step.give_back(None, &hold, |_| true)?;
             if let Ok(mut record) = step.live(id)? {
                 record.checks_left += 1;

@@ -26,8 +26,23 @@ const GROUP: usize = 256;
 /// How long a caller waits for a step.
 const DEADLINE: Duration = Duration::from_secs(2);
 
+/// What a step must outlive once it was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Outlives {
+    /// The death of this process. Its commit waits for no disk.
+    Process,
+    /// Also that of the machine.
+    Machine,
+}
+
 type Finish = Box<dyn FnOnce() + Send>;
-type Job = Box<dyn FnOnce(&Transaction<'_>, &mut Cache) -> rusqlite::Result<Option<Finish>> + Send>;
+
+type Run = dyn FnOnce(&Transaction<'_>, &mut Cache) -> rusqlite::Result<Option<Finish>> + Send;
+
+struct Job {
+    outlives: Outlives,
+    run: Box<Run>,
+}
 
 /// Takes steps to the thread.
 pub(super) struct Writer {
@@ -42,33 +57,42 @@ impl Writer {
     pub(super) fn start(mut connection: Connection, path: &Path) -> Result<Self, StartError> {
         let (sender, jobs) = sync_channel(BACKLOG);
         let checkpointer = Checkpointer::start(&mut connection, path, LONG)?;
-        let file = File::at(path)?;
+        let home = Home {
+            file: File::at(path)?,
+            connection,
+            cache: Cache::default(),
+            // So it was opened.
+            outlives: Outlives::Machine,
+        };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || work(connection, &checkpointer, &file, &jobs))?;
+            .spawn(move || work(home, &checkpointer, &jobs))?;
         Ok(Self {
             jobs: Some(sender),
             thread: Some(thread),
         })
     }
 
-    /// Runs a step. It has happened, and is on the disk, when this answers.
+    /// Runs a step. It has happened, and outlives what it must, when this answers.
     pub(super) async fn step<T: Send + 'static>(
         &self,
+        outlives: Outlives,
         step: impl FnOnce(&Transaction<'_>, &mut Cache) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |transaction, cache| {
+        let run = Box::new(move |transaction: &Transaction<'_>, cache: &mut Cache| {
             // Nobody waits any more: the caller was told that nothing happened.
             if reply.is_closed() {
                 return Ok(None);
             }
             let value = step(transaction, cache)?;
-            Ok(Some(Box::new(move || {
+            let finish: Finish = Box::new(move || {
                 reply.send(value).ok();
-            })))
+            });
+            Ok(Some(finish))
         });
         let jobs = self.jobs.as_ref().ok_or(StoreUnreachable)?;
+        let job = Job { outlives, run };
         jobs.try_send(job).map_err(|_| StoreUnreachable)?;
         match tokio::time::timeout(DEADLINE, answer).await {
             Ok(Ok(value)) => Ok(value),
@@ -131,17 +155,25 @@ enum CommitError {
     Gone,
 }
 
-fn work(
-    mut connection: Connection,
-    checkpointer: &Checkpointer,
-    file: &File,
-    jobs: &Receiver<Job>,
-) {
+/// Where steps are committed.
+struct Home {
+    file: File,
+    connection: Connection,
+    cache: Cache,
+    /// What commits outlive as the connection is set.
+    outlives: Outlives,
+}
+
+fn work(mut home: Home, checkpointer: &Checkpointer, jobs: &Receiver<Job>) {
     let mut failing = false;
-    let mut cache = Cache::default();
+    let mut group = Vec::with_capacity(GROUP);
     while let Ok(first) = jobs.recv() {
-        let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1));
-        match commit(&mut connection, &mut cache, file, group) {
+        group.push(first);
+        group.extend(jobs.try_iter().take(GROUP - 1));
+        let outcome = home.commit(&mut group);
+        // Those who wait hear of a failure by their answers being dropped.
+        group.clear();
+        match outcome {
             Ok(finished) => {
                 for finish in finished {
                     finish();
@@ -149,11 +181,10 @@ fn work(
                 if std::mem::take(&mut failing) {
                     log::info!(event = "store.recovered"; "the store works again");
                 }
-                checkpointer.look(&connection);
+                checkpointer.look(&home.connection);
             }
-            // Those who wait hear of it by their answers being dropped.
             Err(error) => {
-                cache.forget();
+                home.cache.forget();
                 jobs.try_iter().for_each(drop);
                 if !std::mem::replace(&mut failing, true) {
                     log::error!(event = "store.failed"; "the store failed: {error}");
@@ -163,26 +194,89 @@ fn work(
     }
 }
 
-/// All of them or none.
-fn commit(
-    connection: &mut Connection,
-    cache: &mut Cache,
-    file: &File,
-    group: impl Iterator<Item = Job>,
-) -> Result<Vec<Finish>, CommitError> {
-    if !file.is_in_place() {
-        return Err(CommitError::Gone);
+impl Home {
+    /// All of them or none. What was committed before outlives what this does.
+    fn commit(&mut self, group: &mut Vec<Job>) -> Result<Vec<Finish>, CommitError> {
+        if !self.file.is_in_place() {
+            return Err(CommitError::Gone);
+        }
+        let outlives = group.iter().map(|job| job.outlives).max();
+        self.outlive(outlives.unwrap_or(Outlives::Machine))?;
+        let Self {
+            connection, cache, ..
+        } = self;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        cache.begin(&transaction)?;
+        let mut finished = Vec::new();
+        for job in group.drain(..) {
+            // A panic is a fault of ours: the whole group is undone, the thread stays.
+            let outcome = catch_unwind(AssertUnwindSafe(|| (job.run)(&transaction, cache)))
+                .unwrap_or(Err(rusqlite::Error::UnwindingPanic))?;
+            finished.extend(outcome);
+        }
+        cache.flush(&transaction)?;
+        transaction.commit()?;
+        Ok(finished)
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    cache.begin(&transaction)?;
-    let mut finished = Vec::new();
-    for job in group {
-        // A panic is a fault of ours: the whole group is undone, the thread stays.
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(&transaction, cache)))
-            .unwrap_or(Err(rusqlite::Error::UnwindingPanic))?;
-        finished.extend(outcome);
+
+    fn outlive(&mut self, outlives: Outlives) -> rusqlite::Result<()> {
+        if outlives != self.outlives {
+            self.connection.execute_batch(match outlives {
+                Outlives::Process => "PRAGMA synchronous = NORMAL",
+                Outlives::Machine => "PRAGMA synchronous = FULL",
+            })?;
+            self.outlives = outlives;
+        }
+        Ok(())
     }
-    cache.flush(&transaction)?;
-    transaction.commit()?;
-    Ok(finished)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the connection waits for at a commit, as SQLite numbers it.
+    const NORMAL: i64 = 1;
+    const FULL: i64 = 2;
+
+    fn synchronous(transaction: &Transaction<'_>, _: &mut Cache) -> rusqlite::Result<i64> {
+        transaction.pragma_query_value(None, "synchronous", |row| row.get(0))
+    }
+
+    #[tokio::test]
+    async fn a_group_waits_for_the_disk_where_one_of_its_steps_must() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file.db");
+        let connection = Connection::open(&path).unwrap();
+        let start = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (x)";
+        connection.execute_batch(start).unwrap();
+        let writer = Writer::start(connection, &path).unwrap();
+
+        let alone = async |outlives| writer.step(outlives, synchronous).await.unwrap();
+        assert_eq!(alone(Outlives::Process).await, NORMAL);
+        assert_eq!(alone(Outlives::Machine).await, FULL);
+        assert_eq!(alone(Outlives::Process).await, NORMAL);
+
+        // One that holds the thread up until the others wait behind it.
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let (entered, holds) = oneshot::channel();
+        let first = writer.step(Outlives::Process, move |_, _| {
+            entered.send(()).ok();
+            gone.recv().ok();
+            Ok(())
+        });
+        let others = async {
+            holds.await.unwrap();
+            let passing = writer.step(Outlives::Process, synchronous);
+            let lasting = writer.step(Outlives::Machine, synchronous);
+            let both = async { tokio::join!(passing, lasting) };
+            let mut both = std::pin::pin!(both);
+            // Polled once, they are in the queue.
+            assert!(futures_util::poll!(&mut both).is_pending());
+            drop(go);
+            both.await
+        };
+        let (_, (passing, lasting)) = tokio::join!(first, others);
+        assert_eq!((passing.unwrap(), lasting.unwrap()), (FULL, FULL));
+    }
 }
