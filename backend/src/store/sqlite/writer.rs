@@ -171,7 +171,12 @@ fn work(mut home: Home, checkpointer: &Checkpointer, jobs: &Receiver<Job>) {
         group.push(first);
         group.extend(jobs.try_iter().take(GROUP - 1));
         let outcome = home.commit(&mut group);
-        // Those who wait hear of a failure by their answers being dropped.
+        if outcome.is_err() {
+            // Who waits behind them does not wait for the next failure. Whoever comes
+            // once these have heard of theirs is a new try.
+            group.extend(jobs.try_iter());
+        }
+        // They hear of it by their answers being dropped.
         group.clear();
         match outcome {
             Ok(finished) => {
@@ -185,7 +190,6 @@ fn work(mut home: Home, checkpointer: &Checkpointer, jobs: &Receiver<Job>) {
             }
             Err(error) => {
                 home.cache.forget();
-                jobs.try_iter().for_each(drop);
                 if !std::mem::replace(&mut failing, true) {
                     log::error!(event = "store.failed"; "the store failed: {error}");
                 }
