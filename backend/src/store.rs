@@ -28,7 +28,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::SessionStatus};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::millis::Millis;
 use crate::{
@@ -183,7 +183,7 @@ impl Hold {
 
 /// How often a number was sent to lately, and when it may be again. One for the
 /// number, whatever the session: starting again refills nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Ladder {
     sends: u32,
     next_at: Millis,

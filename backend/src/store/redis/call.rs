@@ -1,9 +1,11 @@
 //! One call of a script: the keys it may touch, what it is given, and what it
 //! answers.
 
+use std::num::NonZeroU32;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use countersign_shared::{Channel, PhoneNumber, SessionId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::{
     config::ConversionRule,
@@ -23,7 +25,8 @@ pub(super) const PREFIX: &str = "{countersign}";
 pub(super) struct Call<'a> {
     vault: &'a Vault,
     keys: Vec<String>,
-    given: Map<String, Value>,
+    /// A JSON object that is still open.
+    given: Vec<u8>,
 }
 
 /// A claim, as scripts read it.
@@ -32,6 +35,7 @@ struct Asked {
     key: usize,
     quotas: Vec<(u64, u64)>,
     amount: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_spend: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     different: Option<String>,
@@ -39,18 +43,35 @@ struct Asked {
     previous: Millis,
 }
 
+/// The rule for places, as scripts read it.
+#[derive(Serialize)]
+struct Rule {
+    floor: u8,
+    least: NonZeroU32,
+    enforced: bool,
+    grace: Millis,
+    cooling: Millis,
+}
+
 impl<'a> Call<'a> {
     pub(super) fn new(vault: &'a Vault) -> Self {
         Self {
             vault,
             keys: Vec::new(),
-            given: Map::new(),
+            given: b"{".to_vec(),
         }
     }
 
-    /// Gives the script a value by name.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.given.insert(name.to_owned(), value.into());
+    /// Gives the script a value by name, each name once.
+    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        if self.given.len() > 1 {
+            self.given.push(b',');
+        }
+        let written = serde_json::to_writer(&mut self.given, name).and_then(|()| {
+            self.given.push(b':');
+            serde_json::to_writer(&mut self.given, &value)
+        });
+        written.expect("plain values are JSON");
         self
     }
 
@@ -86,7 +107,7 @@ impl<'a> Call<'a> {
 
     pub(super) fn answer(self, request: &KeyedRequest) -> Self {
         let name = self.vault.request_name(request);
-        let body = hex(&self.vault.body_name(request));
+        let body = text(&self.vault.body_name(request));
         self.with_key("answer", "answer", &name).with("body", body)
     }
 
@@ -103,7 +124,7 @@ impl<'a> Call<'a> {
     /// Which key of the operator's the names are made with.
     pub(super) fn key_check(mut self) -> Self {
         self.keys.push(format!("{PREFIX}:key"));
-        let (place, check) = (self.keys.len(), hex(&self.vault.key_check()));
+        let (place, check) = (self.keys.len(), text(&self.vault.key_check()));
         self.with("key_check", place).with("check", check)
     }
 
@@ -119,11 +140,14 @@ impl<'a> Call<'a> {
             let name = self.vault.place_name(part);
             self.key("conversion", &name)
         });
-        let rule = serde_json::json!({
-            "floor": rule.floor, "least": rule.least, "enforced": rule.enforced,
-            "grace": length(rule.grace), "cooling": length(rule.cooling),
-        });
-        self.with("places", places.to_vec()).with("rule", rule)
+        let rule = Rule {
+            floor: rule.floor,
+            least: rule.least,
+            enforced: rule.enforced,
+            grace: length(rule.grace),
+            cooling: length(rule.cooling),
+        };
+        self.with("places", places).with("rule", rule)
     }
 
     pub(super) fn claims(self, claims: &[Claim]) -> Self {
@@ -149,28 +173,25 @@ impl<'a> Call<'a> {
                 }
             })
             .collect();
-        let asked = serde_json::to_value(asked).unwrap_or_default();
         self.with("claims", asked)
     }
 
     /// What is to be given back, as far as `which` says.
     pub(super) fn back(self, hold: &Hold, which: impl Fn(&Claim) -> bool) -> Self {
         let taken = hold.claims.iter().zip(hold.previous.iter().copied());
-        let before = hold
-            .ladder
-            .map(|ladder| serde_json::json!({"sends": ladder.sends, "next_at": ladder.next_at}));
         let call = self
             .asked(taken.filter(|(claim, _)| which(claim)))
             .with("taken_at", hold.taken_at);
-        match before {
+        match &hold.ladder {
             Some(before) => call.with("before", before),
             None => call,
         }
     }
 
     /// The keys, and what is given in JSON.
-    pub(super) fn into_parts(self) -> (Vec<String>, String) {
-        (self.keys, Value::Object(self.given).to_string())
+    pub(super) fn into_parts(mut self) -> (Vec<String>, Vec<u8>) {
+        self.given.push(b'}');
+        (self.keys, self.given)
     }
 }
 
@@ -283,9 +304,9 @@ pub(super) struct Kept {
 }
 
 fn key(kind: &str, name: &Hash) -> String {
-    format!("{PREFIX}:{kind}:{}", hex(name))
+    format!("{PREFIX}:{kind}:{}", text(name))
 }
 
-fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+fn text(hash: &Hash) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(hash)
 }

@@ -179,7 +179,7 @@ impl Link {
         &self,
         script: &Script,
         keys: &[String],
-        given: &str,
+        given: &[u8],
         until: Instant,
     ) -> RedisResult<String> {
         let line = self.line();
