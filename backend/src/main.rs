@@ -3,7 +3,12 @@
 use std::process::ExitCode;
 
 use countersign_backend::{
-    app::App, check_config, config::Config, draining::StopSignals, logging, proof,
+    app::App,
+    check_config,
+    config::Config,
+    draining::StopSignals,
+    logging,
+    proof::{self, Rotated},
 };
 
 fn main() -> ExitCode {
@@ -52,11 +57,12 @@ async fn check_config() -> Outcome {
 
 fn rotate_proof_key() -> Outcome {
     let path = settings()?.proofs.keys_file;
-    let id = proof::rotate(&path, std::time::SystemTime::now())?;
-    print(&format!(
-        "{id} is in {} and signs in six minutes",
-        path.display()
-    ))
+    let Rotated { id, signs_in } = proof::rotate(&path, std::time::SystemTime::now())?;
+    let when = match signs_in.as_secs().div_ceil(60) {
+        0 => "at once".to_owned(),
+        minutes => format!("in {minutes} minutes"),
+    };
+    print(&format!("{id} is in {} and signs {when}", path.display()))
 }
 
 /// A log line is the only way to say what is wrong with the settings.

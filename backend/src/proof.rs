@@ -19,7 +19,7 @@ use countersign_shared::{
 use jsonwebtoken::{Algorithm, Validation, jwk::JwkSet};
 
 use self::keys_file::Key;
-pub use self::keys_file::{KeysError, check, rotate};
+pub use self::keys_file::{KeysError, Rotated, check, rotate};
 use crate::store::Session;
 
 /// How long whoever fetches the public keys may keep them.

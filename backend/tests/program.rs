@@ -639,13 +639,23 @@ fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
     let first = rotate();
     assert_eq!(first.status.code(), Some(0));
     let said = String::from_utf8(first.stdout).unwrap();
-    assert!(said.contains("keys.json"), "{said}");
+    assert!(said.contains("keys.json and signs at once"), "{said}");
     Running::start(&program, &given).terminate();
     let again = rotate();
     let said = String::from_utf8(again.stderr).unwrap();
     assert_eq!(again.status.code(), Some(1), "{said}");
     assert!(said.contains("a moment ago"), "{said}");
     let path = program.directory.join("keys.json");
+    // As if it had been made in 2020.
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let (before, made_at) = kept.split_once(r#""made_at": ""#).unwrap();
+    let long_ago = format!(r#"{before}"made_at": "2020{}"#, &made_at[4..]);
+    std::fs::write(&path, long_ago).unwrap();
+    let third = String::from_utf8(rotate().stdout).unwrap();
+    assert!(
+        third.contains("keys.json and signs in 6 minutes"),
+        "{third}"
+    );
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

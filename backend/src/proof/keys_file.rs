@@ -193,9 +193,19 @@ fn write(content: &Content) -> SecretString {
     format!("{}\n", text.expect("texts can be written")).into()
 }
 
+/// A new key.
+#[derive(Debug)]
+pub struct Rotated {
+    /// Its name.
+    pub id: String,
+    /// How long until it signs: the one before does so meanwhile. Zero where there
+    /// is none before.
+    pub signs_in: Duration,
+}
+
 /// Puts a new key in front of the newest one and drops the others; makes the file
-/// where there is none. Answers the new key's name.
-pub fn rotate(path: &Path, now: SystemTime) -> Result<String, KeysError> {
+/// where there is none.
+pub fn rotate(path: &Path, now: SystemTime) -> Result<Rotated, KeysError> {
     let mut keys = match content(path) {
         Ok(content) => content.keys,
         Err(KeysError::Missing { .. }) => Vec::new(),
@@ -214,6 +224,11 @@ pub fn rotate(path: &Path, now: SystemTime) -> Result<String, KeysError> {
             seconds: crate::clock::whole_seconds_up(left),
         });
     }
+    let signs_in = if keys.is_empty() {
+        Duration::ZERO
+    } else {
+        ANNOUNCED
+    };
     keys.insert(0, Kept::new(now));
     keys.truncate(2);
     private_file::replace(path, write(&Content { keys }).expose_secret()).map_err(|source| {
@@ -222,5 +237,6 @@ pub fn rotate(path: &Path, now: SystemTime) -> Result<String, KeysError> {
             source,
         }
     })?;
-    Ok(read(path)?[0].id.clone())
+    let id = read(path)?[0].id.clone();
+    Ok(Rotated { id, signs_in })
 }

@@ -334,7 +334,7 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     let now = || app.clock_now();
     app.advance(Duration::from_hours(1));
     let old = proof(&app).await;
-    let new_id = rotate(&path, now()).unwrap();
+    let new_id = rotate(&path, now()).unwrap().id;
     app.reload_keys();
     let keys = app.get("/.well-known/jwks.json").await.ok();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
