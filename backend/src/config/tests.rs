@@ -1,3 +1,6 @@
+use countersign_shared::Channel;
+use secrecy::ExposeSecret;
+
 use super::*;
 
 fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {

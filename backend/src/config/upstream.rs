@@ -1,0 +1,105 @@
+//! Who delivers the codes.
+
+use std::num::NonZeroU16;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    ConfigError,
+    values::{self, Reader},
+    variables::{self, Variable},
+};
+
+/// Who delivers the codes.
+#[derive(Clone, Debug)]
+pub enum Upstream {
+    /// The simulator inside this process: nothing is really sent.
+    Sandbox,
+    /// Plivo, or a stand-in at another address.
+    Live(Account),
+}
+
+/// An account at Plivo.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Where the API is, without a slash at the end.
+    pub base_url: String,
+    /// The name in HTTP Basic authentication and in every path.
+    pub auth_id: String,
+    /// The password.
+    pub auth_token: SecretString,
+    /// The Verify application; the account's default one when absent.
+    pub app_uuid: Option<String>,
+    /// What an Android application knows its own messages by.
+    pub app_hash: Option<String>,
+}
+
+pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
+    use variables::{PLIVO_AUTH_ID, PLIVO_AUTH_TOKEN, PLIVO_BASE_URL, PLIVO_MODE};
+    match reader.text(&PLIVO_MODE)?.as_deref() {
+        Some("sandbox") => {
+            let live: [&Variable; 3] = [&PLIVO_AUTH_ID, &PLIVO_AUTH_TOKEN, &PLIVO_BASE_URL];
+            if let Some(variable) = live.into_iter().find(|variable| reader.is_set(variable)) {
+                return Err(variable
+                    .error("is set, but PLIVO_MODE=sandbox sends nothing; unset one of the two"));
+            }
+            if cfg!(feature = "sandbox") {
+                Ok(Upstream::Sandbox)
+            } else {
+                Err(PLIVO_MODE
+                    .error("this build carries no sandbox; build with --features sandbox"))
+            }
+        }
+        Some("live") => Ok(Upstream::Live(Account {
+            base_url: values::base_url(&reader.required(&PLIVO_BASE_URL)?)
+                .map_err(|problem| PLIVO_BASE_URL.error(problem))?,
+            auth_id: reader.identifier(&PLIVO_AUTH_ID)?,
+            auth_token: auth_token(reader)?,
+            app_uuid: reader
+                .is_set(&variables::PLIVO_APP_UUID)
+                .then(|| reader.identifier(&variables::PLIVO_APP_UUID))
+                .transpose()?,
+            app_hash: app_hash(reader)?,
+        })),
+        Some(_) => Err(PLIVO_MODE.error("must be live or sandbox")),
+        None => Err(PLIVO_MODE.error(
+            "is not set; choose sandbox to try everything without an account, \
+             or live with PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN",
+        )),
+    }
+}
+
+/// With fewer, the share of the checks would be all or nothing.
+pub(super) fn calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigError> {
+    let variable = &variables::PLIVO_CALLS_AT_ONCE;
+    let count: u16 = reader.parse(variable, "5 to 10000")?;
+    let count = NonZeroU16::new(count).filter(|count| (5..=10_000).contains(&count.get()));
+    count.ok_or_else(|| variable.error("must be 5 to 10000"))
+}
+
+/// 11 characters of base64 (Google's SMS Retriever).
+fn app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+    let variable = &variables::PLIVO_APP_HASH;
+    let hash = reader.text(variable)?;
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    let fits = |hash: &String| hash.len() == 11 && hash.bytes().all(is_base64);
+    match hash {
+        Some(hash) if !fits(&hash) => {
+            Err(variable.error("must be the 11 characters that the application's build prints"))
+        }
+        hash => Ok(hash),
+    }
+}
+
+fn auth_token(reader: &Reader<'_>) -> Result<SecretString, ConfigError> {
+    let token = SecretString::from(reader.required(&variables::PLIVO_AUTH_TOKEN)?);
+    if token
+        .expose_secret()
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic())
+    {
+        Ok(token)
+    } else {
+        Err(variables::PLIVO_AUTH_TOKEN.error("must be printable ASCII without spaces"))
+    }
+}
