@@ -1,9 +1,13 @@
 //! Puts the parts together and serves them.
 
+mod error;
+mod parts;
+mod sockets;
+
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use actix_web::{
@@ -12,33 +16,25 @@ use actix_web::{
     middleware::{Condition, from_fn},
     web::{self, Data},
 };
-use countersign_shared::config::ConfigResponse;
-use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 
+pub(crate) use self::parts::page;
+use self::sockets::Sockets;
+pub use self::{error::StartError, parts::open_store};
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Account, Config, StoreHome, Upstream},
+    config::{Config, Upstream},
     connections::{self, Connections},
     draining::{Drain, Stop, StopSignals},
     metrics::{Metrics, MetricsServer},
-    plivo::{GuardedPlivo, PlivoClient},
     problem,
-    proof::{KeysError, Proofs, Terms},
     rate_limit::Shield,
     request_id,
     routes::{self, FixedAnswers, Streams},
     security_headers::{self, ContentSecurityPolicy},
-    single_page_app::{Inline, PageSettings, PageSource, SinglePageApp},
-    store::{
-        Store, Vault,
-        key_file::{self, KeyFileError},
-        measured::Measured,
-        redis::{self, RedisStore},
-        sqlite::{self, SqliteStore},
-    },
-    tls,
-    verification::{self, Callbacks, Verification},
+    single_page_app::{Inline, SinglePageApp},
+    store::Store,
+    verification::{self, Verification},
 };
 
 /// How often what is over is forgotten.
@@ -55,53 +51,6 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(11);
 /// How long after that the last answers may take to leave. Idle connections are
 /// not waited for any longer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why the service does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address is taken or not ours.
-    #[error("LISTEN_ADDR: cannot listen on {address}: {source}")]
-    Listen {
-        /// What was asked for.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The metrics' address is taken or not ours.
-    #[error("METRICS_ADDR: cannot listen on {address}: {source}; name another one, or off")]
-    Metrics {
-        /// What was asked for.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The page that was asked for is not there.
-    #[error("PAGE_DIR: {directory} has no index.html: {source}")]
-    Page {
-        /// What was asked for.
-        directory: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The store's file could not be opened.
-    #[error(transparent)]
-    Sqlite(#[from] sqlite::OpenError),
-    /// The store's server could not be used.
-    #[error(transparent)]
-    Redis(#[from] redis::OpenError),
-    /// The store's key could not be read or made.
-    #[error(transparent)]
-    Key(#[from] KeyFileError),
-    /// The keys that sign proofs could not be read.
-    #[error(transparent)]
-    ProofKeys(#[from] KeysError),
-    /// The client of Plivo could not be set up.
-    #[error("the HTTPS client cannot start: {0}")]
-    Client(#[from] reqwest::Error),
-    /// The simulator could not be started.
-    #[error("the simulator cannot start: {0}")]
-    Simulator(std::io::Error),
-}
 
 /// The running service.
 pub struct App {
@@ -149,22 +98,22 @@ impl App {
             source,
         };
         let address = sockets.api.local_addr().map_err(listen_error)?;
-        let proofs = proofs(&config, address, clock.now())?;
+        let proofs = parts::proofs(&config, address, clock.now())?;
         let page = page(&config)?;
         web::block(verification::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]
-        let simulator = simulator(&config)?;
+        let simulator = parts::simulator(&config)?;
         let account = match &config.upstream {
             Upstream::Live(account) => account.clone(),
             #[cfg(feature = "sandbox")]
-            Upstream::Sandbox => account_at(simulator.as_deref()),
+            Upstream::Sandbox => parts::account_at(simulator.as_deref()),
             #[cfg(not(feature = "sandbox"))]
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
         let metrics = Arc::new(Metrics::default());
         let parts = (store, proofs, clock, metrics.clone());
-        let verification = Data::new(assembled(&config, account, parts)?);
+        let verification = Data::new(parts::assembled(&config, account, parts)?);
         let streams = Data::new(Streams::default());
         let drain = Drain::default();
         let connections = Connections::new(
@@ -175,7 +124,7 @@ impl App {
         let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
-        let fixed = FixedAnswers::new(&facts(&config));
+        let fixed = FixedAnswers::new(&parts::facts(&config));
         let shield = Shield::new(config.requests_per_address);
         let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
         let inline = page.as_ref().map(SinglePageApp::inline);
@@ -326,34 +275,6 @@ impl App {
     }
 }
 
-/// The rules, with all that they need.
-fn assembled(
-    config: &Config,
-    account: Account,
-    (store, proofs, clock, metrics): (Arc<dyn Store>, Proofs, Arc<dyn Clock>, Arc<Metrics>),
-) -> Result<Verification, StartError> {
-    let callbacks = callbacks(config, &account)?;
-    let plivo = GuardedPlivo::new(
-        PlivoClient::new(account)?,
-        config.calls_at_once,
-        clock.clone(),
-        metrics.clone(),
-    );
-    Ok(Verification::new(
-        Measured::new(store, metrics.clone()),
-        plivo,
-        config.rules.clone(),
-        config.policy.clone(),
-        config.limits.clone(),
-        config.spending.clone(),
-        config.brand_name.clone(),
-        proofs,
-        callbacks,
-        clock,
-        metrics,
-    ))
-}
-
 async fn serve(server: Server) -> std::io::Result<()> {
     server.await
 }
@@ -389,169 +310,9 @@ async fn sweep(verification: Data<Verification>, shield: Shield) {
     }
 }
 
-/// The page, or none with a word in the log: an API alone is of use too.
-pub(crate) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
-    let directory = || PageSource::Directory(config.page_dir.clone());
-    let settings = PageSettings {
-        source: match PageSource::carried() {
-            Some(carried) if !config.page_required => carried,
-            _ => directory(),
-        },
-        brand_name: config.brand_name.clone(),
-        is_sandbox: matches!(config.upstream, Upstream::Sandbox),
-        theme: config.theme_file.clone(),
-        logo: config.logo_file.clone(),
-        hosts: config.hosts.clone(),
-        default_locale: config.rules.default_locale.as_str().to_owned(),
-    };
-    match SinglePageApp::read(settings) {
-        Ok(page) => Ok(Some(page)),
-        Err(source) if config.page_required => Err(StartError::Page {
-            directory: config.page_dir.display().to_string(),
-            source,
-        }),
-        Err(_) => {
-            log::warn!(
-                event = "page.missing";
-                "no page in {}: serving the API alone", config.page_dir.display()
-            );
-            Ok(None)
-        }
-    }
-}
-
-/// What is listened on.
-struct Sockets {
-    api: TcpListener,
-    /// With the address that was asked for.
-    metrics: Option<(SocketAddr, TcpListener)>,
-}
-
-impl Sockets {
-    /// First of all: a refusal of the store's is then the only line there is.
-    fn bind(config: &Config) -> Result<Self, StartError> {
-        let api = TcpListener::bind(config.listen).map_err(|source| StartError::Listen {
-            address: config.listen,
-            source,
-        })?;
-        let metrics = config.metrics.map(|address| {
-            let listener = TcpListener::bind(address).map(|listener| (address, listener));
-            listener.map_err(|source| StartError::Metrics { address, source })
-        });
-        Ok(Self {
-            api,
-            metrics: metrics.transpose()?,
-        })
-    }
-}
-
-/// The store that the settings name. `clock` replaces its own.
-pub async fn open_store(
-    config: &Config,
-    clock: Option<Arc<dyn Clock>>,
-) -> Result<Arc<dyn Store>, StartError> {
-    tls::set_up();
-    let (vault, rules) = (vault(config)?, config.rules.clone());
-    Ok(match &config.store {
-        StoreHome::Sqlite { path, .. } => Arc::new(SqliteStore::open(path, vault, rules, clock)?),
-        StoreHome::Redis { address, .. } => {
-            Arc::new(RedisStore::open(address, vault, rules, clock).await?)
-        }
-    })
-}
-
-/// Where Plivo calls back, once the world can reach us.
-fn callbacks(config: &Config, account: &Account) -> Result<Option<Callbacks>, StartError> {
-    let Some(public_url) = &config.public_url else {
-        return Ok(None);
-    };
-    let secret = vault(config)?.callback_secret();
-    let url = format!(
-        "{public_url}{}/{}",
-        routes::callback::PATH,
-        secret.expose_secret()
-    );
-    Ok(Some(Callbacks {
-        url: url.into(),
-        secret,
-        auth_token: account.auth_token.clone(),
-    }))
-}
-
-/// What keeps the store unreadable.
-fn vault(config: &Config) -> Result<Vault, KeyFileError> {
-    let key = match &config.store {
-        StoreHome::Sqlite {
-            path,
-            secret_key: None,
-        } => &key_file::read_or_make(path)?,
-        StoreHome::Sqlite {
-            secret_key: Some(key),
-            ..
-        }
-        | StoreHome::Redis {
-            secret_key: key, ..
-        } => key,
-    };
-    Vault::new(key).map_err(|_| KeyFileError::Malformed)
-}
-
-fn proofs(config: &Config, address: SocketAddr, now: SystemTime) -> Result<Proofs, KeysError> {
-    let settings = &config.proofs;
-    let issuer = settings.issuer.clone();
-    let terms = Terms {
-        issuer: issuer.unwrap_or_else(|| format!("http://{address}")),
-        audience: settings.audience.clone(),
-        lifetime: settings.lifetime,
-        sandbox: matches!(config.upstream, Upstream::Sandbox),
-    };
-    Proofs::open(settings.keys_file.clone(), settings.is_given, terms, now)
-}
-
-fn facts(config: &Config) -> ConfigResponse {
-    ConfigResponse {
-        brand_name: config.brand_name.clone(),
-        sandbox: matches!(config.upstream, Upstream::Sandbox),
-        otp_length: config.rules.otp_length,
-        channels: config.policy.channels.clone(),
-        countries: verification::countries(&config.policy),
-    }
-}
-
 fn mode(upstream: &Upstream) -> &'static str {
     match upstream {
         Upstream::Sandbox => "sandbox",
         Upstream::Live(_) => "live",
-    }
-}
-
-#[cfg(feature = "sandbox")]
-fn simulator(config: &Config) -> Result<Option<Arc<plivo_simulator::Simulator>>, StartError> {
-    use plivo_simulator::{Settings, Simulator};
-    if !matches!(config.upstream, Upstream::Sandbox) {
-        return Ok(None);
-    }
-    let settings = Settings {
-        session_lifetime: config.rules.session_lifetime,
-        otp_length: config.rules.otp_length,
-        // Here the waits decide how often a code is sent.
-        max_attempts: u32::MAX,
-        ..Settings::default()
-    };
-    let simulator = Simulator::start(settings).map_err(StartError::Simulator)?;
-    Ok(Some(Arc::new(simulator)))
-}
-
-#[cfg(feature = "sandbox")]
-fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
-    let settings = plivo_simulator::Settings::default();
-    Account {
-        base_url: simulator
-            .map(plivo_simulator::Simulator::base_url)
-            .unwrap_or_default(),
-        auth_id: settings.auth_id,
-        auth_token: settings.auth_token.into(),
-        app_uuid: None,
-        app_hash: None,
     }
 }
