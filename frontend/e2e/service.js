@@ -30,6 +30,8 @@ export async function startService(settings = {}) {
     },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  // Also where it ends before anybody stops it.
+  const ended = new Promise((end) => child.once("exit", end));
   const log = [];
   const address = await new Promise((found, failed) => {
     createInterface({ input: child.stderr }).on("line", (line) => {
@@ -38,20 +40,16 @@ export async function startService(settings = {}) {
         found(JSON.parse(line).address);
       }
     });
-    child.on("exit", () => failed(new Error(`the server ended:\n${log.join("\n")}`)));
+    ended.then(() => failed(new Error(`the server ended:\n${log.join("\n")}`)));
     child.on("error", failed);
   });
   return {
     origin: `http://${address}`,
     log,
-    stop: () =>
-      new Promise((gone) => {
-        child.removeAllListeners("exit");
-        child.on("exit", () => {
-          rmSync(directory, { recursive: true, force: true });
-          gone();
-        });
-        child.kill("SIGKILL");
-      }),
+    stop: async () => {
+      child.kill("SIGKILL");
+      await ended;
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
 }
