@@ -41,6 +41,11 @@ async fn program() -> ExitCode {
     }
 }
 
+/// musl's own has one lock for all threads (`docs/adr/0022-an-allocator-with-musl.md`).
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 async fn run() -> Outcome {
