@@ -90,8 +90,8 @@ impl SqliteStore {
         self.step_that_outlives(Outlives::Machine, step).await
     }
 
-    /// One that reserves or gives back: it tells nobody that something was done, and
-    /// what a power cut undoes is the count of what was under way.
+    /// One that reserves a send, or gives back: it tells nobody that something was
+    /// done, and what a power cut undoes is the count of what was under way.
     async fn passing_step<T: Send + 'static>(
         &self,
         step: impl FnOnce(&mut Step<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -210,7 +210,8 @@ impl Store for SqliteStore {
         id: SessionId,
         terms: CheckTerms,
     ) -> StoreResult<CheckReservation> {
-        self.passing_step(move |step| {
+        // Plivo's word on a code is told, and must not outlive the count of the check.
+        self.step(move |step| {
             let mut record = match step.open(id)? {
                 Ok(record) => record,
                 Err(over) => return Ok(CheckReservation::Over(over)),
