@@ -26,7 +26,10 @@ use countersign_shared::{
     session::{AttemptReason, AttemptStatus, SessionStatus},
 };
 
-use proptest::{prelude::*, test_runner::TestRunner};
+use proptest::{
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
 use redis_test_server::{RedisCluster, RedisServer};
 
 fn random_id() -> [u8; 16] {
@@ -1023,10 +1026,7 @@ async fn said(home: &Home, acts: &[Act]) -> Vec<String> {
 fn both_homes_say_the_same() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = RedisServer::start();
-    let mut runner = TestRunner::new(ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(60)
-    });
+    let mut runner = runner(60);
     let met = Mutex::new(HashSet::new());
     let outcome = runner.run(&acts(), |acts| {
         runtime.block_on(async {
@@ -1050,6 +1050,15 @@ fn both_homes_say_the_same() {
     outcome.unwrap();
     let met = met.into_inner().unwrap();
     assert_eq!(met.len(), 4, "limits that were met: {met:?}");
+}
+
+/// The same cases each time: what is met in them is counted on.
+fn runner(cases: u32) -> TestRunner {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases)
+    };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
 /// What may happen next to the books.
@@ -1177,10 +1186,7 @@ async fn books(home: &Home, deeds: &[Deed]) -> Vec<String> {
 fn both_homes_keep_the_same_books() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = RedisServer::start();
-    let mut runner = TestRunner::new(ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(60)
-    });
+    let mut runner = runner(60);
     let met = Mutex::new(HashSet::new());
     let outcome = runner.run(&(deeds(), any::<bool>()), |(deeds, enforced)| {
         let rules = || Rules {
