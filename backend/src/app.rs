@@ -112,8 +112,8 @@ impl App {
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
         let metrics = Arc::new(Metrics::default());
-        let parts = (store, proofs, clock, metrics.clone());
-        let verification = Data::new(parts::assembled(&config, account, parts)?);
+        let made = (store, proofs, clock, metrics.clone());
+        let verification = Data::new(parts::assembled(&config, account, made)?);
         let streams = Data::new(Streams::default());
         let drain = Drain::default();
         let connections = Connections::new(

@@ -100,10 +100,7 @@ pub(crate) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError>
 }
 
 /// Where Plivo calls back, once the world can reach us.
-pub(super) fn callbacks(
-    config: &Config,
-    account: &Account,
-) -> Result<Option<Callbacks>, StartError> {
+fn callbacks(config: &Config, account: &Account) -> Result<Option<Callbacks>, StartError> {
     let Some(public_url) = &config.public_url else {
         return Ok(None);
     };
@@ -121,7 +118,7 @@ pub(super) fn callbacks(
 }
 
 /// What keeps the store unreadable.
-pub(super) fn vault(config: &Config) -> Result<Vault, KeyFileError> {
+fn vault(config: &Config) -> Result<Vault, KeyFileError> {
     let key = match &config.store {
         StoreHome::Sqlite {
             path,
