@@ -689,6 +689,15 @@ async fn two_processes_on_one_file_count_together() {
     }
 }
 
+/// What a server in use holds since the first version.
+#[tokio::test]
+async fn a_server_that_was_used_before_is_known_by_its_key() {
+    let server = RedisServer::start();
+    let check = "2164625b589f20c4807386d5162b926e";
+    let () = server.command(&["SET", "{countersign}:key", check]);
+    Home::redis_at(&server.url()).await;
+}
+
 /// More than goes in one step.
 #[tokio::test]
 async fn all_that_is_over_goes_from_the_file_however_much_it_is() {
