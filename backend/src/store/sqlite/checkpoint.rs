@@ -18,9 +18,10 @@ use std::{
 
 use rusqlite::{Connection, wal::CheckpointMode};
 
-/// Pages of 4 KiB that the log may hold before it is taken over: 64 MB. A page
-/// that changes often is taken over less often from a long one.
-pub(super) const LONG: i32 = 16_384;
+/// Pages of 4 KiB that the log may hold before it is taken over: 256 MB. From a
+/// long one a page that changes often is taken over less often, and steps share
+/// the disk with the copying less often.
+pub(super) const LONG: i32 = 65_536;
 
 /// Pages that are copied between two groups, in less than a millisecond.
 const FEW: i32 = 64;

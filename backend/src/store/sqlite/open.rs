@@ -24,7 +24,7 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("schema_5.sql"),
 ];
 /// Pages that are kept in memory, in KiB.
-const CACHE_KIB: i64 = 6144;
+const CACHE_KIB: i64 = 5632;
 /// How long a step waits for another program that holds the file.
 const BUSY: Duration = Duration::from_secs(1);
 
