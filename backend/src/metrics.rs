@@ -7,7 +7,7 @@
 mod labels;
 mod served;
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use countersign_shared::Channel;
 use prometheus_client::{
@@ -21,9 +21,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::labels::{Call, Cap, Cost, Ended, Request, Ruled, State, Step, Watching, Went};
+use self::labels::{Call, Cap, Compared, Cost, Ended, Request, Ruled, State, Step, Watching, Went};
 pub use self::{
-    labels::{BreakerState, CountryCode, Rule, UpstreamCall, UpstreamOutcome},
+    labels::{BreakerState, CountryCode, OtherClock, Rule, UpstreamCall, UpstreamOutcome},
     served::MetricsServer,
 };
 use crate::{money::MicroDollars, store::Limit};
@@ -46,6 +46,7 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     request_durations: Histogram,
     requests_in_flight: Gauge,
+    clock_skew: Family<Compared, Gauge<f64, AtomicU64>>,
     spend_expected: Family<Cost, Counter>,
     spend_charged: Family<Cost, Counter>,
     spend_cap: Family<Cap, Gauge>,
@@ -81,6 +82,7 @@ impl Default for Metrics {
             requests: Family::default(),
             request_durations: Histogram::new(UPSTREAM_SECONDS),
             requests_in_flight: Gauge::default(),
+            clock_skew: Family::default(),
             spend_expected: Family::default(),
             spend_charged: Family::default(),
             spend_cap: Family::default(),
@@ -165,6 +167,12 @@ impl Metrics {
             "http_requests_in_flight",
             "Requests not answered yet",
             self.requests_in_flight.clone(),
+        );
+        registry.register_with_unit(
+            "clock_skew",
+            "How far the clock that proofs are dated by is ahead of another",
+            Unit::Seconds,
+            self.clock_skew.clone(),
         );
         self
     }
@@ -282,6 +290,15 @@ impl Metrics {
         let outcome = if answered { "answered" } else { "unreachable" };
         let durations = self.store_steps.get_or_create(&Step { step, outcome });
         durations.observe(took.as_secs_f64());
+    }
+
+    /// The clock that proofs are dated by is so many seconds ahead of that one, or
+    /// behind it where they are less than none.
+    pub fn clock_skew(&self, other: OtherClock, seconds: f64) {
+        let other = other.as_str();
+        self.clock_skew
+            .get_or_create(&Compared { other })
+            .set(seconds);
     }
 
     /// A request came; it ends with the value that this answers.

@@ -28,7 +28,7 @@ pub const KEYS_KEPT: Duration = Duration::from_mins(5);
 /// whoever kept the keys has fetched it.
 const ANNOUNCED: Duration = Duration::from_mins(6);
 /// How far the clocks of two instances may be apart.
-const SKEW: u64 = 5;
+pub(crate) const SKEW: Duration = Duration::from_secs(5);
 
 /// A proof, and its end.
 #[derive(Clone, Debug)]
@@ -149,7 +149,7 @@ impl Proofs {
             .ok()?
             .claims;
         let now = seconds(now);
-        let holds = claims.iat <= now + SKEW
+        let holds = claims.iat <= now + SKEW.as_secs()
             && now < claims.exp
             && claims.phone_number_verified
             && claims.sandbox == self.terms.sandbox;

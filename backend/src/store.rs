@@ -378,6 +378,9 @@ pub trait Store: Send + Sync {
     /// Whether the store can answer.
     async fn ready(&self) -> StoreResult<()>;
 
+    /// What time it is by the clock that expiries and limits go by.
+    async fn time(&self) -> StoreResult<SystemTime>;
+
     /// Forgets what is over. Called now and then.
     async fn sweep(&self) -> StoreResult<()>;
 }

@@ -12,6 +12,7 @@ mod limits;
 mod recipient;
 mod resend;
 mod send;
+mod skew;
 mod spend;
 
 use std::{sync::Arc, time::Duration};
@@ -174,6 +175,7 @@ pub struct Verification {
     pace: delivery::Pace,
     callbacks: Option<Callbacks>,
     proofs: Proofs,
+    skew: skew::Skew,
     metrics: Arc<Metrics>,
 }
 
@@ -206,6 +208,7 @@ impl Verification {
             pace: delivery::Pace::new(callbacks.is_some()),
             callbacks,
             proofs,
+            skew: skew::Skew::default(),
             metrics,
         }
     }
@@ -277,11 +280,12 @@ impl Verification {
         self.proofs.reload();
     }
 
-    /// Forgets what is over, looks for new keys and at what is spent. Called now
-    /// and then.
+    /// Forgets what is over, looks for new keys, at what is spent and at the clocks.
+    /// Called now and then.
     pub async fn sweep(&self) {
         self.reload_keys();
         self.look_at_spending().await;
+        self.look_at_clocks().await;
         if self.store.sweep().await.is_err() {
             log::warn!(event = "store.unreachable"; "the store could not be swept");
         }

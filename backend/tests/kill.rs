@@ -258,6 +258,10 @@ impl Store for Deadly {
         self.store.ready().await
     }
 
+    async fn time(&self) -> StoreResult<SystemTime> {
+        self.store.time().await
+    }
+
     async fn sweep(&self) -> StoreResult<()> {
         self.store.sweep().await
     }

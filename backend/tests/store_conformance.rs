@@ -388,6 +388,13 @@ async fn a_resend_moves_neither_the_end_nor_the_checks(home: Home) {
     assert_eq!(channels, [Channel::Sms, Channel::Voice]);
 }
 
+async fn the_time_is_that_of_its_own_clock(home: Home) {
+    home.advance(Duration::from_hours(1));
+    let (here, there) = (home.clock.now(), home.store.time().await.unwrap());
+    let apart = here.duration_since(there).unwrap();
+    assert!(apart < Duration::from_millis(1), "{apart:?}");
+}
+
 async fn an_ended_session_is_remembered_for_an_hour_by_its_name_only(home: Home) {
     let session = home.live(1).await;
     let id = session.id;
@@ -1268,6 +1275,7 @@ macro_rules! in_every_home {
 }
 
 in_every_home! {
+    the_time_is_that_of_its_own_clock
     a_session_is_there_once_plivo_took_the_send
     two_accepted_checks_at_once_are_one_success
     an_answer_that_comes_after_the_end_is_no_success

@@ -56,6 +56,15 @@ macro_rules! words {
 }
 
 words! {
+    /// What the clock that proofs are dated by is compared with.
+    OtherClock:
+    /// This machine's, as it is set now.
+    Machine = "machine",
+    /// The store's, by which expiries and limits go.
+    Store = "store",
+}
+
+words! {
     /// What is asked of Plivo.
     UpstreamCall:
     /// To deliver a code.
@@ -195,4 +204,9 @@ impl Watching {
             mode: if enforced { "enforce" } else { "monitor" },
         }
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Compared {
+    pub(super) other: &'static str,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -91,5 +91,6 @@ timed! {
     fn begin(request: &KeyedRequest) -> Known;
     fn finish(request: &KeyedRequest, answer: Option<String>) -> ();
     fn ready() -> ();
+    fn time() -> SystemTime;
     fn sweep() -> ();
 }

@@ -9,7 +9,10 @@ mod call;
 mod link;
 mod scripts;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -26,7 +29,7 @@ use super::{
     Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
     Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Slump,
     Store, StoreResult, StoreUnreachable, Taken, Vault, Wait, Watched, charges,
-    millis::{Millis, length, millis},
+    millis::{Millis, length, millis, time},
     names::shown,
     record::{MEMORY_OF_THE_ENDED, Person, Record, Status, UNDER_WAY},
     upstream,
@@ -570,6 +573,16 @@ impl Store for RedisStore {
                 );
                 Err(StoreUnreachable)
             }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn time(&self) -> StoreResult<SystemTime> {
+        match self
+            .run(&self.scripts.time, self.call().key_check())
+            .await?
+        {
+            Outcome::Time(now) => Ok(time(now)),
             _ => Err(unexpected()),
         }
     }

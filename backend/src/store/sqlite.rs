@@ -15,7 +15,11 @@ mod sweep;
 mod upstream;
 mod writer;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use countersign_shared::{Channel, PhoneNumber, SessionId};
@@ -437,6 +441,10 @@ impl Store for SqliteStore {
             Ok(())
         })
         .await
+    }
+
+    async fn time(&self) -> StoreResult<SystemTime> {
+        Ok(self.context.clock.now())
     }
 
     async fn sweep(&self) -> StoreResult<()> {

@@ -1,6 +1,14 @@
 //! `GET /metrics`: what an operator sees, and nothing of anybody.
 
-use crate::app::TestApp;
+use std::{sync::Arc, time::Duration};
+
+use countersign_backend::{
+    app::App,
+    config::Config,
+    store::{Vault, sqlite::SqliteStore},
+};
+
+use crate::app::{TestApp, TestStore, http, manual_clock};
 
 #[actix_web::test]
 async fn the_funnel_is_counted_by_country_and_channel() {
@@ -9,7 +17,7 @@ async fn the_funnel_is_counted_by_country_and_channel() {
     app.send("+447700900123").await.problem(429, "rate_limited");
     // Asked twice, counted once.
     for _ in 0..2 {
-        app.advance(std::time::Duration::from_secs(5));
+        app.advance(Duration::from_secs(5));
         app.session(&session).await.ok();
     }
     app.verify(&session, &session.otp).await.ok();
@@ -44,4 +52,60 @@ async fn applications_in_one_process_count_apart_and_the_api_serves_no_metrics()
     assert!(!other.metrics().await.contains("sends_requested_total{"));
     one.get("/metrics").await.problem(404, "not_found");
     assert_eq!(TestApp::start().await.app.metrics_address(), None);
+}
+
+/// What that clock is compared with, and how far ahead it is, in whole seconds.
+fn skew(metrics: &str, other: &str) -> i64 {
+    let name = format!("countersign_clock_skew_seconds{{other=\"{other}\"}} ");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    let seconds: f64 = line.expect("it is compared").parse().unwrap();
+    #[expect(clippy::cast_possible_truncation, reason = "an hour or two")]
+    let whole = seconds.round() as i64;
+    whole
+}
+
+#[actix_web::test]
+async fn a_clock_that_was_set_while_it_runs_is_told_of() {
+    let app = TestApp::start_with(&[("METRICS_ADDR", "127.0.0.1:0")]).await;
+    // Proofs go on by the clock of before.
+    app.advance(Duration::from_hours(1));
+    app.app.sweep().await;
+    let metrics = app.metrics().await;
+    assert!(
+        (3599..=3601).contains(&skew(&metrics, "machine")),
+        "{metrics}"
+    );
+    assert_eq!(skew(&metrics, "store"), 0);
+}
+
+#[actix_web::test]
+async fn a_clock_that_is_not_the_stores_is_told_of() {
+    let (home, theirs) = (TestStore::file(), manual_clock());
+    theirs.advance(Duration::from_hours(1));
+    let settings = home.settings();
+    let config = Config::read(|name| {
+        let own = settings.iter().find(|(set, _)| *set == name);
+        let value = match name {
+            "PLIVO_MODE" => "sandbox",
+            "LISTEN_ADDR" | "METRICS_ADDR" => "127.0.0.1:0",
+            _ => own?.1.as_str(),
+        };
+        Some(value.to_owned())
+    });
+    let config = config.unwrap();
+    let vault = Vault::new(&settings[1].1.as_str().into()).unwrap();
+    let path = home.directory().join("countersign.db");
+    let store = SqliteStore::open(&path, vault, config.rules.clone(), Some(theirs));
+    let app = App::start_over(config, Arc::new(store.unwrap()))
+        .await
+        .unwrap();
+    app.sweep().await;
+    let address = app.metrics_address().unwrap();
+    let url = format!("http://{address}/metrics");
+    let metrics = http().get(url).send().await.unwrap().text().await.unwrap();
+    assert!(
+        (-3600..=-3590).contains(&skew(&metrics, "store")),
+        "{metrics}"
+    );
+    assert_eq!(skew(&metrics, "machine"), 0);
 }

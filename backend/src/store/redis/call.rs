@@ -222,6 +222,8 @@ pub(super) enum Outcome {
     Over(SessionOver),
     /// The session as it is kept.
     Session(Kept),
+    /// It is that late.
+    Time(Millis),
     /// It begins, at that moment.
     Recorded(Millis),
     /// The check settled the session.

@@ -21,6 +21,7 @@ pub(super) struct Scripts {
     pub(super) upstream: Script,
     pub(super) begin: Script,
     pub(super) finish: Script,
+    pub(super) time: Script,
 }
 
 /// Each brings what it needs and no more: all of it is run with every step.
@@ -75,6 +76,7 @@ impl Default for Scripts {
             upstream: script!("upstream.lua"),
             begin: script!("begin.lua"),
             finish: script!("finish.lua"),
+            time: script!("time.lua"),
         }
     }
 }

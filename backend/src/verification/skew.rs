@@ -1,0 +1,93 @@
+//! Whether the clock that proofs are dated by agrees with the machine's, which may
+//! have been set since the start, and with the store's, which may be another's.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use super::Verification;
+use crate::{metrics::OtherClock, proof};
+
+/// Which clocks are known to be apart.
+#[derive(Default)]
+pub(super) struct Skew {
+    of_machine: AtomicBool,
+    of_store: AtomicBool,
+}
+
+/// What is worth a line in the log.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    Apart,
+    Together,
+}
+
+impl Skew {
+    fn news(&self, other: OtherClock, apart: Duration) -> Option<News> {
+        let known = match other {
+            OtherClock::Machine => &self.of_machine,
+            OtherClock::Store => &self.of_store,
+        };
+        let are_apart = apart > proof::SKEW;
+        match (known.swap(are_apart, Ordering::Relaxed), are_apart) {
+            (false, true) => Some(News::Apart),
+            (true, false) => Some(News::Together),
+            _ => None,
+        }
+    }
+}
+
+impl Verification {
+    /// Compares the clocks.
+    pub(super) async fn look_at_clocks(&self) {
+        self.note_clock(OtherClock::Machine, SystemTime::now());
+        // What fails here fails in what follows, and is logged there.
+        if let Ok(now) = self.store.time().await {
+            self.note_clock(OtherClock::Store, now);
+        }
+    }
+
+    fn note_clock(&self, other: OtherClock, theirs: SystemTime) {
+        let ours = self.clock.now();
+        let ahead = ours.duration_since(theirs);
+        let behind = theirs.duration_since(ours).unwrap_or_default();
+        let apart = ahead.unwrap_or(behind);
+        let seconds = apart.as_secs_f64();
+        let seconds = if behind.is_zero() { seconds } else { -seconds };
+        self.metrics.clock_skew(other, seconds);
+        match self.skew.news(other, apart) {
+            Some(News::Apart) => log::warn!(
+                event = "clock.apart", other = other.as_str(), seconds:% = format_args!("{seconds:.0}");
+                "proofs are dated by a clock that is apart from another"
+            ),
+            Some(News::Together) => log::info!(
+                event = "clock.together", other = other.as_str();
+                "the clocks agree again"
+            ),
+            None => (),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_come_apart_are_told_of_once_each_time() {
+        let skew = Skew::default();
+        let second = Duration::from_secs(1);
+        let told =
+            [0, 5, 6, 3600, 4, 0, 6].map(|seconds| skew.news(OtherClock::Store, second * seconds));
+        let (apart, together) = (Some(News::Apart), Some(News::Together));
+        assert_eq!(
+            told,
+            [None, None, apart, None, together, None, Some(News::Apart)]
+        );
+        assert_eq!(
+            skew.news(OtherClock::Machine, second * 6),
+            Some(News::Apart)
+        );
+    }
+}
