@@ -49,16 +49,16 @@ impl Verification {
     }
 
     fn note_clock(&self, other: OtherClock, theirs: SystemTime) {
-        let ours = self.clock.now();
-        let ahead = ours.duration_since(theirs);
-        let behind = theirs.duration_since(ours).unwrap_or_default();
-        let apart = ahead.unwrap_or(behind);
-        let seconds = apart.as_secs_f64();
-        let seconds = if behind.is_zero() { seconds } else { -seconds };
+        let (apart, sign) = match self.clock.now().duration_since(theirs) {
+            Ok(ahead) => (ahead, 1),
+            Err(behind) => (behind.duration(), -1),
+        };
+        let seconds = f64::from(sign) * apart.as_secs_f64();
         self.metrics.clock_skew(other, seconds);
+        let whole = i64::try_from(apart.as_secs()).unwrap_or(i64::MAX);
         match self.skew.news(other, apart) {
             Some(News::Apart) => log::warn!(
-                event = "clock.apart", other = other.as_str(), seconds:% = format_args!("{seconds:.0}");
+                event = "clock.apart", other = other.as_str(), seconds = i64::from(sign) * whole;
                 "proofs are dated by a clock that is apart from another"
             ),
             Some(News::Together) => log::info!(
