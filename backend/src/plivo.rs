@@ -34,6 +34,11 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than any load balancer's, so that it is we who close.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+#[cfg(feature = "sandbox")]
+const _: () = assert!(
+    IDLE_TIMEOUT.as_secs() < plivo_simulator::KEEP_ALIVE.as_secs(),
+    "the simulator closes connections that are in use"
+);
 /// Plivo's answers are some hundred bytes; a session with many attempts a few
 /// thousand.
 const MAX_ANSWER: usize = 64 * 1024;

@@ -39,6 +39,11 @@ pub struct Simulator {
     handle: ServerHandle,
 }
 
+/// How long a connection that nobody uses stays open, as behind a load balancer: a
+/// client that keeps its own for less never asks over one that is just being
+/// closed.
+pub const KEEP_ALIVE: Duration = Duration::from_mins(1);
+
 impl Simulator {
     /// Starts one, on the tokio runtime that this is called in: it answers when
     /// this returns.
@@ -64,6 +69,7 @@ impl Simulator {
                 .configure(server::configure)
         })
         .workers(1)
+        .keep_alive(KEEP_ALIVE)
         .disable_signals()
         .shutdown_timeout(0)
         .listen(listener)?
