@@ -191,8 +191,8 @@ pub(crate) fn manual_clock() -> Arc<ManualClock> {
     })
 }
 
-/// A service by that clock; of the settings the last word counts.
-pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>) -> App {
+/// The settings of a service on a port that is free; of each the last word counts.
+pub(crate) fn config(settings: &[(&str, &str)]) -> Config {
     let config = Config::read(|name| {
         let given = settings.iter().rev().find(|(set, _)| *set == name);
         let fixed = match name {
@@ -202,7 +202,12 @@ pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>
         };
         given.map(|(_, value)| *value).or(fixed).map(str::to_owned)
     });
-    App::start_at(config.unwrap(), clock).await.unwrap()
+    config.unwrap()
+}
+
+/// A service by that clock.
+pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>) -> App {
+    App::start_at(config(settings), clock).await.unwrap()
 }
 
 /// Waits until it is so; a test that waits for what never comes fails.

@@ -4,11 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_backend::{
     app::App,
-    config::Config,
     store::{Vault, sqlite::SqliteStore},
 };
 
-use crate::app::{TestApp, TestStore, http, manual_clock};
+use crate::app::{TestApp, TestStore, config, http, manual_clock};
 
 #[actix_web::test]
 async fn the_funnel_is_counted_by_country_and_channel() {
@@ -89,17 +88,12 @@ async fn a_clock_that_is_not_the_stores_is_told_of() {
     let (home, theirs) = (TestStore::file(), manual_clock());
     theirs.advance(Duration::from_hours(1));
     let settings = home.settings();
-    let config = Config::read(|name| {
-        let own = settings.iter().find(|(set, _)| *set == name);
-        let value = match name {
-            "PLIVO_MODE" => "sandbox",
-            "LISTEN_ADDR" | "METRICS_ADDR" => "127.0.0.1:0",
-            _ => own?.1.as_str(),
-        };
-        Some(value.to_owned())
-    });
-    let config = config.unwrap();
-    let vault = Vault::new(&settings[1].1.as_str().into()).unwrap();
+    let [store, key, keys] = settings
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let metrics = ("METRICS_ADDR", "127.0.0.1:0");
+    let config = config(&[store, key, keys, ("PLIVO_MODE", "sandbox"), metrics]);
+    let vault = Vault::new(&key.1.into()).unwrap();
     let path = home.directory().join("countersign.db");
     let store = SqliteStore::open(&path, vault, config.rules.clone(), Some(theirs));
     let app = App::start_over(config, Arc::new(store.unwrap()))
