@@ -296,8 +296,18 @@ fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Ups
         mode = mode(upstream);
         "listening on http://{address}"
     );
-    if matches!(upstream, Upstream::Sandbox) {
-        log::warn!(event = "server.sandbox"; "SANDBOX: nothing is really sent");
+    match upstream {
+        Upstream::Sandbox => {
+            log::warn!(event = "server.sandbox"; "SANDBOX: nothing is really sent");
+        }
+        Upstream::Live(account) => {
+            for message in account.accepted_messages.others() {
+                log::warn!(
+                    event = "upstream.accepted_message", text = message;
+                    "PLIVO_ACCEPTED_MESSAGES: this answer of Plivo's accepts a code, too"
+                );
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod guarded;
 mod places;
 mod retry;
 pub mod signature;
+mod verdict;
 mod wire;
 
 use std::time::Duration;
@@ -21,10 +22,12 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 pub use self::{
     error::{PlivoError, RejectionHint},
     guarded::GuardedPlivo,
+    verdict::{AcceptedMessages, SUCCESS},
 };
 use crate::{
     attempt::{Charges, UpstreamAttempt},
@@ -50,6 +53,7 @@ pub struct PlivoClient {
     sessions: Url,
     app_uuid: Option<String>,
     app_hash: Option<String>,
+    accepted_messages: AcceptedMessages,
 }
 
 /// What Plivo is asked to deliver.
@@ -78,9 +82,38 @@ pub enum Validation {
     Rejected(RejectionHint),
 }
 
+/// What Plivo answered to a code.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answered {
+    /// Its success or a refusal.
+    Decided(Validation),
+    /// Some other 2xx with JSON: no success, and no refusal that is known.
+    Unexpected {
+        /// Plivo's status.
+        status: u16,
+        /// The whole answer. Nothing of it may be shown as it is.
+        body: Value,
+    },
+}
+
+/// The status of one of Plivo's sessions, as far as it decides anything. `verified`
+/// does not: two sessions of ours can share one of Plivo's, so that it may be
+/// another caller's success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamStatus {
+    /// No code was accepted yet.
+    InProgress,
+    /// No code will be accepted any more.
+    Expired,
+    /// `verified`, or nothing that is known.
+    Other,
+}
+
 /// What Plivo knows of a session of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retrieved {
+    /// The session's own status.
+    pub status: UpstreamStatus,
     /// Each attempt, oldest first.
     pub attempts: Vec<UpstreamAttempt>,
     /// What they cost, in the same order.
@@ -113,6 +146,7 @@ impl PlivoClient {
             http,
             app_uuid: account.app_uuid,
             app_hash: account.app_hash,
+            accepted_messages: account.accepted_messages,
         })
     }
 
@@ -147,25 +181,34 @@ impl PlivoClient {
         }
     }
 
-    /// Checks a code (reference: validate session). Success is status 200 *and*
-    /// a JSON object with `message` and without `error`.
+    /// Checks a code (reference: validate session). Success is status 200 and
+    /// Plivo's own sentence for it, see [`AcceptedMessages`].
     pub async fn validate(
         &self,
         upstream_id: &str,
         otp: &OneTimeCode,
         within: Duration,
-    ) -> Result<Validation, PlivoError> {
+    ) -> Result<Answered, PlivoError> {
         let session = self.session(upstream_id);
         let body = wire::ValidateBody { otp: otp.expose() };
         let response = self
             .call(Method::POST, session, Some(&body), within)
             .await?;
-        match response.status().as_u16() {
-            200 => wire::validated(&read(response).await?).map(|()| Validation::Accepted),
+        let status = response.status().as_u16();
+        match status {
+            200..=299 => {
+                let body = read(response).await?;
+                let body = serde_json::from_slice(&body).map_err(|_| PlivoError::Nonsense)?;
+                if status == 200 && self.accepted_messages.accept(&body, upstream_id) {
+                    Ok(Answered::Decided(Validation::Accepted))
+                } else {
+                    Ok(Answered::Unexpected { status, body })
+                }
+            }
             // Plivo publishes neither status nor text for a wrong code; those
             // who integrate it treat both as one.
-            400 | 404 => Ok(Validation::Rejected(error::rejection_hint(
-                &read(response).await.unwrap_or_default(),
+            400 | 404 => Ok(Answered::Decided(Validation::Rejected(
+                error::rejection_hint(&read(response).await.unwrap_or_default()),
             ))),
             _ => Err(error::failed(&response)),
         }
@@ -181,7 +224,7 @@ impl PlivoClient {
         let session = self.session(upstream_id);
         let response = self.call::<()>(Method::GET, session, None, within).await?;
         match response.status().as_u16() {
-            200 => wire::retrieved(&read(response).await?),
+            200 => wire::retrieved(&read(response).await?, upstream_id),
             _ => Err(error::failed(&response)),
         }
     }

@@ -47,6 +47,10 @@ const THROTTLED_WAIT: Duration = Duration::from_secs(5);
 /// How long when too many calls of Plivo or steps of the store are under way: a
 /// second later others have ended.
 const FULL_WAIT: Duration = Duration::from_secs(1);
+/// How long it is remembered which number one of Plivo's sessions belongs to: longer
+/// than any of ours lives.
+const UPSTREAM_SESSION_TTL: Duration = Duration::from_hours(1);
+
 /// Why a step was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -308,6 +312,27 @@ impl Verification {
             callback_url: self.callback_url(),
         };
         self.plivo.create(&create).await
+    }
+
+    /// Holds Plivo to one number a session: two of ours with different numbers would
+    /// accept each other's codes. Remembered as keyed hashes.
+    async fn claim_upstream(
+        &self,
+        upstream_id: &str,
+        recipient: &PhoneNumber,
+    ) -> Result<(), Refusal> {
+        let claim = KeyedRequest {
+            name: format!("upstream session {upstream_id}"),
+            body: recipient.as_str().to_owned(),
+            kept_for: UPSTREAM_SESSION_TTL,
+        };
+        match self.store.begin(&claim).await.map_err(Refusal::unsettled)? {
+            Known::Reused => {
+                log_upstream("create", PlivoError::Nonsense);
+                Err(PlivoError::Nonsense.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn channel(&self, asked: Option<Channel>, usual: Channel) -> Result<Channel, Refusal> {

@@ -387,7 +387,7 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
         let answer = http.post(url(path)).json(&body).send().await.unwrap();
         answer.json().await.unwrap()
     };
-    let recipient = "+14155550187";
+    let recipient = "+14155550137";
     let sent = post("/api/otp/send", json!({"recipient": recipient})).await;
     let id = sent["session_uuid"].as_str().unwrap();
     let messages: Value = http
@@ -438,7 +438,7 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
         assert!(route.starts_with("/api/otp/"), "{line}");
     }
     for secret in [
-        "4155550187",
+        "4155550137",
         &otp,
         wrong,
         &id,
@@ -608,15 +608,15 @@ async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
             .status()
             .as_u16()
     };
-    assert_eq!(send("+14155550181").await, 200);
+    assert_eq!(send("+14155550131").await, 200);
     limit_files(&running, "4096:unlimited");
-    assert_eq!(send("+14155550182").await, 503);
+    assert_eq!(send("+14155550132").await, 503);
     assert_eq!(ready().await, 503);
     let messages = http.get(url("/sandbox/messages")).send().await.unwrap();
     let messages: Value = messages.json().await.unwrap();
     assert_eq!(messages.as_array().unwrap().len(), 1);
     limit_files(&running, "unlimited:unlimited");
-    assert_eq!(send("+14155550182").await, 200);
+    assert_eq!(send("+14155550132").await, 200);
     assert_eq!(ready().await, 200);
     // Half a write was left behind by nothing.
     running.terminate();

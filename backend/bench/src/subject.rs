@@ -147,7 +147,7 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
         .env("PLIVO_CALLS_AT_ONCE", "512")
         .env("ALLOWED_COUNTRIES", "*")
         // No session ends while the store is filled.
-        .env("SESSION_LIFETIME", "1h")
+        .env("SESSION_LIFETIME", "15m")
         .env("STORE_URL", store_url)
         .env("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
     for limit in [

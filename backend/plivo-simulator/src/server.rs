@@ -92,7 +92,11 @@ fn created(
     match world.create(create, requestor_ip) {
         Err(text) => refusal(&text),
         Ok(made) => {
-            let session_id = made.session_id.clone();
+            let session_id = match Outcome::of(&create.recipient) {
+                Outcome::SharedSession => world.session_of_another(&create.recipient),
+                _ => None,
+            };
+            let session_id = session_id.unwrap_or_else(|| made.session_id.clone());
             let world = Arc::clone(world);
             let reporter = Reporter::new(world, http.get_ref().clone(), create, made);
             if let Some(reporter) = reporter {
@@ -111,10 +115,22 @@ async fn validate(world: Data<World>, request: HttpRequest, body: Bytes) -> Http
         return answer;
     }
     world.lock().calls.validate += 1;
-    match read(&body).and_then(|body| world.validate(session_id(&request), &body)) {
-        Ok(()) => answer(200, json!({"message": "session validated successfully."})),
-        Err(text) => refusal(&text),
+    let id = session_id(&request);
+    let outcome = world.with_session(id, |session, _| Outcome::of(&session.recipient));
+    let checked = read(&body).and_then(|body| world.validate(id, &body));
+    let message = match (outcome, &checked) {
+        (Some(Outcome::UnknownText), _) => "request processed",
+        (Some(Outcome::AlreadyValidated), _) => "session already validated",
+        (Some(Outcome::RefusalWith200), Err(_)) => "The passcode entered is incorrect.",
+        (Some(Outcome::NoFullStop), Ok(())) => "session validated successfully",
+        (_, Ok(())) => "session validated successfully.",
+        (_, Err(text)) => return refusal(text),
+    };
+    let mut body = json!({"message": message});
+    if outcome == Some(Outcome::OtherSession) {
+        body["session_uuid"] = random::uuid().into();
     }
+    answer(200, body)
 }
 
 async fn retrieve(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResponse {

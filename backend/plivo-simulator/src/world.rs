@@ -251,6 +251,14 @@ impl World {
         session.map(|session| look(session, now))
     }
 
+    /// The newest session of any other number.
+    pub(crate) fn session_of_another(&self, recipient: &str) -> Option<String> {
+        let state = self.lock();
+        let mut sessions = state.sessions.iter().rev();
+        let other = sessions.find(|session| session.recipient != recipient);
+        other.map(|session| session.id.clone())
+    }
+
     /// What the pretend phones have by now, newest first.
     pub(crate) fn messages(&self) -> Vec<Message> {
         let now = self.clock.now();

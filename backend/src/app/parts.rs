@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::{Account, Config, StoreHome, Upstream},
     metrics::Metrics,
-    plivo::{GuardedPlivo, PlivoClient},
+    plivo::{AcceptedMessages, GuardedPlivo, PlivoClient},
     proof::{KeysError, Proofs, Terms},
     routes,
     single_page_app::{PageSettings, PageSource, SinglePageApp},
@@ -191,5 +191,6 @@ pub(super) fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Acco
         auth_token: settings.auth_token.into(),
         app_uuid: None,
         app_hash: None,
+        accepted_messages: AcceptedMessages::default(),
     }
 }

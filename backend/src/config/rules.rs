@@ -1,6 +1,6 @@
 //! How a verification runs, and for whom.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
 use countersign_shared::{Channel, Locale, OneTimeCode};
 
@@ -9,6 +9,11 @@ use super::{
     values::{self, Reader},
     variables,
 };
+
+/// A code lives 10 minutes at most by NIST SP 800-63B (section 5.1.3.2) and OWASP ASVS
+/// (6.5.5); some minutes more are for networks that deliver late.
+const SESSION_LIFETIMES: RangeInclusive<Duration> =
+    Duration::from_mins(1)..=Duration::from_mins(15);
 
 /// How one verification runs.
 #[derive(Clone, Debug)]
@@ -66,8 +71,9 @@ pub struct Policy {
 
 pub(super) fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
     let lifetime = reader.duration(&variables::SESSION_LIFETIME)?;
-    if !(Duration::from_mins(1)..=Duration::from_hours(1)).contains(&lifetime) {
-        return Err(variables::SESSION_LIFETIME.error("must be 1m to 1h"));
+    if !SESSION_LIFETIMES.contains(&lifetime) {
+        return Err(variables::SESSION_LIFETIME
+            .error("must be 1m to 15m; NIST SP 800-63B and OWASP ASVS allow a code 10 minutes"));
     }
     Ok(Rules {
         otp_length: reader.within(

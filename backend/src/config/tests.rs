@@ -144,7 +144,7 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "4"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "300"))),
         ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "10"))),
-        ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "2h"))),
+        ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "16m"))),
         ("CHECKS_PER_SESSION", sandbox(("CHECKS_PER_SESSION", "0"))),
         ("RESEND_WAITS", sandbox(("RESEND_WAITS", "30s,,0s"))),
         ("RESEND_WAITS", sandbox(("RESEND_WAITS", ","))),

@@ -9,6 +9,7 @@ use super::{
     values::{self, Reader},
     variables::{self, Variable},
 };
+use crate::plivo::AcceptedMessages;
 
 /// Who delivers the codes.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Account {
     pub app_uuid: Option<String>,
     /// What an Android application knows its own messages by.
     pub app_hash: Option<String>,
+    /// Plivo's answers that accept a code.
+    pub accepted_messages: AcceptedMessages,
 }
 
 pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
@@ -60,6 +63,7 @@ pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
                 .then(|| reader.identifier(&variables::PLIVO_APP_UUID))
                 .transpose()?,
             app_hash: app_hash(reader)?,
+            accepted_messages: accepted_messages(reader)?,
         })),
         Some(_) => Err(PLIVO_MODE.error("must be live or sandbox")),
         None => Err(PLIVO_MODE.error(
@@ -89,6 +93,16 @@ fn app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
         }
         hash => Ok(hash),
     }
+}
+
+fn accepted_messages(reader: &Reader<'_>) -> Result<AcceptedMessages, ConfigError> {
+    let variable = &variables::PLIVO_ACCEPTED_MESSAGES;
+    let messages = AcceptedMessages::parse(&reader.required(variable)?);
+    messages.ok_or_else(|| {
+        variable.error(
+            "must be whole sentences between |, of at least 12 letters and at most 200 bytes each",
+        )
+    })
 }
 
 fn auth_token(reader: &Reader<'_>) -> Result<SecretString, ConfigError> {

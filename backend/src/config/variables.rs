@@ -59,6 +59,8 @@ variables! {
         "What an Android application knows its messages by, 11 characters, live mode only.";
     PLIVO_BASE_URL = Some("https://api.plivo.com"), false,
         "Where Plivo is; https, or http on loopback for a local stand-in.";
+    PLIVO_ACCEPTED_MESSAGES = Some("session validated successfully"), false,
+        "Plivo's answers that mean a code is right: whole sentences between |, at least 12 letters each, compared without case and final full stop. Change it only where Plivo changed its words; whatever is not listed never accepts a code.";
     PLIVO_CALLS_AT_ONCE = Some("256"), false,
         "Calls of Plivo that may be under way at once, 5 to 10000; a fifth of them is kept for checks. Beyond it callers hear 503 at once.";
     STORE_URL = Some("sqlite:data/countersign.db"), true,
@@ -76,7 +78,7 @@ variables! {
     OTP_LENGTH = Some("6"), false,
         "Digits in a code, 6 to 8.";
     SESSION_LIFETIME = Some("10m"), false,
-        "A session's life from the first send, 1m to 1h. Keep it at most the application's at Plivo.";
+        "A session's life from the first send, 1m to 15m. NIST SP 800-63B and OWASP ASVS allow a code 10 minutes. Keep it at most the application's at Plivo.";
     CHECKS_PER_SESSION = Some("5"), false,
         "Codes that may be tried in one session, 1 to 10.";
     RESEND_WAITS = Some("30s,60s,120s,300s"), false,

@@ -88,6 +88,8 @@ words! {
     Throttled = "throttled",
     /// A server error of Plivo's.
     Failed = "failed",
+    /// With neither Plivo's success nor a refusal to a code: it was not accepted.
+    Unexpected = "unexpected",
     /// An answer outside the contract.
     Nonsense = "nonsense",
     /// No answer in time.

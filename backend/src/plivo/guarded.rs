@@ -11,10 +11,12 @@ use countersign_shared::OneTimeCode;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Create, PlivoClient, PlivoError, Retrieved, Validation,
+    Answered, Create, PlivoClient, PlivoError, RejectionHint, Retrieved, UpstreamStatus,
+    Validation,
     breaker::{Breaker, Ticket, Verdict},
     places::{Place, Places},
     retry::{self, Budget},
+    verdict::UnexpectedTexts,
 };
 use crate::{
     clock::Clock,
@@ -35,6 +37,7 @@ pub struct GuardedPlivo {
     places: Places,
     breaker: Mutex<Breaker>,
     budget: Mutex<Budget>,
+    unexpected: UnexpectedTexts,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -52,6 +55,7 @@ impl GuardedPlivo {
             places: Places::new(at_once),
             breaker: Mutex::new(Breaker::new()),
             budget: Mutex::new(Budget::new()),
+            unexpected: UnexpectedTexts::default(),
             clock,
             metrics,
         }
@@ -76,20 +80,32 @@ impl GuardedPlivo {
             .await
     }
 
-    /// See [`PlivoClient::validate`].
+    /// Checks a code. Where Plivo answers neither its success nor a refusal, its
+    /// session is retrieved once, which can only say no.
     pub async fn validate(
         &self,
         upstream_id: &str,
         otp: &OneTimeCode,
     ) -> Result<Validation, PlivoError> {
-        let outcome = |validation: &Validation| match validation {
-            Validation::Accepted => UpstreamOutcome::Done,
-            Validation::Rejected(_) => UpstreamOutcome::Declined,
+        let outcome = |answered: &Answered| match answered {
+            Answered::Decided(Validation::Accepted) => UpstreamOutcome::Done,
+            Answered::Decided(Validation::Rejected(_)) => UpstreamOutcome::Declined,
+            Answered::Unexpected { .. } => UpstreamOutcome::Unexpected,
         };
-        self.call(UpstreamCall::Validate, CALL_TIMEOUT, outcome, |left| {
+        let asked = UpstreamCall::Validate;
+        let answered = self.call(asked, CALL_TIMEOUT, outcome, |left| {
             self.client.validate(upstream_id, otp, left)
-        })
-        .await
+        });
+        let (status, body) = match answered.await? {
+            Answered::Decided(validation) => return Ok(validation),
+            Answered::Unexpected { status, body } => (status, body),
+        };
+        self.unexpected.log(status, &body);
+        match self.retrieve(upstream_id).await?.status {
+            UpstreamStatus::InProgress => Ok(Validation::Rejected(RejectionHint::Incorrect)),
+            UpstreamStatus::Expired => Ok(Validation::Rejected(RejectionHint::CodeDead)),
+            UpstreamStatus::Other => Err(PlivoError::Nonsense),
+        }
     }
 
     /// See [`PlivoClient::retrieve`].
@@ -222,6 +238,8 @@ impl Leave<'_> {
         self.verdict = match outcome {
             UpstreamOutcome::Done
             | UpstreamOutcome::Declined
+            // Or whoever types wrong codes could open the breaker.
+            | UpstreamOutcome::Unexpected
             | UpstreamOutcome::Refused
             | UpstreamOutcome::Throttled => Verdict::Worked,
             UpstreamOutcome::Failed

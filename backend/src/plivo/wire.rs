@@ -4,7 +4,7 @@ use countersign_shared::{Channel, session::AttemptStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PlivoError, Retrieved};
+use super::{PlivoError, Retrieved, UpstreamStatus};
 use crate::{
     attempt::{Charges, UpstreamAttempt},
     money::MicroDollars,
@@ -40,6 +40,8 @@ struct Created {
 
 #[derive(Deserialize)]
 struct SessionDetails {
+    session_uuid: Option<String>,
+    status: Option<String>,
     /// `null` when there is no attempt.
     attempt_details: Option<Vec<AttemptDetails>>,
     #[serde(default)]
@@ -84,20 +86,22 @@ pub(super) fn is_plain_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(is_plain)
 }
 
-pub(super) fn validated(body: &[u8]) -> Result<(), PlivoError> {
-    #[derive(Deserialize)]
-    struct Validated {
-        #[serde(rename = "message")]
-        _message: String,
-    }
-    answer::<Validated>(body).map(drop)
-}
-
-pub(super) fn retrieved(body: &[u8]) -> Result<Retrieved, PlivoError> {
+/// What Plivo knows of the session `asked`.
+pub(super) fn retrieved(body: &[u8], asked: &str) -> Result<Retrieved, PlivoError> {
     let retrieved: SessionDetails = answer(body)?;
+    let is_about_it = retrieved
+        .session_uuid
+        .is_none_or(|id| id.eq_ignore_ascii_case(asked));
     // What it costs never stands in the way of how it goes.
     let costs: ChargeDetails = serde_json::from_value(retrieved.charges).unwrap_or_default();
+    let status = retrieved.status.unwrap_or_default().to_ascii_lowercase();
     let mut known = Retrieved {
+        status: match status.as_str() {
+            _ if !is_about_it => UpstreamStatus::Other,
+            "in-progress" => UpstreamStatus::InProgress,
+            "expired" => UpstreamStatus::Expired,
+            _ => UpstreamStatus::Other,
+        },
         attempts: Vec::new(),
         charges: Charges {
             attempts: Vec::new(),
@@ -155,14 +159,62 @@ fn answer<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, PlivoError> {
     serde_json::from_value(Value::Object(object)).map_err(|_| PlivoError::Nonsense)
 }
 
-/// The text of a failure in lower case, or nothing: `error` is a text, or an
-/// object that holds one (reference: errors).
+/// The text of a failure in lower case, or nothing.
 pub(super) fn error_text(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = &value["error"];
-    [error, &error["error"], &error["message"]]
-        .into_iter()
-        .find_map(Value::as_str)
-        .unwrap_or_default()
-        .to_ascii_lowercase()
+    text_of(&value).to_ascii_lowercase()
+}
+
+/// Levels at which a text is looked for.
+const MAX_DEPTH: usize = 4;
+
+/// What an answer says: a text under `error` or else `message`, either of which may
+/// be an object or a list that holds one (reference: errors).
+pub(super) fn text_of(answer: &Value) -> String {
+    fn find(value: &Value, depth: usize) -> Option<&str> {
+        if depth == MAX_DEPTH {
+            return None;
+        }
+        match value {
+            Value::String(text) => Some(text),
+            Value::Array(values) => values.iter().find_map(|it| find(it, depth + 1)),
+            Value::Object(members) => {
+                let named = ["error", "message"].into_iter();
+                let mut found = named.filter_map(|name| members.get(name));
+                found.find_map(|it| find(it, depth + 1))
+            }
+            _ => None,
+        }
+    }
+    find(answer, 0).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_under_either_name_nested_or_not() {
+        let text = "session expired";
+        for answer in [
+            json!({"error": text}),
+            json!({"message": text}),
+            json!({"error": {"message": text}}),
+            json!({"error": {"error": text}}),
+            json!({"message": {"error": {"message": text}}}),
+            json!({"error": [{"message": text}]}),
+            json!({"error": null, "message": text}),
+            json!({"error": {"code": 7}, "message": text}),
+            json!({"error": text, "message": "see error"}),
+            json!(text),
+        ] {
+            assert_eq!(text_of(&answer), text, "{answer}");
+        }
+        let deep = json!({"error": {"error": {"error": {"error": {"error": text}}}}});
+        for answer in [json!(null), json!({"other": text}), json!([7]), deep] {
+            assert_eq!(text_of(&answer), "", "{answer}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use actix_web::http::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 
 use super::{Refusal, Verification};
 use crate::{
@@ -60,7 +61,8 @@ impl Verification {
     ) -> Result<(), CallbackRefusal> {
         use CallbackRefusal::{NotHere, Refused, Store};
         let callbacks = self.callbacks.as_ref().ok_or(NotHere)?;
-        if callbacks.secret.expose_secret() != secret {
+        let expected = callbacks.secret.expose_secret().as_bytes();
+        if !bool::from(expected.ct_eq(secret.as_bytes())) {
             return Err(NotHere);
         }
         let callback = Callback {

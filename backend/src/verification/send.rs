@@ -47,6 +47,8 @@ impl Verification {
         self.note_expected((country, channel), price, &created);
         match created {
             Ok(upstream_id) => {
+                self.claim_upstream(&upstream_id, &session.recipient)
+                    .await?;
                 self.metrics.send_accepted(country, channel);
                 log::info!(
                     event = "otp.sent",

@@ -25,4 +25,5 @@ mod send;
 mod session;
 mod spend;
 mod store;
+mod verdict;
 mod verify;
