@@ -1,8 +1,11 @@
 //! Puts the parts together and serves them.
 
+pub mod check_config;
 mod error;
-mod parts;
+mod metrics_server;
 mod sockets;
+mod stop_signals;
+pub(crate) mod wiring;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -18,24 +21,33 @@ use actix_web::{
 };
 use tokio::task::JoinHandle;
 
-pub(crate) use self::parts::page;
 use self::sockets::Sockets;
-pub use self::{error::StartError, parts::open_store};
+pub(crate) use self::wiring::page;
+pub use self::{
+    error::StartError,
+    stop_signals::{Stop, StopSignals},
+    wiring::open_store,
+};
 use crate::{
-    clock::{Clock, SystemClock},
+    app::metrics_server::MetricsServer,
     config::{Config, Upstream},
-    connections::{self, Connections},
-    draining::{Drain, Stop, StopSignals},
-    metrics::{Metrics, MetricsServer},
-    problem,
-    rate_limit::Shield,
-    request_id,
-    routes::{self, FixedAnswers, Streams},
-    security_headers::{self, ContentSecurityPolicy},
-    single_page_app::{Inline, SinglePageApp},
+    http::{
+        connections::{self, Connections},
+        drain::Drain,
+        middleware::{
+            rate_limit::Shield,
+            request_id,
+            security_headers::{self, ContentSecurityPolicy, Inline},
+        },
+        page::SinglePageApp,
+        problem,
+        routes::{self, FixedAnswers, Streams},
+    },
+    metrics::Metrics,
     store::Store,
     verification::{self, Verification},
 };
+use countersign_platform::clock::{Clock, SystemClock};
 
 /// How often what is over is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
@@ -98,22 +110,22 @@ impl App {
             source,
         };
         let address = sockets.api.local_addr().map_err(listen_error)?;
-        let proofs = parts::proofs(&config, address, clock.now())?;
+        let proofs = wiring::proofs(&config, address, clock.now())?;
         let page = page(&config)?;
         web::block(verification::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]
-        let simulator = parts::simulator(&config)?;
+        let simulator = wiring::simulator(&config)?;
         let account = match &config.upstream {
             Upstream::Live(account) => account.clone(),
             #[cfg(feature = "sandbox")]
-            Upstream::Sandbox => parts::account_at(simulator.as_deref()),
+            Upstream::Sandbox => wiring::account_at(simulator.as_deref()),
             #[cfg(not(feature = "sandbox"))]
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
         let metrics = Arc::new(Metrics::default());
         let made = (store, proofs, clock, metrics.clone());
-        let verification = Data::new(parts::assembled(&config, account, made)?);
+        let verification = Data::new(wiring::assembled(&config, account, made)?);
         let streams = Data::new(Streams::default());
         let drain = Drain::default();
         let connections = Connections::new(
@@ -124,7 +136,7 @@ impl App {
         let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
-        let fixed = FixedAnswers::new(&parts::facts(&config));
+        let fixed = FixedAnswers::new(&wiring::facts(&config));
         let shield = Shield::new(config.requests_per_address);
         let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
         let inline = page.as_ref().map(SinglePageApp::inline);

@@ -30,10 +30,10 @@ pub use self::{
     variables::help,
 };
 use self::{values::Reader, variables::Variable};
-use crate::{
-    client_ip::TrustedProxies,
-    cross_origin::AllowedOrigins,
-    single_page_app::host::{Hosts, ReturnUrls},
+use crate::http::{
+    allowed_origins::AllowedOrigins,
+    extract::caller::TrustedProxies,
+    page::embedding::{Hosts, ReturnUrls},
 };
 
 /// Why the process does not start: one line that names the variable.

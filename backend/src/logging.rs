@@ -2,6 +2,7 @@
 
 mod line;
 mod lines;
+pub mod request_id;
 
 use std::io::Write;
 
@@ -9,6 +10,7 @@ use env_logger::{Builder, Logger, Target};
 use log::{LevelFilter, Metadata, Record};
 
 use self::lines::Lines;
+pub use self::request_id::RequestId;
 use crate::config::Log;
 
 /// Starts the log, with the defaults when the settings cannot be read.

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use countersign_backend::{
-    app::App,
-    check_config,
+    app::StopSignals,
+    app::{App, check_config},
     config::Config,
-    draining::StopSignals,
     logging,
     proof::{self, Rotated},
 };

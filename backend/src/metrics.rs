@@ -5,7 +5,6 @@
 //! anybody: ISO codes of countries, and words of ours.
 
 mod labels;
-mod served;
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
@@ -21,11 +20,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::labels::{Call, Cap, Compared, Cost, Ended, Request, Ruled, State, Step, Watching, Went};
-pub use self::{
-    labels::{BreakerState, CountryCode, OtherClock, Rule, UpstreamCall, UpstreamOutcome},
-    served::MetricsServer,
+pub use self::labels::{
+    BreakerState, CountryCode, OtherClock, Rule, UpstreamCall, UpstreamOutcome,
 };
+use self::labels::{Call, Cap, Compared, Cost, Ended, Request, Ruled, State, Step, Watching, Went};
 use crate::{money::MicroDollars, store::Limit};
 
 /// The whole of it. One for each application, so that several in one process

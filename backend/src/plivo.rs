@@ -123,7 +123,7 @@ pub struct Retrieved {
 impl PlivoClient {
     /// A client for `account`. It opens no connection yet.
     pub fn new(account: Account) -> Result<Self, reqwest::Error> {
-        crate::tls::set_up();
+        countersign_platform::tls::set_up();
         let mut http = Client::builder()
             .default_headers(headers(&account))
             .connect_timeout(CONNECT_TIMEOUT)

@@ -31,10 +31,8 @@ use countersign_shared::{Channel, Locale, PhoneNumber, SessionId, session::Sessi
 use serde::{Deserialize, Serialize};
 
 use self::millis::Millis;
-use crate::{
-    attempt::{Charges, Noted},
-    clock::until,
-};
+use crate::attempt::{Charges, Noted};
+use countersign_platform::clock::until;
 
 pub use self::{
     charges::Charged,

@@ -23,9 +23,8 @@ use jsonwebtoken::jwk::JwkSet;
 pub use self::callback::{CallbackRefusal, Callbacks, log_refused};
 pub use self::recipient::{Recipient, countries, is_country, read as read_recipient, warm_up};
 use crate::{
-    client_ip::Caller,
-    clock::Clock,
     config::{Limits, Policy, Rules, Spending},
+    http::extract::caller::Caller,
     metrics::{Metrics, Rule, UpstreamCall},
     plivo::{Create, GuardedPlivo, PlivoError},
     proof::Proofs,
@@ -35,6 +34,7 @@ use crate::{
         queue::{Kind, Queue},
     },
 };
+use countersign_platform::clock::Clock;
 
 /// How long callers are asked to wait when something of ours or Plivo's is down.
 const OUTAGE_WAIT: Duration = Duration::from_secs(5);

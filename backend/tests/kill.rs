@@ -21,7 +21,6 @@ use async_trait::async_trait;
 use countersign_backend::{
     app::{App, open_store},
     attempt::{Charges, Noted},
-    clock::{Clock, SystemClock},
     config::Config,
     proof::rotate,
     store::{
@@ -30,6 +29,7 @@ use countersign_backend::{
         StoreResult, Watched,
     },
 };
+use countersign_platform::clock::{Clock, SystemClock};
 use countersign_shared::{Channel, PhoneNumber, SessionId};
 use plivo_simulator::{Settings, Simulator};
 use redis_test_server::RedisServer;

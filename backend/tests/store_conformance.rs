@@ -10,7 +10,6 @@ use std::{
 
 use countersign_backend::{
     attempt::{Charges, UpstreamAttempt},
-    clock::Clock,
     config::{Config, ConversionRule, Quota, Rules},
     money::MicroDollars,
     store::{
@@ -21,6 +20,7 @@ use countersign_backend::{
         sqlite::SqliteStore,
     },
 };
+use countersign_platform::clock::Clock;
 use countersign_shared::{
     Channel, Locale, PhoneNumber, SessionId,
     session::{AttemptReason, AttemptStatus, SessionStatus},

@@ -8,7 +8,8 @@ use std::{
 use ipnet::IpNet;
 
 use super::{ConfigError, Quota, variables::Variable};
-use crate::{money::MicroDollars, tls};
+use crate::money::MicroDollars;
+use countersign_platform::tls;
 
 /// The shortest and the longest wait there is.
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);

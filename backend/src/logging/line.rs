@@ -7,7 +7,7 @@ use log::{
     kv::{self, Key, Value, VisitSource},
 };
 
-use crate::request_id::RequestId;
+use super::request_id::RequestId;
 
 /// Longer than most lines.
 const USUAL_LENGTH: usize = 320;

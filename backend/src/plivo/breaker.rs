@@ -10,7 +10,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{clock::until, metrics::BreakerState};
+use crate::metrics::BreakerState;
+use countersign_platform::clock::until;
 
 /// Over how long calls are judged.
 const WINDOW: Duration = Duration::from_secs(10);

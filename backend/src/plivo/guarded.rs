@@ -18,10 +18,8 @@ use super::{
     retry::{self, Budget},
     verdict::UnexpectedTexts,
 };
-use crate::{
-    clock::Clock,
-    metrics::{BreakerState, Metrics, Rule, UpstreamCall, UpstreamOutcome},
-};
+use crate::metrics::{BreakerState, Metrics, Rule, UpstreamCall, UpstreamOutcome};
+use countersign_platform::clock::Clock;
 
 /// One call with all its tries. Plivo's own SDKs give it 5 to 10 seconds
 /// (reference: SDK behaviour).

@@ -21,7 +21,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::ANNOUNCED;
-use crate::{config::LONGEST_PROOF, private_file};
+use crate::config::LONGEST_PROOF;
+use countersign_platform::private_file;
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -221,7 +222,7 @@ pub fn rotate(path: &Path, now: SystemTime) -> Result<Rotated, KeysError> {
     {
         return Err(KeysError::TooSoon {
             path: path.to_owned(),
-            seconds: crate::clock::whole_seconds_up(left),
+            seconds: countersign_platform::clock::whole_seconds_up(left),
         });
     }
     let signs_in = if keys.is_empty() {

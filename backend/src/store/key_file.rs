@@ -10,7 +10,7 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Vault;
-use crate::private_file;
+use countersign_platform::private_file;
 
 /// The key's file, in the directory of the store's.
 const NAME: &str = "secret.key";

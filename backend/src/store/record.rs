@@ -9,7 +9,7 @@ use super::{
     charges::Booked,
     millis::{Millis, time},
 };
-use crate::clock::until;
+use countersign_platform::clock::until;
 
 /// How long the name of an ended session is remembered, without its number, so
 /// that its holder hears "expired" and not "never heard of it".

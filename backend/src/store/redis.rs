@@ -36,10 +36,10 @@ use super::{
 };
 use crate::{
     attempt::{Charges, Noted},
-    clock::Clock,
     config::Rules,
     money::MicroDollars,
 };
+use countersign_platform::clock::Clock;
 
 /// How long the server remembers which key its names are made with: longer than
 /// anything is counted over.

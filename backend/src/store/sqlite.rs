@@ -39,9 +39,9 @@ use super::{
 };
 use crate::{
     attempt::{Charges, Noted},
-    clock::Clock,
     config::Rules,
 };
+use countersign_platform::clock::Clock;
 
 /// A store in one file.
 pub struct SqliteStore {

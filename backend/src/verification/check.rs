@@ -4,7 +4,7 @@ use countersign_shared::{OneTimeCode, PhoneNumber, SessionId};
 
 use super::{Refusal, THROTTLED_WAIT, Verification, limits::prefix, log_upstream, recipient};
 use crate::{
-    client_ip::Caller,
+    http::extract::caller::Caller,
     metrics::UpstreamCall,
     plivo::{PlivoError, RejectionHint, Validation},
     proof::Proof,

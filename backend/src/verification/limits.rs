@@ -6,12 +6,12 @@ use countersign_shared::Channel;
 
 use super::{Refusal, Verification, recipient::Recipient};
 use crate::{
-    client_ip::Caller,
-    clock::whole_seconds_up,
     config::Quota,
+    http::extract::caller::Caller,
     metrics::Rule,
     store::{CheckTerms, Claim, Limit, Place, SendTerms, Wait},
 };
+use countersign_platform::clock::whole_seconds_up;
 
 /// A site's /48 holds many subscribers: it may do that many times what one may.
 const SITE: u32 = 4;

@@ -3,7 +3,7 @@
 use countersign_shared::{Channel, SessionId};
 
 use super::{Refusal, Sent, Verification, log_upstream, recipient};
-use crate::{client_ip::Caller, metrics::UpstreamCall, store::ResendReservation};
+use crate::{http::extract::caller::Caller, metrics::UpstreamCall, store::ResendReservation};
 
 impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.

@@ -4,7 +4,7 @@ use countersign_shared::{Channel, Locale, SessionId};
 
 use super::{Refusal, Sent, Verification, log_upstream, recipient};
 use crate::{
-    client_ip::Caller,
+    http::extract::caller::Caller,
     metrics::UpstreamCall,
     store::{NewSession, SendReservation},
 };

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use countersign_backend::{app::App, clock::Clock, config::Config, proof::rotate};
+use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_platform::clock::Clock;
 use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 use serde_json::{Value, json};

@@ -9,10 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use crate::{
-    clock::{Clock, since_boot},
-    store::millis::{Millis, millis, time},
-};
+use crate::store::millis::{Millis, millis, time};
+use countersign_platform::clock::{Clock, since_boot};
 
 /// Counts on from a moment by the time since boot.
 pub(super) struct AnchoredClock {

@@ -11,7 +11,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use rustix::fs::Access;
 
 use super::anchor;
-use crate::{clock::Clock, store::Vault};
+use crate::store::Vault;
+use countersign_platform::clock::Clock;
 
 /// Marks a file as ours: `csgn`.
 const APPLICATION_ID: i32 = 0x6373_676e;

@@ -1,0 +1,16 @@
+//! The HTTP side: what comes in and what goes out, and the only code that knows
+//! actix-web beside `app`.
+
+pub mod allowed_origins;
+pub mod connections;
+pub mod drain;
+pub mod extract;
+mod idempotency;
+pub mod middleware;
+pub mod openapi;
+pub mod page;
+pub mod paths;
+mod precompressed;
+pub mod problem;
+pub mod routes;
+mod step;

@@ -1,0 +1,4 @@
+//! What handlers take from a request.
+
+pub(crate) mod body;
+pub mod caller;

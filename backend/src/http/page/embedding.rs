@@ -1,0 +1,275 @@
+//! Applications that send people here, and take them back.
+//!
+//! Where a person goes in the end is checked here, on the server, before the
+//! page is there: the page goes nowhere but to what it was told by us (OWASP
+//! ASVS 5.0, 3.7.2; RFC 9700, 4.11).
+
+use countersign_shared::send::is_nonce;
+use reqwest::Url;
+use serde::Deserialize;
+
+use crate::http::allowed_origins::AllowedOrigins;
+use countersign_platform::tls;
+
+/// The longest address and the longest `state`, in bytes.
+const LONGEST: usize = 2048;
+
+/// Where people may be sent back to, and who may have the page inside.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    /// Addresses to go back to.
+    pub return_urls: ReturnUrls,
+    /// Origins whose pages may have this one inside.
+    pub embed_origins: AllowedOrigins,
+}
+
+/// Addresses to go back to: an exact origin, and a path that begins with the
+/// given one.
+#[derive(Clone, Debug, Default)]
+pub struct ReturnUrls(Vec<Url>);
+
+impl ReturnUrls {
+    /// Takes https addresses, or http ones on loopback, without query or
+    /// fragment. Answers the first that is none.
+    pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        // No host has a star in it; who writes one hopes for a pattern.
+        let is_fixed = |url: &Url| url.query().is_none() && !url.as_str().contains('*');
+        let read = |text: &str| address(text).filter(is_fixed);
+        addresses
+            .into_iter()
+            .map(|text| read(text).ok_or_else(|| text.to_owned()))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    fn include(&self, url: &Url) -> bool {
+        self.0
+            .iter()
+            .any(|allowed| allowed.origin() == url.origin() && is_below(url.path(), allowed.path()))
+    }
+}
+
+/// True for the path itself and for what lies below it. A slash or backslash in
+/// disguise may mean another path to the application's server: only where every
+/// path is allowed does it not matter.
+fn is_below(path: &str, allowed: &str) -> bool {
+    let hides_slash = ["%2f", "%5c", "%2e"]
+        .iter()
+        .any(|disguise| path.to_ascii_lowercase().contains(disguise));
+    let rest = path.strip_prefix(allowed);
+    allowed == "/"
+        || (!hides_slash
+            && rest.is_some_and(|rest| {
+                rest.is_empty() || allowed.ends_with('/') || rest.starts_with('/')
+            }))
+}
+
+/// An address that people can be sent to, as browsers read it (the URL
+/// standard): it names no user, and has no fragment, which is ours to fill.
+fn address(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST)?;
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    // Browsers take these away or turn them around; nobody writes them in good faith.
+    let is_clean = !text
+        .chars()
+        .any(|c| c == '\\' || c.is_control() || c.is_whitespace());
+    (tls::is_private(&url) && is_plain && is_clean && url.fragment().is_none()).then_some(url)
+}
+
+/// What the page's address may ask for.
+#[derive(Debug, Default, Deserialize)]
+pub struct Query {
+    /// Where to go in the end.
+    return_to: Option<String>,
+    /// The origin of the page around this one.
+    embed: Option<String>,
+    /// The application's own word, handed back as it came.
+    state: Option<String>,
+    /// What the proof is to repeat.
+    nonce: Option<String>,
+    /// The language.
+    pub locale: Option<String>,
+}
+
+/// Where the person came from.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The way back.
+    pub way: Way,
+    /// The application's own word.
+    pub state: Option<String>,
+    /// What the proof is to repeat.
+    pub nonce: Option<String>,
+}
+
+/// The way back to the application.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To this address.
+    Return(String),
+    /// To the page around this one, of this origin.
+    Embed(String),
+}
+
+/// What the address asks for is not allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused;
+
+impl Hosts {
+    /// Where the person came from; nothing for somebody who came alone.
+    pub fn read(&self, query: &Query) -> Result<Option<Host>, Refused> {
+        let way = match (&query.return_to, &query.embed) {
+            (None, None) => return Ok(None),
+            (Some(text), None) => {
+                let url = address(text).filter(|url| self.return_urls.include(url));
+                Way::Return(url.ok_or(Refused)?.into())
+            }
+            (None, Some(origin)) if self.embed_origins.contains(origin) => {
+                Way::Embed(origin.clone())
+            }
+            _ => return Err(Refused),
+        };
+        let state = query.state.clone();
+        let nonce = query.nonce.clone();
+        let is_short = state.as_ref().is_none_or(|state| state.len() <= LONGEST);
+        let is_word = nonce.as_deref().is_none_or(is_nonce);
+        if !is_short || !is_word {
+            return Err(Refused);
+        }
+        Ok(Some(Host { way, state, nonce }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts() -> Hosts {
+        Hosts {
+            return_urls: ReturnUrls::new([
+                "https://shop.example/account/",
+                "https://bank.example/done",
+                "https://any.example",
+                "http://localhost:3000/back",
+            ])
+            .unwrap(),
+            embed_origins: AllowedOrigins::new(vec!["https://shop.example".to_owned()]).unwrap(),
+        }
+    }
+
+    fn return_to(address: &str) -> Result<Option<Host>, Refused> {
+        hosts().read(&Query {
+            return_to: Some(address.to_owned()),
+            ..Query::default()
+        })
+    }
+
+    #[test]
+    fn people_go_back_to_listed_places_only() {
+        for address in [
+            "https://shop.example/account/",
+            "https://shop.example/account/phone?step=2",
+            "https://SHOP.example:443/account/",
+            "https://bank.example/done",
+            "https://bank.example/done/more",
+            "https://bank.example/done?x=//evil.example",
+            "https://any.example/a/b",
+            "http://localhost:3000/back?a=b",
+        ] {
+            assert!(matches!(return_to(address), Ok(Some(_))), "{address}");
+        }
+        for address in [
+            "",
+            "/account/",
+            "//shop.example/account/",
+            "https://shop.example/",
+            "https://shop.example/accounts",
+            "https://shop.example/account/../admin",
+            "https://shop.example/account/%2e%2e/admin",
+            "https://shop.example/account/..%2fadmin",
+            "https://shop.example/account/..%5Cadmin",
+            "https://shop.example/account\\..\\admin",
+            "https://bank.example/donemore",
+            "https://shop.example.evil.example/account/",
+            "https://evil.example/https://shop.example/account/",
+            "https://shop.example@evil.example/account/",
+            "https://evil.example@shop.example/account/",
+            "https://shop.example:444/account/",
+            "http://shop.example/account/",
+            "http://localhost:3001/back",
+            "https://shop.example/account/#proof=x",
+            "https://shop.example/\taccount/",
+            " https://shop.example/account/",
+            "javascript:alert(1)//https://shop.example/account/",
+            "data:text/html,https://shop.example/account/",
+            "https:shop.example/account/\u{0}",
+            "https://shop\u{3002}example.evil/account/",
+        ] {
+            assert_eq!(return_to(address), Err(Refused), "{address}");
+        }
+        let long = format!("https://any.example/{}", "a".repeat(LONGEST));
+        assert_eq!(return_to(&long), Err(Refused));
+    }
+
+    #[test]
+    fn a_page_is_inside_of_listed_origins_only() {
+        let embed = |origin: &str| {
+            hosts().read(&Query {
+                embed: Some(origin.to_owned()),
+                ..Query::default()
+            })
+        };
+        assert!(embed("https://shop.example").is_ok());
+        for origin in [
+            "",
+            "*",
+            "null",
+            "https://shop.example/",
+            "https://evil.example",
+        ] {
+            assert_eq!(embed(origin), Err(Refused), "{origin}");
+        }
+    }
+
+    #[test]
+    fn one_way_back_and_words_that_fit() {
+        let query = |state: &str, nonce: &str| Query {
+            return_to: Some("https://any.example/".to_owned()),
+            state: Some(state.to_owned()),
+            nonce: Some(nonce.to_owned()),
+            ..Query::default()
+        };
+        let host = hosts()
+            .read(&query("a \"word\" & more", "n0nce"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(host.state.as_deref(), Some("a \"word\" & more"));
+        assert_eq!(host.nonce.as_deref(), Some("n0nce"));
+        for query in [
+            query(&"s".repeat(LONGEST + 1), "n"),
+            query("s", ""),
+            query("s", "two words"),
+            query("s", &"n".repeat(256)),
+            Query {
+                embed: Some("https://shop.example".to_owned()),
+                ..query("s", "n")
+            },
+        ] {
+            assert_eq!(hosts().read(&query), Err(Refused), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn the_list_takes_addresses_only() {
+        for wrong in [
+            "shop.example",
+            "http://shop.example/",
+            "https://shop.example/?a=b",
+            "https://*.example/",
+            "https://user@shop.example/",
+        ] {
+            let list = ReturnUrls::new(["https://any.example/", wrong]);
+            assert_eq!(list.unwrap_err(), wrong);
+        }
+    }
+}

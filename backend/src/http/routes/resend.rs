@@ -1,0 +1,32 @@
+//! `POST /api/otp/resend`.
+
+use actix_web::{HttpResponse, web::Data};
+use countersign_shared::{self as shared, resend::ResendRequest};
+
+use super::{send::answer, session::parse_id};
+use crate::http::{
+    extract::body::JsonBody,
+    idempotency::{IdempotencyKey, Step, once},
+};
+use crate::{
+    http::{drain::Drain, extract::caller::Caller, problem::ApiError},
+    verification::Verification,
+};
+
+pub(super) async fn resend(
+    verification: Data<Verification>,
+    drain: Data<Drain>,
+    caller: Caller,
+    key: IdempotencyKey,
+    JsonBody(request): JsonBody<ResendRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let id = parse_id(&request.session_uuid)?;
+    let (channel, steps) = (request.channel, verification.clone());
+    let step: Step<_> = Box::pin(async move {
+        let sent = steps.resend(&caller, id, channel).await?;
+        Ok(answer(&sent, steps.rules()))
+    });
+    let kept_for = verification.rules().session_lifetime;
+    let asked = (shared::resend::PATH, &request, kept_for);
+    once((&verification, &drain), &caller, key, asked, step).await
+}
