@@ -22,11 +22,11 @@ use std::{
 };
 
 pub use self::{
-    home::{LONGEST_PROOF, ProofSettings, StoreHome},
+    home::StoreHome,
     limits::{Limits, Quota},
     rules::{ConversionRule, Policy, Rules},
     spending::Spending,
-    upstream::{Account, Upstream},
+    upstream::Upstream,
     variables::help,
 };
 use self::{values::Reader, variables::Variable};
@@ -35,6 +35,7 @@ use crate::http::{
     extract::caller::TrustedProxies,
     page::embedding::{Hosts, ReturnUrls},
 };
+use crate::{logging, proof};
 
 /// Why the process does not start: one line that names the variable.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub struct Config {
     /// Where sessions and limits are kept.
     pub store: StoreHome,
     /// How numbers are proven to applications.
-    pub proofs: ProofSettings,
+    pub proofs: proof::Settings,
     /// Which other sites' pages may call.
     pub allowed_origins: AllowedOrigins,
     /// Who forwards requests to us.
@@ -99,16 +100,7 @@ pub struct Config {
     /// True when `page_dir` was asked for, so that its absence is an error.
     pub page_required: bool,
     /// How the log is written.
-    pub log: Log,
-}
-
-/// How the log is written.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// One JSON object a line, for machines.
-    pub json: bool,
-    /// What is written, in `env_logger`'s words.
-    pub filter: String,
+    pub log: logging::Settings,
 }
 
 impl Config {
@@ -128,38 +120,38 @@ impl Config {
     /// Reads every variable through `lookup`. An empty value counts as none.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let reader = Reader::new(&lookup);
-        let upstream = upstream::upstream(&reader)?;
+        let upstream = upstream::read_upstream(&reader)?;
         let sandbox = matches!(upstream, Upstream::Sandbox);
-        let store = home::store(&reader)?;
-        let channels = rules::channels(&reader)?;
+        let store = home::read_store(&reader)?;
+        let channels = rules::read_channels(&reader)?;
         Ok(Self {
-            spending: spending::spending(&reader, &channels)?,
-            public_url: public_url(&reader)?,
-            proofs: home::proofs(&reader, &store)?,
+            spending: spending::read_spending(&reader, &channels)?,
+            public_url: read_public_url(&reader)?,
+            proofs: home::read_proofs(&reader, &store)?,
             listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
-            metrics: metrics(&reader)?,
-            calls_at_once: upstream::calls_at_once(&reader)?,
-            rules: rules::rules(&reader)?,
+            metrics: read_metrics(&reader)?,
+            calls_at_once: upstream::read_calls_at_once(&reader)?,
+            rules: rules::read_rules(&reader)?,
             policy: Policy {
-                countries: rules::countries(&reader, sandbox)?,
+                countries: rules::read_countries(&reader, sandbox)?,
                 channels,
                 fictitious_numbers: sandbox,
             },
             upstream,
             store,
-            allowed_origins: origins(&reader, &variables::ALLOWED_ORIGINS)?,
+            allowed_origins: read_origins(&reader, &variables::ALLOWED_ORIGINS)?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
-            limits: limits::limits(&reader, sandbox)?,
+            limits: limits::read_limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
-            connections_per_address: connections_per_address(&reader)?,
-            shutdown_grace: shutdown_grace(&reader)?,
-            brand_name: brand_name(&reader)?,
-            theme_file: file(&reader, &variables::THEME_FILE)?,
-            logo_file: file(&reader, &variables::BRAND_LOGO_FILE)?,
-            hosts: hosts(&reader)?,
+            connections_per_address: read_connections_per_address(&reader)?,
+            shutdown_grace: read_shutdown_grace(&reader)?,
+            brand_name: read_brand_name(&reader)?,
+            theme_file: read_file(&reader, &variables::THEME_FILE)?,
+            logo_file: read_file(&reader, &variables::BRAND_LOGO_FILE)?,
+            hosts: read_hosts(&reader)?,
             page_required: reader.is_set(&variables::PAGE_DIR),
             page_dir: reader.required(&variables::PAGE_DIR)?.into(),
-            log: Log {
+            log: logging::Settings {
                 json: match reader.required(&variables::LOG_FORMAT)?.as_str() {
                     "json" => true,
                     "text" => false,
@@ -171,7 +163,7 @@ impl Config {
     }
 }
 
-fn metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
+fn read_metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
     let variable = &variables::METRICS_ADDR;
     if reader.required(variable)? == "off" {
         return Ok(None);
@@ -181,7 +173,7 @@ fn metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
         .map(Some)
 }
 
-fn connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, ConfigError> {
+fn read_connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, ConfigError> {
     let variable = &variables::LIMIT_CONNECTIONS_PER_ADDRESS;
     if reader.required(variable)? == "off" {
         return Ok(None);
@@ -191,7 +183,7 @@ fn connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, Co
 
 /// With what is under way, and the connections' end, it stays below the 30
 /// seconds that service managers wait before they kill.
-fn shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
+fn read_shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
     let variable = &variables::SHUTDOWN_GRACE;
     let grace = reader.duration(variable)?;
     if grace <= Duration::from_secs(5) {
@@ -201,13 +193,13 @@ fn shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
     }
 }
 
-fn public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+fn read_public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     let variable = &variables::PUBLIC_URL;
     let url = reader.text(variable)?.map(|url| values::base_url(&url));
     url.transpose().map_err(|problem| variable.error(problem))
 }
 
-fn origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, ConfigError> {
+fn read_origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, ConfigError> {
     let text = reader.text(variable)?.unwrap_or_default();
     AllowedOrigins::new(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
         variable.error(format!(
@@ -217,7 +209,7 @@ fn origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, C
 }
 
 /// A file that is there, or the start says so.
-fn file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, ConfigError> {
+fn read_file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, ConfigError> {
     let path = reader.text(variable)?.map(PathBuf::from);
     match path {
         Some(path) if !path.is_file() => Err(variable.error("names no file that is there")),
@@ -225,7 +217,7 @@ fn file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, Con
     }
 }
 
-fn hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
+fn read_hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     let list = reader.text(&variables::RETURN_URLS)?.unwrap_or_default();
     let return_urls = ReturnUrls::new(values::list(&list)).map_err(|wrong| {
         variables::RETURN_URLS.error(format!(
@@ -235,11 +227,11 @@ fn hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     })?;
     Ok(Hosts {
         return_urls,
-        embed_origins: origins(reader, &variables::EMBED_ORIGINS)?,
+        embed_origins: read_origins(reader, &variables::EMBED_ORIGINS)?,
     })
 }
 
-fn brand_name(reader: &Reader<'_>) -> Result<String, ConfigError> {
+fn read_brand_name(reader: &Reader<'_>) -> Result<String, ConfigError> {
     let name = reader.required(&variables::BRAND_NAME)?;
     if name.chars().count() <= 40 && !name.chars().any(char::is_control) {
         Ok(name)

@@ -11,10 +11,18 @@ use log::{LevelFilter, Metadata, Record};
 
 use self::lines::Lines;
 pub use self::request_id::RequestId;
-use crate::config::Log;
+
+/// How the log is written.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// One JSON object a line, for machines.
+    pub json: bool,
+    /// What is written, in `env_logger`'s words.
+    pub filter: String,
+}
 
 /// Starts the log, with the defaults when the settings cannot be read.
-pub fn start(settings: Option<&Log>) {
+pub fn start(settings: Option<&Settings>) {
     let (json, filter) = settings.map_or((false, "info"), |log| (log.json, log.filter.as_str()));
     let lines = Lines::to(std::io::stderr());
     let logger = Builder::new()

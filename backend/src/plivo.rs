@@ -3,6 +3,7 @@
 //! Create and validate are never repeated: a create costs a message, a validate
 //! burns one of the ten that Plivo allows.
 
+mod account;
 mod breaker;
 pub mod callback;
 mod error;
@@ -25,14 +26,12 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 pub use self::{
+    account::Account,
     error::{PlivoError, RejectionHint},
     guarded::GuardedPlivo,
     verdict::{AcceptedMessages, SUCCESS},
 };
-use crate::{
-    attempt::{Charges, UpstreamAttempt},
-    config::Account,
-};
+use crate::attempt::{Charges, UpstreamAttempt};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than any load balancer's, so that it is we who close.

@@ -30,6 +30,25 @@ const ANNOUNCED: Duration = Duration::from_mins(6);
 /// How far the clocks of two instances may be apart.
 pub(crate) const SKEW: Duration = Duration::from_secs(5);
 
+/// The longest that a proof holds (NIST SP 800-63B and OWASP ASVS 6.5.5 give a code no
+/// more).
+pub const MAX_LIFETIME: Duration = Duration::from_mins(10);
+
+/// How numbers are proven to applications.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The file with the signing keys.
+    pub keys_file: PathBuf,
+    /// True when the file was asked for, so that its absence is an error.
+    pub is_given: bool,
+    /// Who says so; the address we listen on when absent.
+    pub issuer: Option<String>,
+    /// For whom.
+    pub audience: String,
+    /// How long a proof holds.
+    pub lifetime: Duration,
+}
+
 /// A proof, and its end.
 #[derive(Clone, Debug)]
 pub struct Proof {

@@ -7,13 +7,13 @@ use secrecy::ExposeSecret;
 
 use super::StartError;
 use crate::{
-    config::{Account, Config, StoreHome, Upstream},
+    config::{Config, StoreHome, Upstream},
     http::{
         page::{PageSettings, PageSource, SinglePageApp},
         paths,
     },
     metrics::Metrics,
-    plivo::{AcceptedMessages, GuardedPlivo, PlivoClient},
+    plivo::{AcceptedMessages, Account, GuardedPlivo, PlivoClient},
     proof::{KeysError, Proofs, Terms},
     store::{
         Store, Vault,

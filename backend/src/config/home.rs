@@ -4,12 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-use super::{ConfigError, public_url, values::Reader, variables};
-use crate::store::{Vault, redis::Address};
-
-/// The longest that a proof holds (NIST SP 800-63B and OWASP ASVS 6.5.5 give a
-/// code no more).
-pub const LONGEST_PROOF: Duration = Duration::from_mins(10);
+use super::{ConfigError, read_public_url, values::Reader, variables};
+use crate::{
+    proof,
+    store::{Vault, redis::Address},
+};
 
 /// Where sessions and limits are kept, and the key of the names in there.
 #[derive(Clone, Debug)]
@@ -30,25 +29,10 @@ pub enum StoreHome {
     },
 }
 
-/// How numbers are proven to applications.
-#[derive(Clone, Debug)]
-pub struct ProofSettings {
-    /// The file with the signing keys.
-    pub keys_file: PathBuf,
-    /// True when the file was asked for, so that its absence is an error.
-    pub is_given: bool,
-    /// Who says so; the address we listen on when absent.
-    pub issuer: Option<String>,
-    /// For whom.
-    pub audience: String,
-    /// How long a proof holds.
-    pub lifetime: Duration,
-}
-
-pub(super) fn store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> {
+pub(super) fn read_store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> {
     let variable = &variables::STORE_URL;
     let url = reader.required(variable)?;
-    let secret_key = secret_key(reader)?;
+    let secret_key = read_secret_key(reader)?;
     if let Some(address) = Address::parse(&url) {
         return Ok(StoreHome::Redis {
             address: address.map_err(|problem| variable.error(problem))?,
@@ -72,7 +56,7 @@ pub(super) fn store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> {
     }
 }
 
-fn secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigError> {
+fn read_secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigError> {
     let variable = &variables::SECRET_KEY;
     let key = reader.text(variable)?.map(SecretString::from);
     if key.as_ref().is_some_and(|key| Vault::new(key).is_err()) {
@@ -83,13 +67,16 @@ fn secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigError> 
     Ok(key)
 }
 
-pub(super) fn proofs(reader: &Reader<'_>, store: &StoreHome) -> Result<ProofSettings, ConfigError> {
+pub(super) fn read_proofs(
+    reader: &Reader<'_>,
+    store: &StoreHome,
+) -> Result<proof::Settings, ConfigError> {
     let given = reader.text(&variables::PROOF_SIGNING_KEYS_FILE)?;
     let lifetime = reader.duration(&variables::PROOF_LIFETIME)?;
-    if !(Duration::from_secs(30)..=LONGEST_PROOF).contains(&lifetime) {
+    if !(Duration::from_secs(30)..=proof::MAX_LIFETIME).contains(&lifetime) {
         return Err(variables::PROOF_LIFETIME.error("must be 30s to 10m"));
     }
-    Ok(ProofSettings {
+    Ok(proof::Settings {
         is_given: given.is_some(),
         keys_file: match (given, store) {
             (Some(path), _) => path.into(),
@@ -103,7 +90,7 @@ pub(super) fn proofs(reader: &Reader<'_>, store: &StoreHome) -> Result<ProofSett
         },
         issuer: match reader.text(&variables::PROOF_ISSUER)? {
             Some(issuer) => Some(issuer),
-            None => public_url(reader)?,
+            None => read_public_url(reader)?,
         },
         audience: reader.required(&variables::PROOF_AUDIENCE)?,
         lifetime,

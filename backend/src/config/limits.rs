@@ -58,7 +58,7 @@ pub struct Limits {
 
 /// In sandbox everybody tries from one address and with the few numbers that are
 /// kept for fiction: what counts strangers together is off there unless set.
-pub(super) fn limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
+pub(super) fn read_limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
     let together = |variable: &Variable| {
         if sandbox && !reader.is_set(variable) {
             Ok(Vec::new())

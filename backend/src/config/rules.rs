@@ -69,7 +69,7 @@ pub struct Policy {
     pub fictitious_numbers: bool,
 }
 
-pub(super) fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
+pub(super) fn read_rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
     let lifetime = reader.duration(&variables::SESSION_LIFETIME)?;
     if !SESSION_LIFETIMES.contains(&lifetime) {
         return Err(variables::SESSION_LIFETIME
@@ -87,11 +87,11 @@ pub(super) fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
         resend_waits: reader.durations(&variables::RESEND_WAITS)?,
         default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
             .map_err(|_| variables::DEFAULT_LOCALE.error("must be a locale such as en or en_US"))?,
-        conversion: spending::conversion(reader)?,
+        conversion: spending::read_conversion(reader)?,
     })
 }
 
-pub(super) fn countries(
+pub(super) fn read_countries(
     reader: &Reader<'_>,
     sandbox: bool,
 ) -> Result<Option<Vec<String>>, ConfigError> {
@@ -120,7 +120,7 @@ pub(super) fn countries(
     }
 }
 
-pub(super) fn channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {
+pub(super) fn read_channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {
     let variable = &variables::ALLOWED_CHANNELS;
     let text = reader.required(variable)?;
     let mut channels = Vec::new();

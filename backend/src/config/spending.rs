@@ -24,7 +24,7 @@ pub struct Spending {
     pub alert_at: u8,
 }
 
-pub(super) fn spending(
+pub(super) fn read_spending(
     reader: &Reader<'_>,
     channels: &[Channel],
 ) -> Result<Option<Spending>, ConfigError> {
@@ -59,7 +59,7 @@ pub(super) fn spending(
     }))
 }
 
-pub(super) fn conversion(reader: &Reader<'_>) -> Result<Option<ConversionRule>, ConfigError> {
+pub(super) fn read_conversion(reader: &Reader<'_>) -> Result<Option<ConversionRule>, ConfigError> {
     let variable = &variables::CONVERSION_BREAKER;
     let mode = reader.required(variable)?;
     // Read in any mode: a mistake shows before the breaker is needed.

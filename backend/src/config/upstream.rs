@@ -9,7 +9,7 @@ use super::{
     values::{self, Reader},
     variables::{self, Variable},
 };
-use crate::plivo::AcceptedMessages;
+use crate::plivo::{AcceptedMessages, Account};
 
 /// Who delivers the codes.
 #[derive(Clone, Debug)]
@@ -20,24 +20,7 @@ pub enum Upstream {
     Live(Account),
 }
 
-/// An account at Plivo.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// Where the API is, without a slash at the end.
-    pub base_url: String,
-    /// The name in HTTP Basic authentication and in every path.
-    pub auth_id: String,
-    /// The password.
-    pub auth_token: SecretString,
-    /// The Verify application; the account's default one when absent.
-    pub app_uuid: Option<String>,
-    /// What an Android application knows its own messages by.
-    pub app_hash: Option<String>,
-    /// Plivo's answers that accept a code.
-    pub accepted_messages: AcceptedMessages,
-}
-
-pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
+pub(super) fn read_upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
     use variables::{PLIVO_AUTH_ID, PLIVO_AUTH_TOKEN, PLIVO_BASE_URL, PLIVO_MODE};
     match reader.text(&PLIVO_MODE)?.as_deref() {
         Some("sandbox") => {
@@ -57,13 +40,13 @@ pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
             base_url: values::base_url(&reader.required(&PLIVO_BASE_URL)?)
                 .map_err(|problem| PLIVO_BASE_URL.error(problem))?,
             auth_id: reader.identifier(&PLIVO_AUTH_ID)?,
-            auth_token: auth_token(reader)?,
+            auth_token: read_auth_token(reader)?,
             app_uuid: reader
                 .is_set(&variables::PLIVO_APP_UUID)
                 .then(|| reader.identifier(&variables::PLIVO_APP_UUID))
                 .transpose()?,
-            app_hash: app_hash(reader)?,
-            accepted_messages: accepted_messages(reader)?,
+            app_hash: read_app_hash(reader)?,
+            accepted_messages: read_accepted_messages(reader)?,
         })),
         Some(_) => Err(PLIVO_MODE.error("must be live or sandbox")),
         None => Err(PLIVO_MODE.error(
@@ -74,7 +57,7 @@ pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
 }
 
 /// With fewer, the share of the checks would be all or nothing.
-pub(super) fn calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigError> {
+pub(super) fn read_calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigError> {
     let variable = &variables::PLIVO_CALLS_AT_ONCE;
     let count: u16 = reader.parse(variable, "5 to 10000")?;
     let count = NonZeroU16::new(count).filter(|count| (5..=10_000).contains(&count.get()));
@@ -82,7 +65,7 @@ pub(super) fn calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigErr
 }
 
 /// 11 characters of base64 (Google's SMS Retriever).
-fn app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+fn read_app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     let variable = &variables::PLIVO_APP_HASH;
     let hash = reader.text(variable)?;
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
@@ -95,7 +78,7 @@ fn app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     }
 }
 
-fn accepted_messages(reader: &Reader<'_>) -> Result<AcceptedMessages, ConfigError> {
+fn read_accepted_messages(reader: &Reader<'_>) -> Result<AcceptedMessages, ConfigError> {
     let variable = &variables::PLIVO_ACCEPTED_MESSAGES;
     let messages = AcceptedMessages::parse(&reader.required(variable)?);
     messages.ok_or_else(|| {
@@ -105,7 +88,7 @@ fn accepted_messages(reader: &Reader<'_>) -> Result<AcceptedMessages, ConfigErro
     })
 }
 
-fn auth_token(reader: &Reader<'_>) -> Result<SecretString, ConfigError> {
+fn read_auth_token(reader: &Reader<'_>) -> Result<SecretString, ConfigError> {
     let token = SecretString::from(reader.required(&variables::PLIVO_AUTH_TOKEN)?);
     if token
         .expose_secret()

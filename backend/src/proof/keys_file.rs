@@ -20,8 +20,7 @@ use jsonwebtoken::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::ANNOUNCED;
-use crate::config::LONGEST_PROOF;
+use super::{ANNOUNCED, MAX_LIFETIME};
 use countersign_platform::private_file;
 
 /// Why there are no keys.
@@ -214,7 +213,7 @@ pub fn rotate(path: &Path, now: SystemTime) -> Result<Rotated, KeysError> {
     };
     // The one before signs until the newest is known everywhere, and what it
     // signed is to hold to its end.
-    let settled = ANNOUNCED + LONGEST_PROOF;
+    let settled = ANNOUNCED + MAX_LIFETIME;
     let newest = keys.first().and_then(Kept::key);
     let age = newest.map(|key| now.duration_since(key.made_at).unwrap_or_default());
     if let Some(left) = age.and_then(|age| settled.checked_sub(age))

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix_web::http::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -13,7 +12,7 @@ use super::{Refusal, Verification};
 use crate::{
     plivo::{
         callback::Told,
-        signature::{self, Callback},
+        signature::{self, Callback, Signatures},
     },
     store::StoreUnreachable,
 };
@@ -57,7 +56,7 @@ impl Verification {
         secret: &str,
         query: &[(String, String)],
         form: &[(String, String)],
-        headers: &HeaderMap,
+        signatures: Signatures<'_>,
     ) -> Result<(), CallbackRefusal> {
         use CallbackRefusal::{NotHere, Refused, Store};
         let callbacks = self.callbacks.as_ref().ok_or(NotHere)?;
@@ -69,7 +68,7 @@ impl Verification {
             url: callbacks.url.expose_secret(),
             query,
             form,
-            headers,
+            signatures,
         };
         let nonce = signature::nonce(&callbacks.auth_token, &callback);
         let nonce = nonce.ok_or(Refused("signature"))?;

@@ -6,8 +6,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use actix_governor::governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use countersign_shared::{Channel, PhoneNumber, session::AttemptStatus};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Refusal, Verification, recipient};
 use crate::{

@@ -3,11 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_backend::{
-    config::Account,
-    plivo::{
-        AcceptedMessages, Answered, Create, PlivoClient, PlivoError, RejectionHint, Validation,
-    },
+use countersign_backend::plivo::{
+    AcceptedMessages, Account, Answered, Create, PlivoClient, PlivoError, RejectionHint, Validation,
 };
 use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
 use tokio::{io::AsyncWriteExt, net::TcpListener};

@@ -8,6 +8,7 @@ use actix_web::{
 use crate::http::extract::body::FormBody;
 use crate::{
     http::problem::ApiError,
+    plivo::signature::Signatures,
     verification::{CallbackRefusal, Verification, log_refused},
 };
 
@@ -37,7 +38,8 @@ async fn receive(
     let query: Vec<_> = form_urlencoded::parse(request.query_string().as_bytes())
         .into_owned()
         .collect();
-    let taken = verification.call_back(secret, &query, form, request.headers());
+    let signatures = Signatures::read(|name| request.headers().get(name)?.to_str().ok());
+    let taken = verification.call_back(secret, &query, form, signatures);
     match taken.await {
         Ok(()) => Ok(HttpResponse::Ok().finish()),
         Err(CallbackRefusal::NotHere) => Err(ApiError::NotFound),
