@@ -1,0 +1,54 @@
+//! Plivo took a resend.
+
+use std::sync::Arc;
+
+use super::{
+    record_sent::{Recorded, count_sent, record, record_keys},
+    reservation::SendReservation,
+};
+use crate::{
+    Key, Rows, SessionRules, Transition, Unreadable, Upstream, session::SessionRow,
+    upstream_session::UpstreamRow,
+};
+
+/// Records a resend that Plivo took, counts where it went, and keeps its answer.
+/// Plivo's session may be another one when the first was over.
+pub struct RecordResent {
+    /// Plivo's session for it.
+    pub upstream: Upstream,
+    /// What was reserved.
+    pub reservation: Arc<SendReservation>,
+    /// The rules in force.
+    pub rules: Arc<SessionRules>,
+}
+
+impl Transition for RecordResent {
+    type Outcome = Recorded;
+
+    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        let session = &self.reservation.session;
+        Ok(record_keys(
+            session,
+            &self.upstream,
+            &self.reservation,
+            &self.rules,
+        ))
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Recorded, Unreadable> {
+        let reservation = &self.reservation;
+        match SessionRow::live(rows, &reservation.session)? {
+            Ok(row) => record(rows, &self.rules, &self.upstream, reservation, row),
+            Err(over) => {
+                // The code went out all the same.
+                let number = &reservation.number;
+                if !UpstreamRow::load(rows, &self.upstream.key)?.is_of(number) {
+                    return Ok(Recorded::OtherRecipient);
+                }
+                let (destination, at) = (&reservation.destination, reservation.reserved_at);
+                count_sent(rows, &self.rules, destination, at)?;
+                Ok(Recorded::Over(over))
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! One of Plivo's sessions: whose it is, what is known of its attempts and charges,
+//! and whether its code was used.
+//!
+//! Plivo keeps one session for a number while its code lives, so several of ours
+//! may share one of Plivo's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Key, Millis, Row, Rows, Sealed, SessionRules, Unreadable, UpstreamAttempt, charges::ChargeBook,
+    session::ENDED_TTL,
+};
+
+/// One of Plivo's sessions, as a session of ours refers to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Its row.
+    pub key: Key,
+    /// Plivo's id, sealed so that whoever knows the number opens it.
+    pub id: Sealed,
+}
+
+/// Plivo answered one of its session ids for two different numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherRecipient;
+
+/// What is known of one of Plivo's sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UpstreamRow {
+    /// The number's row, once a send was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<Key>,
+    /// Attempts that belong to sends of ours, the newest counted by its place.
+    #[serde(default)]
+    recorded: usize,
+    /// The session of ours that its code verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) verified: Option<Key>,
+    /// When Plivo was last asked.
+    #[serde(default)]
+    pub(crate) polled_at: Millis,
+    /// Oldest first.
+    #[serde(default)]
+    pub(crate) attempts: Vec<UpstreamAttempt>,
+    #[serde(default, skip_serializing_if = "ChargeBook::is_empty")]
+    pub(crate) charges: ChargeBook,
+}
+
+impl Row for UpstreamRow {
+    const KIND: &'static str = "upstream";
+}
+
+impl UpstreamRow {
+    pub(crate) fn load(rows: &Rows<'_>, key: &Key) -> Result<Self, Unreadable> {
+        Ok(rows.get(key)?.unwrap_or_default())
+    }
+
+    /// Kept as long as any session that refers to it, and its name, may be.
+    pub(crate) fn save(&self, rows: &mut Rows<'_>, key: &Key, rules: &SessionRules) {
+        let kept_for = rules.session_lifetime + ENDED_TTL;
+        let expires_at = rows.now().after(kept_for);
+        rows.put(key, self, expires_at);
+    }
+
+    /// Whether it may belong to that number.
+    pub(crate) fn is_of(&self, number: &Key) -> bool {
+        self.number.as_ref().is_none_or(|known| known == number)
+    }
+
+    /// A send to that number was recorded with it.
+    pub(crate) fn record_send(&mut self, number: &Key) -> Result<(), OtherRecipient> {
+        if !self.is_of(number) {
+            return Err(OtherRecipient);
+        }
+        self.number = Some(number.clone());
+        self.recorded += 1;
+        Ok(())
+    }
+
+    /// Whether that attempt (its index from 0) belongs to a send that was recorded.
+    pub(crate) fn is_recorded(&self, index: usize) -> bool {
+        index < self.recorded
+    }
+
+    /// That attempt, and those before it, belong to sends that are recorded now.
+    pub(crate) fn recorded_to(&mut self, index: usize) {
+        self.recorded = self.recorded.max(index.saturating_add(1));
+    }
+
+    /// Takes the turn to ask Plivo; one is free once in an interval.
+    pub(crate) fn take_turn(&mut self, interval: Duration, now: Millis) -> bool {
+        // A moment ahead is from before the clock was set back.
+        let is_free = self.polled_at > now || self.polled_at.after(interval) <= now;
+        if is_free {
+            self.polled_at = now;
+        }
+        is_free
+    }
+}
