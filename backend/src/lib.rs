@@ -15,14 +15,8 @@
 //! ```
 
 pub mod app;
-pub mod attempt;
 pub mod config;
 pub mod http;
 pub mod logging;
-pub mod metrics;
-pub mod money;
-pub mod plivo;
-pub mod prices;
 pub mod proof;
-pub mod store;
 pub mod verification;

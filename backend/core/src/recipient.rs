@@ -70,6 +70,14 @@ pub(crate) fn country_of_number(number: &PhoneNumber) -> Option<String> {
     known(number, true).map(|known| known.region.as_region_str().to_string())
 }
 
+/// The recipient behind a number that was read before, whatever the policy now.
+pub fn of_number(number: &PhoneNumber) -> Recipient {
+    Recipient {
+        number: number.clone(),
+        country: country_of_number(number).unwrap_or_default(),
+    }
+}
+
 /// Reads a number as a person wrote it and holds it against the policy.
 pub fn read(
     text: &str,
