@@ -98,26 +98,25 @@ proptest! {
     }
 
     /// Whatever the quota: no window is exceeded, and whoever waits as long as told
-    /// passes.
+    /// passes, at that very moment.
     #[test]
     fn large_quotas_are_strict_and_their_waits_honest(
-        quotas in quotas(1..400), moments in moments(),
+        quotas in quotas(1..200), steps in prop::collection::vec(0..40_u64, 1..400),
     ) {
-        let (mut counter, mut admitted) = (Counter::default(), Vec::new());
-        for now in &moments {
-            if attempt(&mut counter, &quotas, ONE, *now).is_some() {
-                admitted.push((now.0, 1));
+        let longest = quotas.iter().map(Quota::milliseconds).max().unwrap();
+        let (mut counter, mut admitted, mut now) = (Counter::default(), Vec::new(), START);
+        for step in steps {
+            now += step;
+            let told = wait(&counter, &quotas, ONE, Millis(now));
+            prop_assert!(told <= longest);
+            if told > 0 {
+                prop_assert!(wait(&counter, &quotas, ONE, Millis(now + told - 1)) > 0);
+                now += told;
             }
+            prop_assert!(attempt(&mut counter, &quotas, ONE, Millis(now)).is_some());
+            admitted.push((now, 1));
         }
         assert_no_window_is_exceeded(&admitted, &quotas);
-        let now = *moments.last().unwrap();
-        let told = wait(&counter, &quotas, ONE, now);
-        let longest = quotas.iter().map(Quota::milliseconds).max().unwrap();
-        prop_assert!(told <= longest);
-        if told > 0 {
-            prop_assert!(wait(&counter, &quotas, ONE, Millis(now.0 + told - 1)) > 0);
-            prop_assert_eq!(wait(&counter, &quotas, ONE, Millis(now.0 + told)), 0);
-        }
     }
 
     /// Money is capped whatever the amounts, given back or corrected meanwhile.
@@ -136,9 +135,13 @@ proptest! {
                 counter.fit(&quotas, false, Millis(now));
                 counter.give_back(&taken, Millis(now));
                 admitted[index].1 = 0;
-            } else if let Some(taken) =
-                attempt(&mut counter, &quotas, Use::Amount(amount), Millis(now))
-            {
+            } else {
+                if what == 1 {
+                    // As long as told, to the moment.
+                    now += wait(&counter, &quotas, Use::Amount(amount), Millis(now));
+                }
+                let taken = attempt(&mut counter, &quotas, Use::Amount(amount), Millis(now));
+                let Some(taken) = taken else { continue };
                 held.push((taken, admitted.len()));
                 admitted.push((now, amount));
             }

@@ -8,8 +8,8 @@ use crate::{
     conversion::ConversionRow,
     keys,
     transitions::{
-        CallbackOutcome, KeepAnswer, RecordCallback, RecordResent, Recorded, ReserveResend,
-        ReserveSend, Reserved, ViewSession,
+        CallbackOutcome, KeepAnswer, RecordCallback, RecordResent, Recorded, ReleaseSend,
+        ReserveResend, ReserveSend, Reserved, ViewSession,
     },
 };
 
@@ -137,7 +137,7 @@ fn a_callback_about_what_is_recorded_or_somebody_elses_adopts_nothing() {
 fn a_released_send_is_not_adopted_and_one_whose_time_is_over_neither() {
     let mut world = World::new();
     let reservation = world.reserved("one", "number");
-    let release = crate::transitions::ReleaseSend {
+    let release = ReleaseSend {
         reservation,
         rules: world.rules.clone(),
     };
@@ -236,4 +236,33 @@ fn a_callback_moves_its_attempt_forward_once_and_makes_it_somebodys_turn() {
     assert_eq!(poll.attempts, [callback.update.attempt]);
     callback.nonce = keys::single_use("again");
     assert_eq!(arrived(world.run(&callback)), []);
+}
+
+#[test]
+fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
+    let mut world = counting();
+    world.reserved("one", "number");
+    world.advance(30);
+    let second = world.reserved("two", "number");
+    // Of another channel the number has a session of Plivo's too, but not this one.
+    let callback = world.callback("nonce", "plivo", "number");
+    assert!(has_adopted(&world.run(&callback)));
+    for session in ["one", "two"] {
+        assert_eq!(world.run(&view(session)).unwrap().upstream, plivo("plivo"));
+    }
+    assert!(counted(&world).contains(", 2, 0)"), "{}", counted(&world));
+    // The second one never left: only the first is a session.
+    let release = ReleaseSend {
+        reservation: second,
+        rules: world.rules.clone(),
+    };
+    world.run(&release);
+    assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
+    assert!(world.run(&view("one")).is_ok());
+    assert!(counted(&world).contains(", 1, 0)"), "{}", counted(&world));
+    // The callback about it, late and under another nonce, adopts nothing.
+    world.advance(60);
+    world.reserved("three", "number");
+    let late = world.callback("late", "plivo", "number");
+    assert!(!has_adopted(&world.run(&late)));
 }
