@@ -168,6 +168,16 @@ impl ConversionRow {
         self.count(at.min(now), 1, 0);
     }
 
+    /// The code that went there at that moment never left.
+    pub(crate) fn unsent(&mut self, at: Millis) {
+        let number = Stretch::number(at);
+        let mut stretches = self.stretches.iter_mut();
+        if let Some(it) = stretches.find(|it| Stretch::number(it.0) == number && it.1 > it.2) {
+            it.1 -= 1;
+        }
+        self.stretches.retain(|it| it.1 > 0);
+    }
+
     /// The code that went there at that moment was given back.
     pub(crate) fn verified(&mut self, at: Millis) {
         let number = Stretch::number(at);

@@ -33,11 +33,11 @@ pub(crate) struct ReservedSend {
 pub(crate) struct NumberRow {
     #[serde(default)]
     pub(crate) backoff: ResendBackoff,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Counter::is_unused")]
     sends: Counter,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Counter::is_unused")]
     voice: Counter,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Counter::is_unused")]
     wrong_checks: Counter,
     /// Oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

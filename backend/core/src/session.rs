@@ -142,6 +142,12 @@ impl SessionRow {
         self.deliveries.push(delivery);
     }
 
+    /// That delivery never was.
+    pub(crate) fn undeliver(&mut self, channel: Channel, requested_at: Millis) {
+        self.deliveries
+            .retain(|it| (it.channel, it.requested_at) != (channel, requested_at));
+    }
+
     /// Whether the send that was reserved then is recorded.
     pub(crate) fn has_delivery(&self, channel: Channel, requested_at: Millis) -> bool {
         let mut deliveries = self.deliveries.iter();

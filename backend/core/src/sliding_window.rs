@@ -16,7 +16,7 @@ mod packed;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use self::{amounts::AmountWindow, distinct::DistinctWindow};
 use crate::{Millis, Quota};
@@ -46,7 +46,7 @@ pub struct Counter {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Uses {
-    Amounts(Vec<AmountWindow>),
+    Amounts(#[serde(serialize_with = "used_windows")] Vec<AmountWindow>),
     Distinct(DistinctWindow),
 }
 
@@ -64,6 +64,11 @@ pub struct Taken {
     /// When the same distinct thing was used before.
     before: Option<u64>,
     clock_shifts: u32,
+}
+
+/// Windows without uses need not be stored.
+fn used_windows<S: Serializer>(windows: &[AmountWindow], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(windows.iter().filter(|window| window.used() > 0))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -183,6 +188,11 @@ impl Counter {
                 used.collect()
             }
         }
+    }
+
+    /// Whether there is nothing to store.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.clock_shifts == 0 && self.ends_at() == Millis(0)
     }
 
     /// When none of it counts any more.

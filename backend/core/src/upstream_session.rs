@@ -32,7 +32,8 @@ pub(crate) struct UpstreamRow {
     /// The number's row, once a send was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     number: Option<Key>,
-    /// Attempts that belong to sends of ours, the newest counted by its place.
+    /// Attempts that are accounted for: a send was recorded, or a callback about
+    /// one came.
     #[serde(default)]
     recorded: usize,
     /// The session of ours that its code verified.
@@ -69,22 +70,27 @@ impl UpstreamRow {
         self.number.as_ref().is_none_or(|known| known == number)
     }
 
+    /// It belongs to that number from now on.
+    pub(crate) fn bind(&mut self, number: &Key) {
+        self.number = Some(number.clone());
+    }
+
     /// A send to that number was recorded with it.
     pub(crate) fn record_send(&mut self, number: &Key) -> Result<(), OtherRecipient> {
         if !self.is_of(number) {
             return Err(OtherRecipient);
         }
-        self.number = Some(number.clone());
+        self.bind(number);
         self.recorded += 1;
         Ok(())
     }
 
-    /// Whether that attempt (its index from 0) belongs to a send that was recorded.
+    /// Whether that attempt (its index from 0) is accounted for.
     pub(crate) fn is_recorded(&self, index: usize) -> bool {
         index < self.recorded
     }
 
-    /// That attempt, and those before it, belong to sends that are recorded now.
+    /// That attempt, and those before it, are accounted for.
     pub(crate) fn recorded_to(&mut self, index: usize) {
         self.recorded = self.recorded.max(index.saturating_add(1));
     }

@@ -2,10 +2,10 @@
 //!
 //! Plivo was silent, or the process was killed, and the text came. A callback brings
 //! Plivo's session and the number; the number's row knows which sends to it are
-//! reserved. The oldest of them that is not recorded, of the same channel, is the
-//! one, if no recorded send accounts for that attempt of Plivo's already.
-
-use countersign_shared::Channel;
+//! reserved. Those that are not recorded, of the same channel, are recorded with
+//! that session, unless the attempt of Plivo's is known: a recorded send accounts
+//! for it, or a callback about it came before. Plivo keeps one session for a number
+//! while a code lives, so whichever of them it is about, its code is theirs too.
 
 use super::{
     record_callback::{CallbackRecipient, RecordCallback},
@@ -18,39 +18,65 @@ use crate::{
     upstream_session::UpstreamRow,
 };
 
-/// The rows of the sessions whose sends are reserved.
+/// The rows of the sessions whose sends are reserved, and of their idempotency keys.
 pub(crate) fn keys(rows: &Rows<'_>, number: &Key) -> Result<Vec<Key>, Unreadable> {
     let row = rows.get::<NumberRow>(number)?.unwrap_or_default();
-    let rows_of = |send: ReservedSend| {
-        let session = SessionRow::keys(&send.session);
-        session.into_iter().chain(send.claim)
-    };
     Ok(row.reserved.into_iter().flat_map(rows_of).collect())
 }
 
+fn rows_of(send: ReservedSend) -> impl Iterator<Item = Key> {
+    let session = SessionRow::keys(&send.session);
+    session.into_iter().chain(send.claim)
+}
+
 impl RecordCallback {
-    /// Records the send that this callback is about, if it is not.
+    /// Records the sends that this callback may be about and that are not recorded.
     pub(crate) fn adopt(
         &self,
         rows: &mut Rows<'_>,
         recipient: &CallbackRecipient,
         upstream: &mut UpstreamRow,
     ) -> Result<bool, Unreadable> {
-        let (index, channel) = (self.update.index, self.update.attempt.channel);
-        if upstream.is_recorded(index) {
+        let index = self.update.index;
+        if upstream.is_recorded(index) || !upstream.is_of(&recipient.number) {
             return Ok(false);
         }
-        let Some((send, mut session)) = lost_send(rows, &recipient.number, channel)? else {
-            return Ok(false);
-        };
-        if upstream.record_send(&recipient.number).is_err() {
-            return Ok(false);
+        let number = rows
+            .get::<NumberRow>(&recipient.number)?
+            .unwrap_or_default();
+        let mut has_adopted = false;
+        for send in number.reserved {
+            has_adopted |= self.adopt_one(rows, recipient, &send)?;
+        }
+        if has_adopted {
+            upstream.bind(&recipient.number);
         }
         upstream.recorded_to(index);
+        Ok(has_adopted)
+    }
+
+    fn adopt_one(
+        &self,
+        rows: &mut Rows<'_>,
+        recipient: &CallbackRecipient,
+        send: &ReservedSend,
+    ) -> Result<bool, Unreadable> {
+        // One that was reserved since the rows were named waits for a later callback.
+        let is_loaded = rows_of(send.clone()).all(|key| rows.is_loaded(&key));
+        if !is_loaded || send.channel != self.update.attempt.channel {
+            return Ok(false);
+        }
+        let Some(mut session) = rows.get::<SessionRow>(&send.session)? else {
+            return Ok(false);
+        };
+        let is_theirs = session.number == recipient.number;
+        if !is_theirs || session.has_delivery(send.channel, send.at) {
+            return Ok(false);
+        }
         session.deliver(
             &self.upstream,
             Delivery {
-                channel,
+                channel: send.channel,
                 requested_at: send.at,
                 expected: Some(send.expected),
             },
@@ -59,7 +85,7 @@ impl RecordCallback {
         if let Some(key) = &send.claim {
             let answer = SentAnswer {
                 seen_at: rows.now(),
-                channel,
+                channel: send.channel,
                 expires_at: session.expires_at,
                 next_at: send.next_at,
                 checks_left: session.checks_left,
@@ -69,30 +95,4 @@ impl RecordCallback {
         count_sent(rows, &self.rules, &recipient.destination, send.at)?;
         Ok(true)
     }
-}
-
-/// The oldest send to that number that is reserved and not recorded.
-fn lost_send(
-    rows: &Rows<'_>,
-    number: &Key,
-    channel: Channel,
-) -> Result<Option<(ReservedSend, SessionRow)>, Unreadable> {
-    let row = rows.get::<NumberRow>(number)?.unwrap_or_default();
-    for send in row.reserved.into_iter().filter(|it| it.channel == channel) {
-        // One that was reserved since the rows were named: a later callback's.
-        let mut keys = SessionRow::keys(&send.session)
-            .into_iter()
-            .chain(send.claim.clone());
-        if !keys.all(|key| rows.is_loaded(&key)) {
-            continue;
-        }
-        let session = rows.get::<SessionRow>(&send.session)?;
-        if let Some(session) = session
-            && session.number == *number
-            && !session.has_delivery(channel, send.at)
-        {
-            return Ok(Some((send, session)));
-        }
-    }
-    Ok(None)
 }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{reservation::SendReservation, send_limits};
+use super::{
+    reservation::SendReservation,
+    send_limits::{self, count_conversion, destination_keys},
+};
 use crate::{
-    Key, Rows, SessionRules, Transition, Unreadable, idempotency,
+    Key, Rows, SessionRules, Transition, Unreadable, idempotency, keys,
     session::{SessionRow, Status},
     transitions::counters::Counters,
 };
@@ -17,14 +20,42 @@ pub struct ReleaseSend {
     pub rules: Arc<SessionRules>,
 }
 
+impl ReleaseSend {
+    /// Its session never was, and neither was a delivery that a callback about
+    /// another send took it for.
+    fn take_back_session(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
+        let reservation = &self.reservation;
+        let (key, at) = (&reservation.session, reservation.reserved_at);
+        let Some(mut row) = rows.get::<SessionRow>(key)? else {
+            return Ok(());
+        };
+        let is_adopted = row.has_delivery(reservation.channel, at);
+        if is_adopted && matches!(row.status, Status::Pending) {
+            row.undeliver(reservation.channel, at);
+            count_conversion(rows, &self.rules, &reservation.destination, |row, _| {
+                row.unsent(at);
+            })?;
+        }
+        if row.deliveries.is_empty() {
+            rows.delete(key);
+            rows.delete(&keys::ended(key));
+        } else if is_adopted {
+            row.save(rows, key);
+        }
+        Ok(())
+    }
+}
+
 impl Transition for ReleaseSend {
     type Outcome = ();
 
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let reservation = &self.reservation;
-        let mut keys = vec![reservation.session.clone(), reservation.number.clone()];
+        let mut keys = SessionRow::keys(&reservation.session).to_vec();
+        keys.push(reservation.number.clone());
         let checks = send_limits::checks_of(&reservation.taken);
         keys.extend(Counters::keys(&checks));
+        keys.extend(destination_keys(&reservation.destination, &self.rules));
         keys.extend(reservation.claim.as_ref().map(|claim| claim.key.clone()));
         Ok(keys)
     }
@@ -32,10 +63,7 @@ impl Transition for ReleaseSend {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
         let reservation = &self.reservation;
         send_limits::release(rows, &self.rules, reservation)?;
-        let session = rows.get::<SessionRow>(&reservation.session)?;
-        if session.is_some_and(|row| row.status == Status::Reserved) {
-            rows.delete(&reservation.session);
-        }
+        self.take_back_session(rows)?;
         if let Some(claim) = &reservation.claim {
             idempotency::free(rows, claim, reservation.reserved_at)?;
         }

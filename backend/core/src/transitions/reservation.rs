@@ -53,6 +53,11 @@ impl SendReservation {
         &self.low_conversion
     }
 
+    /// When it was counted.
+    pub fn reserved_at(&self) -> Millis {
+        self.reserved_at
+    }
+
     /// How much of each spending cap is used, in millionths of a dollar, this
     /// included; none without caps.
     pub fn budget_used(&self) -> &[u64] {
@@ -90,6 +95,11 @@ pub struct CheckReservation {
 }
 
 impl CheckReservation {
+    /// When it was counted.
+    pub fn reserved_at(&self) -> Millis {
+        self.reserved_at
+    }
+
     /// The session as it stands with this check used.
     pub fn session(&self) -> &Session {
         &self.session

@@ -1,1 +1,9 @@
-
+mod adoption;
+mod charges;
+mod check;
+mod conversion;
+mod idempotency;
+mod reads;
+mod rows;
+mod send;
+mod world;
