@@ -1,10 +1,13 @@
 //! Puts the parts together and serves them.
 
 pub mod check_config;
+mod clock_skew;
 mod error;
+mod maintenance;
 mod metrics_server;
 mod sockets;
 mod stop_signals;
+mod store_metrics;
 pub(crate) mod wiring;
 
 use std::{
@@ -21,8 +24,7 @@ use actix_web::{
 };
 use tokio::task::JoinHandle;
 
-use self::sockets::Sockets;
-pub(crate) use self::wiring::page;
+use self::{clock_skew::ClockSkew, maintenance::Maintenance, sockets::Sockets};
 pub use self::{
     error::StartError,
     stop_signals::{Stop, StopSignals},
@@ -43,14 +45,12 @@ use crate::{
         problem,
         routes::{self, FixedAnswers, Streams},
     },
-    metrics::Metrics,
-    store::Store,
-    verification::{self, Verification},
 };
+use countersign_core::recipient;
+use countersign_metrics::Metrics;
 use countersign_platform::clock::{Clock, SystemClock};
+use countersign_store::Store;
 
-/// How often what is over is forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection waits for its next request: longer than the 60 seconds
@@ -69,11 +69,11 @@ pub struct App {
     address: SocketAddr,
     server: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
-    sweeper: JoinHandle<()>,
+    maintenance: Arc<Maintenance>,
+    periodic: JoinHandle<()>,
     drain: Drain,
     shutdown_grace: Duration,
     metrics: Option<MetricsServer>,
-    verification: Data<Verification>,
     #[cfg(feature = "sandbox")]
     simulator: Option<Arc<plivo_simulator::Simulator>>,
 }
@@ -110,9 +110,9 @@ impl App {
             source,
         };
         let address = sockets.api.local_addr().map_err(listen_error)?;
-        let proofs = wiring::proofs(&config, address, clock.now())?;
-        let page = page(&config)?;
-        web::block(verification::warm_up).await.ok();
+        let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
+        let page = wiring::page(&config)?;
+        web::block(recipient::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]
         let simulator = wiring::simulator(&config)?;
@@ -124,8 +124,9 @@ impl App {
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
         let metrics = Arc::new(Metrics::default());
-        let made = (store, proofs, clock, metrics.clone());
-        let verification = Data::new(wiring::assembled(&config, account, made)?);
+        let skew = ClockSkew::new(clock.clone(), metrics.clone());
+        let state = wiring::state(&config, account, store, proofs, clock, metrics.clone())?;
+        let state = Data::new(state);
         let streams = Data::new(Streams::default());
         let drain = Drain::default();
         let connections = Connections::new(
@@ -136,9 +137,14 @@ impl App {
         let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
-        let fixed = FixedAnswers::new(&wiring::facts(&config));
+        let fixed = FixedAnswers::new(&wiring::public_config(&config));
         let shield = Shield::new(config.requests_per_address);
-        let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
+        let maintenance = Arc::new(Maintenance {
+            state: state.clone(),
+            shield: shield.clone(),
+            skew,
+        });
+        let periodic = tokio::spawn(maintenance.clone().run());
         let inline = page.as_ref().map(SinglePageApp::inline);
         let policy = Data::new(ContentSecurityPolicy::new(
             inline.unwrap_or(&Inline::default()),
@@ -146,7 +152,7 @@ impl App {
 
         #[cfg(feature = "sandbox")]
         let messages = simulator.clone().map(Data::new);
-        let shared = verification.clone();
+        let shared = state.clone();
         let counted = Data::from(metrics.clone());
         let draining = Data::new(drain.clone());
         let server = HttpServer::new(move || {
@@ -198,11 +204,11 @@ impl App {
             address,
             server: tokio::spawn(serve(server)),
             handle,
-            sweeper,
+            maintenance,
+            periodic,
             drain,
             shutdown_grace: config.shutdown_grace,
             metrics,
-            verification,
             #[cfg(feature = "sandbox")]
             simulator,
         })
@@ -218,14 +224,14 @@ impl App {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
-    /// Does at once what is done now and then.
+    /// Does at once what is done periodically.
     pub async fn sweep(&self) {
-        self.verification.sweep().await;
+        self.maintenance.once().await;
     }
 
-    /// Reads the keys that sign proofs at once, which is done now and then.
+    /// Reads the keys that sign proofs at once, which is done periodically.
     pub fn reload_keys(&self) {
-        self.verification.reload_keys();
+        self.maintenance.state.proofs.reload();
     }
 
     /// The simulator, in sandbox.
@@ -238,7 +244,7 @@ impl App {
     pub async fn run(mut self, mut signals: StopSignals) -> std::io::Result<()> {
         let stop = tokio::select! {
             ended = &mut self.server => {
-                self.sweeper.abort();
+                self.periodic.abort();
                 return ended.unwrap_or(Ok(()));
             }
             stop = signals.next() => stop,
@@ -280,7 +286,7 @@ impl App {
             () = closed => {}
             () = finished => {}
         }
-        self.sweeper.abort();
+        self.periodic.abort();
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
@@ -320,15 +326,6 @@ fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Ups
                 );
             }
         }
-    }
-}
-
-async fn sweep(verification: Data<Verification>, shield: Shield) {
-    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        ticks.tick().await;
-        verification.sweep().await;
-        shield.sweep();
     }
 }
 

@@ -3,10 +3,10 @@
 //! Every variable stands in [`variables::VARIABLES`] with its default and its
 //! meaning; `--help` and `.env.example` are that table.
 
-mod home;
+mod budget;
 mod limits;
 mod rules;
-mod spending;
+mod store;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -21,14 +21,9 @@ use std::{
     time::Duration,
 };
 
-pub use self::{
-    home::StoreHome,
-    limits::{Limits, Quota},
-    rules::{ConversionRule, Policy, Rules},
-    spending::Spending,
-    upstream::Upstream,
-    variables::help,
-};
+pub use self::{store::StoreConfig, upstream::Upstream, variables::help};
+use countersign_core::{AccessPolicy, Budget, Limits, Quota, SessionRules};
+
 use self::{values::Reader, variables::Variable};
 use crate::http::{
     allowed_origins::AllowedOrigins,
@@ -66,11 +61,11 @@ pub struct Config {
     /// How many calls of Plivo are under way at most.
     pub calls_at_once: NonZeroU16,
     /// How one verification runs.
-    pub rules: Rules,
+    pub rules: SessionRules,
     /// Whom codes are sent to.
-    pub policy: Policy,
+    pub policy: AccessPolicy,
     /// Where sessions and limits are kept.
-    pub store: StoreHome,
+    pub store: StoreConfig,
     /// How numbers are proven to applications.
     pub proofs: proof::Settings,
     /// Which other sites' pages may call.
@@ -86,7 +81,7 @@ pub struct Config {
     /// How long requests are still taken when the service is about to end.
     pub shutdown_grace: Duration,
     /// What codes cost and may cost, where that is known.
-    pub spending: Option<Spending>,
+    pub budget: Option<Budget>,
     /// The name people see.
     pub brand_name: String,
     /// A file of styles of the operator's own.
@@ -122,17 +117,17 @@ impl Config {
         let reader = Reader::new(&lookup);
         let upstream = upstream::read_upstream(&reader)?;
         let sandbox = matches!(upstream, Upstream::Sandbox);
-        let store = home::read_store(&reader)?;
+        let store = store::read_store(&reader)?;
         let channels = rules::read_channels(&reader)?;
         Ok(Self {
-            spending: spending::read_spending(&reader, &channels)?,
+            budget: budget::read_budget(&reader, &channels)?,
             public_url: read_public_url(&reader)?,
-            proofs: home::read_proofs(&reader, &store)?,
+            proofs: store::read_proofs(&reader, &store)?,
             listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
             metrics: read_metrics(&reader)?,
             calls_at_once: upstream::read_calls_at_once(&reader)?,
             rules: rules::read_rules(&reader)?,
-            policy: Policy {
+            policy: AccessPolicy {
                 countries: rules::read_countries(&reader, sandbox)?,
                 channels,
                 fictitious_numbers: sandbox,

@@ -56,7 +56,7 @@ pub use self::{
     session_rules::SessionRules,
     sliding_window::Use,
     transition::{Rows, StoredRow, Transition, Write},
-    transitions::Settlement,
+    transitions::{SendLimits, Settlement},
     upstream_outcome::{AfterCheck, AfterSend, UpstreamOutcome, Verdict},
     upstream_session::Upstream,
 };

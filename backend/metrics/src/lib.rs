@@ -23,8 +23,8 @@ use prometheus_client::{
 
 pub use self::labels::{BreakerState, OtherClock, RefusalRule, UpstreamCall};
 use self::labels::{
-    CallLabels, CapLabels, ClockLabels, ConversionLabels, CostLabels, CountryLabel, RefusalLabels,
-    RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,
+    CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels, CostLabels, CountryLabel,
+    RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,
 };
 
 /// The whole of it. One for each application, so that several in one process
@@ -43,6 +43,8 @@ pub struct Metrics {
     breaker: Family<StateLabels, Gauge>,
     breaker_opened: Counter,
     store_steps: Family<StepLabels, Histogram, Seconds>,
+    store_commits: Family<CommitLabels, Histogram, Seconds>,
+    store_group_size: Histogram,
     requests: Family<RequestLabels, Counter>,
     request_durations: Histogram,
     requests_in_flight: Gauge,
@@ -80,6 +82,8 @@ impl Default for Metrics {
             breaker: Family::default(),
             breaker_opened: Counter::default(),
             store_steps: Family::new_with_constructor(Seconds(&STORE_SECONDS)),
+            store_commits: Family::new_with_constructor(Seconds(&STORE_SECONDS)),
+            store_group_size: Histogram::new(GROUP_SIZES),
             requests: Family::default(),
             request_durations: Histogram::new(UPSTREAM_SECONDS),
             requests_in_flight: Gauge::default(),
@@ -106,6 +110,9 @@ const UPSTREAM_SECONDS: [f64; 11] = [
 const STORE_SECONDS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 5.0,
 ];
+
+/// Bounds of buckets for steps in one commit, up to the most that share one.
+const GROUP_SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
 /// Makes histograms with these bounds.
 #[derive(Clone)]
@@ -161,6 +168,17 @@ impl Metrics {
             "Steps of the store",
             Unit::Seconds,
             self.store_steps.clone(),
+        );
+        registry.register_with_unit(
+            "store_commit_duration",
+            "Commits of the store, by how they ended",
+            Unit::Seconds,
+            self.store_commits.clone(),
+        );
+        registry.register(
+            "store_group_size",
+            "Steps that shared one commit",
+            self.store_group_size.clone(),
         );
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register_with_unit(
@@ -296,13 +314,21 @@ impl Metrics {
         }
     }
 
-    /// A step of the store ended. The name is the method's.
+    /// A step of the store ended. The name is the transition's.
     pub fn store_step(&self, step: &'static str, answered: bool, took: Duration) {
         let outcome = if answered { "answered" } else { "unreachable" };
         let durations = self
             .store_steps
             .get_or_create(&StepLabels { step, outcome });
         durations.observe(took.as_secs_f64());
+    }
+
+    /// A group of steps was committed, or not.
+    pub fn store_commit(&self, members: usize, outcome: &'static str, took: Duration) {
+        let durations = self.store_commits.get_or_create(&CommitLabels { outcome });
+        durations.observe(took.as_secs_f64());
+        let members = u32::try_from(members).unwrap_or(u32::MAX);
+        self.store_group_size.observe(f64::from(members));
     }
 
     /// The clock that proofs are dated by is so many seconds ahead of that one, or

@@ -77,11 +77,7 @@ impl GuardedPlivo {
     }
 
     /// See [`PlivoClient::create`].
-    pub async fn create(
-        &self,
-        _: &Admission,
-        create: &Create<'_>,
-    ) -> Result<String, PlivoError> {
+    pub async fn create(&self, _: &Admission, create: &Create<'_>) -> Result<String, PlivoError> {
         let (asked, ask) = (UpstreamCall::Create, |left| {
             self.client.create(create, left)
         });

@@ -3,44 +3,44 @@
 //! The addresses are not listened on, so that it can be asked beside a running
 //! service, and Plivo is not asked: only it knows whether credentials are good.
 
-use crate::{
-    app::{self, StartError},
-    config::{Config, StoreHome, Upstream},
-    plivo::PlivoClient,
-    proof,
-    store::{
-        Vault,
-        key_file::{self, KeyFileError},
-        redis::RedisStore,
-        sqlite,
-    },
-};
 use countersign_platform::tls;
+use countersign_plivo::PlivoClient;
+use countersign_store::{
+    RedisStore, StoreKeys,
+    key_file::{self, KeyFileError},
+    sqlite,
+};
+
+use super::{StartError, wiring};
+use crate::{
+    config::{Config, StoreConfig, Upstream},
+    proof,
+};
 
 /// What the start would say of the files and of the store's home.
 pub async fn check(config: &Config) -> Result<(), StartError> {
     tls::set_up();
-    let vault = |key| Vault::new(key).map_err(|_| KeyFileError::Malformed);
+    let keys = |key| StoreKeys::new(key).map_err(|_| KeyFileError::Malformed);
     match &config.store {
-        StoreHome::Sqlite { path, secret_key } => {
+        StoreConfig::Sqlite { path, secret_key } => {
             // The place first: it is what a key kept beside it is missing with.
             sqlite::check(path, None)?;
             let key = match secret_key {
                 Some(key) => Some(key.clone()),
                 None => key_file::read(path)?,
             };
-            let vault = key.as_ref().map(vault).transpose()?;
-            sqlite::check(path, vault.as_ref())?;
+            let keys = key.as_ref().map(keys).transpose()?;
+            sqlite::check(path, keys.as_ref())?;
         }
-        StoreHome::Redis {
+        StoreConfig::Redis {
             address,
             secret_key,
         } => {
-            RedisStore::open(address, vault(secret_key)?, config.rules.clone(), None).await?;
+            RedisStore::open(address, &keys(secret_key)?).await?;
         }
     }
     proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
-    app::page(config)?;
+    wiring::page(config)?;
     if let Upstream::Live(account) = &config.upstream {
         PlivoClient::new(account.clone())?;
     }

@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::{
-    proof::KeysError,
-    store::{key_file::KeyFileError, redis, sqlite},
-};
+use countersign_store::{key_file::KeyFileError, redis, sqlite};
+
+use crate::proof::KeysError;
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]

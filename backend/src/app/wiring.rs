@@ -2,29 +2,45 @@
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
+use countersign_core::{Millis, country};
+use countersign_metrics::Metrics;
+use countersign_platform::{clock::Clock, tls};
+#[cfg(feature = "sandbox")]
+use countersign_plivo::AcceptedMessages;
+use countersign_plivo::{Account, GuardedPlivo, PlivoClient};
 use countersign_shared::config::ConfigResponse;
+use countersign_store::{
+    AtClock, RedisStore, SqliteStore, Store, StoreHandle, StoreKeys, clock as store_clock,
+    key_file::{self, KeyFileError},
+};
 use secrecy::ExposeSecret;
 
-use super::StartError;
+use super::{StartError, store_metrics::StoreMetrics};
 use crate::{
-    config::{Config, StoreHome, Upstream},
+    config::{Config, StoreConfig, Upstream},
     http::{
         page::{PageSettings, PageSource, SinglePageApp},
         paths,
+        state::AppState,
     },
-    metrics::Metrics,
-    plivo::{AcceptedMessages, Account, GuardedPlivo, PlivoClient},
     proof::{KeysError, Proofs, Terms},
-    store::{
-        Store, Vault,
-        key_file::{self, KeyFileError},
-        measured::Measured,
-        redis::RedisStore,
-        sqlite::SqliteStore,
-    },
-    verification::{self, Callbacks, Verification},
+    verification::{Callbacks, Introspection, Parts, RowKeys, Verification},
 };
-use countersign_platform::{clock::Clock, tls};
+
+#[cfg(feature = "sandbox")]
+const _: () = assert!(
+    countersign_plivo::IDLE_TIMEOUT.as_secs() < plivo_simulator::KEEP_ALIVE.as_secs(),
+    "the simulator closes connections that are in use"
+);
+
+/// The time of a store that has no server to ask.
+struct StoreClock(Arc<dyn Clock>);
+
+impl store_clock::Clock for StoreClock {
+    fn now(&self) -> Millis {
+        self.0.now().into()
+    }
+}
 
 /// The store that the settings name. `clock` replaces its own.
 pub async fn open_store(
@@ -32,45 +48,71 @@ pub async fn open_store(
     clock: Option<Arc<dyn Clock>>,
 ) -> Result<Arc<dyn Store>, StartError> {
     tls::set_up();
-    let (vault, rules) = (vault(config)?, config.rules.clone());
+    let keys = store_keys(config)?;
+    let clock = clock.map(|clock| Arc::new(StoreClock(clock)) as Arc<dyn store_clock::Clock>);
     Ok(match &config.store {
-        StoreHome::Sqlite { path, .. } => Arc::new(SqliteStore::open(path, vault, rules, clock)?),
-        StoreHome::Redis { address, .. } => {
-            Arc::new(RedisStore::open(address, vault, rules, clock).await?)
+        StoreConfig::Sqlite { path, .. } => {
+            let clock = clock.unwrap_or_else(|| Arc::new(store_clock::SystemClock::default()));
+            Arc::new(SqliteStore::open(path, &keys, clock)?)
+        }
+        StoreConfig::Redis { address, .. } => {
+            let store = RedisStore::open(address, &keys).await?;
+            match clock {
+                Some(clock) => Arc::new(AtClock::new(store, clock)),
+                None => Arc::new(store),
+            }
         }
     })
 }
 
-/// The rules, with all that they need.
-pub(super) fn assembled(
+/// What the handlers share.
+pub(super) fn state(
     config: &Config,
     account: Account,
-    (store, proofs, clock, metrics): (Arc<dyn Store>, Proofs, Arc<dyn Clock>, Arc<Metrics>),
-) -> Result<Verification, StartError> {
-    let callbacks = callbacks(config, &account)?;
+    store: Arc<dyn Store>,
+    proofs: Arc<Proofs>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+) -> Result<AppState, StartError> {
+    let keys = store_keys(config)?;
+    let callbacks = callbacks(config, &account, &keys);
     let plivo = GuardedPlivo::new(
         PlivoClient::new(account)?,
         config.calls_at_once,
         clock.clone(),
         metrics.clone(),
     );
-    Ok(Verification::new(
-        Measured::new(store, metrics.clone()),
-        plivo,
-        config.rules.clone(),
-        config.policy.clone(),
-        config.limits.clone(),
-        config.spending.clone(),
-        config.brand_name.clone(),
-        proofs,
-        callbacks,
-        clock,
-        metrics,
-    ))
+    let observer = Arc::new(StoreMetrics(metrics.clone()));
+    let store = StoreHandle::start(store, observer);
+    let keys = RowKeys::new(keys);
+    Ok(AppState {
+        introspection: Introspection {
+            proofs: proofs.clone(),
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+        },
+        proofs: proofs.clone(),
+        store: store.clone(),
+        verification: Verification::new(Parts {
+            store,
+            keys,
+            plivo,
+            rules: config.rules.clone(),
+            policy: config.policy.clone(),
+            limits: config.limits.clone(),
+            budget: config.budget.clone(),
+            brand_name: config.brand_name.clone(),
+            proofs,
+            callbacks,
+            clock,
+            metrics,
+        }),
+    })
 }
 
 /// The page, or none with a word in the log: an API alone is of use too.
-pub(crate) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
+pub(super) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
     let directory = || PageSource::Directory(config.page_dir.clone());
     let settings = PageSettings {
         source: match PageSource::carried() {
@@ -101,35 +143,33 @@ pub(crate) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError>
 }
 
 /// Where Plivo calls back, once the world can reach us.
-fn callbacks(config: &Config, account: &Account) -> Result<Option<Callbacks>, StartError> {
-    let Some(public_url) = &config.public_url else {
-        return Ok(None);
-    };
-    let secret = vault(config)?.callback_secret();
+fn callbacks(config: &Config, account: &Account, keys: &StoreKeys) -> Option<Callbacks> {
+    let public_url = config.public_url.as_ref()?;
+    let secret = keys.callback_secret();
     let url = format!("{public_url}{}/{}", paths::CALLBACK, secret.expose_secret());
-    Ok(Some(Callbacks {
+    Some(Callbacks {
         url: url.into(),
         secret,
         auth_token: account.auth_token.clone(),
-    }))
+    })
 }
 
 /// What keeps the store unreadable.
-fn vault(config: &Config) -> Result<Vault, KeyFileError> {
+fn store_keys(config: &Config) -> Result<StoreKeys, KeyFileError> {
     let key = match &config.store {
-        StoreHome::Sqlite {
+        StoreConfig::Sqlite {
             path,
             secret_key: None,
         } => &key_file::read_or_make(path)?,
-        StoreHome::Sqlite {
+        StoreConfig::Sqlite {
             secret_key: Some(key),
             ..
         }
-        | StoreHome::Redis {
+        | StoreConfig::Redis {
             secret_key: key, ..
         } => key,
     };
-    Vault::new(key).map_err(|_| KeyFileError::Malformed)
+    StoreKeys::new(key).map_err(|_| KeyFileError::Malformed)
 }
 
 pub(super) fn proofs(
@@ -148,13 +188,14 @@ pub(super) fn proofs(
     Proofs::open(settings.keys_file.clone(), settings.is_given, terms, now)
 }
 
-pub(super) fn facts(config: &Config) -> ConfigResponse {
+/// What `GET /api/config` tells.
+pub(super) fn public_config(config: &Config) -> ConfigResponse {
     ConfigResponse {
         brand_name: config.brand_name.clone(),
         sandbox: matches!(config.upstream, Upstream::Sandbox),
         otp_length: config.rules.otp_length,
         channels: config.policy.channels.clone(),
-        countries: verification::countries(&config.policy),
+        countries: country::countries(&config.policy),
     }
 }
 

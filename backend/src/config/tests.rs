@@ -57,14 +57,14 @@ fn caps_are_exact_and_need_only_the_prices_of_what_is_sent() {
         // Voice is dearer than that.
         ("SPEND_CAP", "0.25/1h, 50.000001/1d"),
     ];
-    let spending = read(&settings).unwrap().spending.unwrap();
+    let spending = read(&settings).unwrap().budget.unwrap();
     let caps: Vec<u64> = spending.caps.iter().map(|cap| cap.count.get()).collect();
     assert_eq!(caps, [250_000, 50_000_001]);
     assert_eq!(spending.alert_at, 80);
     // Prices alone are counted, without a cap.
-    let spending = read(&settings[..3]).unwrap().spending.unwrap();
+    let spending = read(&settings[..3]).unwrap().budget.unwrap();
     assert!(spending.caps.is_empty());
-    assert!(read(&settings[..1]).unwrap().spending.is_none());
+    assert!(read(&settings[..1]).unwrap().budget.is_none());
 }
 
 #[test]

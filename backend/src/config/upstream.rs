@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use countersign_plivo::{AcceptedMessages, Account};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -9,7 +10,6 @@ use super::{
     values::{self, Reader},
     variables::{self, Variable},
 };
-use crate::plivo::{AcceptedMessages, Account};
 
 /// Who delivers the codes.
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@ use std::{
     path::Path, str::FromStr, time::Duration,
 };
 
+use countersign_core::{MicroDollars, Quota};
 use ipnet::IpNet;
 
-use super::{ConfigError, Quota, variables::Variable};
-use crate::money::MicroDollars;
+use super::{ConfigError, variables::Variable};
 use countersign_platform::tls;
 
 /// The shortest and the longest wait there is.

@@ -14,7 +14,10 @@ use std::{
 
 use actix_web::{dev::Extensions, rt::net::TcpStream};
 
-use crate::http::extract::caller::{Caller, ClientKey, TrustedProxies};
+use crate::{
+    http::extract::caller::TrustedProxies,
+    verification::{Caller, ClientKey},
+};
 
 /// Files that are not for callers: Plivo's sockets come on top.
 const KEPT_FILES: usize = 256;

@@ -2,3 +2,4 @@
 
 pub(crate) mod body;
 pub mod caller;
+pub(crate) mod idempotency_key;

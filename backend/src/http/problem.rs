@@ -16,13 +16,16 @@ use actix_web::{
     },
     middleware::Next,
 };
+use countersign_core::SessionOver;
 use countersign_shared::{
     ErrorCode, Problem,
     problem::CONTENT_TYPE as PROBLEM_JSON,
     session::NextAction::{self, ChangeChannel, ChangeRecipient, Resend, Retry, Send, Verify},
 };
 
-use crate::{logging::RequestId, store::SessionOver, verification::Refusal};
+use countersign_store::StoreError;
+
+use crate::{logging::RequestId, verification::Refusal};
 use countersign_platform::clock::whole_seconds_up;
 
 /// A request that did not get what it asked for.
@@ -48,16 +51,18 @@ pub enum ApiError {
     NotFound,
     /// The path knows these methods only.
     MethodNotAllowed(&'static str),
-    /// The same request, by its key, is under way.
-    RequestUnderWay,
-    /// The key was used for another request.
-    IdempotencyKeyReused,
     /// A rule said no.
     Refused(Refusal),
     /// The service is about to end.
     Ending,
     /// A fault of ours.
     Internal,
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
 }
 
 impl From<Refusal> for ApiError {
@@ -149,21 +154,6 @@ impl ApiError {
                 ErrorCode::MethodNotAllowed,
                 "Use one of the methods in the Allow header.",
                 &[],
-            ),
-            Self::RequestUnderWay => waiting(
-                409,
-                ErrorCode::RequestUnderWay,
-                "This request is being worked on already. Wait for retry_after seconds, then repeat it.",
-                Duration::from_secs(1),
-            ),
-            Self::IdempotencyKeyReused => field(
-                problem(
-                    422,
-                    ErrorCode::IdempotencyKeyReused,
-                    "This Idempotency-Key was used for another request. Use a new key for a new request.",
-                    &[],
-                ),
-                "Idempotency-Key",
             ),
             Self::Ending => waiting(
                 503,
@@ -272,6 +262,21 @@ fn refused(refusal: Refusal) -> Problem {
             "Too many requests. Wait for retry_after seconds, then try again.",
             retry_after,
         ),
+        Refusal::RequestUnderWay => waiting(
+            409,
+            ErrorCode::RequestUnderWay,
+            "This request is being worked on already. Wait for retry_after seconds, then repeat it.",
+            Duration::from_secs(1),
+        ),
+        Refusal::IdempotencyKeyReused => Problem {
+            field: Some(Cow::Borrowed("Idempotency-Key")),
+            ..problem(
+                422,
+                ErrorCode::IdempotencyKeyReused,
+                "This Idempotency-Key was used for another request. Use a new key for a new request.",
+                &[],
+            )
+        },
         Refusal::UpstreamError => problem(
             502,
             ErrorCode::UpstreamError,

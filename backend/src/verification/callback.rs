@@ -78,7 +78,10 @@ impl Verification {
         if is_stale(callback.requested_at, self.clock.now()) {
             return Err(Refused("age"));
         }
-        let recorded = self.record_callback(nonce, &callback).await.map_err(Store)?;
+        let recorded = self
+            .record_callback(nonce, &callback)
+            .await
+            .map_err(Store)?;
         match recorded {
             CallbackOutcome::Repeated => Err(Refused("nonce")),
             CallbackOutcome::OtherRecipient => Err(Refused("recipient")),

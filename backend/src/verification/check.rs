@@ -20,7 +20,6 @@ use crate::proof::{self, Subject};
 
 /// A check that Plivo is asked about.
 struct Check<'a> {
-    id: SessionId,
     otp: &'a OneTimeCode,
     request: Option<IdempotentRequest>,
     admission: Admission,
@@ -58,7 +57,6 @@ impl Verification {
             rules: self.rules.clone(),
         };
         let check = Check {
-            id,
             otp,
             request,
             admission,

@@ -34,8 +34,7 @@ impl Verification {
         let reserved = self.store.run(reserve, store_deadline()).await;
         let mut step = flow.reserved(reserved);
         loop {
-            let failed =
-                |_| self.kept_refusal(delivery.request.as_ref(), Refusal::from(error));
+            let failed = |_| self.kept_refusal(delivery.request.as_ref(), Refusal::from(error));
             step = match step {
                 DeliverStep::Call(reservation) => {
                     self.note_reserved(&delivery, &reservation);
@@ -116,9 +115,9 @@ impl Verification {
             return Err(self.repeated_refusal(request, repetition));
         };
         // Of a send: the session that the first request began.
-        let first = subject.as_ref().and_then(|subject| {
-            SessionId::parse(&self.keys.open_answer(request, subject)?).ok()
-        });
+        let first = subject
+            .as_ref()
+            .and_then(|subject| SessionId::parse(&self.keys.open_answer(request, subject)?).ok());
         let id = first.unwrap_or(delivery.session_id);
         Ok(Sent::again(id, delivery.recipient.number.clone(), *answer))
     }

@@ -51,20 +51,12 @@ impl Verification {
         Some(Answer::Sealed(sealed))
     }
 
-    pub(super) fn seal_kept(
-        &self,
-        request: &IdempotentRequest,
-        answer: &KeptAnswer,
-    ) -> Sealed {
+    pub(super) fn seal_kept(&self, request: &IdempotentRequest, answer: &KeptAnswer) -> Sealed {
         let text = serde_json::to_string(answer).expect("plain values are JSON");
         self.keys.seal_answer(request, &text)
     }
 
-    fn open_kept(
-        &self,
-        request: &IdempotentRequest,
-        sealed: &Sealed,
-    ) -> Option<KeptAnswer> {
+    fn open_kept(&self, request: &IdempotentRequest, sealed: &Sealed) -> Option<KeptAnswer> {
         serde_json::from_str(&self.keys.open_answer(request, sealed)?).ok()
     }
 
@@ -107,9 +99,7 @@ impl Verification {
                 }
                 // Verified without its proof: there is none to give again.
                 Answer::Settled(Settlement::Verified) => {
-                    return Err(Refusal::Over(
-                        SessionOver::AlreadyVerified,
-                    ));
+                    return Err(Refusal::Over(SessionOver::AlreadyVerified));
                 }
                 _ => {}
             }

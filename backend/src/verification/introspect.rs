@@ -39,7 +39,9 @@ impl Introspection {
             let step = ConsumeOnce { key, kept_for };
             !self.store.run(step, store_deadline()).await?
         } else {
-            self.store.read(IsConsumed { key }, store_deadline()).await?
+            self.store
+                .read(IsConsumed { key }, store_deadline())
+                .await?
         };
         Ok((!was_consumed).then_some(claims))
     }

@@ -82,9 +82,10 @@ impl Verification {
         channel: Channel,
     ) -> SendLimits {
         let keys = self.keys.send(caller, recipient);
-        let budget = self.budget.as_ref().and_then(|budget| {
-            budget.of_send(&self.keys.budget(), &recipient.country, channel)
-        });
+        let budget = self
+            .budget
+            .as_ref()
+            .and_then(|budget| budget.of_send(&self.keys.budget(), &recipient.country, channel));
         SendLimits {
             checks: row_keys::with_budget(self.limits.of_send(&keys, channel), budget),
             number: keys.number,

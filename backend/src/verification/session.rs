@@ -6,8 +6,7 @@ use std::{
 };
 
 use countersign_core::{
-    Key, Session,
-    recipient,
+    Key, Session, recipient,
     transitions::{SendWait, ViewSession},
 };
 use countersign_shared::SessionId;

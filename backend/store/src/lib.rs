@@ -6,6 +6,7 @@
 //! where another instance was first it applies them again to the current rows.
 //! [`StoreHandle`] is what callers use.
 
+mod at_clock;
 pub mod bulkhead;
 pub mod clock;
 pub mod committer;
@@ -21,6 +22,7 @@ pub mod sqlite;
 mod store;
 
 pub use self::{
+    at_clock::AtClock,
     committer::Committer,
     encryption::{Hash, InvalidSecretKey, StoreKeys},
     handle::{NoObserver, Observer, StoreHandle},

@@ -13,11 +13,13 @@ use std::{
 
 use actix_web::{
     FromRequest, HttpRequest,
-    dev::{Payload, ServiceRequest},
+    dev::Payload,
     http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR},
     web::Data,
 };
 use ipnet::IpNet;
+
+use crate::verification::Caller;
 
 /// Nobody has that many proxies of his own.
 const MOST_HOPS: usize = 32;
@@ -32,81 +34,35 @@ impl TrustedProxies {
     }
 }
 
-/// The network that limits count by: an IPv4 address, or the /64 that an IPv6
-/// subscriber holds whole, so that nobody gets a fresh limit by the next of his
-/// addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ClientKey(IpNet);
-
-impl std::fmt::Display for ClientKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
 /// The caller behind a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// Who it is.
-    pub key: ClientKey,
-    /// The IPv6 /48 that a site holds whole.
-    pub site: Option<ClientKey>,
-}
-
-impl Caller {
-    /// The caller at an address. `::ffff:192.0.2.1` is 192.0.2.1.
-    pub fn at(address: IpAddr) -> Self {
-        let key = |length| {
-            let network = IpNet::new(address.to_canonical(), length);
-            ClientKey(network.expect("no longer than an address").trunc())
-        };
-        match address.to_canonical() {
-            IpAddr::V4(_) => Self {
-                key: key(32),
-                site: None,
-            },
-            IpAddr::V6(_) => Self {
-                key: key(64),
-                site: Some(key(48)),
-            },
-        }
+pub fn caller_of(request: &HttpRequest) -> Caller {
+    // There is no peer on a Unix socket only; all of it is one caller then.
+    let peer = request
+        .peer_addr()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
+        .to_canonical();
+    let nobody = TrustedProxies::default();
+    let trusted = request
+        .app_data::<Data<TrustedProxies>>()
+        .map_or(&nobody, |proxies| proxies.get_ref());
+    if !trusted.include(peer) {
+        return Caller::at(peer);
     }
-
-    /// The caller behind a request.
-    pub fn of(request: &HttpRequest) -> Self {
-        // There is no peer on a Unix socket only; all of it is one caller then.
-        let peer = request
-            .peer_addr()
-            .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
-            .to_canonical();
-        let nobody = TrustedProxies::default();
-        let trusted = request
-            .app_data::<Data<TrustedProxies>>()
-            .map_or(&nobody, |proxies| proxies.get_ref());
-        if !trusted.include(peer) {
-            return Self::at(peer);
-        }
-        let forwarded_for = hops(request, &X_FORWARDED_FOR, |hop| Some(hop));
-        let forwarded = hops(request, &FORWARDED, for_of);
-        Self::at(match (forwarded_for.is_empty(), forwarded.is_empty()) {
-            (false, true) => walk(peer, &forwarded_for, trusted),
-            (true, false) => walk(peer, &forwarded, trusted),
-            (true, true) => peer,
-            (false, false) => {
-                let caller = walk(peer, &forwarded_for, trusted);
-                if walk(peer, &forwarded, trusted) == caller {
-                    caller
-                } else {
-                    peer
-                }
+    let forwarded_for = hops(request, &X_FORWARDED_FOR, |hop| Some(hop));
+    let forwarded = hops(request, &FORWARDED, for_of);
+    Caller::at(match (forwarded_for.is_empty(), forwarded.is_empty()) {
+        (false, true) => walk(peer, &forwarded_for, trusted),
+        (true, false) => walk(peer, &forwarded, trusted),
+        (true, true) => peer,
+        (false, false) => {
+            let caller = walk(peer, &forwarded_for, trusted);
+            if walk(peer, &forwarded, trusted) == caller {
+                caller
+            } else {
+                peer
             }
-        })
-    }
-
-    /// The same, before the request is routed.
-    pub fn of_service(request: &ServiceRequest) -> Self {
-        Self::of(request.request())
-    }
+        }
+    })
 }
 
 impl FromRequest for Caller {
@@ -114,7 +70,7 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::of(request)))
+        ready(Ok(caller_of(request)))
     }
 }
 
@@ -210,7 +166,7 @@ mod tests {
             let value = actix_web::http::header::HeaderValue::from_bytes(value).unwrap();
             request = request.append_header((*name, value));
         }
-        Caller::of(&request.to_http_request())
+        caller_of(&request.to_http_request())
     }
 
     #[test]

@@ -22,9 +22,11 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError, dev::ServiceRequest, middleware::Condition,
 };
 
+use countersign_core::Quota;
+
 use crate::{
-    config::Quota,
-    http::{extract::caller::Caller, problem::ApiError},
+    http::{extract::caller::caller_of, problem::ApiError},
+    verification::Caller,
     verification::Refusal,
 };
 
@@ -99,7 +101,7 @@ impl KeyExtractor for ByClient {
     type KeyExtractionError = Never;
 
     fn extract(&self, request: &ServiceRequest) -> Result<u32, Never> {
-        Ok(self.place(&Caller::of_service(request)))
+        Ok(self.place(&caller_of(request.request())))
     }
 
     fn exceed_rate_limit_response(

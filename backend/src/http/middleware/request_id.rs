@@ -14,7 +14,9 @@ use actix_web::{
     web::Data,
 };
 
-use crate::{http::drain::Drain, logging::RequestId, metrics::Metrics};
+use countersign_metrics::Metrics;
+
+use crate::{http::drain::Drain, logging::RequestId};
 
 /// The header that carries it in every answer.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_core::SessionOver::{AlreadyVerified, ChecksExhausted, Expired, NotFound};
 use countersign_shared::{
     self as shared, Channel,
     config::ConfigResponse,
@@ -33,7 +34,6 @@ use crate::{
         paths,
         problem::ApiError::{self, InvalidField},
     },
-    store::SessionOver::{AlreadyVerified, ChecksExhausted, Expired, NotFound},
     verification::Refusal,
 };
 
@@ -58,8 +58,8 @@ const CALLER: &[ApiError] = &[
 /// What a key may be wrong for.
 const KEY: &[ApiError] = &[
     InvalidField("Idempotency-Key"),
-    ApiError::RequestUnderWay,
-    ApiError::IdempotencyKeyReused,
+    ApiError::Refused(Refusal::RequestUnderWay),
+    ApiError::Refused(Refusal::IdempotencyKeyReused),
 ];
 const SESSION: &[ApiError] = &[
     InvalidField("session_uuid"),

@@ -5,28 +5,29 @@ use actix_web::{
     web::{Data, Path},
 };
 
+use countersign_plivo::signature::Signatures;
+
 use crate::http::extract::body::FormBody;
 use crate::{
-    http::problem::ApiError,
-    plivo::signature::Signatures,
+    http::{problem::ApiError, state::AppState},
     verification::{CallbackRefusal, Verification, log_refused},
 };
 
 pub(super) async fn post(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     secret: Path<String>,
     request: HttpRequest,
     form: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    receive(&verification, &secret, &request, form.fields()).await
+    receive(&state.verification, &secret, &request, form.fields()).await
 }
 
 pub(super) async fn get(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     secret: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    receive(&verification, &secret, &request, &[]).await
+    receive(&state.verification, &secret, &request, &[]).await
 }
 
 async fn receive(

@@ -18,22 +18,26 @@ use actix_web::{
     http::header::HeaderName,
     web::{Bytes, Data, Path},
 };
-use countersign_shared::session::{SessionResponse, SessionStatus};
+use countersign_core::Key;
+use countersign_shared::{
+    SessionId,
+    session::{SessionResponse, SessionStatus},
+};
 use futures_util::stream;
-use tokio::time::Instant;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::Instant,
+};
 
 use super::session::{parse_id, seen};
 use crate::{
-    http::{
-        drain::Drain,
-        extract::caller::{Caller, ClientKey},
-        problem::ApiError,
-    },
-    verification::{Refusal, Verification},
+    http::{drain::Drain, problem::ApiError, state::AppState},
+    verification::{Caller, ClientKey, Refusal, Verification},
 };
 
-/// How often a stream looks for changes.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval between looks for changes that other instances committed; those of this
+/// instance wake a stream at once.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// How often something is written, so that a caller who is gone is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long one stream lives.
@@ -91,7 +95,7 @@ impl Drop for Place {
 }
 
 pub(super) async fn events(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     streams: Data<Streams>,
     drain: Data<Drain>,
     caller: Caller,
@@ -99,8 +103,12 @@ pub(super) async fn events(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&path)?;
+    let verification = &state.verification;
+    // Before the first look, or a change between would be missed.
+    let commits = verification.commits();
     // An unknown session is a problem, not a stream.
-    let first = seen(&verification, &caller, id).await?;
+    let view = verification.view(id).await?;
+    let first = seen(verification, &caller, &view).await?;
     let limited = verification.limits_strangers();
     let most = if limited { MOST_PER_ADDRESS } else { MOST };
     let place = streams.enter(&caller, most).ok_or(Refusal::RateLimited {
@@ -110,7 +118,10 @@ pub(super) async fn events(
     let told = last
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let state = Stream {
+    let stream = Stream {
+        session: id,
+        rows: verification.rows_of(&view),
+        commits,
         told: told.to_owned(),
         first: Some(first),
         is_over: false,
@@ -118,12 +129,12 @@ pub(super) async fn events(
         written: Instant::now(),
         place,
     };
-    let body = stream::unfold(state, move |state| {
-        let verification = verification.clone();
+    let body = stream::unfold(stream, move |stream| {
+        let state = state.clone();
         let drain = drain.clone();
         async move {
             tokio::select! {
-                piece = state.next(&verification, &caller, id) => piece,
+                piece = stream.next(&state.verification, &caller) => piece,
                 // Browsers come back by themselves, to another instance.
                 () = drain.begun() => None,
             }
@@ -137,6 +148,10 @@ pub(super) async fn events(
 }
 
 struct Stream {
+    session: SessionId,
+    /// The rows whose commits may change what is told.
+    rows: [Key; 2],
+    commits: Receiver<Arc<[Key]>>,
     /// The id of what was told last.
     told: String,
     first: Option<SessionResponse>,
@@ -153,7 +168,6 @@ impl Stream {
         mut self,
         verification: &Verification,
         caller: &Caller,
-        id: countersign_shared::SessionId,
     ) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
         if self.is_over {
             return None;
@@ -162,8 +176,8 @@ impl Stream {
             let session = if let Some(first) = self.first.take() {
                 Some(first)
             } else {
-                tokio::time::sleep(LOOK).await;
-                match seen(verification, caller, id).await {
+                self.wait_for_change().await;
+                match self.look(verification, caller).await {
                     Ok(session) => Some(session),
                     // The store is away for a moment: what was told holds.
                     Err(ApiError::Refused(Refusal::TemporarilyUnavailable { .. })) => None,
@@ -192,6 +206,36 @@ impl Stream {
                 return None;
             }
         }
+    }
+}
+
+impl Stream {
+    /// Waits for a commit of this instance that concerns the session, or until it is time to
+    /// look for those of others.
+    async fn wait_for_change(&mut self) {
+        let Self { rows, commits, .. } = self;
+        let concerned = async {
+            loop {
+                match commits.recv().await {
+                    Ok(written) if !written.iter().any(|key| rows.contains(key)) => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    // The store has ended; so does the service.
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        tokio::time::timeout(LOOK_INTERVAL, concerned).await.ok();
+    }
+
+    async fn look(
+        &mut self,
+        verification: &Verification,
+        caller: &Caller,
+    ) -> Result<SessionResponse, ApiError> {
+        let view = verification.view(self.session).await?;
+        // A resend may have led to another session of Plivo's.
+        self.rows = verification.rows_of(&view);
+        seen(verification, caller, &view).await
     }
 }
 

@@ -4,8 +4,8 @@ use actix_web::{HttpResponse, web::Data};
 use serde_json::json;
 
 use crate::{
-    http::{drain::Drain, problem::ApiError},
-    verification::Verification,
+    http::{drain::Drain, problem::ApiError, state::AppState},
+    verification::Refusal,
 };
 
 /// The process runs. Touches nothing.
@@ -17,12 +17,13 @@ pub(super) async fn live() -> HttpResponse {
 /// must not take every instance out of the load balancer.
 /// Nor is it ready when it is about to end.
 pub(super) async fn ready(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     drain: Data<Drain>,
 ) -> Result<HttpResponse, ApiError> {
     if drain.has_begun() {
         return Err(ApiError::Ending);
     }
-    verification.ready().await?;
+    let ready = state.store.ready().await;
+    ready.map_err(|_| Refusal::STORE_UNAVAILABLE)?;
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }

@@ -5,13 +5,10 @@ use countersign_shared::proof::Introspection;
 
 use crate::http::extract::body::FormBody;
 use crate::http::step::to_the_end;
-use crate::{
-    http::{drain::Drain, problem::ApiError},
-    verification::Verification,
-};
+use crate::http::{drain::Drain, problem::ApiError, state::AppState};
 
 pub(super) async fn introspect(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     drain: Data<Drain>,
     form: FormBody,
 ) -> Result<Json<Introspection>, ApiError> {
@@ -25,7 +22,7 @@ pub(super) async fn introspect(
         Some("true") => true,
         Some(_) => return Err(ApiError::InvalidField("consume")),
     };
-    let step = async move { verification.introspect(&token, consume).await };
+    let step = async move { state.introspection.introspect(&token, consume).await };
     let claims = to_the_end(&drain, step).await??;
     Ok(Json(Introspection {
         active: claims.is_some(),

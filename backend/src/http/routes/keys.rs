@@ -6,15 +6,15 @@ use actix_web::{
     web::Data,
 };
 
-use crate::{proof::KEYS_KEPT, verification::Verification};
+use crate::{http::state::AppState, proof::KEYS_KEPT};
 
 /// The public keys that proofs are checked with. During a rotation there are two.
-pub(super) async fn keys(verification: Data<Verification>) -> HttpResponse {
+pub(super) async fn keys(state: Data<AppState>) -> HttpResponse {
     let kept = u32::try_from(KEYS_KEPT.as_secs()).unwrap_or_default();
     HttpResponse::Ok()
         .insert_header(CacheControl(vec![
             CacheDirective::Public,
             CacheDirective::MaxAge(kept),
         ]))
-        .json(verification.public_keys())
+        .json(state.proofs.public_keys())
 }

@@ -1,32 +1,32 @@
 //! `POST /api/otp/resend`.
 
-use actix_web::{HttpResponse, web::Data};
-use countersign_shared::{self as shared, resend::ResendRequest};
+use actix_web::web::{Data, Json};
+use countersign_shared::{self as shared, resend::ResendRequest, send::SendResponse};
 
 use super::{send::answer, session::parse_id};
-use crate::http::{
-    extract::body::JsonBody,
-    idempotency::{IdempotencyKey, Step, once},
-};
 use crate::{
-    http::{drain::Drain, extract::caller::Caller, problem::ApiError},
-    verification::Verification,
+    http::{
+        drain::Drain,
+        extract::{body::JsonBody, idempotency_key::IdempotencyKey},
+        problem::ApiError,
+        state::AppState,
+        step::to_the_end,
+    },
+    verification::Caller,
 };
 
 pub(super) async fn resend(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     drain: Data<Drain>,
     caller: Caller,
     key: IdempotencyKey,
     JsonBody(request): JsonBody<ResendRequest>,
-) -> Result<HttpResponse, ApiError> {
+) -> Result<Json<SendResponse>, ApiError> {
     let id = parse_id(&request.session_uuid)?;
-    let (channel, steps) = (request.channel, verification.clone());
-    let step: Step<_> = Box::pin(async move {
-        let sent = steps.resend(&caller, id, channel).await?;
-        Ok(answer(&sent, steps.rules()))
-    });
-    let kept_for = verification.rules().session_lifetime;
-    let asked = (shared::resend::PATH, &request, kept_for);
-    once((&verification, &drain), &caller, key, asked, step).await
+    // Whoever has the session's name may repeat it, from whatever network.
+    let keyed = key.request(id, shared::resend::PATH, &request)?;
+    let (channel, steps) = (request.channel, state.clone());
+    let step = async move { steps.verification.resend(&caller, id, channel, keyed).await };
+    let sent = to_the_end(&drain, Box::pin(step)).await??;
+    Ok(Json(answer(&sent, state.verification.rules())))
 }

@@ -1,67 +1,62 @@
 //! `POST /api/otp/send`.
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::web::{Data, Json};
+use countersign_core::SessionRules;
+use countersign_platform::clock::whole_seconds_up;
 use countersign_shared::{
     self as shared,
     send::{SendRequest, SendResponse},
     session::{NextAction, SessionStatus},
 };
 
-use crate::http::{
-    extract::body::JsonBody,
-    idempotency::{IdempotencyKey, Step, once},
-};
 use crate::{
-    config::Rules,
-    http::{drain::Drain, extract::caller::Caller, problem::ApiError},
-    store::Session,
-    verification::{Sent, Verification},
+    http::{
+        drain::Drain,
+        extract::{body::JsonBody, idempotency_key::IdempotencyKey},
+        problem::ApiError,
+        state::AppState,
+        step::to_the_end,
+    },
+    verification::{Caller, SendCommand, Sent},
 };
-use countersign_platform::clock::whole_seconds_up;
 
 pub(super) async fn send(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     drain: Data<Drain>,
     caller: Caller,
     key: IdempotencyKey,
     JsonBody(request): JsonBody<SendRequest>,
-) -> Result<HttpResponse, ApiError> {
-    let kept_for = verification.rules().session_lifetime;
-    let (asked, steps) = (request.clone(), verification.clone());
-    let step: Step<_> = Box::pin(async move {
-        let SendRequest {
-            recipient,
-            channel,
-            locale,
-            nonce,
-        } = request;
-        let sent = steps
-            .send(&caller, &recipient, channel, locale, nonce)
-            .await?;
-        Ok(answer(&sent, steps.rules()))
-    });
-    let asked = (shared::send::PATH, &asked, kept_for);
-    once((&verification, &drain), &caller, key, asked, step).await
+) -> Result<Json<SendResponse>, ApiError> {
+    let keyed = key.request(caller.key, shared::send::PATH, &request)?;
+    let command = SendCommand {
+        recipient: request.recipient,
+        channel: request.channel,
+        locale: request.locale,
+        nonce: request.nonce,
+    };
+    let steps = state.clone();
+    let step = async move { steps.verification.send(&caller, command, keyed).await };
+    let sent = to_the_end(&drain, Box::pin(step)).await??;
+    Ok(Json(answer(&sent, state.verification.rules())))
 }
 
 /// The answer to a send and to a resend.
-pub(super) fn answer(sent: &Sent, rules: &Rules) -> SendResponse {
-    let session = &sent.session;
+pub(super) fn answer(sent: &Sent, rules: &SessionRules) -> SendResponse {
     SendResponse {
-        session_uuid: session.id,
-        recipient: session.recipient.as_str().to_owned(),
-        channel: session.last_channel(),
+        session_uuid: sent.session_id,
+        recipient: sent.recipient.as_str().to_owned(),
+        channel: sent.channel,
         otp_length: rules.otp_length,
-        expires_at: humantime::format_rfc3339_seconds(session.expires_at).to_string(),
-        expires_in: session.expires_in.as_secs(),
+        expires_at: humantime::format_rfc3339_seconds(sent.expires_at).to_string(),
+        expires_in: sent.expires_in.as_secs(),
         resend_in: whole_seconds_up(sent.resend_in),
-        checks_left: session.checks_left,
-        next_actions: next_actions(session),
+        checks_left: sent.checks_left,
+        next_actions: next_actions(SessionStatus::Pending),
     }
 }
 
-pub(super) fn next_actions(session: &Session) -> Vec<NextAction> {
-    match session.status {
+pub(super) fn next_actions(status: SessionStatus) -> Vec<NextAction> {
+    match status {
         SessionStatus::Pending => vec![
             NextAction::Verify,
             NextAction::Resend,

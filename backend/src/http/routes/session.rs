@@ -1,6 +1,7 @@
 //! `GET /api/otp/sessions/{session_uuid}`.
 
 use actix_web::web::{Data, Json, Path};
+use countersign_platform::clock::whole_seconds_up;
 use countersign_shared::{
     SessionId,
     session::{Attempt, AttemptStatus, NextAction, SessionResponse, SessionStatus},
@@ -8,29 +9,29 @@ use countersign_shared::{
 
 use super::send::next_actions;
 use crate::{
-    http::{extract::caller::Caller, problem::ApiError},
-    verification::{Sent, Verification},
+    http::{problem::ApiError, state::AppState},
+    verification::{Caller, SessionView, Verification},
 };
-use countersign_platform::clock::whole_seconds_up;
 
 pub(super) async fn session(
-    verification: Data<Verification>,
+    state: Data<AppState>,
     caller: Caller,
     path: Path<String>,
 ) -> Result<Json<SessionResponse>, ApiError> {
-    let id = parse_id(&path)?;
-    Ok(Json(seen(&verification, &caller, id).await?))
+    let view = state.verification.view(parse_id(&path)?).await?;
+    Ok(Json(seen(&state.verification, &caller, &view).await?))
 }
 
 /// The session as its holder may see it.
 pub(super) async fn seen(
     verification: &Verification,
     caller: &Caller,
-    id: SessionId,
+    view: &SessionView,
 ) -> Result<SessionResponse, ApiError> {
-    let Sent { session, resend_in } = verification.session(caller, id).await?;
+    let session = &view.session;
+    let resend_in = verification.resend_in(caller, view).await?;
     let attempts: Vec<Attempt> = verification
-        .attempts(&session)
+        .attempts(view)
         .await?
         .into_iter()
         .zip(&session.deliveries)
@@ -38,10 +39,11 @@ pub(super) async fn seen(
             channel: delivery.channel,
             status: attempt.status,
             reason: attempt.reason,
-            requested_at: humantime::format_rfc3339_seconds(delivery.requested_at).to_string(),
+            requested_at: humantime::format_rfc3339_seconds(delivery.requested_at.into())
+                .to_string(),
         })
         .collect();
-    let mut actions = next_actions(&session);
+    let mut actions = next_actions(session.status);
     let failed = attempts
         .last()
         .is_some_and(|attempt| attempt.status == AttemptStatus::Undelivered);
@@ -50,14 +52,14 @@ pub(super) async fn seen(
         actions.insert(0, NextAction::ChangeChannel);
     }
     Ok(SessionResponse {
-        session_uuid: session.id,
+        session_uuid: view.id,
         status: session.status,
-        recipient: session.recipient.masked(),
+        recipient: view.contact.recipient.masked(),
         channel: session.last_channel(),
         attempts,
         otp_length: verification.rules().otp_length,
-        expires_at: humantime::format_rfc3339_seconds(session.expires_at).to_string(),
-        expires_in: session.expires_in.as_secs(),
+        expires_at: humantime::format_rfc3339_seconds(view.expires_at()).to_string(),
+        expires_in: session.expires_in().as_secs(),
         resend_in: whole_seconds_up(resend_in),
         checks_left: session.checks_left,
         next_actions: actions,

@@ -3,31 +3,19 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use countersign_core::{Budget, ConversionRule, Prices};
 use countersign_shared::Channel;
 
-use super::{ConfigError, ConversionRule, Quota, values::Reader, variables};
-use crate::prices::Prices;
+use super::{ConfigError, values::Reader, variables};
 
-/// Fewer sends than that say nothing of a place.
-const FEWEST: NonZeroU32 = NonZeroU32::new(10).unwrap();
-const MOST: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+/// Fewer sends than that say nothing of a destination.
+const MIN_SENDS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const MAX_SENDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
-/// What codes cost, and what they may cost.
-#[derive(Clone, Debug)]
-pub struct Spending {
-    /// What one code costs.
-    pub prices: Prices,
-    /// Millionths of a dollar in a time, each of which must have room; empty for
-    /// no cap.
-    pub caps: Vec<Quota>,
-    /// The share of a cap, in percent, that is warned of.
-    pub alert_at: u8,
-}
-
-pub(super) fn read_spending(
+pub(super) fn read_budget(
     reader: &Reader<'_>,
     channels: &[Channel],
-) -> Result<Option<Spending>, ConfigError> {
+) -> Result<Option<Budget>, ConfigError> {
     let caps = reader.caps(&variables::SPEND_CAP)?;
     let alert_at = reader.percent(&variables::SPEND_ALERT_AT, 100)?;
     if caps.is_empty() && reader.is_set(&variables::SPEND_ALERT_AT) {
@@ -52,7 +40,7 @@ pub(super) fn read_spending(
             "is less than the dearest code in PRICES_FILE, {dearest}, which could never be sent"
         )));
     }
-    Ok(Some(Spending {
+    Ok(Some(Budget {
         prices,
         caps,
         alert_at,
@@ -65,13 +53,13 @@ pub(super) fn read_conversion(reader: &Reader<'_>) -> Result<Option<ConversionRu
     // Read in any mode: a mistake shows before the breaker is needed.
     let rule = ConversionRule {
         floor: reader.percent(&variables::CONVERSION_FLOOR, 90)?,
-        least: reader.within(&variables::CONVERSION_LEAST_SENDS, FEWEST, MOST)?,
+        min_sends: reader.within(&variables::CONVERSION_LEAST_SENDS, MIN_SENDS, MAX_SENDS)?,
         grace: reader.duration_within(
             &variables::CONVERSION_GRACE,
             &(Duration::ZERO..=Duration::from_mins(30)),
             "0s to 30m",
         )?,
-        cooling: reader.duration_within(
+        cooldown: reader.duration_within(
             &variables::CONVERSION_COOLING,
             &(Duration::from_mins(1)..=Duration::from_hours(24)),
             "1m to 1d",

@@ -2,17 +2,15 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use countersign_store::{StoreKeys, redis::Address};
 use secrecy::SecretString;
 
 use super::{ConfigError, read_public_url, values::Reader, variables};
-use crate::{
-    proof,
-    store::{Vault, redis::Address},
-};
+use crate::proof;
 
 /// Where sessions and limits are kept, and the key of the names in there.
 #[derive(Clone, Debug)]
-pub enum StoreHome {
+pub enum StoreConfig {
     /// A file, for one instance.
     Sqlite {
         /// The file.
@@ -29,12 +27,12 @@ pub enum StoreHome {
     },
 }
 
-pub(super) fn read_store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> {
+pub(super) fn read_store(reader: &Reader<'_>) -> Result<StoreConfig, ConfigError> {
     let variable = &variables::STORE_URL;
     let url = reader.required(variable)?;
     let secret_key = read_secret_key(reader)?;
     if let Some(address) = Address::parse(&url) {
-        return Ok(StoreHome::Redis {
+        return Ok(StoreConfig::Redis {
             address: address.map_err(|problem| variable.error(problem))?,
             secret_key: secret_key.ok_or_else(|| {
                 variables::SECRET_KEY.error(
@@ -45,7 +43,7 @@ pub(super) fn read_store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> 
         });
     }
     match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(StoreHome::Sqlite {
+        Some(path) if !path.is_empty() => Ok(StoreConfig::Sqlite {
             path: path.into(),
             secret_key,
         }),
@@ -59,7 +57,7 @@ pub(super) fn read_store(reader: &Reader<'_>) -> Result<StoreHome, ConfigError> 
 fn read_secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigError> {
     let variable = &variables::SECRET_KEY;
     let key = reader.text(variable)?.map(SecretString::from);
-    if key.as_ref().is_some_and(|key| Vault::new(key).is_err()) {
+    if key.as_ref().is_some_and(|key| StoreKeys::new(key).is_err()) {
         return Err(
             variable.error("must be 32 bytes in base64, such as openssl rand -base64 32 prints")
         );
@@ -69,7 +67,7 @@ fn read_secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigEr
 
 pub(super) fn read_proofs(
     reader: &Reader<'_>,
-    store: &StoreHome,
+    store: &StoreConfig,
 ) -> Result<proof::Settings, ConfigError> {
     let given = reader.text(&variables::PROOF_SIGNING_KEYS_FILE)?;
     let lifetime = reader.duration(&variables::PROOF_LIFETIME)?;
@@ -80,8 +78,8 @@ pub(super) fn read_proofs(
         is_given: given.is_some(),
         keys_file: match (given, store) {
             (Some(path), _) => path.into(),
-            (None, StoreHome::Sqlite { path, .. }) => path.with_file_name("proof-keys.json"),
-            (None, StoreHome::Redis { .. }) => {
+            (None, StoreConfig::Sqlite { path, .. }) => path.with_file_name("proof-keys.json"),
+            (None, StoreConfig::Redis { .. }) => {
                 return Err(variables::PROOF_SIGNING_KEYS_FILE.error(
                     "is not set, and with Redis all instances sign with the same keys; \
                      name a file, and countersign --rotate-proof-key makes it",

@@ -1,0 +1,38 @@
+//! What is done periodically.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::web::Data;
+
+use super::clock_skew::ClockSkew;
+use crate::http::{middleware::rate_limit::Shield, state::AppState};
+
+/// Interval between two runs.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// What is done periodically, and with what.
+pub(super) struct Maintenance {
+    pub(super) state: Data<AppState>,
+    pub(super) shield: Shield,
+    pub(super) skew: ClockSkew,
+}
+
+impl Maintenance {
+    /// Runs until it is aborted.
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        loop {
+            ticks.tick().await;
+            self.once().await;
+        }
+    }
+
+    /// Reads rotated keys, looks at what is spent and at the clocks, and drops rate limits
+    /// that nobody uses.
+    pub(super) async fn once(&self) {
+        self.state.proofs.reload();
+        self.state.verification.watch_budget().await;
+        self.skew.measure(&self.state.store).await;
+        self.shield.sweep();
+    }
+}
