@@ -7,7 +7,7 @@ use std::{
 };
 
 use countersign_core::{Key, Millis, Rows, Transition, Unreadable};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
     committer::{Event, Member, guarded},
@@ -20,6 +20,8 @@ use crate::{
 const MAX_WAITING: usize = 2048;
 /// Commits whose keys a slow subscriber may have missed before it is told so.
 const MAX_NOTICES: usize = 256;
+/// How long the store may take to say that it works.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Rounds in which a read names its keys.
 const MAX_LOADS: u32 = 3;
 
@@ -44,6 +46,7 @@ pub struct StoreHandle {
     queue: mpsc::Sender<Event>,
     committed: broadcast::Sender<Arc<[Key]>>,
     observer: Arc<dyn Observer>,
+    ended: watch::Receiver<()>,
 }
 
 impl StoreHandle {
@@ -51,10 +54,12 @@ impl StoreHandle {
     pub fn start(store: Arc<dyn Store>, observer: Arc<dyn Observer>) -> Self {
         let (queue, submitted) = mpsc::channel(MAX_WAITING);
         let (committed, _) = broadcast::channel(MAX_NOTICES);
+        let (end, ended) = watch::channel(());
         let driver = driver::Driver {
             store: store.clone(),
             committed: committed.clone(),
             observer: observer.clone(),
+            _end: end,
         };
         tokio::spawn(driver.run(submitted));
         Self {
@@ -62,7 +67,17 @@ impl StoreHandle {
             queue,
             committed,
             observer,
+            ended,
         }
+    }
+
+    /// Waits until the committer has ended, and the store with it unless somebody
+    /// else has it: what was submitted has an answer then.
+    pub async fn close(self) {
+        let mut ended = self.ended.clone();
+        drop(self);
+        // An error is the end: nothing is ever sent.
+        ended.changed().await.ok();
     }
 
     /// Commits a transition. Its outcome is committed when this answers, and
@@ -136,7 +151,8 @@ impl StoreHandle {
 
     /// Whether the store works, a write included.
     pub async fn ready(&self) -> Result<(), Unavailable> {
-        self.store.ready().await
+        let ready = tokio::time::timeout(READY_TIMEOUT, self.store.ready()).await;
+        ready.unwrap_or(Err(Unavailable))
     }
 
     /// The store's time.
