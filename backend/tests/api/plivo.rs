@@ -3,9 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_backend::plivo::{
-    AcceptedMessages, Account, Answered, Create, PlivoClient, PlivoError, RejectionHint, Validation,
-};
+use countersign_core::Verdict;
+use countersign_plivo::{AcceptedMessages, Account, Answered, Create, PlivoClient, PlivoError};
 use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
@@ -112,7 +111,7 @@ async fn a_validate_on_the_wire() {
     let upstream = Upstream::json(200, include_str!("../plivo/validate_200.json")).await;
     assert_eq!(
         upstream.validate().await,
-        Ok(Answered::Decided(Validation::Accepted))
+        Ok(Answered::Decided(Verdict::Accepted))
     );
     let received = upstream.received();
     assert!(received[0].starts_with(&format!(
@@ -140,23 +139,23 @@ async fn a_retrieve_on_the_wire() {
 #[actix_web::test]
 async fn answers_to_create_keep_their_kind() {
     for (status, body, error) in [
-        (200, "{}", PlivoError::Nonsense),
+        (200, "{}", PlivoError::InvalidResponse),
         (
             202,
             r#"{"session_uuid":"x","error":"no"}"#,
-            PlivoError::Nonsense,
+            PlivoError::InvalidResponse,
         ),
         (
             202,
             r#"{"session_uuid":"../../Message"}"#,
-            PlivoError::Nonsense,
+            PlivoError::InvalidResponse,
         ),
-        (202, r#"{"session_uuid":""}"#, PlivoError::Nonsense),
-        (202, r#"{"session_uuid":7}"#, PlivoError::Nonsense),
-        (202, r#"["x"]"#, PlivoError::Nonsense),
-        (202, "zebra", PlivoError::Nonsense),
-        (204, "", PlivoError::Nonsense),
-        (301, "{}", PlivoError::Nonsense),
+        (202, r#"{"session_uuid":""}"#, PlivoError::InvalidResponse),
+        (202, r#"{"session_uuid":7}"#, PlivoError::InvalidResponse),
+        (202, r#"["x"]"#, PlivoError::InvalidResponse),
+        (202, "zebra", PlivoError::InvalidResponse),
+        (204, "", PlivoError::InvalidResponse),
+        (301, "{}", PlivoError::InvalidResponse),
         (
             400,
             r#"{"error":"recipient is invalid"}"#,
@@ -192,12 +191,12 @@ async fn answers_to_create_keep_their_kind() {
 
 #[actix_web::test]
 async fn answers_to_validate_keep_their_kind() {
-    let rejected = |hint| Ok(Answered::Decided(Validation::Rejected(hint)));
-    let incorrect = || rejected(RejectionHint::Incorrect);
-    let dead = || rejected(RejectionHint::CodeDead);
+    let rejected = |hint| Ok(Answered::Decided(hint));
+    let incorrect = || rejected(Verdict::Incorrect);
+    let dead = || rejected(Verdict::CodeUsed);
     for (status, body, expected) in [
-        (200, "zebra", Err(PlivoError::Nonsense)),
-        (204, "", Err(PlivoError::Nonsense)),
+        (200, "zebra", Err(PlivoError::InvalidResponse)),
+        (204, "", Err(PlivoError::InvalidResponse)),
         (400, include_str!("../plivo/validate_400.json"), incorrect()),
         (400, "", incorrect()),
         (404, "{}", incorrect()),
@@ -243,10 +242,10 @@ async fn another_2xx_than_plivos_success_is_no_success() {
 #[actix_web::test]
 async fn lies_and_floods_are_nonsense() {
     let html = Upstream::answering(200, "text/html", r#"{"message":"x"}"#).await;
-    assert_eq!(html.validate().await, Err(PlivoError::Nonsense));
+    assert_eq!(html.validate().await, Err(PlivoError::InvalidResponse));
     let large = format!(r#"{{"message":"{}"}}"#, "x".repeat(70_000));
     let flood = Upstream::json(200, &large).await;
-    assert_eq!(flood.validate().await, Err(PlivoError::Nonsense));
+    assert_eq!(flood.validate().await, Err(PlivoError::InvalidResponse));
 }
 
 #[actix_web::test]
@@ -257,7 +256,7 @@ async fn a_redirect_is_not_followed() {
         target.base_url
     );
     let upstream = Upstream::raw(answer.into_bytes()).await;
-    assert_eq!(upstream.validate().await, Err(PlivoError::Nonsense));
+    assert_eq!(upstream.validate().await, Err(PlivoError::InvalidResponse));
     assert!(target.received().is_empty());
 }
 

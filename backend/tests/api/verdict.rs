@@ -39,8 +39,7 @@ async fn no_other_text_accepts_even_the_right_code() {
         assert_eq!((calls.validate, calls.retrieve), (1, 1), "{number}");
         assert!(is_pending(&app, &session).await, "{number}");
         assert_eq!(app.session(&session).await.ok()["checks_left"], 4);
-        let counted = "countersign_upstream_call_duration_seconds_count\
-            {call=\"validate\",outcome=\"unexpected\"} 1";
+        let counted = "countersign_upstream_unexpected_total 1";
         assert!(app.has(counted).await, "{}", app.metrics().await);
     }
 }
