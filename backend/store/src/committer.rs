@@ -5,22 +5,26 @@
 //! is whatever waits when the commit before returns: an idle committer starts at
 //! once with one member, and nothing gathers.
 
+mod event;
 mod group;
 mod member;
 mod turn;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use countersign_core::{Key, Millis};
+use countersign_core::Millis;
 
-pub use self::member::Member;
 pub(crate) use self::member::guarded;
+pub use self::{
+    event::{Command, Event},
+    member::Member,
+};
 use self::{
     group::{Group, View, Waiting},
-    turn::Turn,
+    turn::{Holder, Turn},
 };
 use crate::store::{Commit, CommitOutcome, Snapshot, StoreError, Unavailable};
 
@@ -32,40 +36,6 @@ pub const MAX_ROWS: usize = 256;
 pub const MAX_LOST_RACES: u32 = 3;
 /// Pause before a commit that was not run is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-
-/// What happened.
-pub enum Event {
-    /// A transition wants to be committed before its deadline.
-    Submitted {
-        /// The transition.
-        member: Box<dyn Member>,
-        /// From then on its caller is gone.
-        deadline: Instant,
-    },
-    /// What [`Command::Load`] has brought.
-    Loaded(Result<Snapshot, Unavailable>),
-    /// How [`Command::Commit`] ended.
-    Committed(CommitOutcome),
-    /// The moment of [`Command::WakeAt`] has come.
-    Woken,
-}
-
-/// What to do.
-pub enum Command {
-    /// Load these rows; nothing else is under way.
-    Load(Vec<Key>),
-    /// Commit; nothing else is under way.
-    Commit {
-        /// What to commit.
-        commit: Commit,
-        /// Members that it carries; none where it only takes the turn.
-        members: usize,
-    },
-    /// Tell a member's caller.
-    Answer(Box<dyn Member>, Result<(), StoreError>),
-    /// Send [`Event::Woken`] at that moment.
-    WakeAt(Instant),
-}
 
 /// What is under way.
 enum State {
@@ -228,49 +198,43 @@ impl Committer {
             self.wait_again(deferred);
             return self.load(group, now, out);
         }
-        let mut compare = snapshot.compare();
+        let (read_at, mut compare) = (snapshot.now, snapshot.compare());
         let turn = self.turn.of(&snapshot);
-        let (mut decision, deferred) = group.apply(snapshot.rows, snapshot.now, out);
+        let (mut decision, deferred) = group.apply(snapshot.rows, read_at, out);
         self.wait_again(deferred);
         if decision.writes.is_empty() {
             group.answer(&Ok(()), out);
             return self.start(now, out);
         }
         compare.retain(|key, _| key == self.turn.key() || decision.reads.contains(key));
+        let deadline = store_deadline(&group, read_at, now);
         match turn {
-            turn::Holder::Another(left) => {
+            Holder::Another(left) => {
                 let pause = left.min(self.turn.pause());
                 return self.pause(group, now + pause, out);
             }
-            turn::Holder::Us => self.turn.give_back(&mut decision.writes),
-            turn::Holder::Nobody if group.needs_turn(now) => {
-                let write = self.turn.take(snapshot.now);
-                let stamp = compare.get(self.turn.key()).copied().flatten();
-                let compare = BTreeMap::from([(self.turn.key().clone(), stamp)]);
-                let deadline = store_deadline(&group, snapshot.now, now);
-                self.commit(
-                    Commit {
-                        now: snapshot.now,
-                        compare,
-                        write,
-                        deadline,
-                        guards_single_use: false,
-                    },
-                    0,
-                    now,
-                    out,
-                );
+            Holder::Us => self.turn.give_back(&mut decision.writes),
+            Holder::Nobody if group.needs_turn(now) => {
+                compare.retain(|key, _| key == self.turn.key());
+                let commit = Commit {
+                    now: read_at,
+                    compare,
+                    write: self.turn.take(read_at),
+                    deadline,
+                    guards_single_use: false,
+                };
+                self.commit(commit, 0, now, out);
                 group.loads = 0;
                 self.state = State::TakingTurn(group);
                 return;
             }
-            turn::Holder::Nobody => {}
+            Holder::Nobody => {}
         }
         let commit = Commit {
-            now: snapshot.now,
+            now: read_at,
             compare,
             write: decision.writes,
-            deadline: store_deadline(&group, snapshot.now, now),
+            deadline,
             guards_single_use: decision.guards_single_use,
         };
         self.commit(commit, group.members.len(), now, out);
