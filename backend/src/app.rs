@@ -39,7 +39,7 @@ use crate::{
         middleware::{
             rate_limit::Shield,
             request_id,
-            security_headers::{self, ContentSecurityPolicy, Inline},
+            security_headers::{self, ContentSecurityPolicy},
         },
         page::SinglePageApp,
         problem,
@@ -139,16 +139,10 @@ impl App {
         let origins = Data::new(config.allowed_origins.clone());
         let fixed = FixedAnswers::new(&wiring::public_config(&config));
         let shield = Shield::new(config.requests_per_address);
-        let maintenance = Arc::new(Maintenance {
-            state: state.clone(),
-            shield: shield.clone(),
-            skew,
-        });
+        let maintenance = Arc::new(Maintenance::new(state.clone(), shield.clone(), skew));
         let periodic = tokio::spawn(maintenance.clone().run());
-        let inline = page.as_ref().map(SinglePageApp::inline);
-        let policy = Data::new(ContentSecurityPolicy::new(
-            inline.unwrap_or(&Inline::default()),
-        ));
+        let inline = page.as_ref().map(SinglePageApp::inline).cloned();
+        let policy = Data::new(ContentSecurityPolicy::new(&inline.unwrap_or_default()));
 
         #[cfg(feature = "sandbox")]
         let messages = simulator.clone().map(Data::new);

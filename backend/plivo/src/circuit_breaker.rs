@@ -258,7 +258,7 @@ mod tests {
 
     fn call(breaker: &mut CircuitBreaker, health: CallHealth, now: SystemTime) {
         let ticket = breaker.admit(now).unwrap();
-        breaker.settle(&ticket, verdict, now);
+        breaker.settle(&ticket, health, now);
     }
 
     #[test]

@@ -202,13 +202,13 @@ impl GuardedPlivo {
             self.metrics.breaker_is(state);
             match state {
                 BreakerState::Open => {
-                    log::warn!(event = "upstream.breaker", state = "open"; "Plivo is not asked for a while");
+                    log::warn!(event = "circuit_breaker.opened"; "circuit breaker open: Plivo is not called");
                 }
                 BreakerState::HalfOpen => {
-                    log::info!(event = "upstream.breaker", state = "half_open"; "Plivo is tried by one call");
+                    log::info!(event = "circuit_breaker.half_opened"; "circuit breaker half-open: one call is tried");
                 }
                 BreakerState::Closed => {
-                    log::info!(event = "upstream.breaker", state = "closed"; "Plivo is asked again");
+                    log::info!(event = "circuit_breaker.closed"; "circuit breaker closed: Plivo is called again");
                 }
             }
         }

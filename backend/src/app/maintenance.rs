@@ -13,11 +13,19 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// What is done periodically, and with what.
 pub(super) struct Maintenance {
     pub(super) state: Data<AppState>,
-    pub(super) shield: Shield,
-    pub(super) skew: ClockSkew,
+    shield: Shield,
+    skew: ClockSkew,
 }
 
 impl Maintenance {
+    pub(super) fn new(state: Data<AppState>, shield: Shield, skew: ClockSkew) -> Self {
+        Self {
+            state,
+            shield,
+            skew,
+        }
+    }
+
     /// Runs until it is aborted.
     pub(super) async fn run(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(INTERVAL);

@@ -2,7 +2,7 @@
 
 /// What the pretend phones received, in sandbox.
 pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
-/// Where the OpenAPI document is.
+/// Where the `OpenAPI` document is.
 pub const OPENAPI: &str = "/api/openapi.json";
 /// The page to read it and try it.
 pub const DOCS: &str = "/api/docs";

@@ -102,9 +102,9 @@ impl Verification {
             caps: budget.caps(&self.keys.budget()),
             rules: self.rules.clone(),
         };
-        let charged = self.store.run(step, store_deadline()).await?;
+        let news = self.store.run(step, store_deadline()).await?;
         let country = CountryCode::of_number(&view.contact.recipient);
-        for it in charged {
+        for it in news {
             self.metrics.spend_charged(country, it.channel, it.amount);
         }
         Ok(())

@@ -223,6 +223,8 @@ async fn a_send_whose_end_was_lost_is_not_done_again_under_its_key() {
     let upstream = Upstream::start().await;
     let app = TestApp::start_live_in(TestStore::file(), &upstream.base_url, &[]).await;
     let body = json!({"recipient": "+14155552671"});
+    // Steps have deadlines.
+    app.clock.run();
     let path = app.store.directory().join("countersign.db");
     let other = rusqlite::Connection::open(path).unwrap();
     let hold_up = async {

@@ -11,6 +11,8 @@ async fn a_store_that_is_held_up_sends_nothing_accepts_nothing_and_recovers() {
     let app = TestApp::start_in(TestStore::file(), &[]).await;
     let session = app.sent("+14155550123").await;
     let calls = app.simulator().calls();
+    // Steps have deadlines.
+    app.clock.run();
     let path = app.store.directory().join("countersign.db");
     let other = Connection::open(path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

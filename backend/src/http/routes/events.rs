@@ -38,6 +38,8 @@ use crate::{
 /// Interval between looks for changes that other instances committed; those of this
 /// instance wake a stream at once.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a stream waits for further commits, to tell of them together.
+const COALESCING_TIME: Duration = Duration::from_millis(50);
 /// How often something is written, so that a caller who is gone is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long one stream lives.
@@ -224,7 +226,10 @@ impl Stream {
                 }
             }
         };
-        tokio::time::timeout(LOOK_INTERVAL, concerned).await.ok();
+        if tokio::time::timeout(LOOK_INTERVAL, concerned).await.is_ok() {
+            // A check is two commits, and a callback seldom comes alone.
+            tokio::time::sleep(COALESCING_TIME).await;
+        }
     }
 
     async fn look(
