@@ -24,14 +24,14 @@ use crate::{
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
 };
 
-/// A store in one file.
+/// A store in one file. Several processes may have it open at once: whoever loses a race
+/// is told of a conflict, as over any other store.
 pub struct SqliteStore {
     // Dropped in this order: the connection that is closed last takes the log over
-    // into the file, and the lock goes after it.
+    // into the file.
     reader: Worker<Reader>,
     writer: Worker<Writer>,
     health: Arc<Health>,
-    _file: Arc<File>,
 }
 
 /// Why the file was not read or written.
@@ -43,25 +43,25 @@ enum Error {
     Gone,
     #[error("its thread has ended")]
     Ended,
+    #[error("too many reads wait for it")]
+    Busy,
 }
 
 impl SqliteStore {
     /// Opens the file, or makes it.
     pub fn open(path: &Path, keys: &StoreKeys, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let lock = File::lock(path)?;
         let (writer, reader) = open::open(path, keys)?;
         let unusable = |error: &dyn std::fmt::Display| OpenError::Unusable {
             path: path.to_owned(),
             problem: error.to_string(),
         };
-        let file = Arc::new(File::opened(path, lock).map_err(|error| unusable(&error))?);
+        let file = Arc::new(File::opened(path).map_err(|error| unusable(&error))?);
         let reader = Reader::new(reader, file.clone(), clock.clone());
-        let writer = Writer::new(writer, file.clone(), clock).map_err(|error| unusable(&error))?;
+        let writer = Writer::new(writer, file, clock).map_err(|error| unusable(&error))?;
         Ok(Self {
             writer: Worker::start("store-writer", writer).map_err(|error| unusable(&error))?,
             reader: Worker::start("store-reader", reader).map_err(|error| unusable(&error))?,
             health: Arc::default(),
-            _file: file,
         })
     }
 
@@ -81,7 +81,9 @@ impl Store for SqliteStore {
         let loaded = self.reader.run(move |reader| reader.load(&keys)).await;
         // What the reader sees says nothing about writes.
         loaded.map_err(|error| {
-            self.health.fails(&error);
+            if !matches!(error, Error::Busy) {
+                self.health.fails(&error);
+            }
             Unavailable
         })
     }

@@ -56,12 +56,6 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// One process keeps the file for itself.
-    #[error("STORE_URL: {path} is in use by another process; several instances share a Redis")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
     /// The hashes in the file were made with another key.
     #[error("SECRET_KEY: {path} was made with another key; restore that key, or start a new file")]
     OtherKey {

@@ -1,7 +1,7 @@
 //! A thread that has a connection for itself.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
     time::Duration,
 };
@@ -52,7 +52,10 @@ impl<W: Work> Worker<W> {
             }
         });
         let jobs = self.jobs.as_ref().ok_or(Error::Ended)?;
-        jobs.try_send(job).map_err(|_| Error::Ended)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Error::Busy,
+            TrySendError::Disconnected(_) => Error::Ended,
+        })?;
         answer.await.unwrap_or(Err(Error::Ended))
     }
 }
