@@ -88,12 +88,7 @@ impl StoreHandle {
         deadline: Instant,
     ) -> Result<T::Outcome, StoreError> {
         let started = Instant::now();
-        let (reply, answer) = oneshot::channel();
-        let member = Box::new(Waiting {
-            transition,
-            outcome: None,
-            reply,
-        });
+        let (member, answer) = member(transition);
         let submitted = self.queue.try_send(Event::Submitted { member, deadline });
         let result = match submitted {
             Err(_) => Err(StoreError::NotRun),
@@ -187,6 +182,21 @@ fn short_name<T>() -> &'static str {
     let path = name.split('<').next().unwrap_or(name);
     path.rsplit("::").next().unwrap_or(path)
 }
+
+/// A transition as a member of a group, and where its answer comes. Dropping that
+/// abandons it.
+pub fn member<T: Transition>(transition: T) -> (Box<dyn Member>, Answer<T::Outcome>) {
+    let (reply, answer) = oneshot::channel();
+    let member = Waiting {
+        transition,
+        outcome: None,
+        reply,
+    };
+    (Box::new(member), answer)
+}
+
+/// What a member's caller waits for.
+pub type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 /// A transition whose caller waits for an answer.
 struct Waiting<T: Transition> {

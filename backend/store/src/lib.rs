@@ -25,7 +25,7 @@ pub use self::{
     at_clock::AtClock,
     committer::Committer,
     encryption::{Hash, InvalidSecretKey, StoreKeys},
-    handle::{NoObserver, Observer, StoreHandle},
+    handle::{Answer, NoObserver, Observer, StoreHandle, member},
     memory::MemoryStore,
     move_store::{MoveError, Portable, move_store},
     redis::RedisStore,
