@@ -37,7 +37,6 @@ use crate::{
         connections::{self, Connections},
         drain::Drain,
         middleware::{
-            rate_limit::Shield,
             request_id,
             security_headers::{self, ContentSecurityPolicy},
         },
@@ -138,8 +137,8 @@ impl App {
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let fixed = FixedAnswers::new(&wiring::public_config(&config));
-        let shield = Shield::new(config.requests_per_address);
-        let maintenance = Arc::new(Maintenance::new(state.clone(), shield.clone(), skew));
+        let limits = wiring::rate_limits(&config);
+        let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew));
         let periodic = tokio::spawn(maintenance.clone().run());
         let inline = page.as_ref().map(SinglePageApp::inline).cloned();
         let policy = Data::new(ContentSecurityPolicy::new(&inline.unwrap_or_default()));
@@ -169,7 +168,7 @@ impl App {
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| routes::configure(config, &shield, &fixed))
+                .configure(|config| routes::configure(config, &limits, &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);

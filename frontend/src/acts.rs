@@ -13,7 +13,7 @@ use leptos::prelude::*;
 use crate::{
     api, browser,
     enter_code::sent_to,
-    flow::{self, Failure, Flow, Recipient, Step, Task, Ticket},
+    flow::{self, Background, CheckRequest, Checked, Failure, Flow, Recipient, Step, Task, Ticket},
     host::Outcome,
     page::Page,
     spawn::spawn,
@@ -208,7 +208,7 @@ impl Page {
     /// Gives the proof to the application that the person came from.
     pub(crate) fn hand_over(self) {
         let proof = self.flow.with_untracked(|flow| match &flow.step {
-            Step::Verified(verified) => verified.proof.clone(),
+            Step::Verified(verified) => Some(verified.proof.clone()),
             Step::EnterPhone | Step::EnterCode(_) => None,
         });
         if let Some(proof) = proof {
@@ -219,10 +219,10 @@ impl Page {
 
     /// Checks the code that was typed.
     pub(crate) fn verify(self) {
-        let Some((id, length, ended)) = self.flow.with_untracked(|flow| {
+        let Some((length, ended)) = self.flow.with_untracked(|flow| {
             let session = flow.session()?;
             let length = session.otp_length.unwrap_or(flow::USUAL_LENGTH);
-            Some((session.id, length, session.ending.is_some()))
+            Some((length, session.ending.is_some()))
         }) else {
             return;
         };
@@ -244,31 +244,63 @@ impl Page {
                 return;
             }
         };
-        let Some(ticket) = self.begin(Task::Verify) else {
+        let key = browser::random_key().unwrap_or_default();
+        let begun = self
+            .flow
+            .try_update(|flow| flow.begin_check(&otp, key, browser::now()));
+        let Some(request) = begun.flatten() else {
             return;
         };
-        let asked = format!("verify {id} {otp}");
-        let request = VerifyRequest {
-            session_uuid: id.to_string(),
-            otp,
-        };
+        // Before it leaves: a reload may come between.
+        self.keep();
         spawn(async move {
-            let answer = api::verify(&request, &self.key(&asked)).await;
-            self.forget_key(answer.as_ref().err());
-            match answer {
-                Ok(answer) => {
-                    self.flow.update(|flow| flow.verified(ticket, &answer));
-                    self.keep();
-                }
-                Err(failure) => self.fail(ticket, failure),
+            let checked = self.check(&request).await;
+            if checked == Checked::Incorrect && request.otp != otp {
+                // The code before this one is settled.
+                self.verify();
             }
         });
     }
 
-    /// The page can be seen again: the phone may have slept, or another tab may
-    /// have finished.
+    /// Asks the server about a code, for the person or to repeat it.
+    async fn check(self, request: &CheckRequest) -> Checked {
+        let body = VerifyRequest {
+            session_uuid: request.session.to_string(),
+            otp: request.otp.clone(),
+        };
+        let answer = api::verify(&body, &request.key).await;
+        let now = browser::now();
+        let checked = self
+            .flow
+            .try_update(|flow| flow.checked(request, &answer, now))
+            .unwrap_or(Checked::Ignored);
+        self.keep();
+        if matches!(checked, Checked::Ignored | Checked::Verified) {
+            return checked;
+        }
+        let is_ended = self
+            .flow
+            .with_untracked(|flow| flow.session().is_some_and(|it| it.ending.is_some()));
+        if is_ended {
+            focus_after_render("ended-action");
+        } else if request.ticket.is_some() {
+            focus_after_render("code");
+        }
+        if checked == Checked::Refused {
+            self.follow().await;
+        }
+        checked
+    }
+
+    /// The page can be seen again, or the network is back: the phone may have slept,
+    /// an answer may have been lost, or another tab may have finished.
     pub(crate) fn look_again(self) {
-        spawn(self.follow());
+        let hurried = self.flow.try_update(|flow| flow.hurry(browser::now()));
+        if hurried == Some(true) {
+            self.tick();
+        } else {
+            spawn(self.follow());
+        }
     }
 
     /// Asks in the background how the session stands. Without an answer all
@@ -298,8 +330,18 @@ impl Page {
     pub(crate) fn tick(self) {
         let now = browser::now();
         self.now.set(now);
-        if self.flow.with_untracked(|flow| flow.is_due(now)) {
-            self.flow.update(|flow| flow.tick(now));
+        if !self.flow.with_untracked(|flow| flow.is_due(now)) {
+            return;
+        }
+        match self.flow.try_update(|flow| flow.tick(now)).flatten() {
+            Some(Background::Repeat(request)) => spawn(async move {
+                self.check(&request).await;
+            }),
+            Some(Background::Look) => {
+                self.keep();
+                self.look_again();
+            }
+            None => {}
         }
     }
 
@@ -334,7 +376,6 @@ impl Page {
             .with_untracked(|flow| flow.session().map(|it| it.ending.is_some()));
         match (ticket.task, ended) {
             (_, Some(true)) => focus_after_render("ended-action"),
-            (Task::Verify, _) => focus_after_render("code"),
             (Task::Send | Task::Configure, None) => focus_after_render("phone"),
             _ => {}
         }
@@ -342,9 +383,10 @@ impl Page {
 
     /// Keeps for a reload what is needed to go on, and nothing once it is over.
     fn keep(self) {
-        self.flow.with_untracked(|flow| match flow.session() {
+        self.flow.try_with_untracked(|flow| match flow.session() {
             Some(session) if session.ending.is_none() => {
-                storage::keep(session, self.host.with_value(|host| host.nonce.clone()));
+                let nonce = self.host.with_value(|host| host.nonce.clone());
+                storage::keep(session, nonce, browser::now());
             }
             _ => storage::clear(),
         });

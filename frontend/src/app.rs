@@ -100,13 +100,16 @@ fn move_focus(step: Memo<&'static str>) {
     });
 }
 
-/// Lets time pass while the page is there, and looks again when it is seen again.
+/// Lets time pass while the page is there, and looks again when it is seen again or
+/// the network is back.
 fn keep_time(page: Page) {
     browser::every(TICK, move || page.tick());
-    let listener = window_event_listener_untyped("visibilitychange", move |_| {
-        if browser::is_visible() {
-            page.look_again();
-        }
-    });
-    on_cleanup(move || listener.remove());
+    for event in ["visibilitychange", "online"] {
+        let listener = window_event_listener_untyped(event, move |_| {
+            if browser::is_visible() {
+                page.look_again();
+            }
+        });
+        on_cleanup(move || listener.remove());
+    }
 }

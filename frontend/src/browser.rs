@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     Document, HtmlElement, HtmlInputElement, UrlSearchParams, VisibilityState, Window,
-    js_sys::{Array, Intl, Object, Reflect},
+    js_sys::{Array, Date, Intl, Object, Reflect},
 };
 
 fn window() -> Option<Window> {
@@ -24,6 +24,12 @@ pub(crate) fn now() -> Duration {
         .and_then(|window| window.performance())
         .map_or(0.0, |performance| performance.now());
     Duration::try_from_secs_f64(milliseconds / 1_000.0).unwrap_or_default()
+}
+
+/// The time since 1970, by the device's clock: the same for every page, and
+/// changed at will.
+pub(crate) fn time_of_day() -> Duration {
+    Duration::try_from_secs_f64(Date::now() / 1_000.0).unwrap_or_default()
 }
 
 /// False when the device surely has no network.

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use crate::{
     browser, deliveries, dom,
-    flow::{self, Ending, Step, Task},
+    flow::{self, Ending, Flow, Step, Task},
     other_ways,
     page::Page,
     spawn::spawn,
@@ -47,13 +47,13 @@ pub(crate) fn enter_code(page: Page) {
     });
     dom::text("ended-action", move || {
         page.text(match ending() {
-            Some(Ending::ChecksExhausted | Ending::AlreadyVerified) => "start-again",
-            Some(Ending::Expired) | None => "send-new-code",
+            Some(Ending::ChecksExhausted) => "start-again",
+            Some(Ending::Expired | Ending::AlreadyVerified) | None => "send-new-code",
         })
     });
     dom::on("ended-action", "click", move || match untrack(ending) {
-        Some(Ending::Expired) => page.send_new(),
-        Some(Ending::ChecksExhausted | Ending::AlreadyVerified) => page.change_number(),
+        Some(Ending::Expired | Ending::AlreadyVerified) => page.send_new(),
+        Some(Ending::ChecksExhausted) => page.change_number(),
         None => {}
     });
     deliveries::deliveries(page);
@@ -96,7 +96,11 @@ fn code_field(page: Page) {
     dom::flag("code", "aria-invalid", move || {
         page.flow.with(|flow| flow.failure.is_some())
     });
-    let is_checking = move || page.is_doing(Task::Verify);
+    // Also while the page asks once more by itself, unless it has told of that.
+    let is_checking = move || {
+        let is_repeating = |flow: &Flow| flow.check().is_some() && flow.failure.is_none();
+        page.is_doing(Task::Verify) || page.flow.with(is_repeating)
+    };
     dom::flag("verify", "aria-disabled", move || {
         is_checking() || page.session(|session| session.ending).is_some()
     });

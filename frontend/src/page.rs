@@ -45,18 +45,27 @@ impl Page {
     /// The state to begin with: a session from before a reload, or the first
     /// step.
     pub(crate) fn new(phone: String, host: Host, texts: Texts) -> Self {
-        // A session for another link's proof is of no use to this one.
-        let kept = storage::kept().filter(|kept| kept.nonce == host.nonce);
-        let flow = kept.map_or_else(Flow::default, |kept| {
-            Flow::resuming(kept.session_uuid, kept.recipient)
-        });
+        let now = browser::now();
+        let flow = match storage::kept() {
+            Some(kept) if kept.nonce == host.nonce => {
+                let check = kept.check(now);
+                Flow::resuming(kept.session_uuid, kept.recipient, check)
+            }
+            // A session for another link's proof is of no use to this one.
+            Some(kept) => {
+                storage::forget_check(kept);
+                Flow::default()
+            }
+            None => Flow::default(),
+        };
+        let code = flow.check().map(|check| check.otp.clone());
         Self {
             flow: RwSignal::new(flow),
-            now: RwSignal::new(browser::now()),
+            now: RwSignal::new(now),
             config: RwSignal::new(None),
             phone: RwSignal::new(phone),
             country: RwSignal::new(String::new()),
-            code: RwSignal::new(String::new()),
+            code: RwSignal::new(code.unwrap_or_default()),
             announcement: RwSignal::new(String::new()),
             texts: RwSignal::new_local(texts),
             host: StoredValue::new(host),
@@ -109,12 +118,16 @@ impl Page {
 
     /// What went wrong in that step, and what to do about it.
     pub(crate) fn failure_text(&self, step: &str) -> String {
-        let failure = self
-            .flow
-            .with(|flow| flow.failure.filter(|_| flow.step.name() == step));
+        let (failure, repeats) = self.flow.with(|flow| {
+            let failure = flow.failure.filter(|_| flow.step.name() == step);
+            (failure, flow.check().is_some())
+        });
         let Some(failure) = failure else {
             return String::new();
         };
+        if repeats {
+            return self.text("check-unanswered");
+        }
         self.say(|texts| {
             let wait = |key: &str, seconds: u64| texts.filled(key, &texts.when(seconds));
             match (failure.kind, failure.retry_after, failure.checks_left) {

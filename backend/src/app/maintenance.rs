@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use actix_web::web::Data;
 
 use super::clock_skew::ClockSkew;
-use crate::http::{middleware::rate_limit::Shield, state::AppState};
+use crate::http::{middleware::rate_limit::RateLimits, state::AppState};
 
 /// Interval between two runs.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -13,15 +13,15 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// What is done periodically, and with what.
 pub(super) struct Maintenance {
     pub(super) state: Data<AppState>,
-    shield: Shield,
+    limits: RateLimits,
     skew: ClockSkew,
 }
 
 impl Maintenance {
-    pub(super) fn new(state: Data<AppState>, shield: Shield, skew: ClockSkew) -> Self {
+    pub(super) fn new(state: Data<AppState>, limits: RateLimits, skew: ClockSkew) -> Self {
         Self {
             state,
-            shield,
+            limits,
             skew,
         }
     }
@@ -41,6 +41,6 @@ impl Maintenance {
         self.state.proofs.reload();
         self.state.verification.watch_budget().await;
         self.skew.measure(&self.state.store).await;
-        self.shield.sweep();
+        self.limits.sweep();
     }
 }

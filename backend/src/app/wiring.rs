@@ -19,6 +19,7 @@ use super::{StartError, store_metrics::StoreMetrics};
 use crate::{
     config::{Config, StoreConfig, Upstream},
     http::{
+        middleware::rate_limit::{RateLimit, RateLimits},
         page::{PageSettings, PageSource, SinglePageApp},
         paths,
         state::AppState,
@@ -109,6 +110,15 @@ pub(super) fn state(
             metrics,
         }),
     })
+}
+
+/// The rate limits in front of the routes.
+pub(super) fn rate_limits(config: &Config) -> RateLimits {
+    RateLimits {
+        requests: RateLimit::new(config.requests_per_address),
+        introspections: RateLimit::new(config.introspections_per_address),
+        reads: RateLimit::new(config.reads_per_address),
+    }
 }
 
 /// The page, or none with a word in the log: an API alone is of use too.

@@ -24,7 +24,7 @@ use actix_web::{
 use countersign_shared::{self as shared, config::ConfigResponse};
 
 use crate::http::{
-    middleware::{catch_panic, cross_origin, rate_limit::Shield},
+    middleware::{catch_panic, cross_origin, rate_limit::RateLimits},
     paths,
     problem::ApiError,
 };
@@ -54,25 +54,25 @@ impl FixedAnswers {
 
 /// Every call and who answers it. A path of ours with another method, and any
 /// other path under `/api`, is a problem too.
-pub fn configure(config: &mut ServiceConfig, shield: &Shield, fixed: &FixedAnswers) {
+pub fn configure(config: &mut ServiceConfig, limits: &RateLimits, fixed: &FixedAnswers) {
     config
         .app_data(fixed.facts.clone())
         .app_data(fixed.contract.clone());
-    register(config, shield);
+    register(config, limits);
 }
 
 /// Answers what there is now, so that the contract can be held to it.
-pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Listed> {
+pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<Listed> {
     let mut listed = Vec::new();
     let mut resource = |path: &str, methods| {
         listed.push((path.to_owned(), methods));
         resource(path, methods)
     };
     macro_rules! guarded {
-        ($path:expr, $handler:path) => {
+        ($limit:expr, $path:expr, $handler:path) => {
             resource($path, "POST")
                 .route(web::post().to($handler))
-                .wrap(shield.guard())
+                .wrap($limit.guard())
                 .wrap(from_fn(cross_origin::refuse_other_sites))
         };
     }
@@ -85,18 +85,30 @@ pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Liste
         };
     }
     config
-        .service(guarded!(shared::send::PATH, send::send))
-        .service(guarded!(shared::resend::PATH, resend::resend))
-        .service(guarded!(shared::verify::PATH, verify::verify))
+        .service(guarded!(limits.requests, shared::send::PATH, send::send))
         .service(guarded!(
+            limits.requests,
+            shared::resend::PATH,
+            resend::resend
+        ))
+        .service(guarded!(
+            limits.requests,
+            shared::verify::PATH,
+            verify::verify
+        ))
+        .service(guarded!(
+            limits.introspections,
             shared::proof::INTROSPECT_PATH,
             introspect::introspect
         ))
         .service(readable!(shared::proof::KEYS_PATH, keys::keys))
-        .service(readable!(
-            &format!("{}/{{session_uuid}}", shared::session::PATH),
-            session::session
-        ))
+        .service(
+            readable!(
+                &format!("{}/{{session_uuid}}", shared::session::PATH),
+                session::session
+            )
+            .wrap(limits.reads.guard()),
+        )
         .service(
             resource(
                 &format!(
@@ -106,7 +118,8 @@ pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Liste
                 ),
                 "GET",
             )
-            .route(web::get().to(events::events)),
+            .route(web::get().to(events::events))
+            .wrap(limits.reads.guard()),
         )
         .service(
             resource(&format!("{}/{{secret}}", paths::CALLBACK), "GET, POST")

@@ -47,8 +47,10 @@ impl Transition for ReserveCheck {
         if let Some(claim) = &self.claim
             && let Some(repeated) = idempotency::repeated(rows, claim)?
         {
-            if repeated.is_mismatch {
-                self.count_mismatch(rows)?;
+            if repeated.is_mismatch
+                && let Some(wait) = self.count_mismatch(rows)?
+            {
+                return Ok(Reserved::Wait(wait));
             }
             return Ok(Reserved::Repeated(repeated.repetition));
         }
@@ -98,17 +100,18 @@ impl ReserveCheck {
             .collect()
     }
 
-    /// Another body under a known key counts as a check of its caller's, as far as
-    /// there is room.
-    fn count_mismatch(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
+    /// Another body under a known key counts as a check of its caller's, which has to wait
+    /// where there is no room.
+    fn count_mismatch(&self, rows: &mut Rows<'_>) -> Result<Option<Wait>, Unreadable> {
         let mut counters = Counters::load(rows, &self.rules, None, &self.checks)?;
-        for check in &self.checks {
-            if counters.wait(check) == 0 {
+        let wait = longest_wait(&mut counters, &self.checks);
+        if wait.is_none() {
+            for check in &self.checks {
                 counters.take(check);
             }
         }
         counters.save(rows);
-        Ok(())
+        Ok(wait)
     }
 }
 

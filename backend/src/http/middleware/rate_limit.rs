@@ -26,21 +26,40 @@ use countersign_core::Quota;
 
 use crate::{
     http::{extract::caller::caller_of, problem::ApiError},
-    verification::Caller,
-    verification::Refusal,
+    verification::{Caller, Refusal},
 };
 
-/// The shield of one application, shared by its workers and its routes.
+/// The rate limits in front of the routes, each with a count of its own.
 #[derive(Clone)]
-pub struct Shield {
+pub struct RateLimits {
+    /// Of send, resend and verify.
+    pub requests: RateLimit,
+    /// Of introspection, which an application's server asks for all its users.
+    pub introspections: RateLimit,
+    /// Of what reads a session.
+    pub reads: RateLimit,
+}
+
+impl RateLimits {
+    /// Drops the counts of callers whose limits are full again.
+    pub fn sweep(&self) {
+        self.requests.sweep();
+        self.introspections.sweep();
+        self.reads.sweep();
+    }
+}
+
+/// A rate limit by address, shared by the workers and the routes behind it.
+#[derive(Clone)]
+pub struct RateLimit {
     limit: Limit,
-    is_up: bool,
+    is_on: bool,
 }
 
 type Middleware = NoOpMiddleware<QuantaInstant>;
 type Limit = GovernorConfig<ByClient, Middleware>;
 
-impl Shield {
+impl RateLimit {
     /// Lets `quota.count` through at once and refills evenly; none lets
     /// everything through.
     pub fn new(quota: Option<Quota>) -> Self {
@@ -54,17 +73,16 @@ impl Shield {
         let limit = builder.finish();
         Self {
             limit: limit.expect("neither the count nor the period is zero"),
-            is_up: quota.is_some(),
+            is_on: quota.is_some(),
         }
     }
 
     /// What stands in front of a route.
     pub fn guard(&self) -> Condition<Governor<ByClient, Middleware>> {
-        Condition::new(self.is_up, Governor::new(&self.limit))
+        Condition::new(self.is_on, Governor::new(&self.limit))
     }
 
-    /// Forgets the callers whose limit is full again.
-    pub fn sweep(&self) {
+    fn sweep(&self) {
         self.limit.limiter().retain_recent();
         self.limit.limiter().shrink_to_fit();
     }
