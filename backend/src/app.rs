@@ -2,9 +2,11 @@
 
 pub mod check_config;
 mod clock_skew;
+pub mod command;
 mod error;
 mod maintenance;
 mod metrics_server;
+mod move_store;
 mod sockets;
 mod stop_signals;
 mod store_metrics;

@@ -106,14 +106,7 @@ impl Config {
     /// Reads the process's environment and, behind it, the file `.env` of the
     /// working directory.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        let file = values::read_env_file(std::path::Path::new(".env"))?;
-        Self::read(|name| {
-            std::env::var_os(name).map_or_else(
-                || file.get(name).cloned(),
-                // A value that is no text fails the variable's own check.
-                |value| Some(value.to_string_lossy().into_owned()),
-            )
-        })
+        Self::read(environment()?)
     }
 
     /// Reads every variable through `lookup`. An empty value counts as none.
@@ -163,6 +156,19 @@ impl Config {
             },
         })
     }
+}
+
+/// Looks variables up in the process's environment and, behind it, in the file `.env` of
+/// the working directory.
+fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigError> {
+    let file = values::read_env_file(std::path::Path::new(".env"))?;
+    Ok(move |name: &str| {
+        std::env::var_os(name).map_or_else(
+            || file.get(name).cloned(),
+            // A value that is no text fails the variable's own check.
+            |value| Some(value.to_string_lossy().into_owned()),
+        )
+    })
 }
 
 fn read_metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {

@@ -359,7 +359,7 @@ async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0]["per"], "1h");
     assert_eq!(alerts[0]["spent"], "0.100000");
-    let slumps: Vec<&Value> = of("conversion.slump");
+    let slumps: Vec<&Value> = of("conversion.tripped");
     let rules: Vec<&Value> = slumps.iter().map(|line| &line["rule"]).collect();
     assert_eq!(rules, ["conversion_country", "conversion_prefix"]);
     for line in slumps {
@@ -367,9 +367,9 @@ async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
             (&line["mode"], &line["country"]),
             (&json!("monitor"), &json!("US"))
         );
-        assert_eq!(line["place"].as_str().unwrap().len(), 12);
+        assert_eq!(line["destination"].as_str().unwrap().len(), 12);
     }
-    let reached: Vec<&Value> = of("limit.reached");
+    let reached: Vec<&Value> = of("rate_limit.hit");
     assert_eq!(reached[0]["limit"], "spend_cap");
     assert!(!log.contains("1415555"), "a range is in the log");
 }

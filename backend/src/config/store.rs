@@ -3,9 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use countersign_store::{StoreKeys, redis::Address};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigError, read_public_url, values::Reader, variables};
+use super::{ConfigError, environment, read_public_url, values::Reader, variables};
 use crate::proof;
 
 /// Where sessions and limits are kept, and the key of the names in there.
@@ -25,6 +25,24 @@ pub enum StoreConfig {
         /// The key, the same for all of them.
         secret_key: SecretString,
     },
+}
+
+impl StoreConfig {
+    /// The store at `url`, written as in `STORE_URL`; the key is `secret_key` where it is
+    /// given, and that of the environment else.
+    pub fn from_environment(
+        url: &str,
+        secret_key: Option<&SecretString>,
+    ) -> Result<Self, ConfigError> {
+        let environment = environment()?;
+        let lookup = |name: &str| match (name, secret_key) {
+            ("STORE_URL", _) => Some(url.to_owned()),
+            ("SECRET_KEY", Some(key)) => Some(key.expose_secret().to_owned()),
+            ("STORE_URL_FILE", _) | ("SECRET_KEY_FILE", Some(_)) => None,
+            _ => environment(name),
+        };
+        read_store(&Reader::new(&lookup))
+    }
 }
 
 pub(super) fn read_store(reader: &Reader<'_>) -> Result<StoreConfig, ConfigError> {
