@@ -3,9 +3,9 @@
 //! Plivo was silent, or the process was killed, and the text came. A callback brings
 //! Plivo's session and the number; the number's row knows which sends to it are
 //! reserved. Those that are not recorded, of the same channel, are recorded with
-//! that session, unless the attempt of Plivo's is known: a recorded send accounts
-//! for it, or a callback about it came before. Plivo keeps one session for a number
-//! while a code lives, so whichever of them it is about, its code is theirs too.
+//! that session: Plivo keeps one for a number while its code lives, so whichever of
+//! them it is about, its code is theirs too. A session of Plivo's that is over, its
+//! code used or its time past, adopts nothing.
 
 use super::{
     record_callback::{CallbackRecipient, RecordCallback},
@@ -38,7 +38,9 @@ impl RecordCallback {
         upstream: &mut UpstreamRow,
     ) -> Result<bool, Unreadable> {
         let index = self.update.index;
-        if upstream.is_recorded(index) || !upstream.is_of(&recipient.number) {
+        let may_hold = upstream.may_hold(index, &self.rules, rows.now());
+        upstream.recorded_to(index);
+        if !may_hold || !upstream.is_of(&recipient.number) {
             return Ok(false);
         }
         let number = rows
@@ -51,7 +53,6 @@ impl RecordCallback {
         if has_adopted {
             upstream.bind(&recipient.number);
         }
-        upstream.recorded_to(index);
         Ok(has_adopted)
     }
 
