@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AfterSend, Answer, Key, NewSession, Repetition, Rows, Session, SessionOver, SessionRules,
-    Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
+    AfterSend, Answer, Key, NewSession, Repetition, Rows, SentAnswer, Session, SessionOver,
+    SessionRules, Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
     transitions::{
         KeepAnswer, RecordResent, RecordSent, Recorded, ReleaseSend, ReserveResend, ReserveSend,
         Reserved, SendReservation,
@@ -84,8 +84,8 @@ pub enum DeliverEnd {
     Sent {
         /// The session as it stands.
         session: Session,
-        /// What was reserved.
-        reservation: Arc<SendReservation>,
+        /// What is answered, now and to a repetition.
+        answer: SentAnswer,
     },
     /// Not now. Nothing was counted.
     Wait(Wait),
@@ -180,10 +180,7 @@ impl DeliverFlow {
         failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>,
     ) -> DeliverStep {
         DeliverStep::Finish(match outcome {
-            Ok(Recorded::Sent(session)) => DeliverEnd::Sent {
-                session,
-                reservation: self.held(),
-            },
+            Ok(Recorded::Sent { session, answer }) => DeliverEnd::Sent { session, answer },
             Ok(Recorded::Over(over)) => DeliverEnd::Over(over),
             Ok(Recorded::OtherRecipient) => {
                 self.failure = UpstreamOutcome::InvalidResponse;

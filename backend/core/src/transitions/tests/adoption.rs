@@ -74,7 +74,7 @@ fn plivos_answer_after_its_callback_records_nothing_twice() {
     let callback = world.callback("nonce", "plivo", "number");
     assert!(has_adopted(&world.run(&callback)));
     let record = world.record_sent(("one", "number"), "plivo", &reservation);
-    let Recorded::Sent(session) = world.run(&record) else {
+    let Recorded::Sent { session, .. } = world.run(&record) else {
         panic!("it is not recorded")
     };
     assert_eq!(session.deliveries.len(), 1);
