@@ -81,11 +81,10 @@ impl World {
                 self.answer_found(&step)
             }
         };
-        let is_found = match (&found, asked.kind) {
-            (Some(Answer::Sent(_)), Kind::Send(_)) => true,
-            (Some(Answer::Sealed(_)), Kind::Check(_)) => true,
-            _ => false,
-        };
+        let is_found = matches!(
+            (&found, asked.kind),
+            (Some(Answer::Sent(_)), Kind::Send(_)) | (Some(Answer::Sealed(_)), Kind::Check(_))
+        );
         let name = keyed.name.clone();
         self.checker.require(is_found, || {
             format!("{name} had its effect, and has {found:?}")

@@ -7,8 +7,9 @@ use countersign_shared::session::AttemptStatus;
 use countersign_store::{CommitOutcome, Unavailable, committer::Event as CommitterEvent};
 
 use crate::{
+    event::{Event, Fate, Io, PlivoAnswer},
     request::{Callback, Kind},
-    world::{Event, Fate, Io, PlivoAnswer, World},
+    world::World,
 };
 
 impl World {

@@ -11,6 +11,7 @@ mod border;
 mod checker;
 mod clock;
 mod ending;
+mod event;
 mod io;
 mod member;
 mod person;

@@ -29,16 +29,19 @@ pub(crate) enum Outcome {
     Charged(Vec<Charged>),
 }
 
+/// How a step ended.
+pub(crate) type Answered = Result<Outcome, StoreError>;
+
 /// Answers that were given since they were last looked at, each with its request.
 #[derive(Clone, Default)]
-pub(crate) struct Outbox(Arc<Mutex<Vec<(u64, Result<Outcome, StoreError>)>>>);
+pub(crate) struct Outbox(Arc<Mutex<Vec<(u64, Answered)>>>);
 
 impl Outbox {
-    pub(crate) fn take(&self) -> Vec<(u64, Result<Outcome, StoreError>)> {
+    pub(crate) fn take(&self) -> Vec<(u64, Answered)> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn put(&self, request: u64, answer: Result<Outcome, StoreError>) {
+    fn put(&self, request: u64, answer: Answered) {
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         answers.push((request, answer));
     }

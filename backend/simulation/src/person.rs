@@ -13,10 +13,11 @@ use countersign_store::StoreError;
 
 use crate::{
     border::{Keyed, opened},
+    event::Event,
     member::Outcome,
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::{CHARGE, VALIDATION_CHARGE},
-    world::{Event, World},
+    world::World,
 };
 
 #[derive(Default)]

@@ -8,13 +8,12 @@ use countersign_store::{StoreError, committer::Event as CommitterEvent};
 
 use crate::{
     border::{destination, opened, upstream},
-    member::{Abandoned, Outcome, SimMember},
+    event::{Event, PlivoAnswer},
+    member::{Abandoned, Answered, Outcome, SimMember},
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::STORE_DEADLINE,
-    world::{Event, PlivoAnswer, World},
+    world::World,
 };
-
-type Answered = Result<Outcome, StoreError>;
 
 impl World {
     /// A request reaches an instance.
@@ -285,6 +284,6 @@ impl World {
 }
 
 /// What a caller hears of Plivo's failure, sealed.
-fn failed(outcome: UpstreamOutcome) -> Option<Answer> {
-    Some(Answer::Sealed(Sealed(outcome.as_str().as_bytes().to_vec())))
+fn failed(outcome: UpstreamOutcome) -> Answer {
+    Answer::Sealed(Sealed(outcome.as_str().as_bytes().to_vec()))
 }

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use countersign_core::{Key, Millis, Rows, Transition, UpstreamOutcome, Verdict};
+use countersign_core::{Millis, Rows, Transition};
 use countersign_store::{
-    Commit, Committer, MemoryStore,
+    Committer, MemoryStore,
     clock::Clock,
     committer::{Command, Event as CommitterEvent},
 };
@@ -17,65 +17,14 @@ use crate::{
     border::Keyed,
     checker::Checker,
     clock::SimClock,
+    event::{Event, Instance, Io},
     member::Outbox,
     person::Person,
     plivo::Plivo,
     random::Random,
-    request::{Asked, Callback, Request},
+    request::Request,
     settings::Settings,
 };
-
-/// One process.
-pub(crate) struct Instance {
-    /// How often it was started.
-    pub(crate) generation: u32,
-    pub(crate) committer: Committer,
-}
-
-pub(crate) enum Io {
-    Load(Vec<Key>),
-    Commit(Commit),
-}
-
-/// What Plivo answers.
-pub(crate) enum PlivoAnswer {
-    Created(Result<String, UpstreamOutcome>),
-    Validated(Result<Verdict, UpstreamOutcome>),
-}
-
-/// What a call of Plivo comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Good,
-    /// It reaches Plivo, and Plivo says no for a reason of its own.
-    Refused(UpstreamOutcome),
-    /// It does not reach Plivo, or Plivo does nothing.
-    LostBefore(UpstreamOutcome),
-    /// Plivo does it, and the answer is lost.
-    LostAfter(UpstreamOutcome),
-    /// Plivo does it, and answers something else.
-    Lie,
-}
-
-/// What happens, to the process of that generation where one is named.
-pub(crate) enum Event {
-    StoreReached(usize, u32, Io),
-    StoreAnswered(usize, u32, CommitterEvent),
-    Woken(usize, u32),
-    Deadline {
-        request: u64,
-        steps: u32,
-    },
-    PlivoReached {
-        request: u64,
-        fate: Fate,
-    },
-    PlivoAnswered(u64, PlivoAnswer),
-    Called(Callback),
-    /// Look whether the answer of a keyed request is found.
-    Probe(Asked),
-    Act(usize),
-}
 
 pub(crate) struct World {
     pub(crate) settings: Settings,
@@ -267,8 +216,8 @@ impl World {
         let generation = it.generation;
         for command in it.committer.handle(event, now) {
             match command {
-                Command::Load(keys) => self.to_store(instance, Io::Load(keys)),
-                Command::Commit { commit, .. } => self.to_store(instance, Io::Commit(commit)),
+                Command::Load(keys) => self.send_to_store(instance, Io::Load(keys)),
+                Command::Commit { commit, .. } => self.send_to_store(instance, Io::Commit(commit)),
                 Command::Answer(member, result) => member.answer(result),
                 Command::WakeAt(at) => {
                     let after = at.saturating_duration_since(now);
@@ -283,7 +232,7 @@ impl World {
         self.random.millis(0..longest)
     }
 
-    fn to_store(&mut self, instance: usize, io: Io) {
+    fn send_to_store(&mut self, instance: usize, io: Io) {
         let generation = self.instances[instance].generation;
         let way = self.way(instance);
         self.schedule(way, Event::StoreReached(instance, generation, io));

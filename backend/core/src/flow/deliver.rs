@@ -147,7 +147,7 @@ impl DeliverFlow {
     pub fn called(
         &mut self,
         outcome: Result<Upstream, UpstreamOutcome>,
-        failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
     ) -> DeliverStep {
         let reservation = self.held();
         let rules = self.rules.clone();
@@ -177,7 +177,7 @@ impl DeliverFlow {
     pub fn recorded<E>(
         &mut self,
         outcome: Result<Recorded, E>,
-        failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
     ) -> DeliverStep {
         DeliverStep::Finish(match outcome {
             Ok(Recorded::Sent { session, answer }) => DeliverEnd::Sent { session, answer },
@@ -207,14 +207,13 @@ impl DeliverFlow {
         reservation.expect("Plivo is called after the reservation")
     }
 
-    fn keep(&self, failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>) -> DeliverStep {
+    fn keep(&self, failed: impl FnOnce(UpstreamOutcome) -> Answer) -> DeliverStep {
         let reservation = self.held();
-        let answer = reservation.claim().zip(failed(self.failure));
-        match answer {
-            Some(((claim, claimed_at), answer)) => DeliverStep::KeepAnswer(KeepAnswer {
+        match reservation.claim() {
+            Some((claim, claimed_at)) => DeliverStep::KeepAnswer(KeepAnswer {
                 claim: claim.clone(),
                 claimed_at,
-                answer,
+                answer: failed(self.failure),
             }),
             None => DeliverStep::Finish(DeliverEnd::Failed(self.failure)),
         }
