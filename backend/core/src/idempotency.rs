@@ -209,7 +209,8 @@ pub(crate) fn free(
     claimed_at: Millis,
 ) -> Result<(), Unreadable> {
     let row = rows.get::<IdempotencyRow>(&claim.key)?;
-    if row.is_some_and(|row| row.claimed_at == claimed_at && row.answer.is_none()) {
+    // Also where a callback about another send has answered it.
+    if row.is_some_and(|row| row.claimed_at == claimed_at) {
         rows.delete(&claim.key);
     }
     Ok(())

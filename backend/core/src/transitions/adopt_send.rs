@@ -10,18 +10,30 @@
 use super::{
     record_callback::{CallbackRecipient, RecordCallback},
     record_sent::count_sent,
+    send_limits::destination_keys,
 };
 use crate::{
-    Delivery, Key, Rows, SentAnswer, Unreadable, idempotency,
+    Delivery, Key, Rows, SentAnswer, SessionRules, Unreadable, idempotency,
     number::{NumberRow, ReservedSend},
     session::SessionRow,
     upstream_session::UpstreamRow,
 };
 
-/// The rows of the sessions whose sends are reserved, and of their idempotency keys.
-pub(crate) fn keys(rows: &Rows<'_>, number: &Key) -> Result<Vec<Key>, Unreadable> {
-    let row = rows.get::<NumberRow>(number)?.unwrap_or_default();
-    Ok(row.reserved.into_iter().flat_map(rows_of).collect())
+/// The rows of the sessions whose sends are reserved, of their idempotency keys, and
+/// of where they went.
+pub(crate) fn keys(
+    rows: &Rows<'_>,
+    recipient: &CallbackRecipient,
+    rules: &SessionRules,
+) -> Result<Vec<Key>, Unreadable> {
+    let row = rows
+        .get::<NumberRow>(&recipient.number)?
+        .unwrap_or_default();
+    let mut keys: Vec<Key> = row.reserved.into_iter().flat_map(rows_of).collect();
+    if !keys.is_empty() {
+        keys.extend(destination_keys(&recipient.destination, rules));
+    }
+    Ok(keys)
 }
 
 fn rows_of(send: ReservedSend) -> impl Iterator<Item = Key> {
@@ -63,7 +75,9 @@ impl RecordCallback {
         send: &ReservedSend,
     ) -> Result<bool, Unreadable> {
         // One that was reserved since the rows were named waits for a later callback.
-        let is_loaded = rows_of(send.clone()).all(|key| rows.is_loaded(&key));
+        let mut named =
+            rows_of(send.clone()).chain(destination_keys(&recipient.destination, &self.rules));
+        let is_loaded = named.all(|key| rows.is_loaded(&key));
         if !is_loaded || send.channel != self.update.attempt.channel {
             return Ok(false);
         }

@@ -261,8 +261,11 @@ fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
     let mut world = counting();
     world.reserved("one", "number");
     world.advance(30);
-    let second = world.reserved("two", "number");
-    // Of another channel the number has a session of Plivo's too, but not this one.
+    let step = ReserveSend {
+        claim: Some(claim("key", "body")),
+        ..world.reserve_send("two", "number")
+    };
+    let second = Arc::new(reserved(world.run(&step)));
     let callback = world.callback("nonce", "plivo", "number");
     assert!(has_adopted(&world.run(&callback)));
     for session in ["one", "two"] {
@@ -277,5 +280,6 @@ fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
     world.run(&release);
     assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
     assert!(world.run(&view("one")).is_ok());
+    assert!(!world.rows.contains_key(&keys::idempotency("key")));
     assert!(counted(&world).contains(", 1, 0)"), "{}", counted(&world));
 }
