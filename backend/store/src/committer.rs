@@ -5,22 +5,26 @@
 //! is whatever waits when the commit before returns: an idle committer starts at
 //! once with one member, and nothing gathers.
 
+mod event;
 mod group;
 mod member;
 mod turn;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use countersign_core::{Key, Millis};
+use countersign_core::Millis;
 
-pub use self::member::Member;
 pub(crate) use self::member::guarded;
+pub use self::{
+    event::{Command, Event},
+    member::Member,
+};
 use self::{
     group::{Group, View, Waiting},
-    turn::Turn,
+    turn::{Holder, Turn},
 };
 use crate::store::{Commit, CommitOutcome, Snapshot, StoreError, Unavailable};
 
@@ -32,40 +36,6 @@ pub const MAX_ROWS: usize = 256;
 pub const MAX_LOST_RACES: u32 = 3;
 /// Pause before a commit that was not run is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-
-/// What happened.
-pub enum Event {
-    /// A transition wants to be committed before its deadline.
-    Submitted {
-        /// The transition.
-        member: Box<dyn Member>,
-        /// From then on its caller is gone.
-        deadline: Instant,
-    },
-    /// What [`Command::Load`] has brought.
-    Loaded(Result<Snapshot, Unavailable>),
-    /// How [`Command::Commit`] ended.
-    Committed(CommitOutcome),
-    /// The moment of [`Command::WakeAt`] has come.
-    Woken,
-}
-
-/// What to do.
-pub enum Command {
-    /// Load these rows; nothing else is under way.
-    Load(Vec<Key>),
-    /// Commit; nothing else is under way.
-    Commit {
-        /// What to commit.
-        commit: Commit,
-        /// Members that it carries; none where it only takes the turn.
-        members: usize,
-    },
-    /// Tell a member's caller.
-    Answer(Box<dyn Member>, Result<(), StoreError>),
-    /// Send [`Event::Woken`] at that moment.
-    WakeAt(Instant),
-}
 
 /// What is under way.
 enum State {
@@ -145,14 +115,14 @@ impl Committer {
                 self.start(now, out);
             }
             (State::TakingTurn(group), Event::Committed(outcome)) => match outcome {
-                // Whoever was at it loses the race against the turn: the rows are
-                // read again and stay as they are.
-                CommitOutcome::Done => self.load(group, out),
+                // Commits that were under way conflict with it: the rows that are read
+                // now stay as they are.
+                CommitOutcome::Done => self.load(group, now, out),
                 _ => self.pause(group, now + self.turn.pause(), out),
             },
             (State::Pausing(mut group, until), Event::Woken) if now >= until => {
                 group.leave_out(now, out);
-                self.load(group, out);
+                self.load(group, now, out);
                 self.start(now, out);
             }
             (state, Event::Woken) => self.state = state,
@@ -168,40 +138,38 @@ impl Committer {
         if !matches!(self.state, State::Idle) {
             return;
         }
-        let mut group = Group::default();
+        let mut group = Group::new(now);
         group.keys.insert(self.turn.key().clone());
+        self.load(group, now, out);
+    }
+
+    /// Adds those who wait, as far as there is room.
+    fn fill(&mut self, group: &mut Group, now: Instant, out: &mut Vec<Command>) {
         let nothing = View::new();
-        while group.members.len() < MAX_MEMBERS
+        while group.has_room()
             && let Some(waiting) = self.waiting.pop_front()
         {
-            if waiting.member.is_abandoned() || waiting.deadline <= now {
+            if waiting.is_over(now) {
                 waiting.fail(StoreError::NotRun, out);
                 continue;
             }
-            let keys = match waiting.keys(&nothing, Millis::default()) {
-                Ok(keys) => keys,
-                Err(error) => {
-                    waiting.fail(error, out);
-                    continue;
+            match waiting.keys(&nothing, Millis::default()) {
+                Err(error) => waiting.fail(error, out),
+                Ok(keys) => {
+                    if let Err(waiting) = group.admit(waiting, keys) {
+                        self.waiting.push_front(waiting);
+                        return;
+                    }
                 }
-            };
-            let new = keys.iter().filter(|key| !group.keys.contains(*key)).count();
-            let has_room = group.keys.len() + new <= MAX_ROWS && !waiting.is_alone;
-            if !has_room && !group.members.is_empty() {
-                self.waiting.push_front(waiting);
-                break;
-            }
-            group.keys.extend(keys);
-            group.members.push(waiting);
-            if !has_room {
-                break;
             }
         }
-        self.load(group, out);
     }
 
     /// Loads what the group has named so far.
-    fn load(&mut self, mut group: Group, out: &mut Vec<Command>) {
+    fn load(&mut self, mut group: Group, now: Instant, out: &mut Vec<Command>) {
+        if group.loads == 0 {
+            self.fill(&mut group, now, out);
+        }
         if group.members.is_empty() {
             return;
         }
@@ -226,52 +194,47 @@ impl Committer {
     ) {
         group.leave_out(now, out);
         if group.name_keys(&snapshot.rows, snapshot.now, out) {
-            self.defer_what_is_too_much(&mut group);
-            return self.load(group, out);
+            let deferred = group.defer_what_is_too_much(self.turn.key());
+            self.wait_again(deferred);
+            return self.load(group, now, out);
         }
-        let mut compare = snapshot.compare();
+        let (read_at, mut compare) = (snapshot.now, snapshot.compare());
         let turn = self.turn.of(&snapshot);
-        let (mut decision, deferred) = group.apply(snapshot.rows, snapshot.now, out);
+        let (mut decision, deferred) = group.apply(snapshot.rows, read_at, out);
         self.wait_again(deferred);
         if decision.writes.is_empty() {
             group.answer(&Ok(()), out);
             return self.start(now, out);
         }
         compare.retain(|key, _| key == self.turn.key() || decision.reads.contains(key));
+        let deadline = store_deadline(&group, read_at, now);
         match turn {
-            turn::Holder::Another(left) => {
+            Holder::Another(left) => {
                 let pause = left.min(self.turn.pause());
                 return self.pause(group, now + pause, out);
             }
-            turn::Holder::Us => self.turn.give_back(&mut decision.writes),
-            turn::Holder::Nobody if group.lost_races >= MAX_LOST_RACES => {
-                let write = self.turn.take(snapshot.now);
-                let stamp = compare.get(self.turn.key()).copied().flatten();
-                let compare = BTreeMap::from([(self.turn.key().clone(), stamp)]);
-                let deadline = store_deadline(&group, snapshot.now, now);
-                self.commit(
-                    Commit {
-                        now: snapshot.now,
-                        compare,
-                        write,
-                        deadline,
-                        guards_single_use: false,
-                    },
-                    0,
-                    now,
-                    out,
-                );
+            Holder::Us => self.turn.give_back(&mut decision.writes),
+            Holder::Nobody if group.needs_turn(now) => {
+                compare.retain(|key, _| key == self.turn.key());
+                let commit = Commit {
+                    now: read_at,
+                    compare,
+                    write: self.turn.take(read_at),
+                    deadline,
+                    guards_single_use: false,
+                };
+                self.commit(commit, 0, now, out);
                 group.loads = 0;
                 self.state = State::TakingTurn(group);
                 return;
             }
-            turn::Holder::Nobody => {}
+            Holder::Nobody => {}
         }
         let commit = Commit {
-            now: snapshot.now,
+            now: read_at,
             compare,
             write: decision.writes,
-            deadline: store_deadline(&group, snapshot.now, now),
+            deadline,
             guards_single_use: decision.guards_single_use,
         };
         self.commit(commit, group.members.len(), now, out);
@@ -317,31 +280,6 @@ impl Committer {
         for waiting in members.into_iter().rev() {
             self.waiting.push_front(waiting);
         }
-    }
-
-    /// Where what members name in the second round is more than a group may read,
-    /// the last of them wait for the next one.
-    fn defer_what_is_too_much(&mut self, group: &mut Group) {
-        if group.keys.len() <= MAX_ROWS {
-            return;
-        }
-        group.keys = [self.turn.key().clone()].into();
-        let mut deferred = Vec::new();
-        for waiting in std::mem::take(&mut group.members) {
-            let new = waiting
-                .keys
-                .iter()
-                .filter(|key| !group.keys.contains(*key))
-                .count();
-            let has_room = group.keys.len() + new <= MAX_ROWS;
-            if deferred.is_empty() && (has_room || group.members.is_empty()) {
-                group.keys.extend(waiting.keys.iter().cloned());
-                group.members.push(waiting);
-            } else {
-                deferred.push(waiting);
-            }
-        }
-        self.wait_again(deferred);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use countersign_core::Key;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
     committer::{Command, Committer, Event},
@@ -17,6 +17,8 @@ pub(crate) struct Driver {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) committed: broadcast::Sender<Arc<[Key]>>,
     pub(crate) observer: Arc<dyn Observer>,
+    /// Dropped last, when the store is closed.
+    pub(crate) _end: watch::Sender<()>,
 }
 
 impl Driver {
@@ -78,6 +80,7 @@ impl Driver {
             store,
             committed,
             observer,
+            ..
         } = self;
         let (store, committed, observer) = (store.clone(), committed.clone(), observer.clone());
         Box::pin(async move {

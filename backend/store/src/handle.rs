@@ -7,7 +7,7 @@ use std::{
 };
 
 use countersign_core::{Key, Millis, Rows, Transition, Unreadable};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
     committer::{Event, Member, guarded},
@@ -20,6 +20,8 @@ use crate::{
 const MAX_WAITING: usize = 2048;
 /// Commits whose keys a slow subscriber may have missed before it is told so.
 const MAX_NOTICES: usize = 256;
+/// How long the store may take to say that it works.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Rounds in which a read names its keys.
 const MAX_LOADS: u32 = 3;
 
@@ -44,6 +46,7 @@ pub struct StoreHandle {
     queue: mpsc::Sender<Event>,
     committed: broadcast::Sender<Arc<[Key]>>,
     observer: Arc<dyn Observer>,
+    ended: watch::Receiver<()>,
 }
 
 impl StoreHandle {
@@ -51,10 +54,12 @@ impl StoreHandle {
     pub fn start(store: Arc<dyn Store>, observer: Arc<dyn Observer>) -> Self {
         let (queue, submitted) = mpsc::channel(MAX_WAITING);
         let (committed, _) = broadcast::channel(MAX_NOTICES);
+        let (end, ended) = watch::channel(());
         let driver = driver::Driver {
             store: store.clone(),
             committed: committed.clone(),
             observer: observer.clone(),
+            _end: end,
         };
         tokio::spawn(driver.run(submitted));
         Self {
@@ -62,7 +67,17 @@ impl StoreHandle {
             queue,
             committed,
             observer,
+            ended,
         }
+    }
+
+    /// Waits until the committer has ended, and the store with it unless somebody
+    /// else has it: what was submitted has an answer then.
+    pub async fn close(self) {
+        let mut ended = self.ended.clone();
+        drop(self);
+        // An error is the end: nothing is ever sent.
+        ended.changed().await.ok();
     }
 
     /// Commits a transition. Its outcome is committed when this answers, and
@@ -73,12 +88,7 @@ impl StoreHandle {
         deadline: Instant,
     ) -> Result<T::Outcome, StoreError> {
         let started = Instant::now();
-        let (reply, answer) = oneshot::channel();
-        let member = Box::new(Waiting {
-            transition,
-            outcome: None,
-            reply,
-        });
+        let (member, answer) = member(transition);
         let submitted = self.queue.try_send(Event::Submitted { member, deadline });
         let result = match submitted {
             Err(_) => Err(StoreError::NotRun),
@@ -136,7 +146,8 @@ impl StoreHandle {
 
     /// Whether the store works, a write included.
     pub async fn ready(&self) -> Result<(), Unavailable> {
-        self.store.ready().await
+        let ready = tokio::time::timeout(READY_TIMEOUT, self.store.ready()).await;
+        ready.unwrap_or(Err(Unavailable))
     }
 
     /// The store's time.
@@ -171,6 +182,21 @@ fn short_name<T>() -> &'static str {
     let path = name.split('<').next().unwrap_or(name);
     path.rsplit("::").next().unwrap_or(path)
 }
+
+/// A transition as a member of a group, and where its answer comes. Dropping that
+/// abandons it.
+pub fn member<T: Transition>(transition: T) -> (Box<dyn Member>, Answer<T::Outcome>) {
+    let (reply, answer) = oneshot::channel();
+    let member = Waiting {
+        transition,
+        outcome: None,
+        reply,
+    };
+    (Box::new(member), answer)
+}
+
+/// What a member's caller waits for.
+pub type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 /// A transition whose caller waits for an answer.
 struct Waiting<T: Transition> {

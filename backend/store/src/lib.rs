@@ -23,7 +23,7 @@ mod store;
 pub use self::{
     committer::Committer,
     encryption::{Hash, InvalidSecretKey, StoreKeys},
-    handle::{NoObserver, Observer, StoreHandle},
+    handle::{Answer, NoObserver, Observer, StoreHandle, member},
     memory::MemoryStore,
     move_store::{MoveError, Portable, move_store},
     redis::RedisStore,

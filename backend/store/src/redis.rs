@@ -5,6 +5,7 @@
 //! and fails over.
 
 mod address;
+mod connection;
 mod fitness;
 mod link;
 
@@ -16,7 +17,7 @@ use redis::{ErrorKind, RedisError, Script, ServerErrorKind, Value, from_redis_va
 
 pub use self::address::{Address, InvalidAddress};
 use self::{
-    fitness::{Fitness, Fits, Unfit},
+    fitness::{Fitness, Unfit},
     link::{Call, CallError, Link},
 };
 use crate::{

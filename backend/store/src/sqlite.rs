@@ -26,9 +26,10 @@ use crate::{
 
 /// A store in one file.
 pub struct SqliteStore {
-    // Dropped in this order: the lock on the file goes last.
-    writer: Worker<Writer>,
+    // Dropped in this order: the connection that is closed last takes the log over
+    // into the file, and the lock goes after it.
     reader: Worker<Reader>,
+    writer: Worker<Writer>,
     health: Arc<Health>,
     _file: Arc<File>,
 }

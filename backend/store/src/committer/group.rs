@@ -2,17 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use countersign_core::{Key, Millis, Rows, StoredRow, Write};
 
-use super::{Command, Member, guarded};
+use super::{Command, MAX_LOST_RACES, MAX_MEMBERS, MAX_ROWS, Member, guarded};
 use crate::store::StoreError;
 
 /// Loads of one try: what a member names at first, what it names once it has seen
 /// that, and one more because a sibling's row may have appeared in between.
 const MAX_LOADS: u32 = 3;
+/// Time that a group has tried in vain before it takes the turn.
+const MIN_LOSING_TIME: Duration = Duration::from_millis(20);
 
 pub(super) type View = BTreeMap<Key, Option<StoredRow>>;
 
@@ -32,13 +34,17 @@ impl Waiting {
         guarded(|| self.member.keys(&Rows::new(view, now)))
     }
 
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.member.is_abandoned() || self.deadline <= now
+    }
+
     pub(super) fn fail(self, error: StoreError, commands: &mut Vec<Command>) {
         commands.push(Command::Answer(self.member, Err(error)));
     }
 }
 
 /// Those who are committed together.
-#[derive(Default)]
 pub(super) struct Group {
     pub(super) members: Vec<Waiting>,
     /// Every key that a member has named.
@@ -47,6 +53,7 @@ pub(super) struct Group {
     pub(super) loads: u32,
     /// Commits that another instance was ahead of.
     pub(super) lost_races: u32,
+    begun_at: Instant,
 }
 
 /// What the members decided.
@@ -58,11 +65,64 @@ pub(super) struct Decision {
 }
 
 impl Group {
+    pub(super) fn new(begun_at: Instant) -> Self {
+        Self {
+            members: Vec::new(),
+            keys: BTreeSet::new(),
+            loads: 0,
+            lost_races: 0,
+            begun_at,
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        let is_alone = self.members.iter().any(|waiting| waiting.is_alone);
+        self.members.len() < MAX_MEMBERS && !is_alone
+    }
+
+    /// Takes a member in that names these keys, unless it is one too many.
+    pub(super) fn admit(&mut self, mut waiting: Waiting, keys: Vec<Key>) -> Result<(), Waiting> {
+        let new = keys.iter().filter(|key| !self.keys.contains(*key)).count();
+        let has_room = self.keys.len() + new <= MAX_ROWS && !waiting.is_alone;
+        if !has_room && !self.members.is_empty() {
+            return Err(waiting);
+        }
+        self.keys.extend(keys.iter().cloned());
+        waiting.keys = keys;
+        self.members.push(waiting);
+        Ok(())
+    }
+
+    /// Whether the group has lost so often and for so long that it takes the turn:
+    /// between instances at the same distance races are short, and turns cost more
+    /// than they give.
+    pub(super) fn needs_turn(&self, now: Instant) -> bool {
+        let has_tried_for = now.duration_since(self.begun_at);
+        self.lost_races >= MAX_LOST_RACES && has_tried_for >= MIN_LOSING_TIME
+    }
+
+    /// Where what the members name in the second round is more than a group may
+    /// read, the last of them wait for the next one.
+    pub(super) fn defer_what_is_too_much(&mut self, turn: &Key) -> Vec<Waiting> {
+        let mut deferred = Vec::new();
+        if self.keys.len() <= MAX_ROWS {
+            return deferred;
+        }
+        self.keys = [turn.clone()].into();
+        for mut waiting in std::mem::take(&mut self.members) {
+            let keys = std::mem::take(&mut waiting.keys);
+            if !deferred.is_empty() {
+                deferred.push(waiting);
+            } else if let Err(waiting) = self.admit(waiting, keys) {
+                deferred.push(waiting);
+            }
+        }
+        deferred
+    }
+
     /// Leaves out whoever nobody waits for any more.
     pub(super) fn leave_out(&mut self, now: Instant, commands: &mut Vec<Command>) {
-        let members = self.members.extract_if(.., |waiting| {
-            waiting.member.is_abandoned() || waiting.deadline <= now
-        });
+        let members = self.members.extract_if(.., |waiting| waiting.is_over(now));
         members.for_each(|waiting| waiting.fail(StoreError::NotRun, commands));
     }
 

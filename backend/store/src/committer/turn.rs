@@ -13,7 +13,7 @@ use crate::store::Snapshot;
 /// How long a turn lasts, at least.
 const MIN_TURN: Duration = Duration::from_millis(50);
 /// And at most, where the store is far away.
-const MAX_TURN: Duration = Duration::from_millis(250);
+const MAX_TURN: Duration = Duration::from_millis(400);
 /// How long others wait before they look again: a turn ends with its commit.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 const MAX_PAUSE: Duration = Duration::from_millis(10);
@@ -62,10 +62,10 @@ impl Turn {
         }
     }
 
-    /// It has to last until the rows are read and committed: two trips, and what
-    /// both ends take.
+    /// It begins one trip after `now`, and has to last until the rows are read and
+    /// committed: three trips, and one to spare.
     pub(super) fn take(&self, now: Millis) -> BTreeMap<Key, Write> {
-        let lasts = (self.trip * 3).clamp(MIN_TURN, MAX_TURN);
+        let lasts = (self.trip * 4).clamp(MIN_TURN, MAX_TURN);
         let row = StoredRow {
             value: self.id.to_vec(),
             expires_at: now.after(lasts),

@@ -24,6 +24,7 @@ pub(super) enum Unfit {
 pub(super) struct Fits {
     /// It keeps an append-only file.
     pub(super) is_durable: bool,
+    /// At least one is in step with it.
     pub(super) has_replicas: bool,
 }
 
@@ -58,7 +59,7 @@ impl Fitness {
             call.invoke_async(connection).await.map_err(CallError::of)?;
         let answer = redis::from_redis_value(redis::Value::Array(answer));
         // What another key has marked answers one word.
-        let (_, memory, policy, aof, replicas): (String, u64, String, String, u64) =
+        let (_, memory, policy, aof, replicas): (String, u64, String, String, String) =
             answer.map_err(|_| Unfit::OtherKey)?;
         if memory > 0 && policy != "noeviction" {
             return Err(Unfit::MayEvict.into());
@@ -66,7 +67,7 @@ impl Fitness {
         Ok(Fits {
             // A server that does not say is believed.
             is_durable: aof != "0",
-            has_replicas: replicas > 0,
+            has_replicas: !replicas.is_empty(),
         })
     }
 }

@@ -12,21 +12,15 @@ use std::{
     time::Duration,
 };
 
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, ProtocolVersion, PushInfo, PushKind,
-    RedisError, RedisFuture, RedisResult, Script, ServerErrorKind, Value,
-    aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection, SendError},
-    cluster::{ClusterClient, ClusterClientBuilder, ClusterConfig},
-    cluster_async::ClusterConnection,
-};
+use redis::{ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
 use tokio::sync::Mutex;
 
-use super::{Address, Fitness, Fits, Unfit};
+use super::{
+    Address,
+    connection::{Connection, Server},
+    fitness::{Fitness, Fits, Unfit},
+};
 
-/// How long making a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long one script may take.
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long a commit that guards single use waits for a replica.
 const REPLICA_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -54,17 +48,6 @@ pub(super) enum CallError {
     NotReplicated,
 }
 
-enum Server {
-    Single(Box<Client>),
-    Cluster(Box<ClusterClient>),
-}
-
-#[derive(Clone)]
-enum Connection {
-    Single(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
 /// The connection in use, and which one that is.
 #[derive(Default)]
 struct Open {
@@ -89,20 +72,8 @@ pub(super) struct Link {
 impl Link {
     /// Connects to nobody yet.
     pub(super) fn new(address: &Address, fitness: Arc<Fitness>) -> RedisResult<Self> {
-        let server = if address.is_cluster {
-            let client = ClusterClientBuilder::new(address.nodes.clone())
-                .use_protocol(ProtocolVersion::RESP3)
-                // Its own repetitions do not ask whether a script may have run.
-                .retries(0)
-                .connection_timeout(CONNECT_TIMEOUT)
-                .response_timeout(RESPONSE_TIMEOUT)
-                .build()?;
-            Server::Cluster(Box::new(client))
-        } else {
-            Server::Single(Box::new(Client::open(address.nodes[0].clone())?))
-        };
         Ok(Self {
-            server,
+            server: Server::at(address)?,
             fitness,
             open: Mutex::default(),
             is_closed: Arc::default(),
@@ -172,7 +143,11 @@ impl Link {
         if let Some(connected) = &open.connection {
             return Ok((open.generation, connected.clone()));
         }
-        let mut connection = self.connect().await.map_err(CallError::NotRun)?;
+        let mut connection = self
+            .server
+            .connect(&self.is_closed)
+            .await
+            .map_err(CallError::NotRun)?;
         let fits = self.fitness.of(&mut connection).await;
         let connected = Connected {
             connection,
@@ -182,29 +157,6 @@ impl Link {
         open.generation += 1;
         open.connection = Some(connected.clone());
         Ok((open.generation, connected))
-    }
-
-    async fn connect(&self) -> RedisResult<Connection> {
-        let notice = Notice(self.is_closed.clone());
-        match &self.server {
-            Server::Single(client) => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                    .set_response_timeout(Some(RESPONSE_TIMEOUT))
-                    .set_push_sender(notice);
-                let connection = client.get_multiplexed_async_connection_with_config(&config);
-                connection.await.map(Connection::Single)
-            }
-            Server::Cluster(client) => {
-                let config = ClusterConfig::new().set_push_sender(notice);
-                let connection = client.get_async_connection_with_config(config);
-                let connection = tokio::time::timeout(CONNECT_TIMEOUT, connection).await;
-                let connection = connection.unwrap_or_else(|_| {
-                    Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
-                });
-                connection.map(Connection::Cluster)
-            }
-        }
     }
 }
 
@@ -288,44 +240,4 @@ fn certainly_did_not_run(error: &RedisError) -> bool {
                 | ServerErrorKind::NoScript
         )
     )
-}
-
-impl ConnectionLike for Connection {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::Single(connection) => connection.req_packed_command(command),
-            Self::Cluster(connection) => connection.req_packed_command(command),
-        }
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::Single(connection) => connection.req_packed_commands(pipeline, offset, count),
-            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
-        }
-    }
-
-    fn get_db(&self) -> i64 {
-        match self {
-            Self::Single(connection) => connection.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
-        }
-    }
-}
-
-/// Notes that a connection was closed.
-struct Notice(Arc<AtomicBool>);
-
-impl AsyncPushSender for Notice {
-    fn send(&self, push: PushInfo) -> Result<(), SendError> {
-        if push.kind == PushKind::Disconnection {
-            self.0.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
 }
