@@ -193,7 +193,8 @@ fn rust(totals: &mut Totals) -> Outcome {
 }
 
 /// The program that is given away; the ignored tests, which wait in real time, each
-/// with a bound of its own and this one for all; and the contract, at length.
+/// with a bound of its own and this one for all; ten minutes of schedules; and the
+/// contract, at length.
 fn long(totals: &mut Totals) -> Outcome {
     dist::dist(&[])?;
     let tests = "test --package countersign-backend --tests";
@@ -202,7 +203,15 @@ fn long(totals: &mut Totals) -> Outcome {
     bounded.args(["20m", "cargo"]);
     bounded.args(format!("{tests} -- --ignored --nocapture").split(' '));
     let waited = count(&mut bounded, totals, rust_line);
-    contract(totals, "1000", "1500").and(waited)
+    let schedules = count(&mut simulation(10), totals, rust_line);
+    contract(totals, "1000", "1500").and(waited).and(schedules)
+}
+
+/// Schedules of the simulation, for so long.
+fn simulation(minutes: u32) -> std::process::Command {
+    let mut tests = cargo("test --package countersign-simulation --test schedules -- --nocapture");
+    tests.env("SIMULATION_MINUTES", minutes.to_string());
+    tests
 }
 
 /// The API once more, with its state in Redis.

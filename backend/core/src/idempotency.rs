@@ -94,6 +94,18 @@ pub(crate) struct IdempotencyRow {
     mismatches: u8,
 }
 
+impl SentAnswer {
+    /// How long the session lives, as of when it was answered.
+    pub fn expires_in(&self) -> Duration {
+        self.seen_at.until(self.expires_at)
+    }
+
+    /// How long until another code passes, as of when it was answered.
+    pub fn resend_in(&self) -> Duration {
+        self.seen_at.until(self.next_at)
+    }
+}
+
 impl Row for IdempotencyRow {
     const KIND: &'static str = "idempotency";
 }
@@ -147,25 +159,29 @@ pub(crate) fn claim(rows: &mut Rows<'_>, claim: &IdempotencyClaim) {
     put(rows, claim, None);
 }
 
-/// Keeps the answer of a request that claimed its key at that moment.
+/// Keeps the answer of a request that claimed its key at that moment. Answers what is
+/// kept: a callback may have been first.
 pub(crate) fn answer(
     rows: &mut Rows<'_>,
     claim: &IdempotencyClaim,
     claimed_at: Millis,
     answer: Answer,
-) -> Result<(), Unreadable> {
+) -> Result<Answer, Unreadable> {
     match rows.get::<IdempotencyRow>(&claim.key)? {
-        // Another request's by now, or answered.
-        Some(row) if row.claimed_at != claimed_at || row.answer.is_some() => {}
+        // Another request's by now.
+        Some(row) if row.claimed_at != claimed_at => {}
+        Some(IdempotencyRow {
+            answer: Some(kept), ..
+        }) => return Ok(kept),
         Some(mut row) => {
-            row.answer = Some(answer);
+            row.answer = Some(answer.clone());
             row.kept_until = rows.now().after(claim.kept_for);
             let kept_until = row.kept_until;
             rows.put(&claim.key, &row, kept_until);
         }
-        None => put(rows, claim, Some(answer)),
+        None => put(rows, claim, Some(answer.clone())),
     }
-    Ok(())
+    Ok(answer)
 }
 
 /// A send that was claimed at that moment is adopted: its answer takes the place of
@@ -193,7 +209,8 @@ pub(crate) fn free(
     claimed_at: Millis,
 ) -> Result<(), Unreadable> {
     let row = rows.get::<IdempotencyRow>(&claim.key)?;
-    if row.is_some_and(|row| row.claimed_at == claimed_at && row.answer.is_none()) {
+    // Also where a callback about another send has answered it.
+    if row.is_some_and(|row| row.claimed_at == claimed_at) {
         rows.delete(&claim.key);
     }
     Ok(())

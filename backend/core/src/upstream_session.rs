@@ -32,6 +32,9 @@ pub(crate) struct UpstreamRow {
     /// The number's row, once a send was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     number: Option<Key>,
+    /// When it was first heard of.
+    #[serde(default)]
+    began_at: Millis,
     /// Attempts that are accounted for: a send was recorded, or a callback about
     /// one came.
     #[serde(default)]
@@ -55,7 +58,10 @@ impl Row for UpstreamRow {
 
 impl UpstreamRow {
     pub(crate) fn load(rows: &Rows<'_>, key: &Key) -> Result<Self, Unreadable> {
-        Ok(rows.get(key)?.unwrap_or_default())
+        Ok(rows.get(key)?.unwrap_or_else(|| Self {
+            began_at: rows.now(),
+            ..Self::default()
+        }))
     }
 
     /// Kept as long as any session that refers to it, and its name, may be.
@@ -85,9 +91,12 @@ impl UpstreamRow {
         Ok(())
     }
 
-    /// Whether that attempt (its index from 0) is accounted for.
-    pub(crate) fn is_recorded(&self, index: usize) -> bool {
-        index < self.recorded
+    /// Whether a send of now may be the attempt of that index (from 0). While its
+    /// code lives Plivo puts every send to the number into this session; later only
+    /// an attempt that nothing accounts for tells that it still does.
+    pub(crate) fn may_hold(&self, index: usize, rules: &SessionRules, now: Millis) -> bool {
+        let is_young = self.began_at.after(rules.session_lifetime) > now;
+        self.verified.is_none() && (is_young || index >= self.recorded)
     }
 
     /// That attempt, and those before it, are accounted for.

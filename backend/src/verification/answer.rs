@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use countersign_core::{SentAnswer, Session};
+use countersign_core::SentAnswer;
 use countersign_shared::{Channel, PhoneNumber, SessionId};
 use serde::{Deserialize, Serialize};
 
@@ -28,32 +28,14 @@ pub struct Sent {
 }
 
 impl Sent {
-    pub(super) fn new(
-        session_id: SessionId,
-        recipient: PhoneNumber,
-        session: &Session,
-        resend_in: Duration,
-    ) -> Self {
-        Self {
-            session_id,
-            recipient,
-            channel: session.last_channel(),
-            expires_at: system_time(session.expires_at),
-            expires_in: session.expires_in(),
-            resend_in,
-            checks_left: session.checks_left,
-        }
-    }
-
-    /// The answer of a request that is repeated.
-    pub(super) fn again(session_id: SessionId, recipient: PhoneNumber, answer: SentAnswer) -> Self {
+    pub(super) fn new(session_id: SessionId, recipient: PhoneNumber, answer: SentAnswer) -> Self {
         Self {
             session_id,
             recipient,
             channel: answer.channel,
             expires_at: system_time(answer.expires_at),
-            expires_in: answer.seen_at.until(answer.expires_at),
-            resend_in: answer.seen_at.until(answer.next_at),
+            expires_in: answer.expires_in(),
+            resend_in: answer.resend_in(),
             checks_left: answer.checks_left,
         }
     }

@@ -71,13 +71,9 @@ impl Verification {
         error: PlivoError,
     ) -> Result<Sent, Refusal> {
         match end {
-            DeliverEnd::Sent {
-                session,
-                reservation,
-            } => {
-                let resend_in = reservation.next_in(session.seen_at);
+            DeliverEnd::Sent { answer, .. } => {
                 let number = delivery.recipient.number.clone();
-                Ok(Sent::new(delivery.session_id, number, &session, resend_in))
+                Ok(Sent::new(delivery.session_id, number, answer))
             }
             DeliverEnd::Wait(wait) => {
                 let country = delivery.recipient.country_code();
@@ -119,7 +115,7 @@ impl Verification {
             .as_ref()
             .and_then(|subject| SessionId::parse(&self.keys.open_answer(request, subject)?).ok());
         let id = first.unwrap_or(delivery.session_id);
-        Ok(Sent::again(id, delivery.recipient.number.clone(), *answer))
+        Ok(Sent::new(id, delivery.recipient.number.clone(), *answer))
     }
 
     fn note_reserved(&self, delivery: &Delivery, reservation: &SendReservation) {

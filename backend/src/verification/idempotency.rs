@@ -41,14 +41,14 @@ pub(super) enum KeptAnswer {
 }
 
 impl Verification {
-    /// The answer of a failure, for a repetition.
+    /// The answer of a failure, for a repetition of a request with a key.
     pub(super) fn kept_refusal(
         &self,
         request: Option<&IdempotentRequest>,
         refusal: Refusal,
-    ) -> Option<Answer> {
-        let sealed = self.seal_kept(request?, &KeptAnswer::Refused(refusal));
-        Some(Answer::Sealed(sealed))
+    ) -> Answer {
+        let request = request.expect("only a claim has its answer kept");
+        Answer::Sealed(self.seal_kept(request, &KeptAnswer::Refused(refusal)))
     }
 
     pub(super) fn seal_kept(&self, request: &IdempotentRequest, answer: &KeptAnswer) -> Sealed {

@@ -85,7 +85,7 @@ impl CheckFlow {
         outcome: Result<Verdict, UpstreamOutcome>,
         proof: Option<Sealed>,
         destination: Destination,
-        failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
     ) -> CheckStep {
         let reservation = self.reservation.clone();
         let reservation = reservation.expect("Plivo is called after the reservation");
@@ -135,13 +135,13 @@ impl CheckFlow {
     fn keep(
         &self,
         reservation: &CheckReservation,
-        failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
     ) -> CheckStep {
-        match reservation.claim().zip(failed(self.failure)) {
-            Some(((claim, claimed_at), answer)) => CheckStep::KeepAnswer(KeepAnswer {
+        match reservation.claim() {
+            Some((claim, claimed_at)) => CheckStep::KeepAnswer(KeepAnswer {
                 claim: claim.clone(),
                 claimed_at,
-                answer,
+                answer: failed(self.failure),
             }),
             None => CheckStep::Finish(CheckEnd::Failed(self.failure)),
         }

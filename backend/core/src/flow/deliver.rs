@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AfterSend, Answer, Key, NewSession, Repetition, Rows, Session, SessionOver, SessionRules,
-    Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
+    AfterSend, Answer, Key, NewSession, Repetition, Rows, SentAnswer, Session, SessionOver,
+    SessionRules, Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
     transitions::{
         KeepAnswer, RecordResent, RecordSent, Recorded, ReleaseSend, ReserveResend, ReserveSend,
         Reserved, SendReservation,
@@ -84,8 +84,8 @@ pub enum DeliverEnd {
     Sent {
         /// The session as it stands.
         session: Session,
-        /// What was reserved.
-        reservation: Arc<SendReservation>,
+        /// What is answered, now and to a repetition.
+        answer: SentAnswer,
     },
     /// Not now. Nothing was counted.
     Wait(Wait),
@@ -147,7 +147,7 @@ impl DeliverFlow {
     pub fn called(
         &mut self,
         outcome: Result<Upstream, UpstreamOutcome>,
-        failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
     ) -> DeliverStep {
         let reservation = self.held();
         let rules = self.rules.clone();
@@ -177,13 +177,10 @@ impl DeliverFlow {
     pub fn recorded<E>(
         &mut self,
         outcome: Result<Recorded, E>,
-        failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
     ) -> DeliverStep {
         DeliverStep::Finish(match outcome {
-            Ok(Recorded::Sent(session)) => DeliverEnd::Sent {
-                session,
-                reservation: self.held(),
-            },
+            Ok(Recorded::Sent { session, answer }) => DeliverEnd::Sent { session, answer },
             Ok(Recorded::Over(over)) => DeliverEnd::Over(over),
             Ok(Recorded::OtherRecipient) => {
                 self.failure = UpstreamOutcome::InvalidResponse;
@@ -210,14 +207,13 @@ impl DeliverFlow {
         reservation.expect("Plivo is called after the reservation")
     }
 
-    fn keep(&self, failed: impl FnOnce(UpstreamOutcome) -> Option<Answer>) -> DeliverStep {
+    fn keep(&self, failed: impl FnOnce(UpstreamOutcome) -> Answer) -> DeliverStep {
         let reservation = self.held();
-        let answer = reservation.claim().zip(failed(self.failure));
-        match answer {
-            Some(((claim, claimed_at), answer)) => DeliverStep::KeepAnswer(KeepAnswer {
+        match reservation.claim() {
+            Some((claim, claimed_at)) => DeliverStep::KeepAnswer(KeepAnswer {
                 claim: claim.clone(),
                 claimed_at,
-                answer,
+                answer: failed(self.failure),
             }),
             None => DeliverStep::Finish(DeliverEnd::Failed(self.failure)),
         }

@@ -108,11 +108,9 @@ fn deliver(
             DeliverStep::Call(_) => {
                 calls += 1;
                 assert_eq!(calls, 1, "Plivo is asked once");
-                flow.called(answer.clone(), |it| Some(failed(it)))
+                flow.called(answer.clone(), failed)
             }
-            DeliverStep::Record(it) => {
-                flow.recorded(store.run(&it, fails_at == 1), |it| Some(failed(it)))
-            }
+            DeliverStep::Record(it) => flow.recorded(store.run(&it, fails_at == 1), failed),
             DeliverStep::Release(it) => flow.released(store.run(&it, fails_at == 1)),
             DeliverStep::KeepAnswer(it) => flow.kept(store.run(&it, fails_at == 1)),
             DeliverStep::Finish(end) => return end,
@@ -206,7 +204,7 @@ fn check(store: &mut Store, answer: Result<Verdict, UpstreamOutcome>, fails_at: 
                 calls += 1;
                 assert_eq!(calls, 1, "Plivo is asked once");
                 let proof = Some(Sealed(b"proof".to_vec()));
-                flow.called(answer, proof, destination(), |it| Some(failed(it)))
+                flow.called(answer, proof, destination(), failed)
             }
             CheckStep::Settle(it) => {
                 assert_eq!(it.proof.is_some(), it.verdict == Verdict::Accepted);

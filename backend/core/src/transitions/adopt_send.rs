@@ -3,25 +3,37 @@
 //! Plivo was silent, or the process was killed, and the text came. A callback brings
 //! Plivo's session and the number; the number's row knows which sends to it are
 //! reserved. Those that are not recorded, of the same channel, are recorded with
-//! that session, unless the attempt of Plivo's is known: a recorded send accounts
-//! for it, or a callback about it came before. Plivo keeps one session for a number
-//! while a code lives, so whichever of them it is about, its code is theirs too.
+//! that session: Plivo keeps one for a number while its code lives, so whichever of
+//! them it is about, its code is theirs too. A session of Plivo's that is over, its
+//! code used or its time past, adopts nothing.
 
 use super::{
     record_callback::{CallbackRecipient, RecordCallback},
     record_sent::count_sent,
+    send_limits::destination_keys,
 };
 use crate::{
-    Delivery, Key, Rows, SentAnswer, Unreadable, idempotency,
+    Delivery, Key, Rows, SentAnswer, SessionRules, Unreadable, idempotency,
     number::{NumberRow, ReservedSend},
     session::SessionRow,
     upstream_session::UpstreamRow,
 };
 
-/// The rows of the sessions whose sends are reserved, and of their idempotency keys.
-pub(crate) fn keys(rows: &Rows<'_>, number: &Key) -> Result<Vec<Key>, Unreadable> {
-    let row = rows.get::<NumberRow>(number)?.unwrap_or_default();
-    Ok(row.reserved.into_iter().flat_map(rows_of).collect())
+/// The rows of the sessions whose sends are reserved, of their idempotency keys, and
+/// of where they went.
+pub(crate) fn keys(
+    rows: &Rows<'_>,
+    recipient: &CallbackRecipient,
+    rules: &SessionRules,
+) -> Result<Vec<Key>, Unreadable> {
+    let row = rows
+        .get::<NumberRow>(&recipient.number)?
+        .unwrap_or_default();
+    let mut keys: Vec<Key> = row.reserved.into_iter().flat_map(rows_of).collect();
+    if !keys.is_empty() {
+        keys.extend(destination_keys(&recipient.destination, rules));
+    }
+    Ok(keys)
 }
 
 fn rows_of(send: ReservedSend) -> impl Iterator<Item = Key> {
@@ -38,7 +50,9 @@ impl RecordCallback {
         upstream: &mut UpstreamRow,
     ) -> Result<bool, Unreadable> {
         let index = self.update.index;
-        if upstream.is_recorded(index) || !upstream.is_of(&recipient.number) {
+        let may_hold = upstream.may_hold(index, &self.rules, rows.now());
+        upstream.recorded_to(index);
+        if !may_hold || !upstream.is_of(&recipient.number) {
             return Ok(false);
         }
         let number = rows
@@ -51,7 +65,6 @@ impl RecordCallback {
         if has_adopted {
             upstream.bind(&recipient.number);
         }
-        upstream.recorded_to(index);
         Ok(has_adopted)
     }
 
@@ -62,7 +75,9 @@ impl RecordCallback {
         send: &ReservedSend,
     ) -> Result<bool, Unreadable> {
         // One that was reserved since the rows were named waits for a later callback.
-        let is_loaded = rows_of(send.clone()).all(|key| rows.is_loaded(&key));
+        let mut named =
+            rows_of(send.clone()).chain(destination_keys(&recipient.destination, &self.rules));
+        let is_loaded = named.all(|key| rows.is_loaded(&key));
         if !is_loaded || send.channel != self.update.attempt.channel {
             return Ok(false);
         }

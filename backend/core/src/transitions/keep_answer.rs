@@ -24,7 +24,8 @@ impl Transition for KeepAnswer {
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
         let answer = self.answer.clone();
-        idempotency::answer(rows, &self.claim, self.claimed_at, answer)
+        idempotency::answer(rows, &self.claim, self.claimed_at, answer)?;
+        Ok(())
     }
 }
 

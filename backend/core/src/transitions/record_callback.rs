@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_shared::Channel;
 
-use super::{adopt_send, send_limits::destination_keys};
+use super::adopt_send;
 use crate::{
     AttemptUpdate, Destination, Key, Rows, SessionRules, Transition, Unreadable, Upstream,
     delivery, single_use, upstream_session::UpstreamRow,
@@ -59,9 +59,8 @@ impl Transition for RecordCallback {
         let mut keys = vec![self.nonce.clone(), self.upstream.key.clone()];
         if let Some(recipient) = &self.recipient {
             keys.push(recipient.number.clone());
-            keys.extend(destination_keys(&recipient.destination, &self.rules));
             if rows.is_loaded(&recipient.number) {
-                keys.extend(adopt_send::keys(rows, &recipient.number)?);
+                keys.extend(adopt_send::keys(rows, recipient, &self.rules)?);
             }
         }
         Ok(keys)

@@ -16,8 +16,13 @@ use crate::{
 /// What became of a send or resend that Plivo took.
 #[derive(Debug)]
 pub enum Recorded {
-    /// The session as it stands.
-    Sent(Session),
+    /// The code is out.
+    Sent {
+        /// The session as it stands.
+        session: Session,
+        /// What is answered, now and to a repetition.
+        answer: SentAnswer,
+    },
     /// The session ended meanwhile.
     Over(SessionOver),
     /// Plivo answered with a session of another number's: nonsense. The send stays
@@ -109,19 +114,22 @@ pub(crate) fn record(
         )?;
     }
     row.save(rows, &reservation.session);
+    let mut answer = SentAnswer {
+        seen_at: now,
+        channel: reservation.channel,
+        expires_at: row.expires_at,
+        next_at: reservation.next_at,
+        checks_left: row.checks_left,
+    };
     if let Some(claim) = &reservation.claim {
-        let answer = SentAnswer {
-            seen_at: now,
-            channel: reservation.channel,
-            expires_at: row.expires_at,
-            next_at: reservation.next_at,
-            checks_left: row.checks_left,
-        };
         let claimed_at = reservation.reserved_at;
-        idempotency::answer(rows, claim, claimed_at, Answer::Sent(answer))?;
+        let kept = idempotency::answer(rows, claim, claimed_at, Answer::Sent(answer))?;
+        if let Answer::Sent(kept) = kept {
+            answer = kept;
+        }
     }
     Ok(match row.seen(now) {
-        Some(session) => Recorded::Sent(session),
+        Some(session) => Recorded::Sent { session, answer },
         None => Recorded::Over(SessionOver::NotFound),
     })
 }

@@ -21,6 +21,18 @@ pub struct ReleaseSend {
 }
 
 impl ReleaseSend {
+    /// Whether a callback about another send took it for this one.
+    fn is_adopted(&self, rows: &Rows<'_>) -> Result<bool, Unreadable> {
+        let reservation = &self.reservation;
+        let key = &reservation.session;
+        if !rows.is_loaded(key) {
+            return Ok(false);
+        }
+        let row = rows.get::<SessionRow>(key)?;
+        let (channel, at) = (reservation.channel, reservation.reserved_at);
+        Ok(row.is_some_and(|row| row.has_delivery(channel, at)))
+    }
+
     /// Its session never was, and neither was a delivery that a callback about
     /// another send took it for.
     fn take_back_session(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
@@ -29,7 +41,7 @@ impl ReleaseSend {
         let Some(mut row) = rows.get::<SessionRow>(key)? else {
             return Ok(());
         };
-        let is_adopted = row.has_delivery(reservation.channel, at);
+        let is_adopted = self.is_adopted(rows)?;
         if is_adopted && matches!(row.status, Status::Pending) {
             row.undeliver(reservation.channel, at);
             count_conversion(rows, &self.rules, &reservation.destination, |row, _| {
@@ -49,13 +61,15 @@ impl ReleaseSend {
 impl Transition for ReleaseSend {
     type Outcome = ();
 
-    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+    fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let reservation = &self.reservation;
         let mut keys = SessionRow::keys(&reservation.session).to_vec();
         keys.push(reservation.number.clone());
         let checks = send_limits::checks_of(&reservation.taken);
         keys.extend(Counters::keys(&checks));
-        keys.extend(destination_keys(&reservation.destination, &self.rules));
+        if self.is_adopted(rows)? {
+            keys.extend(destination_keys(&reservation.destination, &self.rules));
+        }
         keys.extend(reservation.claim.as_ref().map(|claim| claim.key.clone()));
         Ok(keys)
     }

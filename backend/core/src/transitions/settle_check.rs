@@ -56,9 +56,12 @@ impl Transition for SettleCheck {
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let reservation = &self.reservation;
         let mut keys = SessionRow::keys(&reservation.key).to_vec();
-        keys.push(reservation.session.number.clone());
-        keys.push(reservation.session.upstream.key.clone());
-        keys.extend(destination_keys(&self.destination, &self.rules));
+        // A code that is not accepted races with nobody but its own session.
+        if self.verdict == Verdict::Accepted {
+            keys.push(reservation.session.number.clone());
+            keys.push(reservation.session.upstream.key.clone());
+            keys.extend(destination_keys(&self.destination, &self.rules));
+        }
         keys.extend(reservation.claim.as_ref().map(|claim| claim.key.clone()));
         Ok(keys)
     }

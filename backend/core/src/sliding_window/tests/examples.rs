@@ -45,13 +45,17 @@ fn an_amount_that_is_known_better_counts_as_it_is_at_its_own_moment() {
 
 #[test]
 fn what_was_taken_before_the_clock_was_set_back_is_not_given_back() {
-    let quotas = [quota(2, 60)];
+    let quotas = [quota(3, 60)];
     let mut counter = Counter::default();
     let taken = attempt(&mut counter, &quotas, ONE, Millis(90_000)).unwrap();
     attempt(&mut counter, &quotas, ONE, Millis(50_000)).unwrap();
+    attempt(&mut counter, &quotas, ONE, Millis(92_000)).unwrap();
+    // It counts as of 50,000 now; what counts at 92,000 is another's.
     counter.fit(&quotas, false, Millis(95_000));
     counter.give_back(&taken, Millis(95_000));
     assert_eq!(wait(&counter, &quotas, ONE, Millis(95_000)), 15_000);
+    counter.fit(&quotas, false, Millis(111_000));
+    assert_eq!(counter.used(&quotas, Millis(111_000)), [1]);
 }
 
 #[test]

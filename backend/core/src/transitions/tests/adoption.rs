@@ -74,7 +74,7 @@ fn plivos_answer_after_its_callback_records_nothing_twice() {
     let callback = world.callback("nonce", "plivo", "number");
     assert!(has_adopted(&world.run(&callback)));
     let record = world.record_sent(("one", "number"), "plivo", &reservation);
-    let Recorded::Sent(session) = world.run(&record) else {
+    let Recorded::Sent { session, .. } = world.run(&record) else {
         panic!("it is not recorded")
     };
     assert_eq!(session.deliveries.len(), 1);
@@ -100,14 +100,9 @@ fn plivos_answer_after_its_callback_records_nothing_twice() {
 }
 
 #[test]
-fn a_callback_about_what_is_recorded_or_somebody_elses_adopts_nothing() {
+fn a_callback_about_somebody_else_or_another_channel_adopts_nothing() {
     let mut world = World::new();
-    world.sent("one", "number", "plivo");
-    world.advance(30);
     world.reserved("two", "number");
-    // About the first send's attempt, late.
-    let late = world.callback("late", "plivo", "number");
-    assert!(!has_adopted(&world.run(&late)));
     // Of another number.
     let other = world.callback("other", "theirs", "another");
     assert!(!has_adopted(&world.run(&other)));
@@ -119,18 +114,41 @@ fn a_callback_about_what_is_recorded_or_somebody_elses_adopts_nothing() {
     let mut call = world.callback("call", "new", "number");
     call.update.attempt.channel = Channel::Voice;
     assert!(!has_adopted(&world.run(&call)));
-    assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
     // Without a number.
     let nobody = RecordCallback {
         recipient: None,
         ..world.callback("nobody", "plivo", "number")
     };
     assert!(!has_adopted(&world.run(&nobody)));
-    // Plivo put the second send into the session of the first.
-    let mut second = world.callback("second", "plivo", "number");
-    second.update.index = 1;
-    assert!(has_adopted(&world.run(&second)));
-    assert_eq!(world.run(&view("two")).unwrap().upstream, plivo("plivo"));
+    assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
+}
+
+#[test]
+fn one_of_plivos_sessions_adopts_while_its_code_lives() {
+    let mut world = World::with_rules(|rules| rules.session_lifetime = Duration::from_mins(10));
+    world.sent("one", "number", "plivo");
+    world.advance(30);
+    world.reserved("two", "number");
+    // Plivo put the second send into the session of the first; a callback about
+    // either tells so.
+    let first = world.callback("first", "plivo", "number");
+    assert!(has_adopted(&world.run(&first)));
+    // Its code is used: what comes late is about the past.
+    reserved(world.check("two", Verdict::Accepted));
+    world.advance(60);
+    world.reserved("three", "number");
+    let late = world.callback("late", "plivo", "number");
+    assert!(!has_adopted(&world.run(&late)));
+    let fresh = world.callback("fresh", "next", "number");
+    assert!(has_adopted(&world.run(&fresh)));
+    // Its time is past, unless an attempt is new.
+    world.advance(600);
+    world.reserved("four", "number");
+    let late = world.callback("later", "next", "number");
+    assert!(!has_adopted(&world.run(&late)));
+    let mut new = world.callback("new", "next", "number");
+    new.update.index = 1;
+    assert!(has_adopted(&world.run(&new)));
 }
 
 #[test]
@@ -243,8 +261,11 @@ fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
     let mut world = counting();
     world.reserved("one", "number");
     world.advance(30);
-    let second = world.reserved("two", "number");
-    // Of another channel the number has a session of Plivo's too, but not this one.
+    let step = ReserveSend {
+        claim: Some(claim("key", "body")),
+        ..world.reserve_send("two", "number")
+    };
+    let second = Arc::new(reserved(world.run(&step)));
     let callback = world.callback("nonce", "plivo", "number");
     assert!(has_adopted(&world.run(&callback)));
     for session in ["one", "two"] {
@@ -259,10 +280,6 @@ fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
     world.run(&release);
     assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
     assert!(world.run(&view("one")).is_ok());
+    assert!(!world.rows.contains_key(&keys::idempotency("key")));
     assert!(counted(&world).contains(", 1, 0)"), "{}", counted(&world));
-    // The callback about it, late and under another nonce, adopts nothing.
-    world.advance(60);
-    world.reserved("three", "number");
-    let late = world.callback("late", "plivo", "number");
-    assert!(!has_adopted(&world.run(&late)));
 }

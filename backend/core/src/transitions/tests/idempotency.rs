@@ -95,6 +95,7 @@ fn what_was_refused_or_never_left_may_be_asked_again_under_its_key() {
     };
     world.run(&release);
     assert!(world.rows.is_empty());
+    world.advance(1);
     assert!(matches!(world.run(&step), Reserved::Reserved(_)));
     let refused = keyed_send(&world, "two", claim("other", "body"));
     assert!(matches!(world.run(&refused), Reserved::Wait(_)));
@@ -103,6 +104,10 @@ fn what_was_refused_or_never_left_may_be_asked_again_under_its_key() {
     assert!(matches!(world.run(&refused), Reserved::Reserved(_)));
     // A release that comes late frees nobody else's claim.
     world.run(&release);
+    assert_eq!(
+        repeated(world.run(&step)),
+        Repetition::Lost { subject: subject() }
+    );
     assert_eq!(repeated(world.run(&refused)), Repetition::UnderWay);
 }
 

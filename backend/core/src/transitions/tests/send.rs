@@ -166,7 +166,7 @@ fn a_recorded_send_is_a_session_that_ends_and_is_remembered_for_an_hour() {
     assert_eq!(world.run(&view), Err(SessionOver::NotFound));
     world.advance(3);
     let step = world.record_sent(("one", "number"), "plivo", &reservation);
-    let Recorded::Sent(session) = world.run(&step) else {
+    let Recorded::Sent { session, .. } = world.run(&step) else {
         panic!("it is not recorded")
     };
     assert_eq!(session.status, SessionStatus::Pending);
@@ -213,7 +213,7 @@ fn one_of_plivos_sessions_for_two_numbers_is_refused() {
     };
     let (foreign, ours) = (record("plivo"), record("new"));
     assert!(matches!(world.run(&foreign), Recorded::OtherRecipient));
-    let Recorded::Sent(session) = world.run(&ours) else {
+    let Recorded::Sent { session, .. } = world.run(&ours) else {
         panic!("it is not recorded")
     };
     assert_eq!(

@@ -136,7 +136,7 @@ impl World {
     pub(super) fn sent(&mut self, session: &str, number: &str, upstream: &str) {
         let reservation = self.reserved(session, number);
         let step = self.record_sent((session, number), upstream, &reservation);
-        assert!(matches!(self.run(&step), Recorded::Sent(_)));
+        assert!(matches!(self.run(&step), Recorded::Sent { .. }));
     }
 
     pub(super) fn reserve_check(&self, session: &str) -> ReserveCheck {

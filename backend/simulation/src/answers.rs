@@ -1,0 +1,210 @@
+//! Proofs that were handed out, and answers that were given under a key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::{
+    Answer, Millis, Repetition, SentAnswer, Settlement,
+    flow::{CheckEnd, DeliverEnd},
+};
+
+use crate::{
+    border::opened,
+    checker::Checker,
+    request::{Asked, Kind, Request},
+    settings::CHECK_KEPT_FOR,
+};
+
+/// What was answered first under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum First {
+    Sent { session: String, answer: SentAnswer },
+    Proof(String),
+    Settled(Settlement),
+}
+
+/// The first answer, when it was given, and the requests that came before.
+struct Given {
+    first: First,
+    body: String,
+    at: Millis,
+    /// Requests up to this one had begun.
+    newest_request: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Answers {
+    of_session: BTreeMap<String, BTreeSet<String>>,
+    of_plivo: BTreeMap<String, BTreeSet<String>>,
+    of_key: BTreeMap<String, Given>,
+    /// Keys that were tried with another body: after five they answer nothing more.
+    mismatched: BTreeSet<String>,
+    pub(crate) newest_request: u64,
+    pub(crate) proofs: u64,
+    pub(crate) found_again: u64,
+}
+
+impl Answers {
+    pub(crate) fn is_mismatched(&self, key: &str) -> bool {
+        self.mismatched.contains(key)
+    }
+
+    pub(crate) fn has_proof(&self, session: &str) -> bool {
+        self.of_session.contains_key(session)
+    }
+}
+
+impl Checker {
+    pub(crate) fn delivery_ended(&mut self, request: &Request, end: &DeliverEnd, now: Millis) {
+        let Some(asked) = &request.asked else { return };
+        match end {
+            DeliverEnd::Sent { answer, .. } => {
+                let first = First::Sent {
+                    session: asked.session.clone(),
+                    answer: *answer,
+                };
+                self.given(asked, first, now);
+            }
+            DeliverEnd::Wait(wait) => {
+                self.has_tripped |= !wait.low_conversion.is_empty();
+                let is_short = wait.retry_after <= std::time::Duration::from_hours(1);
+                self.require(is_short, || format!("{wait:?}"));
+            }
+            DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
+            _ => {}
+        }
+        self.nothing_new(
+            request,
+            !matches!(end, DeliverEnd::Repeated(_) | DeliverEnd::NotReserved),
+            now,
+        );
+    }
+
+    pub(crate) fn check_ended(&mut self, request: &Request, end: &CheckEnd, now: Millis) {
+        let Some(asked) = &request.asked else { return };
+        match end {
+            CheckEnd::Settled(Settlement::Verified) => {
+                let proof = format!("proof{}", request.id);
+                self.proof(asked, &proof);
+                self.given(asked, First::Proof(proof), now);
+            }
+            CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
+            CheckEnd::Wait(wait) => {
+                let is_short = wait.retry_after <= std::time::Duration::from_mins(15);
+                self.require(is_short, || format!("{wait:?}"));
+                self.may_be_mismatched(asked);
+            }
+            CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
+            _ => {}
+        }
+        self.nothing_new(
+            request,
+            !matches!(end, CheckEnd::Repeated(_) | CheckEnd::NotReserved),
+            now,
+        );
+    }
+
+    /// A proof was handed out: it is the only one of its session and of its code.
+    fn proof(&mut self, asked: &Asked, proof: &str) {
+        self.answers.proofs += 1;
+        let request = proof.strip_prefix("proof").and_then(|id| id.parse().ok());
+        let plivo = request.and_then(|id: u64| self.asked_about.get(&id).cloned());
+        let answers = &mut self.answers;
+        let of_session = answers.of_session.entry(asked.session.clone()).or_default();
+        of_session.insert(proof.to_owned());
+        let of_plivo = answers.of_plivo.entry(plivo.clone().unwrap_or_default());
+        let of_plivo = of_plivo.or_default();
+        of_plivo.insert(proof.to_owned());
+        let (session, code) = (of_session.len(), of_plivo.len());
+        let name = &asked.session;
+        self.require(session == 1, || format!("{session} proofs of {name}"));
+        // A row about Plivo's session may be over once the clock was set.
+        let is_one = code == 1 || self.was_set;
+        self.require(is_one, || format!("{code} proofs of the code of {plivo:?}"));
+    }
+
+    fn given(&mut self, asked: &Asked, first: First, now: Millis) {
+        if let Some(keyed) = &asked.keyed {
+            let newest_request = self.answers.newest_request;
+            let given = Given {
+                first,
+                body: keyed.body.clone(),
+                at: now,
+                newest_request,
+            };
+            self.answers.of_key.insert(keyed.name.clone(), given);
+        }
+    }
+
+    /// Another body under a key counts as a check of its caller's, who has to wait where there
+    /// is no room; the key counts it, too.
+    fn may_be_mismatched(&mut self, asked: &Asked) {
+        if let Some(keyed) = &asked.keyed {
+            self.answers.mismatched.insert(keyed.name.clone());
+        }
+    }
+
+    /// Somebody repeated a request, and it was known.
+    fn repeated(&mut self, request: &Request, repetition: &Repetition, now: Millis) {
+        let Some(asked) = &request.asked else { return };
+        let Some(keyed) = &asked.keyed else { return };
+        if *repetition == Repetition::Reused {
+            self.answers.mismatched.insert(keyed.name.clone());
+            return;
+        }
+        let Repetition::Answered { answer, subject } = repetition else {
+            return self.nothing_new(request, true, now);
+        };
+        let found = match answer {
+            Answer::Sent(answer) => First::Sent {
+                session: subject.as_ref().map(opened).unwrap_or_default(),
+                answer: *answer,
+            },
+            Answer::Settled(settlement) => First::Settled(*settlement),
+            Answer::Sealed(sealed) => {
+                let text = opened(sealed);
+                if text.starts_with("proof") {
+                    self.proof(asked, &text);
+                    First::Proof(text)
+                } else {
+                    return;
+                }
+            }
+        };
+        self.answers.found_again += 1;
+        if let Some(given) = self.answers.of_key.get(&keyed.name) {
+            let (is_same, first) = (given.first == found, given.first.clone());
+            let name = keyed.name.clone();
+            self.require(is_same, || {
+                format!("{name}: {found:?} in the place of {first:?}")
+            });
+        }
+    }
+
+    /// A request under a key that was answered before it began must find the answer.
+    fn nothing_new(&mut self, request: &Request, is_other: bool, now: Millis) {
+        let Some(asked) = request.asked.as_ref().filter(|_| is_other) else {
+            return;
+        };
+        let Some(keyed) = &asked.keyed else { return };
+        let kept_for = match asked.kind {
+            Kind::Check(_) => CHECK_KEPT_FOR,
+            _ => self.rules.session_lifetime,
+        };
+        let Some(given) = self.answers.of_key.get(&keyed.name) else {
+            return;
+        };
+        if given.body != keyed.body {
+            // Another request, which the key refuses or whose caller has to wait.
+            return;
+        }
+        // It may have been forgotten while this request was under way.
+        let is_kept = given.at.until(now) < kept_for;
+        let began_after = request.id > given.newest_request;
+        if is_kept && began_after && !self.was_set {
+            let name = keyed.name.clone();
+            self.require(false, || {
+                format!("{name} was answered, and {} did not find it", request.id)
+            });
+        }
+    }
+}
