@@ -1,7 +1,7 @@
 // Other applications send people here: in a frame, or there and back.
 
 import { readFileSync } from "node:fs";
-import { claims, codeFrom, expect, framing, link, test } from "./application.js";
+import { askForCode, claims, codeFrom, expect, framing, link, test } from "./application.js";
 import { atStep, open } from "./fixtures.js";
 import { isAccessible, picture } from "./states.js";
 
@@ -13,9 +13,7 @@ function example(name) {
 }
 
 async function verify(page, frame, number, origin) {
-  await frame.locator("#phone").fill(number);
-  await frame.getByRole("button", { name: "Text me a code" }).click();
-  await expect(frame.locator("#code")).toBeVisible();
+  await askForCode(frame, number);
   await frame.locator("#code").fill(await codeFrom(page, number, origin));
 }
 
@@ -162,9 +160,7 @@ test("a session for one link's proof is not taken up for another's", async ({
   const to = (nonce) =>
     link(hosting.origin, { return_to: `${application.origin}/account/`, nonce });
   await page.goto(to("first"));
-  await page.locator("#phone").fill(number);
-  await page.getByRole("button", { name: "Text me a code" }).click();
-  await atStep(page, "enter-code");
+  await askForCode(page, number);
   await page.reload();
   await atStep(page, "enter-code");
   await page.goto(to("second"));

@@ -9,6 +9,7 @@ mod acts;
 mod api;
 mod app;
 mod browser;
+mod checks;
 mod countries;
 mod deliveries;
 mod dom;
