@@ -1,7 +1,10 @@
 //! Puts the parts together and serves them.
 
 mod error;
+pub mod healthy;
 mod parts;
+#[cfg(feature = "sandbox")]
+pub mod sandbox_program;
 mod sockets;
 
 use std::{

@@ -6,6 +6,8 @@
 mod home;
 mod limits;
 mod rules;
+#[cfg(feature = "sandbox")]
+mod sandbox_program;
 mod spending;
 #[cfg(test)]
 mod tests;
@@ -115,14 +117,7 @@ impl Config {
     /// Reads the process's environment and, behind it, the file `.env` of the
     /// working directory.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        let file = values::read_env_file(std::path::Path::new(".env"))?;
-        Self::read(|name| {
-            std::env::var_os(name).map_or_else(
-                || file.get(name).cloned(),
-                // A value that is no text fails the variable's own check.
-                |value| Some(value.to_string_lossy().into_owned()),
-            )
-        })
+        Self::read(environment()?)
     }
 
     /// Reads every variable through `lookup`. An empty value counts as none.
@@ -136,7 +131,7 @@ impl Config {
             spending: spending::spending(&reader, &channels)?,
             public_url: public_url(&reader)?,
             proofs: home::proofs(&reader, &store)?,
-            listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
+            listen: listen(&reader)?,
             metrics: metrics(&reader)?,
             calls_at_once: upstream::calls_at_once(&reader)?,
             rules: rules::rules(&reader)?,
@@ -169,6 +164,28 @@ impl Config {
             },
         })
     }
+}
+
+/// Looks variables up in the process's environment and, behind it, in the file
+/// `.env` of the working directory.
+fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigError> {
+    let file = values::read_env_file(std::path::Path::new(".env"))?;
+    Ok(move |name: &str| {
+        std::env::var_os(name).map_or_else(
+            || file.get(name).cloned(),
+            // A value that is no text fails the variable's own check.
+            |value| Some(value.to_string_lossy().into_owned()),
+        )
+    })
+}
+
+/// `LISTEN_ADDR` alone, for a process that asks the running service something.
+pub fn listen_address() -> Result<SocketAddr, ConfigError> {
+    listen(&Reader::new(&environment()?))
+}
+
+fn listen(reader: &Reader<'_>) -> Result<SocketAddr, ConfigError> {
+    reader.parse(&variables::LISTEN_ADDR, "an address and port")
 }
 
 fn metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {

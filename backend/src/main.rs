@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use countersign_backend::{
-    app::App,
+    app::{App, healthy},
     check_config,
     config::Config,
     draining::StopSignals,
@@ -25,6 +25,7 @@ async fn program() -> ExitCode {
         [] => run().await,
         ["--rotate-proof-key"] => rotate_proof_key(),
         ["--check-config"] => check_config().await,
+        ["--healthy"] => return healthy::main().await,
         ["--version"] => print(&format!("countersign {}", env!("CARGO_PKG_VERSION"))),
         ["--help"] => print(&countersign_backend::config::help()),
         _ => {

@@ -158,6 +158,7 @@ pub fn help() -> String {
          countersign                      serves\n\
          countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
          countersign --check-config       says whether a start would come about, and changes nothing\n\
+         countersign --healthy            asks the running service whether it is ready, for health checks\n\
          countersign --version, --help\n\n\
          Settings come from the environment, or from a file .env in the working directory:\n",
     );
