@@ -6,6 +6,7 @@ mod parts;
 #[cfg(feature = "sandbox")]
 pub mod sandbox_program;
 mod sockets;
+pub mod try_plivo;
 
 use std::{
     net::{SocketAddr, TcpListener},

@@ -134,7 +134,7 @@ impl Config {
             listen: listen(&reader)?,
             metrics: metrics(&reader)?,
             calls_at_once: upstream::calls_at_once(&reader)?,
-            rules: rules::rules(&reader)?,
+            rules: rules::rules(&reader, sandbox)?,
             policy: Policy {
                 countries: rules::countries(&reader, sandbox)?,
                 channels,

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use countersign_backend::{
-    app::{App, healthy},
+    app::{App, healthy, try_plivo},
     check_config,
-    config::Config,
+    config::{Config, Log},
     draining::StopSignals,
     logging,
     proof::{self, Rotated},
@@ -26,10 +26,11 @@ async fn program() -> ExitCode {
         ["--rotate-proof-key"] => rotate_proof_key(),
         ["--check-config"] => check_config().await,
         ["--healthy"] => return healthy::main().await,
+        ["--try-plivo", words @ ..] => try_plivo(words).await,
         ["--version"] => print(&format!("countersign {}", env!("CARGO_PKG_VERSION"))),
         ["--help"] => print(&countersign_backend::config::help()),
         _ => {
-            print("countersign takes one argument at most; see --help").ok();
+            print("countersign does not know that argument; see --help").ok();
             return ExitCode::from(2);
         }
     };
@@ -59,6 +60,17 @@ async fn run() -> Outcome {
 async fn check_config() -> Outcome {
     check_config::check(&settings()?).await?;
     print("configuration is fine")
+}
+
+async fn try_plivo(words: &[&str]) -> Outcome {
+    // Between the lines of a conversation only what is wrong.
+    logging::start(Some(&Log {
+        json: false,
+        filter: "error".to_owned(),
+    }));
+    let options = try_plivo::Options::parse(words)?;
+    try_plivo::run(Config::from_environment()?, options).await?;
+    Ok(())
 }
 
 fn rotate_proof_key() -> Outcome {

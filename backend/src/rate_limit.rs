@@ -22,7 +22,9 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError, dev::ServiceRequest, middleware::Condition,
 };
 
-use crate::{client_ip::Caller, config::Quota, problem::ApiError, verification::Refusal};
+use crate::{
+    client_ip::Caller, config::Quota, metrics::Rule, problem::ApiError, verification::Refusal,
+};
 
 /// The shield of one application, shared by its workers and its routes.
 #[derive(Clone)]
@@ -105,7 +107,8 @@ impl KeyExtractor for ByClient {
     ) -> HttpResponse {
         // The builder carries seconds that were rounded down: too early by one.
         let retry_after = negative.wait_time_from(DefaultClock::default().now());
-        ApiError::from(Refusal::RateLimited { retry_after }).error_response()
+        let rule = Rule::RequestsPerAddress;
+        ApiError::from(Refusal::RateLimited { rule, retry_after }).error_response()
     }
 }
 

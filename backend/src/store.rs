@@ -328,6 +328,9 @@ pub trait Store: Send + Sync {
     /// The check never left: it is given back.
     async fn release_check(&self, id: SessionId, hold: Hold) -> StoreResult<()>;
 
+    /// The number's next send owes no wait for the ones before. Limits count on.
+    async fn forget_resend_wait(&self, recipient: &PhoneNumber) -> StoreResult<()>;
+
     /// How long until a send to this number would pass; it takes nothing.
     async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration>;
 

@@ -76,6 +76,8 @@ pub enum Refusal {
     Over(SessionOver),
     /// Too soon or too many.
     RateLimited {
+        /// What is full.
+        rule: Rule,
         /// When the next call passes.
         retry_after: Duration,
     },
@@ -136,6 +138,7 @@ impl From<PlivoError> for Refusal {
             PlivoError::RecipientRefused => Self::RecipientInvalid,
             PlivoError::CountryRefused => Self::CountryNotAllowed,
             PlivoError::AttemptsUsedUp => Self::RateLimited {
+                rule: Rule::UpstreamAttempts,
                 retry_after: ATTEMPTS_WAIT,
             },
             PlivoError::Throttled { retry_after } => Self::TemporarilyUnavailable {

@@ -206,6 +206,10 @@ impl Store for Deadly {
         self.step(self.store.session(id)).await
     }
 
+    async fn forget_resend_wait(&self, recipient: &PhoneNumber) -> StoreResult<()> {
+        self.step(self.store.forget_resend_wait(recipient)).await
+    }
+
     async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {
         self.step(self.store.send_wait(recipient, terms)).await
     }

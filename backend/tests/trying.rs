@@ -18,13 +18,16 @@ use tempfile::TempDir;
 const SANDBOX: &str = env!("CARGO_BIN_EXE_countersign-sandbox");
 const SERVICE: &str = env!("CARGO_BIN_EXE_countersign");
 
-/// A program in an empty directory, with nothing else in its environment.
+/// A program in an empty directory, with nothing else in its environment, on a machine
+/// that has no certificates: an empty one, or an image.
 fn command(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
         .envs(settings.iter().copied())
         .env("TMPDIR", directory)
+        .env("SSL_CERT_FILE", "/nonexistent")
+        .env("SSL_CERT_DIR", "/nonexistent")
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

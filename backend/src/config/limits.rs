@@ -11,6 +11,12 @@ use super::{
 /// How many different things one limit tells apart.
 const MOST_DIFFERENT: NonZeroU64 = NonZeroU64::new(1000).unwrap();
 
+/// What one number may do in sandbox, where everybody tries with the same few.
+const SANDBOX_PER_NUMBER: Quota = Quota {
+    count: NonZeroU64::new(100).unwrap(),
+    per: Duration::from_hours(1),
+};
+
 /// So many in so long, spent in one go or spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -57,7 +63,8 @@ pub struct Limits {
 }
 
 /// In sandbox everybody tries from one address and with the few numbers that are
-/// kept for fiction: what counts strangers together is off there unless set.
+/// kept for fiction: unless set, what counts strangers together is off there, and what
+/// counts by number is generous.
 pub(super) fn limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
     let together = |variable: &Variable| {
         if sandbox && !reader.is_set(variable) {
@@ -66,10 +73,17 @@ pub(super) fn limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, Confi
             reader.quotas(variable)
         }
     };
+    let of_number = |variable: &Variable| {
+        if sandbox && !reader.is_set(variable) {
+            Ok(vec![SANDBOX_PER_NUMBER])
+        } else {
+            reader.quotas(variable)
+        }
+    };
     Ok(Limits {
-        sends_per_number: reader.quotas(&variables::LIMIT_SENDS_PER_NUMBER)?,
-        voice_per_number: reader.quotas(&variables::LIMIT_VOICE_PER_NUMBER)?,
-        wrong_checks_per_number: reader.quotas(&variables::LIMIT_WRONG_CHECKS_PER_NUMBER)?,
+        sends_per_number: of_number(&variables::LIMIT_SENDS_PER_NUMBER)?,
+        voice_per_number: of_number(&variables::LIMIT_VOICE_PER_NUMBER)?,
+        wrong_checks_per_number: of_number(&variables::LIMIT_WRONG_CHECKS_PER_NUMBER)?,
         sends_per_address: together(&variables::LIMIT_SENDS_PER_ADDRESS)?,
         checks_per_address: together(&variables::LIMIT_CHECKS_PER_ADDRESS)?,
         numbers_per_address: few(together, &variables::LIMIT_NUMBERS_PER_ADDRESS)?,

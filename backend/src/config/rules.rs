@@ -29,6 +29,9 @@ pub struct Rules {
     pub resend_waits: Vec<Duration>,
     /// The language of a message when the caller names none.
     pub default_locale: Locale,
+    /// In sandbox: once a number is verified its next code need not wait, so that who
+    /// tries the page twice with one number is not held up.
+    pub verified_owes_no_wait: bool,
     /// When too few codes are given back somewhere; none counts nothing.
     pub conversion: Option<ConversionRule>,
 }
@@ -69,7 +72,7 @@ pub struct Policy {
     pub fictitious_numbers: bool,
 }
 
-pub(super) fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
+pub(super) fn rules(reader: &Reader<'_>, sandbox: bool) -> Result<Rules, ConfigError> {
     let lifetime = reader.duration(&variables::SESSION_LIFETIME)?;
     if !SESSION_LIFETIMES.contains(&lifetime) {
         return Err(variables::SESSION_LIFETIME
@@ -87,6 +90,7 @@ pub(super) fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
         resend_waits: reader.durations(&variables::RESEND_WAITS)?,
         default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
             .map_err(|_| variables::DEFAULT_LOCALE.error("must be a locale such as en or en_US"))?,
+        verified_owes_no_wait: sandbox,
         conversion: spending::conversion(reader)?,
     })
 }

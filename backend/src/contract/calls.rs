@@ -27,6 +27,7 @@ use super::{
     call::{Call, Description, always, answer, content, header_parameter, leads_to, text},
 };
 use crate::{
+    metrics::Rule,
     problem::ApiError::{self, InvalidField},
     routes,
     store::SessionOver::{AlreadyVerified, ChecksExhausted, Expired, NotFound},
@@ -49,7 +50,10 @@ const FORM: &[ApiError] = &[ApiError::TooSlow, ApiError::TooLarge, ApiError::NoF
 /// Who may not call.
 const CALLER: &[ApiError] = &[
     ApiError::OriginNotAllowed,
-    ApiError::Refused(Refusal::RateLimited { retry_after: SOON }),
+    ApiError::Refused(Refusal::RateLimited {
+        rule: Rule::RequestsPerAddress,
+        retry_after: SOON,
+    }),
 ];
 /// What a key may be wrong for.
 const KEY: &[ApiError] = &[

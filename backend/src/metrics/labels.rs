@@ -118,6 +118,12 @@ pub enum Rule {
     Limit(Limit),
     /// The wait between two codes to one number.
     ResendWaits,
+    /// The bound on requests from one address, before anything of them is read.
+    RequestsPerAddress,
+    /// The bound on streams of events to one address.
+    StreamsPerAddress,
+    /// Plivo's own count of deliveries to a number is full.
+    UpstreamAttempts,
     /// The breaker in front of Plivo is open.
     UpstreamBreaker,
     /// As many calls of Plivo are under way as may be.
@@ -127,11 +133,25 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The word for callers. What stands between fraud and the bill has one name for all,
+    /// so that nobody learns how far he got.
+    pub const fn public_name(self) -> &'static str {
+        match self {
+            Self::Limit(
+                Limit::Spend | Limit::ConversionPerCountry | Limit::ConversionPerPrefix,
+            ) => "service_protection",
+            rule => rule.as_str(),
+        }
+    }
+
     /// The word in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Limit(limit) => limit.as_str(),
             Self::ResendWaits => "resend_waits",
+            Self::RequestsPerAddress => "requests_per_address",
+            Self::StreamsPerAddress => "streams_per_address",
+            Self::UpstreamAttempts => "upstream_attempts",
             Self::UpstreamBreaker => "upstream_breaker",
             Self::UpstreamFull => "upstream_full",
             Self::StoreBusy => "store_busy",

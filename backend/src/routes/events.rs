@@ -26,6 +26,7 @@ use super::session::{parse_id, seen};
 use crate::{
     client_ip::{Caller, ClientKey},
     draining::Drain,
+    metrics::Rule,
     problem::ApiError,
     verification::{Refusal, Verification},
 };
@@ -102,6 +103,7 @@ pub(super) async fn events(
     let limited = verification.limits_strangers();
     let most = if limited { MOST_PER_ADDRESS } else { MOST };
     let place = streams.enter(&caller, most).ok_or(Refusal::RateLimited {
+        rule: Rule::StreamsPerAddress,
         retry_after: FULL_WAIT,
     })?;
     let last = request.headers().get("last-event-id");

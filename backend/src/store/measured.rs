@@ -80,6 +80,7 @@ timed! {
     fn reserve_check(id: SessionId, terms: CheckTerms) -> CheckReservation;
     fn settle_check(id: SessionId, accepted: bool, hold: Hold, place: &Place) -> Settlement;
     fn release_check(id: SessionId, hold: Hold) -> ();
+    fn forget_resend_wait(recipient: &PhoneNumber) -> ();
     fn send_wait(recipient: &PhoneNumber, terms: SendTerms) -> Duration;
     fn used(claim: Claim) -> Vec<u64>;
     fn note_charges(session: &Session, charges: Charges, spend: Option<Claim>) -> Vec<Charged>;

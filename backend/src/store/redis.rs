@@ -430,6 +430,11 @@ impl Store for RedisStore {
         self.done(&self.scripts.release_check, call).await
     }
 
+    async fn forget_resend_wait(&self, recipient: &PhoneNumber) -> StoreResult<()> {
+        let call = self.call().ladder(recipient);
+        self.done(&self.scripts.forget_resend_wait, call).await
+    }
+
     async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {
         let call = self.call().ladder(recipient).claims(&terms.claims);
         let call = self.going(call, &terms.place);

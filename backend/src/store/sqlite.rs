@@ -31,9 +31,9 @@ use self::{
     writer::{Outlives, Writer},
 };
 use super::{
-    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
-    Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
-    StoreResult, Vault, Watched,
+    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Ladder, Limit,
+    NewSession, Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver,
+    Settlement, Store, StoreResult, Vault, Watched,
     millis::{Millis, length, millis},
     record::{Person, Record, Status, UNDER_WAY, booked},
 };
@@ -295,6 +295,12 @@ impl Store for SqliteStore {
             Ok(())
         })
         .await
+    }
+
+    async fn forget_resend_wait(&self, recipient: &PhoneNumber) -> StoreResult<()> {
+        let recipient = recipient.clone();
+        self.passing_step(move |step| step.write_ladder(&recipient, Ladder::default()))
+            .await
     }
 
     async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration> {

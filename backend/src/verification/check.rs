@@ -20,6 +20,14 @@ pub struct Verified {
 }
 
 impl Verification {
+    /// In sandbox a number that was verified owes no wait. Where the store fails it owes
+    /// one: the number is verified all the same.
+    async fn forgive_wait(&self, recipient: &PhoneNumber) {
+        if self.rules.verified_owes_no_wait {
+            self.store.forget_resend_wait(recipient).await.ok();
+        }
+    }
+
     /// Checks `otp` against the session's code. Success comes once.
     pub async fn check(
         &self,
@@ -66,6 +74,7 @@ impl Verification {
         match settled.map_err(Refusal::unsettled)? {
             Settlement::Verified => {
                 self.metrics.verified(country, session.last_channel());
+                self.forgive_wait(&session.recipient).await;
                 log::info!(
                     event = "otp.verified",
                     recipient = session.recipient.masked().as_str();

@@ -92,6 +92,7 @@ impl Verification {
         self.metrics.refused(rule);
         log::warn!(event = "limit.reached", limit = rule.as_str(); "a step has to wait");
         Refusal::RateLimited {
+            rule,
             retry_after: match wait.limit {
                 // To the second it would say when the money or the range is free.
                 Some(Limit::Spend | Limit::ConversionPerCountry | Limit::ConversionPerPrefix) => {

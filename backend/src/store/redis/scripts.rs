@@ -14,6 +14,7 @@ pub(super) struct Scripts {
     pub(super) settle_check: Script,
     pub(super) release_check: Script,
     pub(super) read_session: Script,
+    pub(super) forget_resend_wait: Script,
     pub(super) send_wait: Script,
     pub(super) used: Script,
     pub(super) note_charges: Script,
@@ -64,6 +65,7 @@ impl Default for Scripts {
                 "release_check.lua"
             ),
             read_session: script!("session.lua", "read_session.lua"),
+            forget_resend_wait: script!("forget_resend_wait.lua"),
             send_wait: script!("conversion.lua", "limits.lua", "send_wait.lua"),
             used: script!("conversion.lua", "limits.lua", "used.lua"),
             note_charges: script!(

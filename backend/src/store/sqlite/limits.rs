@@ -199,7 +199,11 @@ impl Step<'_> {
     }
 
     /// A ladder is forgotten when no session of its last send lives any more.
-    fn write_ladder(&mut self, number: &PhoneNumber, ladder: Ladder) -> rusqlite::Result<()> {
+    pub(super) fn write_ladder(
+        &mut self,
+        number: &PhoneNumber,
+        ladder: Ladder,
+    ) -> rusqlite::Result<()> {
         let name = self.context.vault.number_name(number.as_str());
         let lives = self.now + length(self.context.rules.session_lifetime);
         let kept = self.cache.numbers.edit(self.transaction, name)?;

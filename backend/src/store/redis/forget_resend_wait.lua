@@ -1,0 +1,2 @@
+redis.call('DEL', KEYS[step.ladder])
+return done()
