@@ -22,7 +22,7 @@ pub(crate) fn directory() -> PathBuf {
     target().join("image")
 }
 
-/// Builds both programs for a static target (x86_64 where none is named) and puts each
+/// Builds both programs for a static target (`x86_64` where none is named) and puts each
 /// into an OCI archive; with `--built`, the programs that are there already.
 pub(crate) fn image(arguments: &[String]) -> Outcome {
     let is_built = arguments.iter().any(|word| word == "--built");

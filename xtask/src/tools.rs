@@ -34,9 +34,11 @@ pub(crate) fn wasm_bindgen() -> Outcome {
     say("building wasm-bindgen");
     run(&mut cargo("build --package countersign-wasm-bindgen"))?;
     let programs = Path::new(TOOLS).join("bin");
+    // Under its own name the compiler would take it for an old version of the crate.
+    let built = target().join("debug/countersign-wasm-bindgen");
     let file = programs.join("wasm-bindgen");
     fs::create_dir_all(&programs)
-        .and_then(|()| fs::copy(target().join("debug/wasm-bindgen"), &file))
+        .and_then(|()| fs::copy(built, &file))
         .map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(())
 }

@@ -29,7 +29,7 @@ pub struct Image {
     pub architecture: String,
     /// The program, statically linked.
     pub program: Vec<u8>,
-    /// What the program is made of, in CycloneDX.
+    /// What the program is made of, in `CycloneDX`.
     pub sbom: Vec<u8>,
     /// The texts of the licences, by file name.
     pub licences: Vec<(String, Vec<u8>)>,

@@ -1,4 +1,4 @@
-//! The software bill of materials, in CycloneDX 1.5: every crate that is compiled into
+//! The software bill of materials, in `CycloneDX` 1.5: every crate that is compiled into
 //! the program, and into the page that it carries, with its licence and checksum.
 
 use std::collections::{BTreeMap, BTreeSet};

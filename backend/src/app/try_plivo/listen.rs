@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long is waited for a delivery to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const MAX_FORM: usize = 16 * 1024;
 
 /// A callback, as it came.

@@ -105,9 +105,13 @@ impl Probe {
         } = &self.account;
         let request = request.basic_auth(auth_id, Some(auth_token.expose_secret()));
         // The library's words name the address, which names the account.
-        let failed = |error: reqwest::Error| match error.is_timeout() {
-            true => "Plivo did not answer in time".to_owned(),
-            false => "Plivo cannot be reached".to_owned(),
+        let failed = |error: reqwest::Error| {
+            let problem = if error.is_timeout() {
+                "Plivo did not answer in time"
+            } else {
+                "Plivo cannot be reached"
+            };
+            problem.to_owned()
         };
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();

@@ -43,7 +43,7 @@ impl Scrubber {
             .map(|it| if it.is_control() { ' ' } else { it });
         let text: String = printable.collect();
         let words = text.split(' ').filter(|word| !word.is_empty());
-        let words: Vec<String> = words.map(|word| without_id(word)).collect();
+        let words: Vec<String> = words.map(without_id).collect();
         let text = without_numbers(&words.join(" "));
         text.chars().take(LONGEST).collect()
     }
