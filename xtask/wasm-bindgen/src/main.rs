@@ -32,6 +32,8 @@ fn main() -> ExitCode {
 
 fn generate(arguments: &[String]) -> anyhow::Result<()> {
     let mut bindgen = Bindgen::new();
+    // The library leaves it out, the program does not.
+    bindgen.omit_default_module_path(false);
     let mut directory = None;
     for argument in arguments {
         match argument.split_once('=').unwrap_or((argument, "")) {
