@@ -20,8 +20,7 @@ pub(crate) fn install_supply_checks() -> Outcome {
 /// Installs what is missing to build the page.
 pub(crate) fn install() -> Outcome {
     add_target()?;
-    // Without TLS: it downloads nothing here, and serves on loopback.
-    tool("trunk", "trunk --no-default-features", TRUNK, "two minutes")?;
+    tool("trunk", "trunk", TRUNK, "three minutes")?;
     wasm_bindgen()
 }
 
