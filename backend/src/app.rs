@@ -4,12 +4,16 @@ pub mod check_config;
 mod clock_skew;
 pub mod command;
 mod error;
+pub mod healthy;
 mod maintenance;
 mod metrics_server;
 mod move_store;
+#[cfg(feature = "sandbox")]
+pub mod sandbox_program;
 mod sockets;
 mod stop_signals;
 mod store_metrics;
+pub mod try_plivo;
 pub(crate) mod wiring;
 
 use std::{

@@ -6,6 +6,8 @@
 mod budget;
 mod limits;
 mod rules;
+#[cfg(feature = "sandbox")]
+mod sandbox_program;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -120,10 +122,10 @@ impl Config {
             budget: budget::read_budget(&reader, &channels)?,
             public_url: read_public_url(&reader)?,
             proofs: store::read_proofs(&reader, &store)?,
-            listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
+            listen: read_listen(&reader)?,
             metrics: read_metrics(&reader)?,
             calls_at_once: upstream::read_calls_at_once(&reader)?,
-            rules: rules::read_rules(&reader)?,
+            rules: rules::read_rules(&reader, sandbox)?,
             policy: AccessPolicy {
                 countries: rules::read_countries(&reader, sandbox)?,
                 channels,
@@ -169,6 +171,15 @@ fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigError> {
             |value| Some(value.to_string_lossy().into_owned()),
         )
     })
+}
+
+/// `LISTEN_ADDR` alone, for a process that asks the running service something.
+pub fn listen_address() -> Result<SocketAddr, ConfigError> {
+    read_listen(&Reader::new(&environment()?))
+}
+
+fn read_listen(reader: &Reader<'_>) -> Result<SocketAddr, ConfigError> {
+    reader.parse(&variables::LISTEN_ADDR, "an address and port")
 }
 
 fn read_metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {

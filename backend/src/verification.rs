@@ -22,8 +22,8 @@ mod session;
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_core::{AccessPolicy, Budget, Limits, Millis, SessionRules, Wait};
-use countersign_metrics::{Metrics, RefusalRule};
+use countersign_core::{AccessPolicy, Budget, Limits, Millis, RefusalRule, SessionRules, Wait};
+use countersign_metrics::Metrics;
 use countersign_platform::clock::Clock;
 use countersign_plivo::GuardedPlivo;
 use countersign_store::StoreHandle;
@@ -134,6 +134,7 @@ impl Verification {
         self.metrics.refused(rule);
         log::warn!(event = "rate_limit.hit", limit = rule.as_str(); "rate limit hit");
         Refusal::RateLimited {
+            rule,
             retry_after: wait.announced(),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     test::{npm_ci, once},
 };
 
-/// Where trunk puts it (see `Trunk.toml`).
+/// Where the service finds it. Trunk by itself builds elsewhere (see `Trunk.toml`).
 pub(crate) const DIST: &str = "frontend/dist";
 /// What the page may weigh on its way to a browser, in bytes of brotli.
 const BUDGET: usize = 120_000;
@@ -48,7 +48,7 @@ pub(crate) fn build_to_look_at() -> Outcome {
 fn bundle() -> Outcome {
     say("building the page");
     run(command("trunk")
-        .args(["build", "--release", "--offline"])
+        .args(["build", "--release", "--offline", "--dist", DIST])
         .env_remove("NO_COLOR"))
 }
 

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Instant};
 
 use crate::{
     command::{Outcome, cargo, command, exists, run, say, target, watch},
-    dist, page, system_packages, tools,
+    dist, image, page, system_packages, tools,
 };
 
 /// Tests counted so far.
@@ -197,6 +197,8 @@ fn rust(totals: &mut Totals) -> Outcome {
 /// contract, at length.
 fn long(totals: &mut Totals) -> Outcome {
     dist::dist(&[])?;
+    image::image(&[])?;
+    image::check()?;
     let tests = "test --package countersign-backend --tests";
     run(&mut cargo(&format!("{tests} --no-run")))?;
     let mut bounded = command("timeout");
@@ -290,7 +292,7 @@ fn service() -> Outcome<std::path::PathBuf> {
 }
 
 /// Installs what the file names into a virtual environment in that folder.
-fn python_packages(home: &Path, requirements: &Path) -> Outcome {
+pub(crate) fn python_packages(home: &Path, requirements: &Path) -> Outcome {
     let venv = home.join("venv");
     run(command("python3")
         .args(["-m", "venv", "--clear"])
@@ -322,6 +324,7 @@ fn other_languages(source: &Path, home: &Path) -> Outcome<std::path::PathBuf> {
 }
 
 fn browser(totals: &mut Totals) -> Outcome {
+    tools::install_test_runner()?;
     let mut tests = cargo("test --package countersign-frontend --target wasm32-unknown-unknown");
     tests
         .env(

@@ -25,6 +25,7 @@ mod number;
 pub mod prices;
 pub mod rate_limit;
 pub mod recipient;
+mod refusal_rule;
 mod resend_backoff;
 mod row;
 mod sealed;
@@ -50,6 +51,7 @@ pub use self::{
     prices::Prices,
     rate_limit::{CallerKeys, Limit, LimitCheck, Limits, Quota, SendKeys, Wait},
     recipient::{Recipient, RecipientError},
+    refusal_rule::RefusalRule,
     row::{Key, Row, Unreadable},
     sealed::Sealed,
     session::{NewSession, Session, SessionOver},

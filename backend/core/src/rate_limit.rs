@@ -46,7 +46,8 @@ impl Quota {
 
 /// A limit across sessions. Each has its own variable: `LIMIT_…`, `SPEND_CAP`,
 /// `CONVERSION_…`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Codes sent to one number, resends included.
     SendsPerNumber,

@@ -20,6 +20,9 @@ pub struct SessionRules {
     pub resend_waits: Vec<Duration>,
     /// The language of a message when the caller names none.
     pub default_locale: Locale,
+    /// A verified number owes no resend backoff: in sandbox, so that whoever tries the page
+    /// twice with one number is not held up.
+    pub verified_owes_no_wait: bool,
     /// When too few codes are given back somewhere; none counts nothing.
     pub conversion: Option<ConversionRule>,
 }
@@ -42,6 +45,7 @@ impl SessionRules {
             checks_per_session: 5,
             resend_waits: [30, 60, 120, 300].map(Duration::from_secs).to_vec(),
             default_locale: Locale::parse("en").unwrap(),
+            verified_owes_no_wait: false,
             conversion: None,
         }
     }

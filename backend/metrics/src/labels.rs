@@ -70,31 +70,6 @@ words! {
     HalfOpen = "half_open",
 }
 
-/// What refused a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalRule {
-    /// A limit across sessions.
-    Limit(Limit),
-    /// The wait between two codes to one number.
-    ResendBackoff,
-    /// The breaker in front of Plivo is open.
-    UpstreamBreaker,
-    /// As many calls of Plivo are under way as may be.
-    UpstreamFull,
-}
-
-impl RefusalRule {
-    /// The word in logs and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Limit(limit) => limit.as_str(),
-            Self::ResendBackoff => "resend_backoff",
-            Self::UpstreamBreaker => "upstream_breaker",
-            Self::UpstreamFull => "upstream_full",
-        }
-    }
-}
-
 /// Where a code went, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct SendLabels {

@@ -8,7 +8,7 @@ mod labels;
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
-use countersign_core::{CountryCode, Limit, MicroDollars, UpstreamOutcome};
+use countersign_core::{CountryCode, Limit, MicroDollars, RefusalRule, UpstreamOutcome};
 use countersign_shared::Channel;
 use prometheus_client::{
     encoding::prometheus_text::encode,
@@ -21,7 +21,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub use self::labels::{BreakerState, OtherClock, RefusalRule, UpstreamCall};
+pub use self::labels::{BreakerState, OtherClock, UpstreamCall};
 use self::labels::{
     CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels, CostLabels, CountryLabel,
     RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,

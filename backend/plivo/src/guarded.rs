@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use countersign_core::{UpstreamOutcome, Verdict};
-use countersign_metrics::{BreakerState, Metrics, RefusalRule, UpstreamCall};
+use countersign_core::{RefusalRule, UpstreamOutcome, Verdict};
+use countersign_metrics::{BreakerState, Metrics, UpstreamCall};
 use countersign_platform::clock::Clock;
 use countersign_shared::OneTimeCode;
 use tokio::time::{Instant, sleep};

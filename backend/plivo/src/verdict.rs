@@ -55,7 +55,7 @@ impl AcceptedMessages {
     }
 
     /// Reads a JSON answer with status 200 about the session `asked`.
-    pub(crate) fn accept(&self, body: &Value, asked: &str) -> bool {
+    pub fn accept(&self, body: &Value, asked: &str) -> bool {
         let Value::Object(body) = body else {
             return false;
         };

@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode, time::SystemTime};
 
-use super::{App, StopSignals, check_config, move_store};
+use super::{App, StopSignals, check_config, healthy, move_store, try_plivo};
 use crate::{
     config::{self, Config, ConfigError},
     logging,
@@ -19,6 +19,8 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         [] => serve().await,
         ["--rotate-proof-key"] => rotate_proof_key(),
         ["--check-config"] => check().await,
+        ["--healthy"] => return healthy::main().await,
+        ["--try-plivo", words @ ..] => try_plivo(words).await,
         ["--move-store", from, to] => carry(from, to).await,
         ["--version"] => print(&format!("countersign {}", env!("CARGO_PKG_VERSION"))),
         ["--help"] => print(&config::help()),
@@ -56,6 +58,17 @@ fn rotate_proof_key() -> Outcome {
         minutes => format!("in {minutes} minutes"),
     };
     print(&format!("{id} is in {} and signs {when}", path.display()))
+}
+
+async fn try_plivo(words: &[&str]) -> Outcome {
+    // Between the lines of a conversation only what is wrong.
+    logging::start(Some(&logging::Settings {
+        json: false,
+        filter: "error".to_owned(),
+    }));
+    let options = try_plivo::Options::parse(words)?;
+    try_plivo::run(Config::from_environment()?, options).await?;
+    Ok(())
 }
 
 async fn carry(from: &str, to: &str) -> Outcome {

@@ -1,6 +1,6 @@
 //! How often codes are sent and tried.
 
-use std::num::NonZeroU64;
+use std::{num::NonZeroU64, time::Duration};
 
 use countersign_core::{Limits, Quota};
 
@@ -13,6 +13,12 @@ use super::{
 /// Distinct numbers that one limit tells apart.
 const MAX_DISTINCT: NonZeroU64 = NonZeroU64::new(1000).unwrap();
 
+/// What one number may do in sandbox, where everybody tries with the same few.
+const SANDBOX_PER_NUMBER: Quota = Quota {
+    count: NonZeroU64::new(100).unwrap(),
+    per: Duration::from_hours(1),
+};
+
 /// In sandbox everybody tries from one address and with the few numbers that are
 /// kept for fiction: what counts strangers together is off there unless set.
 pub(super) fn read_limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
@@ -23,10 +29,17 @@ pub(super) fn read_limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, 
             reader.quotas(variable)
         }
     };
+    let of_number = |variable: &Variable| {
+        if sandbox && !reader.is_set(variable) {
+            Ok(vec![SANDBOX_PER_NUMBER])
+        } else {
+            reader.quotas(variable)
+        }
+    };
     Ok(Limits {
-        sends_per_number: reader.quotas(&variables::LIMIT_SENDS_PER_NUMBER)?,
-        voice_per_number: reader.quotas(&variables::LIMIT_VOICE_PER_NUMBER)?,
-        wrong_checks_per_number: reader.quotas(&variables::LIMIT_WRONG_CHECKS_PER_NUMBER)?,
+        sends_per_number: of_number(&variables::LIMIT_SENDS_PER_NUMBER)?,
+        voice_per_number: of_number(&variables::LIMIT_VOICE_PER_NUMBER)?,
+        wrong_checks_per_number: of_number(&variables::LIMIT_WRONG_CHECKS_PER_NUMBER)?,
         sends_per_address: together(&variables::LIMIT_SENDS_PER_ADDRESS)?,
         checks_per_address: together(&variables::LIMIT_CHECKS_PER_ADDRESS)?,
         numbers_per_address: few(together, &variables::LIMIT_NUMBERS_PER_ADDRESS)?,

@@ -16,7 +16,7 @@ use super::{
 const SESSION_LIFETIMES: RangeInclusive<Duration> =
     Duration::from_mins(1)..=Duration::from_mins(15);
 
-pub(super) fn read_rules(reader: &Reader<'_>) -> Result<SessionRules, ConfigError> {
+pub(super) fn read_rules(reader: &Reader<'_>, sandbox: bool) -> Result<SessionRules, ConfigError> {
     let lifetime = reader.duration(&variables::SESSION_LIFETIME)?;
     if !SESSION_LIFETIMES.contains(&lifetime) {
         return Err(variables::SESSION_LIFETIME
@@ -34,6 +34,7 @@ pub(super) fn read_rules(reader: &Reader<'_>) -> Result<SessionRules, ConfigErro
         resend_waits: reader.durations(&variables::RESEND_WAITS)?,
         default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
             .map_err(|_| variables::DEFAULT_LOCALE.error("must be a locale such as en or en_US"))?,
+        verified_owes_no_wait: sandbox,
         conversion: budget::read_conversion(reader)?,
     })
 }

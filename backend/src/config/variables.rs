@@ -96,11 +96,11 @@ variables! {
     TRUSTED_PROXIES = None, false,
         "Addresses or networks of the proxies in front, such as 10.0.0.0/8, whose forwarding headers count.";
     LIMIT_SENDS_PER_NUMBER = Some("3/10m,5/1h,10/1d"), false,
-        "Codes to one number: a list of counts in times of 1s to 30d, or off.";
+        "Codes to one number: a list of counts in times of 1s to 30d, or off. In sandbox 100/1h unless set.";
     LIMIT_VOICE_PER_NUMBER = Some("2/1h,4/1d"), false,
-        "Calls to one number.";
+        "Calls to one number. In sandbox 100/1h unless set.";
     LIMIT_WRONG_CHECKS_PER_NUMBER = Some("10/1h,20/1d"), false,
-        "Wrong codes for one number, over all its sessions.";
+        "Wrong codes for one number, over all its sessions. In sandbox 100/1h unless set.";
     LIMIT_SENDS_PER_ADDRESS = Some("5/10m"), false,
         "Codes asked for from one address (IPv6: one /64; four times that for one /48). In sandbox off unless set.";
     LIMIT_CHECKS_PER_ADDRESS = Some("20/10m"), false,

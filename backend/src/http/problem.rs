@@ -202,6 +202,7 @@ fn problem(
         code,
         request_id: None,
         retry_after: None,
+        limit: None,
         verified: None,
         checks_left: None,
         field: None,
@@ -256,12 +257,15 @@ fn refused(refusal: Refusal) -> Problem {
             &[Verify, Resend],
         ),
         Refusal::Over(over) => session_over(over),
-        Refusal::RateLimited { retry_after } => waiting(
-            429,
-            ErrorCode::RateLimited,
-            "Too many requests. Wait for retry_after seconds, then try again.",
-            retry_after,
-        ),
+        Refusal::RateLimited { rule, retry_after } => Problem {
+            limit: Some(Cow::Borrowed(rule.public_name())),
+            ..waiting(
+                429,
+                ErrorCode::RateLimited,
+                "Too many requests. Wait for retry_after seconds, then try again.",
+                retry_after,
+            )
+        },
         Refusal::RequestUnderWay => waiting(
             409,
             ErrorCode::RequestUnderWay,
@@ -330,6 +334,7 @@ fn session_over(over: SessionOver) -> Problem {
         ),
         SessionOver::ChecksExhausted => Problem {
             checks_left: Some(0),
+            limit: Some(Cow::Borrowed("checks_per_session")),
             ..problem(
                 429,
                 ErrorCode::ChecksExhausted,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_core::{RecipientError, SessionOver, Settlement};
+use countersign_core::{RecipientError, RefusalRule, SessionOver, Settlement};
 use countersign_plivo::PlivoError;
 use countersign_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,8 @@ pub enum Refusal {
     Over(SessionOver),
     /// Too soon or too many.
     RateLimited {
+        /// What is full.
+        rule: RefusalRule,
         /// When the next call passes.
         retry_after: Duration,
     },
@@ -120,6 +122,7 @@ impl From<PlivoError> for Refusal {
             PlivoError::RecipientRefused => Self::RecipientInvalid,
             PlivoError::CountryRefused => Self::CountryNotAllowed,
             PlivoError::AttemptsUsedUp => Self::RateLimited {
+                rule: RefusalRule::UpstreamAttempts,
                 retry_after: ATTEMPTS_RETRY_AFTER,
             },
             PlivoError::Throttled { retry_after } => Self::TemporarilyUnavailable {

@@ -179,8 +179,12 @@ pub(crate) struct TestApp {
 }
 
 /// What a test in sandbox runs with, unless it says otherwise.
-const SANDBOX: [(&str, &str); 2] = [
+const SANDBOX: [(&str, &str); 5] = [
     ("PLIVO_MODE", "sandbox"),
+    // Those of live mode: in sandbox they are generous.
+    ("LIMIT_SENDS_PER_NUMBER", "3/10m,5/1h,10/1d"),
+    ("LIMIT_VOICE_PER_NUMBER", "2/1h,4/1d"),
+    ("LIMIT_WRONG_CHECKS_PER_NUMBER", "10/1h,20/1d"),
     ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
 ];
 
@@ -266,7 +270,7 @@ impl TestApp {
         Self::start_as(store, &all).await
     }
 
-    async fn start_as(store: TestStore, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_as(store: TestStore, settings: &[(&str, &str)]) -> Self {
         let clock = manual_clock();
         let home = store.settings();
         let home = home.each_ref().map(|(name, value)| (*name, value.as_str()));

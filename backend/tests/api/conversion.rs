@@ -64,6 +64,7 @@ async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
         let answer = send_from(&app, index, &number(415, index)).await;
         let problem = answer.problem(429, "rate_limited");
         assert_eq!(problem["retry_after"], 1800);
+        assert_eq!(problem["limit"], "service_protection");
         for word in ["conversion", "prefix", "range", "country"] {
             assert!(!answer.text.contains(word), "{}", answer.text);
         }

@@ -21,6 +21,7 @@ mod plivo;
 mod proofs;
 mod redis;
 mod resend;
+mod sandbox;
 mod send;
 mod session;
 mod spend;

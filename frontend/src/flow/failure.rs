@@ -66,6 +66,7 @@ impl From<FailureKind> for Failure {
         Self {
             kind,
             retry_after: None,
+            limit: None,
             checks_left: None,
         }
     }

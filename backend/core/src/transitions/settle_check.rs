@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Answer, Destination, Key, Limit, Millis, Rows, Sealed, SessionOver, SessionRules, Transition,
     Unreadable, Verdict, idempotency,
+    resend_backoff::ResendBackoff,
     session::{SessionRow, Status},
     upstream_session::UpstreamRow,
 };
@@ -102,6 +103,9 @@ impl SettleCheck {
         if self.verdict == Verdict::Accepted && self.use_code(rows)? {
             row.status = Status::Verified;
             self.count_verified(rows, &row)?;
+            if self.rules.verified_owes_no_wait {
+                self.forgive_backoff(rows)?;
+            }
             row.save(rows, key);
             return Ok(Settlement::Verified);
         }
@@ -127,6 +131,17 @@ impl SettleCheck {
             row.save(rows, upstream, &self.rules);
         }
         Ok(is_first)
+    }
+
+    /// The number may be sent to again at once.
+    fn forgive_backoff(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
+        let number = Some(&self.reservation.session.number);
+        let mut counters = Counters::load(rows, &self.rules, number, &[])?;
+        if let Some(number) = counters.edit_number() {
+            number.backoff = ResendBackoff::default();
+        }
+        counters.save(rows);
+        Ok(())
     }
 
     fn uncount_wrong(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {

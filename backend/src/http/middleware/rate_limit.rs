@@ -22,7 +22,7 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError, dev::ServiceRequest, middleware::Condition,
 };
 
-use countersign_core::Quota;
+use countersign_core::{Quota, RefusalRule};
 
 use crate::{
     http::{extract::caller::caller_of, problem::ApiError},
@@ -129,7 +129,8 @@ impl KeyExtractor for ByClient {
     ) -> HttpResponse {
         // The builder carries seconds that were rounded down: too early by one.
         let retry_after = negative.wait_time_from(DefaultClock::default().now());
-        ApiError::from(Refusal::RateLimited { retry_after }).error_response()
+        let rule = RefusalRule::RequestsPerAddress;
+        ApiError::from(Refusal::RateLimited { rule, retry_after }).error_response()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use countersign_core::SessionOver::{AlreadyVerified, ChecksExhausted, Expired, NotFound};
+use countersign_core::{
+    RefusalRule,
+    SessionOver::{AlreadyVerified, ChecksExhausted, Expired, NotFound},
+};
 use countersign_shared::{
     self as shared, Channel,
     config::ConfigResponse,
@@ -53,7 +56,10 @@ const FORM: &[ApiError] = &[ApiError::TooSlow, ApiError::TooLarge, ApiError::NoF
 /// Who may not call.
 const CALLER: &[ApiError] = &[
     ApiError::OriginNotAllowed,
-    ApiError::Refused(Refusal::RateLimited { retry_after: SOON }),
+    ApiError::Refused(Refusal::RateLimited {
+        rule: RefusalRule::RequestsPerAddress,
+        retry_after: SOON,
+    }),
 ];
 /// What a key may be wrong for.
 const KEY: &[ApiError] = &[

@@ -18,7 +18,7 @@ use actix_web::{
     http::header::HeaderName,
     web::{Bytes, Data, Path},
 };
-use countersign_core::Key;
+use countersign_core::{Key, RefusalRule};
 use countersign_shared::{
     SessionId,
     session::{SessionResponse, SessionStatus},
@@ -114,6 +114,7 @@ pub(super) async fn events(
     let limited = verification.limits_strangers();
     let most = if limited { MOST_PER_ADDRESS } else { MOST };
     let place = streams.enter(&caller, most).ok_or(Refusal::RateLimited {
+        rule: RefusalRule::Streams,
         retry_after: FULL_WAIT,
     })?;
     let last = request.headers().get("last-event-id");
