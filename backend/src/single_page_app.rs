@@ -155,15 +155,13 @@ impl SinglePageApp {
 /// The page in the reader's language, for the application that the reader came
 /// from.
 async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
-    let query = web::Query::<Query>::from_query(request.query_string());
+    let query = Query::parse(request.query_string());
     let asked = query.as_ref().ok().and_then(|query| query.locale.clone());
     let wishes = asked.into_iter().chain(accepted_languages(&request));
     let wishes: Vec<String> = wishes.chain([served.default_locale.clone()]).collect();
     let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
 
-    let host = query
-        .map_err(|_| host::Refused)
-        .and_then(|query| served.hosts.read(&query));
+    let host = query.and_then(|query| served.hosts.read(&query));
     let mut answer = match host {
         Ok(None) => served.index.page(locale).answer(&request),
         Ok(Some(host)) => {
