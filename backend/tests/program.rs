@@ -262,8 +262,12 @@ fn a_check_of_the_settings_asks_redis() {
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     assert!(check_refuses(&program, &settings[..3]).contains("PROOF_SIGNING_KEYS_FILE"));
+    // Two of them would not take each other's proofs.
+    assert!(check_refuses(&program, &settings[..4]).contains("PUBLIC_URL"));
+    assert!(program.refuses(&settings[..4]).contains("PROOF_ISSUER"));
     let made = program
         .command(&settings)
         .arg("--rotate-proof-key")
@@ -555,6 +559,7 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     let made = program.command(&store).arg("--rotate-proof-key").output();
     assert_eq!(made.unwrap().status.code(), Some(0));

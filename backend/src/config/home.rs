@@ -101,11 +101,24 @@ pub(super) fn proofs(reader: &Reader<'_>, store: &StoreHome) -> Result<ProofSett
                 ));
             }
         },
-        issuer: match reader.text(&variables::PROOF_ISSUER)? {
-            Some(issuer) => Some(issuer),
-            None => public_url(reader)?,
-        },
+        issuer: issuer(reader, store)?,
         audience: reader.required(&variables::PROOF_AUDIENCE)?,
         lifetime,
     })
+}
+
+/// The address listened on is another for each instance: none would take the
+/// proofs of the others for its own.
+fn issuer(reader: &Reader<'_>, store: &StoreHome) -> Result<Option<String>, ConfigError> {
+    let issuer = match reader.text(&variables::PROOF_ISSUER)? {
+        Some(issuer) => Some(issuer),
+        None => public_url(reader)?,
+    };
+    match (issuer, store) {
+        (None, StoreHome::Redis { .. }) => Err(variables::PUBLIC_URL.error(
+            "is not set, nor is PROOF_ISSUER, and with Redis all instances must name one \
+             issuer in their proofs; set one of the two, the same for all of them",
+        )),
+        (issuer, _) => Ok(issuer),
+    }
 }

@@ -68,7 +68,7 @@ variables! {
     PROOF_SIGNING_KEYS_FILE = None, false,
         "File with the keys that sign proofs, shared by all instances; made and kept beside the SQLite file when not set, required with Redis. countersign --rotate-proof-key makes it and rotates it.";
     PROOF_ISSUER = None, false,
-        "iss of a proof; PUBLIC_URL when not set, or else the address listened on.";
+        "iss of a proof; PUBLIC_URL when not set, or else the address listened on. With Redis one of the two is required, the same for all instances.";
     PROOF_AUDIENCE = Some("countersign"), false,
         "aud of a proof: the application that it is for.";
     PROOF_LIFETIME = Some("10m"), false,
