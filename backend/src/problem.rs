@@ -23,7 +23,10 @@ use countersign_shared::{
 };
 
 use crate::{
-    clock::whole_seconds_up, request_id::RequestId, store::SessionOver, verification::Refusal,
+    clock::whole_seconds_up,
+    request_id::RequestId,
+    store::SessionOver,
+    verification::{Refusal, Refused},
 };
 
 /// A request that did not get what it asked for.
@@ -64,6 +67,12 @@ pub enum ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        refused.refusal.into()
     }
 }
 

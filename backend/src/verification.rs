@@ -22,6 +22,7 @@ use jsonwebtoken::jwk::JwkSet;
 
 pub use self::callback::{CallbackRefusal, Callbacks, log_refused};
 pub use self::recipient::{Recipient, countries, is_country, read as read_recipient, warm_up};
+pub use self::send::NewSend;
 use crate::{
     client_ip::Caller,
     clock::Clock,
@@ -92,14 +93,43 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
-    /// False where the step was refused before anything was counted or asked,
-    /// so that the very same request may pass later.
+/// A refused step, and how far it had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Whether anything had been counted before.
+    counted: bool,
+}
+
+impl Refused {
+    /// False where nothing was counted or asked, or was given back: then nothing
+    /// has to be remembered, and the very same request may pass later.
     pub fn had_effect(&self) -> bool {
-        !matches!(
-            self,
-            Self::RateLimited { .. } | Self::TemporarilyUnavailable { .. }
-        )
+        self.counted
+            && !matches!(
+                self.refusal,
+                Refusal::RateLimited { .. } | Refusal::TemporarilyUnavailable { .. }
+            )
+    }
+}
+
+impl<R: Into<Refusal>> From<R> for Refused {
+    fn from(refusal: R) -> Self {
+        Self {
+            refusal: refusal.into(),
+            counted: false,
+        }
+    }
+}
+
+impl Refusal {
+    /// Refused after something was counted.
+    fn counted(self) -> Refused {
+        Refused {
+            refusal: self,
+            counted: true,
+        }
     }
 }
 
@@ -246,6 +276,14 @@ impl Verification {
         })
     }
 
+    /// Nothing where nobody has heard of the session, or has forgotten it long ago.
+    pub async fn find(&self, id: SessionId) -> Result<(), Refusal> {
+        match self.store.session(id).await? {
+            Err(over @ SessionOver::NotFound) => Err(over.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Takes a keyed request's name, or says what is known of it.
     pub async fn begin(&self, request: &KeyedRequest) -> Result<Known, Refusal> {
         Ok(self.store.begin(request).await?)
@@ -310,10 +348,10 @@ impl Verification {
         self.plivo.create(&create).await
     }
 
-    fn channel(&self, asked: Option<Channel>, usual: Channel) -> Result<Channel, Refusal> {
-        let channel = asked.unwrap_or(usual);
+    /// Whether codes are sent that way.
+    pub fn offers(&self, channel: Channel) -> Result<(), Refusal> {
         if self.policy.channels.contains(&channel) {
-            Ok(channel)
+            Ok(())
         } else {
             Err(Refusal::ChannelNotAvailable)
         }

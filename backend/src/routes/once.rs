@@ -6,7 +6,7 @@ use std::{pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web::Data,
 };
-use countersign_shared::Problem;
+use countersign_shared::{Problem, SessionId};
 use futures_util::future::{Ready, ready};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use crate::{
     draining::Drain,
     problem::ApiError,
     store::{KeyedRequest, Known},
-    verification::{Refusal, Verification},
+    verification::{Refusal, Refused, Verification},
 };
 
 /// The header's name.
@@ -49,6 +49,21 @@ impl FromRequest for IdempotencyKey {
     }
 }
 
+impl IdempotencyKey {
+    /// Refuses a key for a session that nobody knows: there is no answer to keep,
+    /// and what anybody can make up is not to be written down.
+    pub(super) async fn of_session(
+        &self,
+        verification: &Verification,
+        id: SessionId,
+    ) -> Result<(), ApiError> {
+        if self.0.is_some() {
+            verification.find(id).await?;
+        }
+        Ok(())
+    }
+}
+
 /// An answer as it is kept.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -59,11 +74,11 @@ struct Kept {
 }
 
 impl Kept {
-    fn of<A: Serialize>(outcome: &Result<A, Refusal>) -> Option<Self> {
+    fn of<A: Serialize>(outcome: &Result<A, Refused>) -> Option<Self> {
         match outcome {
-            Err(refusal) if !refusal.had_effect() => None,
-            Err(refusal) => {
-                let problem = ApiError::from(*refusal).problem();
+            Err(refused) if !refused.had_effect() => None,
+            Err(refused) => {
+                let problem = ApiError::from(*refused).problem();
                 Some(Self {
                     status: problem.status,
                     body: serde_json::to_string(&problem).ok()?,
@@ -93,10 +108,12 @@ impl Kept {
 
 /// A step, apart from the futures around it: as a part of each it would be
 /// copied from one into the next, kilobytes at a time.
-pub(super) type Step<A> = Pin<Box<dyn Future<Output = Result<A, Refusal>> + Send>>;
+pub(super) type Step<A> = Pin<Box<dyn Future<Output = Result<A, Refused>> + Send>>;
 
 /// Takes a step once per key. Without a key it is simply taken. It runs to its
-/// end also when the caller hangs up, so that a repetition finds the answer.
+/// end also when the caller hangs up, so that a repetition finds the answer. What
+/// can be refused without looking at any state was refused before: a key is
+/// written down only for what may happen.
 pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
     (verification, drain): (&Data<Verification>, &Drain),
     caller: &Caller,

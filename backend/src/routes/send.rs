@@ -29,20 +29,19 @@ pub(super) async fn send(
     JsonBody(request): JsonBody<SendRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let kept_for = verification.rules().session_lifetime;
-    let (asked, steps) = (request.clone(), verification.clone());
+    let SendRequest {
+        recipient,
+        channel,
+        locale,
+        nonce,
+    } = request.clone();
+    let new = verification.read_send(&recipient, channel, locale, nonce)?;
+    let steps = verification.clone();
     let step: Step<_> = Box::pin(async move {
-        let SendRequest {
-            recipient,
-            channel,
-            locale,
-            nonce,
-        } = request;
-        let sent = steps
-            .send(&caller, &recipient, channel, locale, nonce)
-            .await?;
+        let sent = steps.send(&caller, new).await?;
         Ok(answer(&sent, steps.rules()))
     });
-    let asked = (shared::send::PATH, &asked, kept_for);
+    let asked = (shared::send::PATH, &request, kept_for);
     once((&verification, &drain), &caller, key, asked, step).await
 }
 

@@ -28,6 +28,8 @@ pub(super) async fn verify(
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&request.session_uuid)?;
     let otp = OneTimeCode::parse(&request.otp).map_err(|_| ApiError::InvalidField("otp"))?;
+    verification.fits(&otp)?;
+    key.of_session(&verification, id).await?;
     let steps = verification.clone();
     let step: Step<_> = Box::pin(async move {
         let verified = steps.check(&caller, id, &otp).await?;

@@ -2,13 +2,15 @@
 
 use countersign_shared::{OneTimeCode, PhoneNumber, SessionId};
 
-use super::{Refusal, THROTTLED_WAIT, Verification, limits::prefix, log_upstream, recipient};
+use super::{
+    Refusal, Refused, THROTTLED_WAIT, Verification, limits::prefix, log_upstream, recipient,
+};
 use crate::{
     client_ip::Caller,
     metrics::UpstreamCall,
     plivo::{PlivoError, RejectionHint, Validation},
     proof::Proof,
-    store::{CheckReservation, Place, SessionOver, Settlement},
+    store::{CheckReservation, Hold, Place, Session, SessionOver, Settlement},
 };
 
 /// A number that is verified.
@@ -20,24 +22,42 @@ pub struct Verified {
 }
 
 impl Verification {
+    /// Whether it has as many digits as our codes have. Another one is no try.
+    pub fn fits(&self, otp: &OneTimeCode) -> Result<(), Refusal> {
+        let expected = self.rules.otp_length;
+        if otp.length() == usize::from(expected) {
+            Ok(())
+        } else {
+            Err(Refusal::OtpLength { expected })
+        }
+    }
+
     /// Checks `otp` against the session's code. Success comes once.
     pub async fn check(
         &self,
         caller: &Caller,
         id: SessionId,
         otp: &OneTimeCode,
-    ) -> Result<Verified, Refusal> {
-        let expected = self.rules.otp_length;
-        if otp.length() != usize::from(expected) {
-            return Err(Refusal::OtpLength { expected });
-        }
+    ) -> Result<Verified, Refused> {
         self.has_room(UpstreamCall::Validate)?;
         let terms = self.check_terms(caller);
         let (hold, session) = match self.store.reserve_check(id, terms).await? {
-            CheckReservation::Reserved { hold, session } => (hold, session),
-            CheckReservation::Wait(wait) => return Err(self.must_wait(&wait)),
+            CheckReservation::Reserved { hold, session } => (hold, *session),
+            CheckReservation::Wait(wait) => return Err(self.must_wait(&wait).into()),
             CheckReservation::Over(over) => return Err(over.into()),
         };
+        let checked = self.check_reserved(session, otp, hold).await;
+        checked.map_err(Refusal::counted)
+    }
+
+    /// Asks Plivo about the code, once a check is reserved for it.
+    async fn check_reserved(
+        &self,
+        session: Session,
+        otp: &OneTimeCode,
+        hold: Hold,
+    ) -> Result<Verified, Refusal> {
+        let id = session.id;
         let validation = match self.plivo.validate(&session.upstream_id, otp).await {
             Ok(validation) => validation,
             Err(error) => {

@@ -2,8 +2,13 @@
 
 use countersign_shared::{Channel, SessionId};
 
-use super::{Refusal, Sent, Verification, log_upstream, recipient};
-use crate::{client_ip::Caller, metrics::UpstreamCall, store::ResendReservation};
+use super::{Refusal, Refused, Sent, Verification, log_upstream, recipient};
+use crate::{
+    client_ip::Caller,
+    metrics::{CountryCode, UpstreamCall},
+    money::MicroDollars,
+    store::{Hold, ResendReservation, Session},
+};
 
 impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.
@@ -12,10 +17,11 @@ impl Verification {
         caller: &Caller,
         id: SessionId,
         channel: Option<Channel>,
-    ) -> Result<Sent, Refusal> {
+    ) -> Result<Sent, Refused> {
         self.has_room(UpstreamCall::Create)?;
         let session = self.store.session(id).await??;
-        let channel = self.channel(channel, session.last_channel())?;
+        let channel = channel.unwrap_or(session.last_channel());
+        self.offers(channel)?;
         // A number that took the first channel need not take the other.
         let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
         let terms = self.send_terms(caller, &recipient, channel);
@@ -26,13 +32,24 @@ impl Verification {
             ResendReservation::Reserved(hold) => hold,
             ResendReservation::Wait(wait) => {
                 self.note_slumps(country, &wait.slumps);
-                return Err(self.must_wait(&wait));
+                return Err(self.must_wait(&wait).into());
             }
             ResendReservation::Over(over) => return Err(over.into()),
         };
         self.note_slumps(country, hold.slumps());
         self.note_spent(hold.spent());
         self.metrics.send_requested(country, channel);
+        let sent = self.deliver_again((&session, channel), (country, price), hold);
+        sent.await.map_err(Refusal::counted)
+    }
+
+    /// Asks Plivo to deliver what was reserved.
+    async fn deliver_again(
+        &self,
+        (session, channel): (&Session, Channel),
+        (country, price): (CountryCode, Option<MicroDollars>),
+        hold: Hold,
+    ) -> Result<Sent, Refusal> {
         let created = self
             .create(&session.recipient, channel, &session.locale)
             .await;
@@ -48,7 +65,7 @@ impl Verification {
                 );
                 let recorded = self
                     .store
-                    .record_resent(&session, channel, upstream_id, &hold);
+                    .record_resent(session, channel, upstream_id, &hold);
                 let session = recorded.await.map_err(Refusal::unsettled)??;
                 Ok(Sent {
                     resend_in: hold.next_in(session.seen_at),

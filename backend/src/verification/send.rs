@@ -2,25 +2,50 @@
 
 use countersign_shared::{Channel, Locale, SessionId};
 
-use super::{Refusal, Sent, Verification, log_upstream, recipient};
+use super::{Recipient, Refusal, Refused, Sent, Verification, log_upstream, recipient};
 use crate::{
     client_ip::Caller,
-    metrics::UpstreamCall,
-    store::{NewSession, SendReservation},
+    metrics::{CountryCode, UpstreamCall},
+    money::MicroDollars,
+    store::{Hold, NewSession, SendReservation},
 };
 
+/// A send that passed every check that needs no state.
+pub struct NewSend {
+    recipient: Recipient,
+    channel: Channel,
+    locale: Option<Locale>,
+    nonce: Option<String>,
+}
+
 impl Verification {
-    /// Sends a code to `recipient`, as a person wrote it.
-    pub async fn send(
+    /// Holds what is asked for against the settings: `recipient` is as a person
+    /// wrote it.
+    pub fn read_send(
         &self,
-        caller: &Caller,
         recipient: &str,
         channel: Option<Channel>,
         locale: Option<Locale>,
         nonce: Option<String>,
-    ) -> Result<Sent, Refusal> {
-        let channel = self.channel(channel, self.policy.channels[0])?;
-        let recipient = recipient::read(recipient, channel, &self.policy)?;
+    ) -> Result<NewSend, Refusal> {
+        let channel = channel.unwrap_or(self.policy.channels[0]);
+        self.offers(channel)?;
+        Ok(NewSend {
+            recipient: recipient::read(recipient, channel, &self.policy)?,
+            channel,
+            locale,
+            nonce,
+        })
+    }
+
+    /// Sends a code.
+    pub async fn send(&self, caller: &Caller, new: NewSend) -> Result<Sent, Refused> {
+        let NewSend {
+            recipient,
+            channel,
+            locale,
+            nonce,
+        } = new;
         self.has_room(UpstreamCall::Create)?;
         let terms = self.send_terms(caller, &recipient, channel);
         let (country, price) = (recipient.country_code(), self.price(&recipient, channel));
@@ -35,12 +60,24 @@ impl Verification {
             SendReservation::Reserved(hold) => hold,
             SendReservation::Wait(wait) => {
                 self.note_slumps(country, &wait.slumps);
-                return Err(self.must_wait(&wait));
+                return Err(self.must_wait(&wait).into());
             }
         };
         self.note_slumps(country, hold.slumps());
         self.note_spent(hold.spent());
         self.metrics.send_requested(country, channel);
+        let sent = self.deliver_first(session, (country, price), hold).await;
+        sent.map_err(Refusal::counted)
+    }
+
+    /// Asks Plivo to deliver what was reserved.
+    async fn deliver_first(
+        &self,
+        session: NewSession,
+        (country, price): (CountryCode, Option<MicroDollars>),
+        hold: Hold,
+    ) -> Result<Sent, Refusal> {
+        let channel = session.channel;
         let created = self
             .create(&session.recipient, channel, &session.locale)
             .await;
