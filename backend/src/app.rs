@@ -28,11 +28,11 @@ use crate::{
     draining::{Drain, Stop, StopSignals},
     metrics::{Metrics, MetricsServer},
     problem,
-    rate_limit::Shield,
+    rate_limit::{Shield, Shields},
     request_id,
-    routes::{self, FixedAnswers, Streams},
+    routes::{self, Bounds, FixedAnswers},
     security_headers::{self, ContentSecurityPolicy},
-    single_page_app::{Inline, SinglePageApp},
+    single_page_app::SinglePageApp,
     store::Store,
     verification::{self, Verification},
 };
@@ -114,7 +114,6 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let made = (store, proofs, clock, metrics.clone());
         let verification = Data::new(parts::assembled(&config, account, made)?);
-        let streams = Data::new(Streams::default());
         let drain = Drain::default();
         let connections = Connections::new(
             config.connections_per_address,
@@ -125,12 +124,15 @@ impl App {
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let fixed = FixedAnswers::new(&parts::facts(&config));
-        let shield = Shield::new(config.requests_per_address);
-        let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
-        let inline = page.as_ref().map(SinglePageApp::inline);
-        let policy = Data::new(ContentSecurityPolicy::new(
-            inline.unwrap_or(&Inline::default()),
-        ));
+        let shields = Shields {
+            requests: Shield::new(config.requests_per_address),
+            reads: Shield::new(config.reads_per_address),
+        };
+        let sweeper = tokio::spawn(sweep(verification.clone(), shields.clone()));
+        let bounds = Bounds::default();
+        let inline = page.as_ref().map(SinglePageApp::inline).cloned();
+        let policy = ContentSecurityPolicy::new(&inline.unwrap_or_default());
+        let policy = Data::new(policy);
 
         #[cfg(feature = "sandbox")]
         let messages = simulator.clone().map(Data::new);
@@ -143,7 +145,6 @@ impl App {
                 .app_data(counted.clone())
                 .app_data(draining.clone())
                 .app_data(proxies.clone())
-                .app_data(streams.clone())
                 .app_data(origins.clone())
                 .app_data(policy.clone());
             #[cfg(feature = "sandbox")]
@@ -157,7 +158,7 @@ impl App {
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| routes::configure(config, &shield, &fixed))
+                .configure(|config| routes::configure(config, (&shields, &bounds), &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);
@@ -301,12 +302,12 @@ fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Ups
     }
 }
 
-async fn sweep(verification: Data<Verification>, shield: Shield) {
+async fn sweep(verification: Data<Verification>, shields: Shields) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         verification.sweep().await;
-        shield.sweep();
+        shields.sweep();
     }
 }
 

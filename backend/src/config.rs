@@ -80,6 +80,8 @@ pub struct Config {
     pub limits: Limits,
     /// How many requests one address may make.
     pub requests_per_address: Option<Quota>,
+    /// How often one address may read sessions.
+    pub reads_per_address: Option<Quota>,
     /// How many connections one address may have open.
     pub connections_per_address: Option<NonZeroU32>,
     /// How long requests are still taken when the service is about to end.
@@ -151,6 +153,7 @@ impl Config {
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits::limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
+            reads_per_address: reader.quota(&variables::LIMIT_READS_PER_ADDRESS)?,
             connections_per_address: connections_per_address(&reader)?,
             shutdown_grace: shutdown_grace(&reader)?,
             brand_name: brand_name(&reader)?,

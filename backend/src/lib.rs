@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod attempt;
+pub mod bulkhead;
 pub mod check_config;
 pub mod client_ip;
 pub mod clock;

@@ -29,12 +29,11 @@ use actix_web::{
 use countersign_shared::{self as shared, config::ConfigResponse};
 
 use crate::{
-    cross_origin, draining::Drain, problem::ApiError, rate_limit::Shield, request_id,
-    verification::Refusal,
+    bulkhead::Bulkheads, cross_origin, draining::Drain, problem::ApiError, rate_limit::Shields,
+    request_id, verification::Refusal,
 };
 
-pub use self::events::Streams;
-use self::{config::Facts, contract::Contract};
+use self::{config::Facts, contract::Contract, events::Streams, health::Readiness};
 
 /// A path of ours, and the methods it knows.
 pub(crate) type Listed = (String, &'static str);
@@ -56,20 +55,35 @@ impl FixedAnswers {
     }
 }
 
+/// What bounds the calls that are not sends or checks. One for each application.
+#[derive(Clone, Default)]
+pub struct Bounds {
+    bulkheads: Data<Bulkheads>,
+    readiness: Data<Readiness>,
+    streams: Data<Streams>,
+}
+
 /// Where the pretend phones' messages are read, in sandbox.
 pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
 
 /// Every call and who answers it. A path of ours with another method, and any
 /// other path under `/api`, is a problem too.
-pub fn configure(config: &mut ServiceConfig, shield: &Shield, fixed: &FixedAnswers) {
+pub fn configure(
+    config: &mut ServiceConfig,
+    (shields, bounds): (&Shields, &Bounds),
+    fixed: &FixedAnswers,
+) {
     config
+        .app_data(bounds.bulkheads.clone())
+        .app_data(bounds.readiness.clone())
+        .app_data(bounds.streams.clone())
         .app_data(fixed.facts.clone())
         .app_data(fixed.contract.clone());
-    register(config, shield);
+    register(config, shields);
 }
 
 /// Answers what there is now, so that the contract can be held to it.
-pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Listed> {
+pub(crate) fn register(config: &mut ServiceConfig, shields: &Shields) -> Vec<Listed> {
     let mut listed = Vec::new();
     let mut resource = |path: &str, methods| {
         listed.push((path.to_owned(), methods));
@@ -79,7 +93,7 @@ pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Liste
         ($path:expr, $handler:path) => {
             resource($path, "POST")
                 .route(web::post().to($handler))
-                .wrap(shield.guard())
+                .wrap(shields.requests.guard())
                 .wrap(from_fn(cross_origin::refuse_other_sites))
         };
     }
@@ -100,10 +114,13 @@ pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Liste
             introspect::introspect
         ))
         .service(readable!(shared::proof::KEYS_PATH, keys::keys))
-        .service(readable!(
-            &format!("{}/{{session_uuid}}", shared::session::PATH),
-            session::session
-        ))
+        .service(
+            readable!(
+                &format!("{}/{{session_uuid}}", shared::session::PATH),
+                session::session
+            )
+            .wrap(shields.reads.guard()),
+        )
         .service(
             resource(
                 &format!(
@@ -113,7 +130,8 @@ pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Liste
                 ),
                 "GET",
             )
-            .route(web::get().to(events::events)),
+            .route(web::get().to(events::events))
+            .wrap(shields.reads.guard()),
         )
         .service(
             resource(&format!("{}/{{secret}}", callback::PATH), "GET, POST")

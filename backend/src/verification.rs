@@ -246,17 +246,22 @@ impl Verification {
     /// Whether there is room for one more, here and at Plivo. Asked before anything
     /// is counted, so that a refusal costs next to nothing.
     fn has_room(&self, call: UpstreamCall) -> Result<(), Refusal> {
-        let kind = match call {
+        self.store_has_room(match call {
             UpstreamCall::Validate => Kind::Check,
             UpstreamCall::Create | UpstreamCall::Retrieve => Kind::Send,
-        };
-        if !self.store_queue.has_room(kind) {
-            self.metrics.refused(Rule::StoreBusy);
-            return Err(Refusal::TemporarilyUnavailable {
-                retry_after: FULL_WAIT,
-            });
-        }
+        })?;
         Ok(self.plivo.look(call)?)
+    }
+
+    /// Whether there is room for one more in the store.
+    fn store_has_room(&self, kind: Kind) -> Result<(), Refusal> {
+        if self.store_queue.has_room(kind) {
+            return Ok(());
+        }
+        self.metrics.refused(Rule::StoreBusy);
+        Err(Refusal::TemporarilyUnavailable {
+            retry_after: FULL_WAIT,
+        })
     }
 
     /// The rules in force.
@@ -276,8 +281,10 @@ impl Verification {
         })
     }
 
-    /// Nothing where nobody has heard of the session, or has forgotten it long ago.
-    pub async fn find(&self, id: SessionId) -> Result<(), Refusal> {
+    /// Refuses where nobody has heard of the session, or has forgotten it long ago.
+    pub async fn find(&self, kind: Kind, id: SessionId) -> Result<(), Refusal> {
+        self.store_has_room(kind)?;
+        let _under_way = self.store_queue.enter(kind);
         match self.store.session(id).await? {
             Err(over @ SessionOver::NotFound) => Err(over.into()),
             Ok(_) | Err(_) => Ok(()),
@@ -285,16 +292,20 @@ impl Verification {
     }
 
     /// Takes a keyed request's name, or says what is known of it.
-    pub async fn begin(&self, request: &KeyedRequest) -> Result<Known, Refusal> {
+    pub async fn begin(&self, kind: Kind, request: &KeyedRequest) -> Result<Known, Refusal> {
+        self.store_has_room(kind)?;
+        let _under_way = self.store_queue.enter(kind);
         Ok(self.store.begin(request).await?)
     }
 
     /// Keeps the answer of a keyed request; none where nothing was done.
     pub async fn finish(
         &self,
+        kind: Kind,
         request: &KeyedRequest,
         answer: Option<String>,
     ) -> Result<(), Refusal> {
+        let _under_way = self.store_queue.enter(kind);
         Ok(self.store.finish(request, answer).await?)
     }
 

@@ -51,6 +51,10 @@ const CALLER: &[ApiError] = &[
     ApiError::OriginNotAllowed,
     ApiError::Refused(Refusal::RateLimited { retry_after: SOON }),
 ];
+/// Who may not read, for now: pages of other sites may.
+const READER: &[ApiError] = &[ApiError::Refused(Refusal::RateLimited {
+    retry_after: SOON,
+})];
 /// What a key may be wrong for.
 const KEY: &[ApiError] = &[
     InvalidField("Idempotency-Key"),
@@ -219,7 +223,7 @@ fn session() -> Call {
     .about("The session as its holder may see it, for instance after a reload.")
     .of_session()
     .answers::<SessionResponse>("How it stands.", &answers::sessions(), &[])
-    .fails(&[SESSION, STORE])
+    .fails(&[SESSION, READER, STORE])
 }
 
 fn events() -> Call {
@@ -255,7 +259,6 @@ fn events() -> Call {
             "text/event-stream",
             content(event.into(), [("delivered", example)]),
         );
-    let places: &[ApiError] = &CALLER[1..];
     Description::new(
         HttpMethod::Get,
         path,
@@ -275,7 +278,7 @@ fn events() -> Call {
         text(),
     ))
     .answers_with("200", stream.build())
-    .fails(&[SESSION, places, STORE])
+    .fails(&[SESSION, READER, STORE])
 }
 
 fn introspect() -> Call {

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use super::session::{parse_id, seen};
 use crate::{
+    bulkhead::Bulkheads,
     client_ip::{Caller, ClientKey},
     draining::Drain,
     problem::ApiError,
@@ -62,7 +63,7 @@ enum Group {
 
 /// The streams that are open.
 #[derive(Clone, Default)]
-pub struct Streams(Arc<Mutex<HashMap<Group, usize>>>);
+pub(super) struct Streams(Arc<Mutex<HashMap<Group, usize>>>);
 
 impl Streams {
     /// A place among them, if there is one. Addresses are told apart where
@@ -120,7 +121,7 @@ impl Drop for Place {
 
 pub(super) async fn events(
     verification: Data<Verification>,
-    streams: Data<Streams>,
+    (streams, bulkheads): (Data<Streams>, Data<Bulkheads>),
     drain: Data<Drain>,
     caller: Caller,
     path: Path<String>,
@@ -128,7 +129,7 @@ pub(super) async fn events(
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&path)?;
     // An unknown session is a problem, not a stream.
-    let first = seen(&verification, &caller, id).await?;
+    let first = seen((&verification, &bulkheads), &caller, id).await?;
     let place = streams.enter(&caller, id, verification.limits_strangers());
     let place = place.ok_or(Refusal::RateLimited {
         retry_after: FULL_WAIT,
@@ -146,11 +147,11 @@ pub(super) async fn events(
         place,
     };
     let body = stream::unfold(state, move |state| {
-        let verification = verification.clone();
+        let (verification, bulkheads) = (verification.clone(), bulkheads.clone());
         let drain = drain.clone();
         async move {
             tokio::select! {
-                piece = state.next(&verification, &caller, id) => piece,
+                piece = state.next((&verification, &bulkheads), &caller, id) => piece,
                 // Browsers come back by themselves, to another instance.
                 () = drain.begun() => None,
             }
@@ -178,7 +179,7 @@ impl Stream {
     /// The next piece that is written, once there is one.
     async fn next(
         mut self,
-        verification: &Verification,
+        parts: (&Verification, &Bulkheads),
         caller: &Caller,
         id: SessionId,
     ) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
@@ -190,7 +191,7 @@ impl Stream {
                 Some(first)
             } else {
                 tokio::time::sleep(LOOK).await;
-                match seen(verification, caller, id).await {
+                match seen(parts, caller, id).await {
                     Ok(session) => Some(session),
                     // The store is away for a moment: what was told holds.
                     Err(ApiError::Refused(Refusal::TemporarilyUnavailable { .. })) => None,

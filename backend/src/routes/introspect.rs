@@ -4,10 +4,11 @@ use actix_web::web::{Data, Json};
 use countersign_shared::proof::Introspection;
 
 use super::{body::FormBody, to_the_end};
-use crate::{draining::Drain, problem::ApiError, verification::Verification};
+use crate::{bulkhead::Bulkheads, draining::Drain, problem::ApiError, verification::Verification};
 
 pub(super) async fn introspect(
     verification: Data<Verification>,
+    bulkheads: Data<Bulkheads>,
     drain: Data<Drain>,
     form: FormBody,
 ) -> Result<Json<Introspection>, ApiError> {
@@ -21,6 +22,7 @@ pub(super) async fn introspect(
         Some("true") => true,
         Some(_) => return Err(ApiError::InvalidField("consume")),
     };
+    let _turn = bulkheads.introspections.enter().await?;
     let step = async move { verification.introspect(&token, consume).await };
     let claims = to_the_end(&drain, step).await??;
     Ok(Json(Introspection {

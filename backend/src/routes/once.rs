@@ -6,7 +6,7 @@ use std::{pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web::Data,
 };
-use countersign_shared::{Problem, SessionId};
+use countersign_shared::{Problem, SessionId, verify};
 use futures_util::future::{Ready, ready};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::{
     client_ip::Caller,
     draining::Drain,
     problem::ApiError,
-    store::{KeyedRequest, Known},
+    store::{KeyedRequest, Known, queue::Kind},
     verification::{Refusal, Refused, Verification},
 };
 
@@ -55,10 +55,10 @@ impl IdempotencyKey {
     pub(super) async fn of_session(
         &self,
         verification: &Verification,
-        id: SessionId,
+        (path, id): (&str, SessionId),
     ) -> Result<(), ApiError> {
         if self.0.is_some() {
-            verification.find(id).await?;
+            verification.find(kind(path), id).await?;
         }
         Ok(())
     }
@@ -130,7 +130,8 @@ pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
         body: serde_json::to_string(body).map_err(|_| ApiError::Internal)?,
         kept_for,
     };
-    match verification.begin(&request).await? {
+    let kind = kind(path);
+    match verification.begin(kind, &request).await? {
         Known::New => {}
         Known::UnderWay => return Err(ApiError::RequestUnderWay),
         Known::Lost => return Err(Refusal::UpstreamTimeout.into()),
@@ -143,9 +144,18 @@ pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
         let kept = Kept::of(&outcome).and_then(|kept| serde_json::to_string(&kept).ok());
         // Where the store fails now, a repetition hears that the first one is
         // under way until that is forgotten: nothing is done twice.
-        verification.finish(&request, kept).await.ok();
+        verification.finish(kind, &request, kept).await.ok();
         outcome
     })
     .await??;
     Ok(HttpResponse::Ok().json(answer))
+}
+
+/// Which queue of the store a call's steps stand in.
+fn kind(path: &str) -> Kind {
+    if path == verify::PATH {
+        Kind::Check
+    } else {
+        Kind::Send
+    }
 }

@@ -21,7 +21,8 @@ pub(super) async fn resend(
     let id = parse_id(&request.session_uuid)?;
     let (channel, steps) = (request.channel, verification.clone());
     channel.map_or(Ok(()), |channel| verification.offers(channel))?;
-    key.of_session(&verification, id).await?;
+    key.of_session(&verification, (shared::resend::PATH, id))
+        .await?;
     let step: Step<_> = Box::pin(async move {
         let sent = steps.resend(&caller, id, channel).await?;
         Ok(answer(&sent, steps.rules()))

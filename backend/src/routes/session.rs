@@ -8,6 +8,7 @@ use countersign_shared::{
 
 use super::send::next_actions;
 use crate::{
+    bulkhead::Bulkheads,
     client_ip::Caller,
     clock::whole_seconds_up,
     problem::ApiError,
@@ -16,19 +17,21 @@ use crate::{
 
 pub(super) async fn session(
     verification: Data<Verification>,
+    bulkheads: Data<Bulkheads>,
     caller: Caller,
     path: Path<String>,
 ) -> Result<Json<SessionResponse>, ApiError> {
     let id = parse_id(&path)?;
-    Ok(Json(seen(&verification, &caller, id).await?))
+    Ok(Json(seen((&verification, &bulkheads), &caller, id).await?))
 }
 
 /// The session as its holder may see it.
 pub(super) async fn seen(
-    verification: &Verification,
+    (verification, bulkheads): (&Verification, &Bulkheads),
     caller: &Caller,
     id: SessionId,
 ) -> Result<SessionResponse, ApiError> {
+    let _turn = bulkheads.reads.enter().await?;
     let Sent { session, resend_in } = verification.session(caller, id).await?;
     let attempts: Vec<Attempt> = verification
         .attempts(&session)

@@ -29,7 +29,8 @@ pub(super) async fn verify(
     let id = parse_id(&request.session_uuid)?;
     let otp = OneTimeCode::parse(&request.otp).map_err(|_| ApiError::InvalidField("otp"))?;
     verification.fits(&otp)?;
-    key.of_session(&verification, id).await?;
+    key.of_session(&verification, (shared::verify::PATH, id))
+        .await?;
     let steps = verification.clone();
     let step: Step<_> = Box::pin(async move {
         let verified = steps.check(&caller, id, &otp).await?;

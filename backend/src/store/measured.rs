@@ -11,7 +11,8 @@ use countersign_shared::{Channel, PhoneNumber, SessionId};
 use super::{
     Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, NewSession, Place,
     ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
-    StoreResult, Watched, queue::Queue,
+    StoreResult, Watched,
+    queue::{Kind, Queue},
 };
 use crate::{
     attempt::{Charges, Noted},
@@ -43,9 +44,10 @@ impl Measured {
     async fn timed<T>(
         &self,
         name: &'static str,
+        kind: Option<Kind>,
         step: impl Future<Output = StoreResult<T>> + Send,
     ) -> StoreResult<T> {
-        let _under_way = self.queue.enter();
+        let _under_way = kind.map(|kind| self.queue.enter(kind));
         let started = Instant::now();
         let outcome = step.await;
         self.metrics
@@ -54,43 +56,49 @@ impl Measured {
     }
 }
 
-/// Each step passes to the store inside, under its own name.
+/// Each step passes to the store inside, under its own name; those of a kind that
+/// queues are counted in its queue.
 macro_rules! timed {
-    ($(fn $step:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+) => {
+    ($($queue:expr => fn $step:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+) => {
         #[async_trait]
         impl Store for Measured {
             $(async fn $step(&self, $($argument: $kind),*) -> StoreResult<$answer> {
-                self.timed(stringify!($step), self.store.$step($($argument),*)).await
+                let step = self.store.$step($($argument),*);
+                self.timed(stringify!($step), $queue, step).await
             })+
         }
     };
 }
 
+const SEND: Option<Kind> = Some(Kind::Send);
+const CHECK: Option<Kind> = Some(Kind::Check);
+const NONE: Option<Kind> = None;
+
 timed! {
-    fn reserve_send(recipient: &PhoneNumber, terms: SendTerms) -> SendReservation;
-    fn record_sent(new: &NewSession, upstream_id: String, hold: &Hold) -> Session;
-    fn release_send(recipient: &PhoneNumber, hold: Hold) -> ();
-    fn reserve_resend(session: &Session, terms: SendTerms, at_once: bool) -> ResendReservation;
-    fn record_resent(
+    SEND => fn reserve_send(recipient: &PhoneNumber, terms: SendTerms) -> SendReservation;
+    SEND => fn record_sent(new: &NewSession, upstream_id: String, hold: &Hold) -> Session;
+    SEND => fn release_send(recipient: &PhoneNumber, hold: Hold) -> ();
+    SEND => fn reserve_resend(session: &Session, terms: SendTerms, at_once: bool) -> ResendReservation;
+    SEND => fn record_resent(
         session: &Session,
         channel: Channel,
         upstream_id: String,
         hold: &Hold
     ) -> Result<Session, SessionOver>;
-    fn reserve_check(id: SessionId, terms: CheckTerms) -> CheckReservation;
-    fn settle_check(id: SessionId, accepted: bool, hold: Hold, place: &Place) -> Settlement;
-    fn release_check(id: SessionId, hold: Hold) -> ();
-    fn send_wait(recipient: &PhoneNumber, terms: SendTerms) -> Duration;
-    fn used(claim: Claim) -> Vec<u64>;
-    fn note_charges(session: &Session, charges: Charges, spend: Option<Claim>) -> Vec<Charged>;
-    fn session(id: SessionId) -> Result<Session, SessionOver>;
-    fn spend(name: &str, kept_for: Duration) -> bool;
-    fn is_spent(name: &str) -> bool;
-    fn watch(upstream_id: &str, pace: Duration) -> Watched;
-    fn note_attempts(upstream_id: &str, noted: Vec<Noted>, ask_again: bool) -> Vec<Channel>;
-    fn begin(request: &KeyedRequest) -> Known;
-    fn finish(request: &KeyedRequest, answer: Option<String>) -> ();
-    fn ready() -> ();
-    fn time() -> SystemTime;
-    fn sweep() -> ();
+    CHECK => fn reserve_check(id: SessionId, terms: CheckTerms) -> CheckReservation;
+    CHECK => fn settle_check(id: SessionId, accepted: bool, hold: Hold, place: &Place) -> Settlement;
+    CHECK => fn release_check(id: SessionId, hold: Hold) -> ();
+    NONE => fn send_wait(recipient: &PhoneNumber, terms: SendTerms) -> Duration;
+    NONE => fn used(claim: Claim) -> Vec<u64>;
+    NONE => fn note_charges(session: &Session, charges: Charges, spend: Option<Claim>) -> Vec<Charged>;
+    NONE => fn session(id: SessionId) -> Result<Session, SessionOver>;
+    NONE => fn spend(name: &str, kept_for: Duration) -> bool;
+    NONE => fn is_spent(name: &str) -> bool;
+    NONE => fn watch(upstream_id: &str, pace: Duration) -> Watched;
+    NONE => fn note_attempts(upstream_id: &str, noted: Vec<Noted>, ask_again: bool) -> Vec<Channel>;
+    NONE => fn begin(request: &KeyedRequest) -> Known;
+    NONE => fn finish(request: &KeyedRequest, answer: Option<String>) -> ();
+    NONE => fn ready() -> ();
+    NONE => fn time() -> SystemTime;
+    NONE => fn sweep() -> ();
 }

@@ -7,7 +7,7 @@ use crate::{
     client_ip::Caller,
     metrics::{CountryCode, UpstreamCall},
     money::MicroDollars,
-    store::{Hold, ResendReservation, Session},
+    store::{Hold, ResendReservation, Session, queue::Kind},
 };
 
 impl Verification {
@@ -19,7 +19,10 @@ impl Verification {
         channel: Option<Channel>,
     ) -> Result<Sent, Refused> {
         self.has_room(UpstreamCall::Create)?;
-        let session = self.store.session(id).await??;
+        let session = {
+            let _under_way = self.store_queue.enter(Kind::Send);
+            self.store.session(id).await??
+        };
         let channel = channel.unwrap_or(session.last_channel());
         self.offers(channel)?;
         // A number that took the first channel need not take the other.

@@ -18,9 +18,10 @@ use super::{
 };
 use crate::store::{StoreResult, StoreUnreachable};
 
-/// Steps that may wait. More than a disk that works ever has; behind one that
-/// does not, callers must not queue up.
-const BACKLOG: usize = 1024;
+/// Steps that may wait. More than sends, checks and all that is bounded where it
+/// comes in may be together; behind a disk that does not work, callers must not
+/// queue up.
+const BACKLOG: usize = 2048;
 /// Steps in one commit.
 const GROUP: usize = 256;
 /// How long a caller waits for a step.
