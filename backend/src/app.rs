@@ -2,6 +2,7 @@
 
 mod error;
 mod parts;
+mod server;
 mod sockets;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
 };
 
 use actix_web::{
-    App as Service, HttpServer,
+    App as Service,
     dev::{Server, ServerHandle},
     middleware::{Condition, from_fn},
     web::{self, Data},
@@ -24,7 +25,7 @@ pub use self::{error::StartError, parts::open_store};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Upstream},
-    connections::{self, Connections},
+    connections,
     draining::{Drain, Stop, StopSignals},
     metrics::{Metrics, MetricsServer},
     problem,
@@ -39,11 +40,6 @@ use crate::{
 
 /// How often what is over is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
-/// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection waits for its next request: longer than the 60 seconds
-/// of usual proxies, so that it is they who close, with no request on its way.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long what is under way may take in the end: once while others are still
 /// served, and once more when nobody listens. A step takes hardly more than ten
 /// seconds; only a caller who dawdles over his request is cut off.
@@ -115,12 +111,8 @@ impl App {
         let made = (store, proofs, clock, metrics.clone());
         let verification = Data::new(parts::assembled(&config, account, made)?);
         let drain = Drain::default();
-        let connections = Connections::new(
-            config.connections_per_address,
-            config.trusted_proxies.clone(),
-        );
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
+        let connections = parts::connections(&config)?;
+        tokio::spawn(connections.clone().keep_room());
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let fixed = FixedAnswers::new(&parts::facts(&config));
@@ -139,7 +131,7 @@ impl App {
         let shared = verification.clone();
         let counted = Data::from(metrics.clone());
         let draining = Data::new(drain.clone());
-        let server = HttpServer::new(move || {
+        let application = move || {
             let service = Service::new()
                 .app_data(shared.clone())
                 .app_data(counted.clone())
@@ -158,6 +150,7 @@ impl App {
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
+                .wrap(from_fn(connections::attend))
                 .configure(|config| routes::configure(config, (&shields, &bounds), &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {
@@ -165,18 +158,10 @@ impl App {
                     }
                 })
                 .default_service(web::to(routes::nothing_here))
-        })
-        .on_connect(move |connection, kept| connections.opened(connection, kept))
-        .workers(workers)
-        .max_connections(most_connections)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout((DRAIN_TIMEOUT + CLOSE_TIMEOUT).as_secs())
-        // See `run`.
-        .disable_signals()
-        .listen(sockets.api)
-        .map_err(listen_error)?
-        .run();
+        };
+        let shutdown_timeout = DRAIN_TIMEOUT + CLOSE_TIMEOUT;
+        let server = server::serve(sockets.api, connections, shutdown_timeout, application)
+            .map_err(listen_error)?;
         let handle = server.handle();
         let metrics = sockets
             .metrics

@@ -6,6 +6,7 @@
 use crate::{
     app::{self, StartError},
     config::{Config, StoreHome, Upstream},
+    connections,
     plivo::PlivoClient,
     proof,
     store::{
@@ -41,6 +42,8 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
     }
     proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
     app::page(config)?;
+    let sandbox = matches!(config.upstream, Upstream::Sandbox);
+    connections::budget(config.calls_at_once, sandbox)?;
     if let Upstream::Live(account) = &config.upstream {
         PlivoClient::new(account.clone())?;
     }

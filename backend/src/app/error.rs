@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
+    connections::TooFewFiles,
     proof::KeysError,
     store::{key_file::KeyFileError, redis, sqlite},
 };
@@ -26,8 +27,11 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The system lets the process open too few files.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     /// The page that was asked for is not there.
-    #[error("PAGE_DIR: {directory} has no index.html: {source}")]
+    #[error("PAGE_DIR: {directory} has no page to serve: {source}")]
     Page {
         /// What was asked for.
         directory: String,

@@ -9,6 +9,7 @@ use super::StartError;
 use crate::{
     clock::Clock,
     config::{Account, Config, StoreHome, Upstream},
+    connections::{self, Connections, TooFewFiles},
     metrics::Metrics,
     plivo::{GuardedPlivo, PlivoClient},
     proof::{KeysError, Proofs, Terms},
@@ -97,6 +98,16 @@ pub(crate) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError>
             Ok(None)
         }
     }
+}
+
+/// As many as there is room for.
+pub(super) fn connections(config: &Config) -> Result<Connections, TooFewFiles> {
+    let sandbox = matches!(config.upstream, Upstream::Sandbox);
+    Ok(Connections::new(
+        connections::budget(config.calls_at_once, sandbox)?,
+        config.connections_per_address,
+        config.trusted_proxies.clone(),
+    ))
 }
 
 /// Where Plivo calls back, once the world can reach us.

@@ -140,11 +140,11 @@ variables! {
     BRAND_LOGO_FILE = None, false,
         "An image that stands beside the name on the page, such as a square SVG.";
     THEME_FILE = None, false,
-        "A CSS file that the page loads after its own style (docs/theming.md); read anew at each request.";
+        "A CSS file that the page loads after its own style (docs/theming.md); read again when it has changed.";
     DEFAULT_LOCALE = Some("en"), false,
         "Language of the message when the caller names none, such as en or en_US, and of the page for readers of none of its languages.";
     PAGE_DIR = Some("frontend/dist"), false,
-        "Directory of the built page. A release carries the page inside and reads no directory unless this is set.";
+        "Directory of the built page, read once at the start. A release carries the page inside and reads no directory unless this is set.";
     LOG_FORMAT = Some("text"), false,
         "text, or json for one object a line.";
     RUST_LOG = Some("info"), false,

@@ -29,6 +29,7 @@ use super::session::{parse_id, seen};
 use crate::{
     bulkhead::Bulkheads,
     client_ip::{Caller, ClientKey},
+    connections::Serving,
     draining::Drain,
     problem::ApiError,
     verification::{Refusal, Verification},
@@ -145,6 +146,7 @@ pub(super) async fn events(
         started: Instant::now(),
         written: Instant::now(),
         place,
+        serving: Serving::of(&request),
     };
     let body = stream::unfold(state, move |state| {
         let (verification, bulkheads) = (verification.clone(), bulkheads.clone());
@@ -173,6 +175,8 @@ struct Stream {
     written: Instant,
     #[expect(dead_code, reason = "held as long as the stream")]
     place: Place,
+    #[expect(dead_code, reason = "held as long as the stream")]
+    serving: Option<Serving>,
 }
 
 impl Stream {

@@ -14,7 +14,7 @@ use lol_html::{
 
 use super::{
     host::{Host, Way},
-    source::PageSource,
+    source::PageFiles,
 };
 use crate::encoded::Encoded;
 
@@ -42,10 +42,10 @@ pub struct Index {
 impl Index {
     /// Makes it ready. A language whose texts cannot be read is left out;
     /// English is inside.
-    pub fn new(html: &str, source: &PageSource, looks: &Looks) -> Self {
+    pub fn new(html: &str, files: &PageFiles, looks: &Looks) -> Self {
         let languages = page_locale::PAGE_LOCALES.into_iter().filter_map(|locale| {
-            let texts = source.read(&page_locale::path(locale)).ok();
-            let texts = texts.and_then(|texts| serde_json::from_slice::<Texts>(&texts).ok());
+            let texts = files.get(&page_locale::path(locale));
+            let texts = texts.and_then(|it| serde_json::from_slice::<Texts>(it.plain()).ok());
             let page = match texts {
                 Some(texts) => translated(html, locale, &texts, looks),
                 None if locale == "en" => translated(html, locale, &Texts::new(), looks),
@@ -195,7 +195,7 @@ mod tests {
             logo: None,
         };
         let html = "<html><div id=app></div><b id=brand></b></html>";
-        let index = Index::new(html, &PageSource::default(), &looks);
+        let index = Index::new(html, &PageFiles::default(), &looks);
         let host = Host {
             way: Way::Return("https://shop.example/&period;&period;/\"'<>".to_owned()),
             state: Some("&amp;\r\n\u{a0}".to_owned()),

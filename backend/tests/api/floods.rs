@@ -135,3 +135,26 @@ async fn an_address_reads_so_often_and_sends_all_the_same() {
     app.call(verified).await.ok();
     read("/healthz", mine).await.ok();
 }
+
+#[actix_web::test]
+async fn who_writes_without_end_while_he_is_answered_is_cut_off() {
+    let app = TestApp::start().await;
+    let session = app.sent("+14155550123").await;
+    let mut socket = TcpStream::connect(app.app.address()).await.unwrap();
+    let stream = format!(
+        "GET /api/otp/sessions/{}/events HTTP/1.1\r\nhost: x\r\n\r\n",
+        session.id
+    );
+    socket.write_all(stream.as_bytes()).await.unwrap();
+    socket.read_u8().await.unwrap();
+    // More than the server reads ahead: it would turn in circles until the stream
+    // ends, which takes ten minutes.
+    let more = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100_000);
+    let (mut reader, mut writer) = socket.split();
+    let mut rest = Vec::new();
+    let (writes, reads) = (writer.write_all(&more), reader.read_to_end(&mut rest));
+    let both = futures_util::future::join(writes, reads);
+    let closed = tokio::time::timeout(Duration::from_secs(20), both).await;
+    // With a reset or without one: it is over.
+    closed.unwrap().1.ok();
+}
