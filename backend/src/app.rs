@@ -10,6 +10,7 @@ mod metrics_server;
 mod move_store;
 #[cfg(feature = "sandbox")]
 pub mod sandbox_program;
+mod server;
 mod sockets;
 mod stop_signals;
 mod store_metrics;
@@ -23,7 +24,7 @@ use std::{
 };
 
 use actix_web::{
-    App as Service, HttpServer,
+    App as Service,
     dev::{Server, ServerHandle},
     middleware::{Condition, from_fn},
     web::{self, Data},
@@ -40,7 +41,6 @@ use crate::{
     app::metrics_server::MetricsServer,
     config::{Config, Upstream},
     http::{
-        connections::{self, Connections},
         drain::Drain,
         middleware::{
             request_id,
@@ -48,7 +48,7 @@ use crate::{
         },
         page::SinglePageApp,
         problem,
-        routes::{self, FixedAnswers, Streams},
+        routes::{self, Bounds, FixedAnswers},
     },
 };
 use countersign_core::recipient;
@@ -56,11 +56,6 @@ use countersign_metrics::Metrics;
 use countersign_platform::clock::{Clock, SystemClock};
 use countersign_store::Store;
 
-/// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection waits for its next request: longer than the 60 seconds
-/// of usual proxies, so that it is they who close, with no request on its way.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long what is under way may take in the end: once while others are still
 /// served, and once more when nobody listens. A step takes hardly more than ten
 /// seconds; only a caller who dawdles over his request is cut off.
@@ -132,14 +127,10 @@ impl App {
         let skew = ClockSkew::new(clock.clone(), metrics.clone());
         let state = wiring::state(&config, account, store, proofs, clock, metrics.clone())?;
         let state = Data::new(state);
-        let streams = Data::new(Streams::default());
+        let bounds = Bounds::default();
         let drain = Drain::default();
-        let connections = Connections::new(
-            config.connections_per_address,
-            config.trusted_proxies.clone(),
-        );
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
+        let connections = wiring::connections(&config)?;
+        tokio::spawn(connections.clone().keep_room());
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let fixed = FixedAnswers::new(&wiring::public_config(&config));
@@ -154,13 +145,12 @@ impl App {
         let shared = state.clone();
         let counted = Data::from(metrics.clone());
         let draining = Data::new(drain.clone());
-        let server = HttpServer::new(move || {
+        let application = move || {
             let service = Service::new()
                 .app_data(shared.clone())
                 .app_data(counted.clone())
                 .app_data(draining.clone())
                 .app_data(proxies.clone())
-                .app_data(streams.clone())
                 .app_data(origins.clone())
                 .app_data(policy.clone());
             #[cfg(feature = "sandbox")]
@@ -174,25 +164,17 @@ impl App {
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| routes::configure(config, &limits, &fixed))
+                .configure(|config| routes::configure(config, (&limits, &bounds), &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);
                     }
                 })
                 .default_service(web::to(routes::nothing_here))
-        })
-        .on_connect(move |connection, kept| connections.opened(connection, kept))
-        .workers(workers)
-        .max_connections(most_connections)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout((DRAIN_TIMEOUT + CLOSE_TIMEOUT).as_secs())
-        // See `run`.
-        .disable_signals()
-        .listen(sockets.api)
-        .map_err(listen_error)?
-        .run();
+        };
+        let shutdown_timeout = DRAIN_TIMEOUT + CLOSE_TIMEOUT;
+        let server = server::serve(sockets.api, connections, shutdown_timeout, application)
+            .map_err(listen_error)?;
         let handle = server.handle();
         let metrics = sockets
             .metrics

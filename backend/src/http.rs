@@ -2,6 +2,7 @@
 //! actix-web beside `app`.
 
 pub mod allowed_origins;
+mod bulkhead;
 pub mod connections;
 pub mod drain;
 pub mod extract;

@@ -262,8 +262,12 @@ fn a_check_of_the_settings_asks_redis() {
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     assert!(check_refuses(&program, &settings[..3]).contains("PROOF_SIGNING_KEYS_FILE"));
+    // Two of them would not take each other's proofs.
+    assert!(check_refuses(&program, &settings[..4]).contains("PUBLIC_URL"));
+    assert!(program.refuses(&settings[..4]).contains("PROOF_ISSUER"));
     let made = program
         .command(&settings)
         .arg("--rotate-proof-key")
@@ -555,6 +559,7 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     let made = program.command(&store).arg("--rotate-proof-key").output();
     assert_eq!(made.unwrap().status.code(), Some(0));
@@ -672,6 +677,57 @@ fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
         let refusal = program.refuses(&given);
         assert!(refusal.contains("no signing keys"), "{garbage}: {refusal}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn who_cannot_keep_the_keys_owner_rotates_nothing() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let program = Program::new("proof-keys-owner");
+    let path = program.directory.join("keys.json");
+    if chown(&program.directory, Some(0), Some(0)).is_err() {
+        // Only root can give files away.
+        return;
+    }
+    let given = [
+        ("PLIVO_MODE", "sandbox"),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+    ];
+    let rotate = |command: Command| {
+        let mut command = program.prepared(command, &given);
+        command.arg("--rotate-proof-key").output().unwrap()
+    };
+    let countersign = env!("CARGO_BIN_EXE_countersign");
+    assert!(rotate(Command::new(countersign)).status.success());
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let (before, made_at) = kept.split_once(r#""made_at": ""#).unwrap();
+    let long_ago = format!(r#"{before}"made_at": "2020{}"#, &made_at[4..]);
+    std::fs::write(&path, &long_ago).unwrap();
+    chown(&path, Some(65_534), Some(65_534)).unwrap();
+
+    // Root, as it is in a container that may give nothing away.
+    let mut weak = Command::new("/usr/bin/setpriv");
+    weak.args([
+        "--bounding-set",
+        "-chown",
+        "--inh-caps",
+        "-chown",
+        countersign,
+    ]);
+    let refused = rotate(weak);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("PROOF_SIGNING_KEYS_FILE") && said.contains("owner 65534:65534"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), long_ago);
+    assert_eq!(std::fs::read_dir(&program.directory).unwrap().count(), 1);
+
+    assert!(rotate(Command::new(countersign)).status.success());
+    let metadata = std::fs::metadata(&path).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534));
+    assert_ne!(std::fs::read_to_string(&path).unwrap(), long_ago);
 }
 
 #[test]
@@ -824,6 +880,170 @@ async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
     closed.await.expect("it is closed").ok();
     drop(sockets);
     assert_eq!(running.terminate().0, Some(0));
+}
+
+/// A connection whose own side takes next to nothing before somebody reads.
+async fn narrow(address: &str) -> tokio::net::TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(address.parse().unwrap()).await.unwrap()
+}
+
+/// What the open files of a process are called.
+#[cfg(target_os = "linux")]
+fn open_files(running: &Running) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(format!("/proc/{}/fd", running.child.id())).unwrap();
+    files
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+        .collect()
+}
+
+/// A page with a program of a million bytes.
+fn large_page(program: &Program) -> String {
+    let page = program.directory.join("page");
+    std::fs::create_dir(&page).unwrap();
+    std::fs::write(page.join("index.html"), "<title>x</title>").unwrap();
+    std::fs::write(page.join("app-0123456789abcdef.js"), vec![b' '; 1_000_000]).unwrap();
+    std::fs::write(program.directory.join("theme.css"), vec![b' '; 1_000_000]).unwrap();
+    page.to_str().unwrap().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
+    let program = Program::new("unread");
+    let page = large_page(&program);
+    let settings = [
+        ("PAGE_DIR", page.as_str()),
+        ("THEME_FILE", "theme.css"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    let running = Running::start(&program, &settings);
+    let mut sockets = Vec::new();
+    for path in ["/app-0123456789abcdef.js", "/theme.css"] {
+        for count in [1, 16] {
+            let mut socket = narrow(&running.address).await;
+            let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+            let requests = request.repeat(count);
+            socket.write_all(requests.as_bytes()).await.unwrap();
+            sockets.push(socket);
+        }
+    }
+    // So many bytes of an answer are there that it is under way.
+    let mut begun = [0; 100];
+    for socket in &mut sockets {
+        socket.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun[..12], b"HTTP/1.1 200");
+    }
+    let of_page = |file: &PathBuf| file.starts_with(&program.directory) && !file.ends_with("x.db");
+    let files = open_files(&running).into_iter().filter(of_page);
+    let files: Vec<_> = files
+        .filter(|file| !file.starts_with(program.directory.join("data")))
+        .collect();
+    assert_eq!(files, Vec::<PathBuf>::new());
+    // One reads a drop now and then, the others nothing at all. What they write now
+    // is refused once the other side is gone.
+    let started = Instant::now();
+    let mut left = sockets.len();
+    while left > 0 {
+        assert!(
+            started.elapsed() < Duration::from_secs(40),
+            "{left} are left"
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if let Some(socket) = sockets.first_mut() {
+            socket.read_exact(&mut begun[..1]).await.ok();
+        }
+        let mut open = Vec::new();
+        for mut socket in sockets {
+            if socket.write_all(b"G").await.is_ok() {
+                open.push(socket);
+            }
+        }
+        sockets = open;
+        left = sockets.len();
+    }
+    assert!(started.elapsed() > Duration::from_secs(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_head_is_not_waited_for_on_a_connection_that_was_used_either() {
+    let program = Program::new("second-head");
+    let running = Running::start(&program, &[]);
+    let mut socket = tokio::net::TcpStream::connect(&running.address)
+        .await
+        .unwrap();
+    let mut answer = [0; 4096];
+    for _ in 0..2 {
+        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+        socket.write_all(request).await.unwrap();
+        let count = socket.read(&mut answer).await.unwrap();
+        assert!(answer[..count].starts_with(b"HTTP/1.1 200"));
+    }
+    socket
+        .write_all(b"GET /healthz HTTP/1.1\r\nho")
+        .await
+        .unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(9), socket.read(&mut answer));
+    let closed = closed.await.expect("it is closed");
+    assert!(closed.is_err() || closed.is_ok_and(|count| count == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_on_which_nothing_happens_make_room_for_new_ones() {
+    let hostile = Hostile::start(Fault::None);
+    let base_url = hostile.base_url();
+    let mut settings = hostile_settings(&base_url);
+    settings.extend([("PLIVO_CALLS_AT_ONCE", "64"), ("PATH", "/usr/bin:/bin")]);
+    let program = Program::new("crowded");
+    let page = large_page(&program);
+    settings.push(("PAGE_DIR", &page));
+    let mut command = Command::new("/usr/bin/prlimit");
+    command.args(["--nofile=600:600", env!("CARGO_BIN_EXE_countersign")]);
+    let running = Running::start_by(&program, command, &settings);
+    let mut sockets = Vec::new();
+    // Some say nothing, some have had an answer, some do not read theirs: more than
+    // there is room for, and they come faster than others are closed.
+    for index in 0..700 {
+        let connect = narrow(&running.address);
+        let connected = tokio::time::timeout(Duration::from_secs(10), connect).await;
+        let mut socket = connected.expect("there is room for one more");
+        let said: &[u8] = match index % 3 {
+            0 => b"",
+            1 => b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+            _ => b"GET /app-0123456789abcdef.js HTTP/1.1\r\nhost: x\r\n\r\n",
+        };
+        socket.write_all(said).await.unwrap();
+        sockets.push(socket);
+    }
+    let url = |path: &str| format!("http://{}{path}", running.address);
+    for index in 0..20 {
+        // Each over a connection of its own.
+        let body = json!({"recipient": format!("+14155552{index:03}")});
+        let answer = http().post(url("/api/otp/send")).json(&body).send();
+        let answer = tokio::time::timeout(Duration::from_secs(5), answer);
+        assert_eq!(answer.await.expect("in time").unwrap().status(), 200);
+    }
+    drop(sockets);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("connections.crowded"), "{log}");
+    assert!(!log.contains("store.failed"), "{log}");
+}
+
+#[test]
+fn too_few_files_for_callers_beside_plivo_stop_the_start() {
+    let program = Program::new("files");
+    let settings = hostile_settings("http://127.0.0.1:9");
+    for argument in [None, Some("--check-config")] {
+        let mut command = Command::new("/usr/bin/prlimit");
+        command.args(["--nofile=300:300", env!("CARGO_BIN_EXE_countersign")]);
+        command.args(argument);
+        let output = program.prepared(command, &settings).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("PLIVO_CALLS_AT_ONCE: 256 calls"), "{said}");
+    }
 }
 
 #[tokio::test]

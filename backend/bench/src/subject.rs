@@ -83,6 +83,7 @@ impl Subject {
         let command = || {
             let mut command = countersign(binary, upstream, &home.url());
             command.env("PROOF_SIGNING_KEYS_FILE", &keys);
+            command.env("PROOF_ISSUER", "https://verify.example.com");
             command
         };
         // Beside a file the keys are made; with Redis they must be there.

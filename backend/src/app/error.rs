@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use countersign_store::{key_file::KeyFileError, redis, sqlite};
 
-use crate::proof::KeysError;
+use crate::{http::connections::TooFewFiles, proof::KeysError};
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +25,11 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The system lets the process open too few files.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     /// The page that was asked for is not there.
-    #[error("PAGE_DIR: {directory} has no index.html: {source}")]
+    #[error("PAGE_DIR: {directory} has no page to serve: {source}")]
     Page {
         /// What was asked for.
         directory: String,

@@ -19,6 +19,7 @@ use super::{StartError, store_metrics::StoreMetrics};
 use crate::{
     config::{Config, StoreConfig, Upstream},
     http::{
+        connections::{self, Connections, TooFewFiles},
         middleware::rate_limit::{RateLimit, RateLimits},
         page::{PageSettings, PageSource, SinglePageApp},
         paths,
@@ -150,6 +151,16 @@ pub(super) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError>
             Ok(None)
         }
     }
+}
+
+/// As many as there is room for.
+pub(super) fn connections(config: &Config) -> Result<Connections, TooFewFiles> {
+    let sandbox = matches!(config.upstream, Upstream::Sandbox);
+    Ok(Connections::new(
+        connections::budget(config.calls_at_once, sandbox)?,
+        config.connections_per_address,
+        config.trusted_proxies.clone(),
+    ))
 }
 
 /// Where Plivo calls back, once the world can reach us.

@@ -104,11 +104,24 @@ pub(super) fn read_proofs(
                 ));
             }
         },
-        issuer: match reader.text(&variables::PROOF_ISSUER)? {
-            Some(issuer) => Some(issuer),
-            None => read_public_url(reader)?,
-        },
+        issuer: read_issuer(reader, store)?,
         audience: reader.required(&variables::PROOF_AUDIENCE)?,
         lifetime,
     })
+}
+
+/// The address listened on is another for each instance: none would take the
+/// proofs of the others for its own.
+fn read_issuer(reader: &Reader<'_>, store: &StoreConfig) -> Result<Option<String>, ConfigError> {
+    let issuer = match reader.text(&variables::PROOF_ISSUER)? {
+        Some(issuer) => Some(issuer),
+        None => read_public_url(reader)?,
+    };
+    match (issuer, store) {
+        (None, StoreConfig::Redis { .. }) => Err(variables::PUBLIC_URL.error(
+            "is not set, nor is PROOF_ISSUER, and with Redis all instances must name one \
+             issuer in their proofs; set one of the two, the same for all of them",
+        )),
+        (issuer, _) => Ok(issuer),
+    }
 }

@@ -45,6 +45,29 @@ fn live_reads_its_account() {
     assert!(!config.policy.fictitious_numbers);
 }
 
+/// What several instances share, but for who says so in their proofs.
+const SHARED: [(&str, &str); 3] = [
+    ("STORE_URL", "redis://redis"),
+    ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+];
+
+#[test]
+fn several_instances_name_one_issuer() {
+    let shared = |name, value| read(&live_but(&[&SHARED[..], &[(name, value)]].concat()));
+    for (name, value) in [
+        ("PUBLIC_URL", "https://verify.example.com"),
+        ("PROOF_ISSUER", "countersign"),
+    ] {
+        let proofs = shared(name, value).unwrap().proofs;
+        assert_eq!(proofs.issuer.as_deref(), Some(value));
+    }
+    let refusal = shared("PROOF_AUDIENCE", "shop").map(drop).unwrap_err();
+    assert!(refusal.to_string().contains("PROOF_ISSUER"), "{refusal}");
+    // One instance over a file needs neither.
+    assert_eq!(read(&LIVE).unwrap().proofs.issuer, None);
+}
+
 /// As it is shipped.
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/prices.sample.csv");
 
@@ -219,6 +242,11 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
                 ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
             ]),
         ),
+        ("PUBLIC_URL", live_but(&SHARED)),
+        (
+            "PUBLIC_URL",
+            live_but(&[&SHARED[..], &[("PROOF_ISSUER", " ")]].concat()),
+        ),
         ("PROOF_LIFETIME", sandbox(("PROOF_LIFETIME", "11m"))),
         ("PUBLIC_URL", sandbox(("PUBLIC_URL", "http://example.com"))),
         ("SECRET_KEY", sandbox(("SECRET_KEY", "c2hvcnQ="))),
@@ -271,6 +299,7 @@ fn debug_shows_no_token_and_no_password() {
         ("STORE_URL", "redis://me:test_auth_token@redis"),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "countersign"),
     ]);
     let shown = format!("{:?}", read(&settings).unwrap());
     assert!(!shown.contains("test_auth_token") && !shown.contains("AAECAwQF"));

@@ -70,7 +70,7 @@ variables! {
     PROOF_SIGNING_KEYS_FILE = None, false,
         "File with the keys that sign proofs, shared by all instances; made and kept beside the SQLite file when not set, required with Redis. countersign --rotate-proof-key makes it and rotates it.";
     PROOF_ISSUER = None, false,
-        "iss of a proof; PUBLIC_URL when not set, or else the address listened on.";
+        "iss of a proof; PUBLIC_URL when not set, or else the address listened on. With Redis one of the two is required, the same for all instances.";
     PROOF_AUDIENCE = Some("countersign"), false,
         "aud of a proof: the application that it is for.";
     PROOF_LIFETIME = Some("10m"), false,
@@ -144,11 +144,11 @@ variables! {
     BRAND_LOGO_FILE = None, false,
         "An image that stands beside the name on the page, such as a square SVG.";
     THEME_FILE = None, false,
-        "A CSS file that the page loads after its own style (docs/theming.md); read anew at each request.";
+        "A CSS file that the page loads after its own style (docs/theming.md); read again when it has changed.";
     DEFAULT_LOCALE = Some("en"), false,
         "Language of the message when the caller names none, such as en or en_US, and of the page for readers of none of its languages.";
     PAGE_DIR = Some("frontend/dist"), false,
-        "Directory of the built page. A release carries the page inside and reads no directory unless this is set.";
+        "Directory of the built page, read once at the start. A release carries the page inside and reads no directory unless this is set.";
     LOG_FORMAT = Some("text"), false,
         "text, or json for one object a line.";
     RUST_LOG = Some("info"), false,

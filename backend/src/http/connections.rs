@@ -1,156 +1,256 @@
 //! How many connections there are: so many from one address, and never so many
-//! that files for Plivo and the store run out.
-//!
-//! A connection that says nothing costs little, but is one. The framework gives
-//! the head of a request five seconds; what holds here is how many may use them.
+//! that files for Plivo and the store run out. Where they become many, those on
+//! which nothing happens make room for new ones.
+
+mod activity;
+mod connection;
 
 use std::{
-    any::Any,
     collections::HashMap,
     net::IpAddr,
     num::{NonZeroU16, NonZeroU32},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use actix_web::{dev::Extensions, rt::net::TcpStream};
+use tokio::time::Instant;
 
+use self::{activity::Activity, connection::WRITE_TIMEOUT};
+pub use self::{
+    activity::{Serving, attend},
+    connection::{Connection, HEAD_TIMEOUT, KEEP_ALIVE},
+};
 use crate::{
     http::extract::caller::TrustedProxies,
     verification::{Caller, ClientKey},
 };
 
-/// Files that are not for callers: Plivo's sockets come on top.
-const KEPT_FILES: usize = 256;
+/// Files that are not for callers: the store's, the log's, the metrics' and the
+/// runtime's. Plivo's sockets come on top.
+const KEPT_FILES: usize = 128;
+/// With fewer a service is of no use.
+const MIN_CONNECTIONS: usize = 64;
 /// More than one machine of this kind serves.
-const MOST: usize = 50_000;
+const MAX_CONNECTIONS: usize = 50_000;
+/// Bytes of answers that the system takes before their caller does.
+const SEND_BUFFER: usize = 128 * 1024;
+/// How long nothing must have happened on a connection that makes room.
+const QUIET: Duration = Duration::from_secs(1);
+/// Interval between looks at how many there are.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// Interval between lines in the log while there are many.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Counts open connections by their peer's address.
+/// The connections that are open. Clones are the same ones.
 #[derive(Clone)]
-pub struct Connections {
-    open: Arc<Mutex<HashMap<ClientKey, u32>>>,
+pub struct Connections(Arc<Shared>);
+
+struct Shared {
+    most: usize,
     most_per_address: Option<NonZeroU32>,
     proxies: TrustedProxies,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    by_address: HashMap<ClientKey, u32>,
+    all: HashMap<u64, Arc<Activity>>,
+    opened: u64,
 }
 
 impl Connections {
-    /// Through a proxy comes everybody, so trusted ones have no bound; nor has
-    /// loopback, where proxies and developers are.
-    pub fn new(most_per_address: Option<NonZeroU32>, proxies: TrustedProxies) -> Self {
-        Self {
-            open: Arc::default(),
+    /// Of `most` in all. Through a proxy comes everybody, so trusted ones have no
+    /// bound of their own; nor has loopback, where proxies and developers are.
+    pub fn new(most: usize, most_per_address: Option<NonZeroU32>, proxies: TrustedProxies) -> Self {
+        Self(Arc::new(Shared {
+            most,
             most_per_address,
             proxies,
+            open: Mutex::default(),
+        }))
+    }
+
+    /// How many there may be.
+    pub fn most(&self) -> usize {
+        self.0.most
+    }
+
+    /// A new connection, or none where its address has too many: then it is closed
+    /// before a word is read.
+    pub fn admit(&self, socket: TcpStream) -> Option<Connection<TcpStream>> {
+        let peer = socket.peer_addr().ok()?.ip();
+        prepare(&socket);
+        self.enter(peer, socket)
+    }
+
+    /// Makes room where it is needed, for as long as anybody else has these.
+    pub async fn keep_room(self) {
+        let shared = Arc::downgrade(&self.0);
+        drop(self);
+        let mut ticks = tokio::time::interval(LOOK_INTERVAL);
+        let mut logged: Option<Instant> = None;
+        loop {
+            ticks.tick().await;
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            let closed = Self(shared).make_room();
+            let is_news = logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL);
+            if closed > 0 && is_news {
+                logged = Some(Instant::now());
+                log::warn!(
+                    event = "connections.crowded",
+                    closed = closed;
+                    "connections on which nothing happens make room for new ones"
+                );
+            }
         }
     }
 
-    /// A new connection. One too many is shut at once; the others carry their
-    /// place with them until they close.
-    pub fn opened(&self, connection: &dyn Any, kept: &mut Extensions) {
-        let Some(socket) = connection.downcast_ref::<TcpStream>() else {
-            return;
-        };
-        let Ok(peer) = socket.peer_addr() else {
-            return;
-        };
-        match self.enter(peer.ip()) {
-            Entry::Free => {}
-            Entry::Counted(place) => {
-                kept.insert(place);
-            }
-            Entry::TooMany => {
-                rustix::net::shutdown(socket, rustix::net::Shutdown::Both).ok();
-            }
+    /// Where there are many, closes those that have been quiet for longest, and
+    /// answers how many: seven eighths of all are many, three quarters are not.
+    fn make_room(&self) -> usize {
+        let (many, most) = (self.0.most - self.0.most / 8, self.0.most / 4 * 3);
+        let open = self.open();
+        if open.all.len() < many {
+            return 0;
         }
+        let staying = open.all.values().filter(|it| !it.is_closing());
+        let too_many = staying.clone().count().saturating_sub(most);
+        let now = Instant::now();
+        let mut quiet: Vec<(Instant, &Arc<Activity>)> = staying
+            .filter(|it| !it.is_serving())
+            .map(|it| (it.moved_at(), it))
+            .filter(|(moved_at, _)| now.saturating_duration_since(*moved_at) >= QUIET)
+            .collect();
+        quiet.sort_unstable_by_key(|(moved_at, _)| *moved_at);
+        quiet.truncate(too_many);
+        for (_, activity) in &quiet {
+            activity.close();
+        }
+        quiet.len()
     }
 
-    fn enter(&self, peer: IpAddr) -> Entry {
+    fn enter<S>(&self, peer: IpAddr, stream: S) -> Option<Connection<S>> {
         let peer = peer.to_canonical();
-        let Some(most) = self.most_per_address else {
-            return Entry::Free;
-        };
-        if peer.is_loopback() || self.proxies.include(peer) {
-            return Entry::Free;
-        }
-        let key = Caller::at(peer).key;
+        let is_bounded = !peer.is_loopback() && !self.0.proxies.include(peer);
+        let most = self.0.most_per_address.filter(|_| is_bounded);
+        let address = most.map(|most| (Caller::at(peer).key, most));
+        let activity = Arc::new(Activity::new());
         let mut open = self.open();
-        let count = open.entry(key).or_default();
-        if *count >= most.get() {
-            return Entry::TooMany;
+        if let Some((address, most)) = address {
+            let count = open.by_address.entry(address).or_default();
+            if *count >= most.get() {
+                return None;
+            }
+            *count += 1;
         }
-        *count += 1;
-        Entry::Counted(Place {
+        let number = open.opened;
+        open.opened += 1;
+        open.all.insert(number, activity.clone());
+        drop(open);
+        let place = Place {
             connections: self.clone(),
-            key,
-        })
+            number,
+            address: address.map(|(address, _)| address),
+        };
+        Some(Connection::new(stream, activity, place))
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<ClientKey, u32>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-enum Entry {
-    Free,
-    Counted(Place),
-    TooMany,
+/// What the system keeps of an answer for a caller who does not read is bounded,
+/// too, in bytes and in time.
+fn prepare(socket: &TcpStream) {
+    use rustix::net::sockopt;
+    sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER).ok();
+    #[cfg(target_os = "linux")]
+    {
+        let milliseconds = u32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+        sockopt::set_tcp_user_timeout(socket, milliseconds).ok();
+    }
+}
+
+/// What requests over a connection know of it.
+pub fn introduce(connection: &Connection<TcpStream>, kept: &mut Extensions) {
+    kept.insert(connection.activity());
 }
 
 /// Given back when the connection closes.
 struct Place {
     connections: Connections,
-    key: ClientKey,
+    number: u64,
+    /// Where it counts for its address.
+    address: Option<ClientKey>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.connections.open();
-        if let Some(count) = open.get_mut(&self.key) {
+        open.all.remove(&self.number);
+        let Some(address) = self.address else {
+            return;
+        };
+        if let Some(count) = open.by_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.key);
+                open.by_address.remove(&address);
             }
         }
     }
 }
 
+/// Callers have no room beside so many calls of Plivo.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "PLIVO_CALLS_AT_ONCE: {calls} calls leave callers no room among the {files} files that the system lets this process open; raise that limit (ulimit -n, LimitNOFILE) or set fewer"
+)]
+pub struct TooFewFiles {
+    calls: usize,
+    files: usize,
+}
+
 /// Lets the process open as many files as the system allows it at all, and
-/// answers how many connections that is room for, beside so many to Plivo.
-pub fn make_room(calls_at_once: NonZeroU16) -> usize {
+/// answers how many connections that is room for, beside so many calls of Plivo.
+/// In `sandbox` both ends of a call are in this process.
+pub fn budget(calls_at_once: NonZeroU16, sandbox: bool) -> Result<usize, TooFewFiles> {
+    let calls = usize::from(calls_at_once.get());
+    connections(open_files(), calls, sandbox)
+}
+
+fn connections(files: Option<usize>, calls: usize, sandbox: bool) -> Result<usize, TooFewFiles> {
+    // None is no limit at all.
+    let Some(files) = files else {
+        return Ok(MAX_CONNECTIONS);
+    };
+    let sockets = if sandbox { 2 * calls } else { calls };
+    let room = files.saturating_sub(KEPT_FILES + sockets);
+    match room.min(MAX_CONNECTIONS) {
+        room if room >= MIN_CONNECTIONS => Ok(room),
+        // Nobody but a developer is there.
+        _ if sandbox => Ok(MIN_CONNECTIONS),
+        _ => Err(TooFewFiles { calls, files }),
+    }
+}
+
+fn open_files() -> Option<usize> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
         setrlimit(Resource::Nofile, limit).ok();
-        // None is no limit at all.
         let files = getrlimit(Resource::Nofile).current;
-        let files = files.map_or(MOST, |files| usize::try_from(files).unwrap_or(MOST));
-        files
-            .saturating_sub(KEPT_FILES + usize::from(calls_at_once.get()))
-            .clamp(KEPT_FILES, MOST)
+        files.map(|files| usize::try_from(files).unwrap_or(usize::MAX))
     }
     #[cfg(not(unix))]
-    MOST
+    None
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn so_many_from_one_address_and_any_number_through_a_proxy() {
-        let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]);
-        let connections = Connections::new(NonZeroU32::new(2), proxies);
-        let enter = |peer: &str| connections.enter(peer.parse().unwrap());
-        let is_free = |peer: &str| (0..9).all(|_| matches!(enter(peer), Entry::Free));
-        assert!(is_free("10.1.2.3") && is_free("127.0.0.1") && is_free("::ffff:127.0.0.1"));
-        let first = enter("198.51.100.7");
-        let second = enter("::ffff:198.51.100.7");
-        assert!(matches!(enter("198.51.100.7"), Entry::TooMany));
-        assert!(matches!(enter("198.51.100.8"), Entry::Counted(_)));
-        drop(first);
-        assert!(matches!(enter("198.51.100.7"), Entry::Counted(_)));
-        drop(second);
-        assert!(connections.open().is_empty());
-    }
-}
+mod tests;

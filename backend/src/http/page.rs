@@ -2,11 +2,15 @@
 
 pub mod embedding;
 pub mod index;
+mod operator_file;
 pub mod source;
 
-use std::{future::ready, path::PathBuf};
+use std::{
+    future::ready,
+    io::{Error as IoError, ErrorKind},
+    path::PathBuf,
+};
 
-use actix_files::{Files, NamedFile};
 use actix_web::{
     Error, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
     body::{BoxBody, MessageBody},
@@ -23,10 +27,15 @@ use actix_web::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use countersign_shared::page_locale;
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
-use self::index::{HTML, Index};
 pub use self::{index::Looks, source::PageSource};
+use self::{
+    index::{HTML, Index},
+    operator_file::OperatorFile,
+    source::PageFiles,
+};
 use crate::http::page::embedding::{Hosts, Query, Way};
 use crate::http::{
     middleware::security_headers::{FramedBy, Inline},
@@ -37,13 +46,15 @@ use crate::http::{
 const THEME_PATH: &str = "/theme.css";
 /// Where the operator's logo is read.
 const LOGO_PATH: &str = "/brand-logo";
+/// Where the page's files are read.
+const FILES: &str = "/{file:.*}";
 
-/// Where the page is, and what is made of its HTML.
+/// The page's files, and what is made of its HTML.
 #[derive(Clone)]
 pub struct SinglePageApp {
-    source: PageSource,
-    theme: Option<PathBuf>,
-    logo: Option<PathBuf>,
+    files: Data<PageFiles>,
+    theme: Option<OperatorFile>,
+    logo: Option<OperatorFile>,
     inline: Inline,
     served: Data<Served>,
 }
@@ -77,8 +88,12 @@ pub struct PageSettings {
 impl SinglePageApp {
     /// Reads the page, which is there when it has an `index.html`.
     pub fn read(settings: PageSettings) -> std::io::Result<Self> {
-        let html = settings.source.read("/index.html")?;
-        let html = String::from_utf8(html.into_owned()).map_err(std::io::Error::other)?;
+        let files = settings.source.files()?;
+        let index = files.get("/index.html");
+        let index = index.ok_or_else(|| IoError::from(ErrorKind::NotFound))?;
+        let html = str::from_utf8(index.plain())
+            .map_err(IoError::other)?
+            .to_owned();
         let looks = Looks {
             brand_name: settings.brand_name,
             is_sandbox: settings.is_sandbox,
@@ -91,13 +106,18 @@ impl SinglePageApp {
                 styles: inside(&html, "style").map(hash).collect(),
             },
             served: Data::new(Served {
-                index: Index::new(&html, &settings.source, &looks),
+                index: Index::new(&html, &files, &looks),
                 hosts: settings.hosts,
                 default_locale: settings.default_locale,
             }),
-            source: settings.source,
-            theme: settings.theme,
-            logo: settings.logo,
+            files: Data::new(files),
+            theme: settings
+                .theme
+                .map(|path| OperatorFile::new(path, source::content_type(THEME_PATH))),
+            logo: settings.logo.map(|path| {
+                let content_type = source::content_type(&path.to_string_lossy());
+                OperatorFile::new(path, content_type)
+            }),
         })
     }
 
@@ -108,7 +128,9 @@ impl SinglePageApp {
 
     /// Serves the files, each in the best encoding the browser takes.
     pub fn configure(&self, config: &mut ServiceConfig) {
-        let mut scope = web::scope("").app_data(self.served.clone());
+        let mut scope = web::scope("")
+            .app_data(self.served.clone())
+            .app_data(self.files.clone());
         for path in ["/", "/index.html"] {
             scope = scope
                 .route(path, web::get().to(page))
@@ -116,42 +138,37 @@ impl SinglePageApp {
         }
         for (path, file) in [(THEME_PATH, &self.theme), (LOGO_PATH, &self.logo)] {
             if let Some(file) = file.clone() {
-                // Read anew each time: a reload shows what was changed.
-                let read = move || ready(NamedFile::open(&file));
-                scope = scope.route(path, web::get().to(read));
+                let read = move |request: HttpRequest| ready(file.answer(&request));
+                scope = scope
+                    .route(path, web::get().to(read.clone()))
+                    .route(path, web::head().to(read));
             }
         }
-        let scope = match &self.source {
-            PageSource::Directory(directory) => scope.service(
-                Files::new("/", directory)
-                    .prefer_utf8(true)
-                    .try_compressed(),
-            ),
-            PageSource::Carried(files) => files.iter().fold(scope, |scope, file| {
-                let content = file.encoded();
-                let answer = move |request: HttpRequest| ready(content.answer(&request));
-                // Of two routes with one path the first counts: the page's own above.
-                scope
-                    .route(file.path, web::get().to(answer.clone()))
-                    .route(file.path, web::head().to(answer))
-            }),
-        };
+        // Of routes that fit the first counts.
+        let scope = scope
+            .route(FILES, web::get().to(file))
+            .route(FILES, web::head().to(file));
         config.service(web::scope("").wrap(from_fn(keep)).service(scope));
     }
+}
+
+/// One of the page's files.
+async fn file(request: HttpRequest, files: Data<PageFiles>) -> Result<HttpResponse, ApiError> {
+    let path = percent_decode_str(request.path()).decode_utf8().ok();
+    let found = path.and_then(|path| files.get(&path).map(|file| file.answer(&request)));
+    found.ok_or(ApiError::NotFound)
 }
 
 /// The page in the reader's language, for the application that the reader came
 /// from.
 async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
-    let query = web::Query::<Query>::from_query(request.query_string());
+    let query = Query::parse(request.query_string());
     let asked = query.as_ref().ok().and_then(|query| query.locale.clone());
     let wishes = asked.into_iter().chain(accepted_languages(&request));
     let wishes: Vec<String> = wishes.chain([served.default_locale.clone()]).collect();
     let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
 
-    let host = query
-        .map_err(|_| embedding::Refused)
-        .and_then(|query| served.hosts.read(&query));
+    let host = query.and_then(|query| served.hosts.read(&query));
     let mut answer = match host {
         Ok(None) => served.index.page(locale).answer(&request),
         Ok(Some(host)) => {

@@ -1,9 +1,15 @@
 //! Content that is the same for everyone, compressed once.
 
-use std::io::Write;
+use std::{
+    convert::Infallible,
+    io::Write,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::{BodySize, MessageBody},
     http::{
         StatusCode,
         header::{
@@ -18,6 +24,9 @@ use sha2::{Digest, Sha256};
 
 /// A little less than the best: a start should not wait for the last byte.
 const BROTLI_QUALITY: u32 = 9;
+
+/// Bytes of a body that are handed over at once.
+const PIECE: usize = 8 * 1024;
 
 /// A content in every encoding that browsers take.
 #[derive(Clone)]
@@ -74,7 +83,7 @@ impl Encoded {
         }
         described(&mut answer, tag)
             .insert_header((CONTENT_TYPE, self.content_type))
-            .body(content.clone())
+            .body(Pieces(content.clone()))
     }
 
     fn best(&self, request: &HttpRequest) -> (Option<ContentEncoding>, &Bytes) {
@@ -99,6 +108,27 @@ impl Encoded {
             Some((Encoding::Known(encoding), content)) => (Some(*encoding), content),
             _ => (None, &self.plain),
         }
+    }
+}
+
+/// A body that is taken piece by piece: what the server holds for a caller who does
+/// not read is little more than one piece. All of it at once would be copied, so it
+/// must not be taken for bytes (`try_into_bytes`).
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let length = self.0.len().min(PIECE);
+        Poll::Ready((length > 0).then(|| Ok(self.0.split_to(length))))
     }
 }
 
@@ -134,7 +164,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::{future::poll_fn, io::Read};
 
     use actix_web::{
         body::to_bytes,
@@ -166,6 +196,19 @@ mod tests {
             .unwrap();
             assert_eq!(plain, content.plain());
         }
+    }
+
+    #[actix_web::test]
+    async fn a_large_content_is_taken_piece_by_piece() {
+        let content = Encoded::packed("text/plain", vec![7; 3 * PIECE + 1].into(), None, None);
+        let answer = content.answer(&TestRequest::default().to_http_request());
+        let mut body = std::pin::pin!(answer.into_body());
+        assert_eq!(body.size(), BodySize::Sized(3 * PIECE as u64 + 1));
+        let mut lengths = Vec::new();
+        while let Some(piece) = poll_fn(|context| body.as_mut().poll_next(context)).await {
+            lengths.push(piece.unwrap().len());
+        }
+        assert_eq!(lengths, [PIECE, PIECE, PIECE, 1]);
     }
 
     #[actix_web::test]

@@ -24,13 +24,13 @@ use actix_web::{
 use countersign_shared::{self as shared, config::ConfigResponse};
 
 use crate::http::{
+    bulkhead::Bulkheads,
     middleware::{catch_panic, cross_origin, rate_limit::RateLimits},
     paths,
     problem::ApiError,
 };
 
-pub use self::events::Streams;
-use self::{config::Facts, docs::Contract};
+use self::{config::Facts, docs::Contract, events::Streams, health::Readiness};
 
 /// A path of ours, and the methods it knows.
 pub(crate) type Listed = (String, &'static str);
@@ -52,10 +52,25 @@ impl FixedAnswers {
     }
 }
 
+/// What bounds the calls that are not sends or checks. One for each application.
+#[derive(Clone, Default)]
+pub struct Bounds {
+    bulkheads: Data<Bulkheads>,
+    readiness: Data<Readiness>,
+    streams: Data<Streams>,
+}
+
 /// Every call and who answers it. A path of ours with another method, and any
 /// other path under `/api`, is a problem too.
-pub fn configure(config: &mut ServiceConfig, limits: &RateLimits, fixed: &FixedAnswers) {
+pub fn configure(
+    config: &mut ServiceConfig,
+    (limits, bounds): (&RateLimits, &Bounds),
+    fixed: &FixedAnswers,
+) {
     config
+        .app_data(bounds.bulkheads.clone())
+        .app_data(bounds.readiness.clone())
+        .app_data(bounds.streams.clone())
         .app_data(fixed.facts.clone())
         .app_data(fixed.contract.clone());
     register(config, limits);

@@ -133,7 +133,7 @@ impl TestStore {
         Self::File(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn settings(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn settings(&self) -> [(&'static str, String); 4] {
         let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         let url = match self {
             Self::File(directory) => {
@@ -143,6 +143,11 @@ impl TestStore {
         };
         let (Self::File(directory) | Self::Redis(_, directory)) = self;
         let keys = directory.path().join(KEYS);
+        // One instance over a file is an issuer by itself.
+        let issuer = match self {
+            Self::File(_) => String::new(),
+            Self::Redis(..) => "https://verify.example.com".to_owned(),
+        };
         // Beside a file it is made by itself.
         let keys = if keys.exists() {
             keys.display().to_string()
@@ -153,6 +158,7 @@ impl TestStore {
             ("STORE_URL", url),
             ("SECRET_KEY", key.to_owned()),
             ("PROOF_SIGNING_KEYS_FILE", keys),
+            ("PROOF_ISSUER", issuer),
         ]
     }
 

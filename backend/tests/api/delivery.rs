@@ -414,6 +414,42 @@ async fn an_address_has_so_many_streams_and_gets_them_back() {
 }
 
 #[actix_web::test]
+async fn a_site_has_so_many_streams_whatever_its_addresses() {
+    let settings = [
+        ("LIMIT_CHECKS_PER_ADDRESS", "100/1h"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let mut sessions = Vec::new();
+    for index in 1..=5 {
+        sessions.push(app.sent(&format!("+1415555012{index}")).await.id);
+    }
+    let (app, sessions) = (&app, &sessions);
+    let from = |address: String, session: usize| async move {
+        let path = format!("/api/otp/sessions/{}/events", sessions[session % 5]);
+        let request = app.request(Method::GET, &path);
+        let request = request.header("x-forwarded-for", address);
+        request.send().await.unwrap()
+    };
+    // Each from a /64 of its own, and of each session no more than may be.
+    let open = (0..80).map(|it| from(format!("2001:db8:1:{it:x}::1"), it));
+    let streams: Vec<Response> = join_all(open).await;
+    assert!(streams.iter().all(|it| it.status() == 200));
+    let refused = Answer::read(from("2001:db8:1:ffff::1".to_owned(), 0).await).await;
+    refused.problem(429, "rate_limited");
+    let mut others = Vec::new();
+    for it in 0..4 {
+        others.push(from(format!("198.51.100.{it}"), 0).await);
+    }
+    assert!(others.iter().all(|it| it.status() == 200));
+    // Twenty watch the first session now.
+    let refused = Answer::read(from("198.51.100.9".to_owned(), 0).await).await;
+    refused.problem(429, "rate_limited");
+    let other_session = from("198.51.100.9".to_owned(), 1).await;
+    assert_eq!(other_session.status(), 200);
+}
+
+#[actix_web::test]
 async fn it_does_not_matter_on_which_instance_a_callback_lands() {
     let plivo = plivo_simulator::Settings::new("MAXXXXXXXXXXXXXXXXXX", TOKEN);
     let simulator = plivo_simulator::Simulator::start(plivo).unwrap();

@@ -10,6 +10,7 @@ mod conversion;
 mod cross_origin;
 mod delivery;
 mod faults;
+mod floods;
 mod fuzz;
 mod hostile;
 mod idempotency;

@@ -85,11 +85,11 @@ async fn a_clock_that_is_not_the_stores_is_told_of() {
     let (home, theirs) = (TestStore::file(), manual_clock());
     theirs.advance(Duration::from_hours(1));
     let settings = home.settings();
-    let [store, key, keys] = settings
+    let [store, key, keys, issuer] = settings
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
     let metrics = ("METRICS_ADDR", "127.0.0.1:0");
-    let config = config(&[store, key, keys, ("PLIVO_MODE", "sandbox"), metrics]);
+    let config = config(&[store, key, keys, issuer, ("PLIVO_MODE", "sandbox"), metrics]);
     let store = open_store(&config, Some(theirs)).await.unwrap();
     let app = App::start_over(config, store).await.unwrap();
     app.sweep().await;

@@ -61,6 +61,11 @@ const CALLER: &[ApiError] = &[
         retry_after: SOON,
     }),
 ];
+/// Who may not read, for now: pages of other sites may.
+const READER: &[ApiError] = &[ApiError::Refused(Refusal::RateLimited {
+    rule: RefusalRule::RequestsPerAddress,
+    retry_after: SOON,
+})];
 /// What a key may be wrong for.
 const KEY: &[ApiError] = &[
     InvalidField("Idempotency-Key"),
@@ -229,7 +234,7 @@ fn session() -> Call {
     .about("The session as its holder may see it, for instance after a reload.")
     .of_session()
     .answers::<SessionResponse>("How it stands.", &answers::sessions(), &[])
-    .fails(&[SESSION, STORE])
+    .fails(&[SESSION, READER, STORE])
 }
 
 fn events() -> Call {
@@ -265,7 +270,6 @@ fn events() -> Call {
             "text/event-stream",
             content(event.into(), [("delivered", example)]),
         );
-    let places: &[ApiError] = &CALLER[1..];
     Description::new(
         HttpMethod::Get,
         path,
@@ -285,7 +289,7 @@ fn events() -> Call {
         text(),
     ))
     .answers_with("200", stream.build())
-    .fails(&[SESSION, places, STORE])
+    .fails(&[SESSION, READER, STORE])
 }
 
 fn introspect() -> Call {

@@ -4,7 +4,11 @@
 //! page is there: the page goes nowhere but to what it was told by us (OWASP
 //! ASVS 5.0, 3.7.2; RFC 9700, 4.11).
 
+mod return_path;
+
+use actix_web::web;
 use countersign_shared::send::is_nonce;
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use serde::Deserialize;
 
@@ -13,6 +17,10 @@ use countersign_platform::tls;
 
 /// The longest address and the longest `state`, in bytes.
 const LONGEST: usize = 2048;
+
+/// The one character that no HTML document can hold, not even as a reference
+/// (HTML, 13.2.5.80): browsers read U+FFFD in its place.
+const NOT_IN_HTML: char = '\0';
 
 /// Where people may be sent back to, and who may have the page inside.
 #[derive(Clone, Debug, Default)]
@@ -43,25 +51,10 @@ impl ReturnUrls {
     }
 
     fn include(&self, url: &Url) -> bool {
-        self.0
-            .iter()
-            .any(|allowed| allowed.origin() == url.origin() && is_below(url.path(), allowed.path()))
+        self.0.iter().any(|allowed| {
+            allowed.origin() == url.origin() && return_path::is_below(url.path(), allowed.path())
+        })
     }
-}
-
-/// True for the path itself and for what lies below it. A slash or backslash in
-/// disguise may mean another path to the application's server: only where every
-/// path is allowed does it not matter.
-fn is_below(path: &str, allowed: &str) -> bool {
-    let hides_slash = ["%2f", "%5c", "%2e"]
-        .iter()
-        .any(|disguise| path.to_ascii_lowercase().contains(disguise));
-    let rest = path.strip_prefix(allowed);
-    allowed == "/"
-        || (!hides_slash
-            && rest.is_some_and(|rest| {
-                rest.is_empty() || allowed.ends_with('/') || rest.starts_with('/')
-            }))
 }
 
 /// An address that people can be sent to, as browsers read it (the URL
@@ -115,6 +108,18 @@ pub enum Way {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused;
 
+impl Query {
+    /// Reads it strictly: a field that comes twice, or bytes that are not UTF-8,
+    /// would come back to the application as something else than it sent.
+    pub fn parse(text: &str) -> Result<Self, Refused> {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map_err(|_| Refused)?;
+        let query = web::Query::<Self>::from_query(text).map_err(|_| Refused)?;
+        Ok(query.into_inner())
+    }
+}
+
 impl Hosts {
     /// Where the person came from; nothing for somebody who came alone.
     pub fn read(&self, query: &Query) -> Result<Option<Host>, Refused> {
@@ -131,9 +136,9 @@ impl Hosts {
         };
         let state = query.state.clone();
         let nonce = query.nonce.clone();
-        let is_short = state.as_ref().is_none_or(|state| state.len() <= LONGEST);
+        let is_carried = |state: &String| state.len() <= LONGEST && !state.contains(NOT_IN_HTML);
         let is_word = nonce.as_deref().is_none_or(is_nonce);
-        if !is_short || !is_word {
+        if !state.as_ref().is_none_or(is_carried) || !is_word {
             return Err(Refused);
         }
         Ok(Some(Host { way, state, nonce }))
@@ -204,6 +209,8 @@ mod tests {
             "data:text/html,https://shop.example/account/",
             "https:shop.example/account/\u{0}",
             "https://shop\u{3002}example.evil/account/",
+            "https://shop.example/account/..;/admin",
+            "https://shop.example/account/%252e%252e/admin",
         ] {
             assert_eq!(return_to(address), Err(Refused), "{address}");
         }
@@ -247,6 +254,7 @@ mod tests {
         assert_eq!(host.nonce.as_deref(), Some("n0nce"));
         for query in [
             query(&"s".repeat(LONGEST + 1), "n"),
+            query("s\0", "n"),
             query("s", ""),
             query("s", "two words"),
             query("s", &"n".repeat(256)),
@@ -256,6 +264,23 @@ mod tests {
             },
         ] {
             assert_eq!(hosts().read(&query), Err(Refused), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_read_to_the_byte_or_not_at_all() {
+        let query = Query::parse("state=a%26amp%3B%0D%0A%F0%9F%98%80&nonce=%26lt%3B").unwrap();
+        assert_eq!(query.state.as_deref(), Some("a&amp;\r\n\u{1f600}"));
+        assert_eq!(query.nonce.as_deref(), Some("&lt;"));
+        for wrong in [
+            "state=%FF",
+            "state=%C0%AE",
+            "state=%ED%A0%80",
+            "nonce=n&state=%E2%82",
+            "state=a&state=b",
+            "return_to=https%3A%2F%2Fany.example%2F&return_to=x",
+        ] {
+            assert!(Query::parse(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -12,7 +12,7 @@ use lol_html::{
     rewrite_str,
 };
 
-use super::source::PageSource;
+use super::source::PageFiles;
 use crate::http::page::embedding::{Host, Way};
 use crate::http::precompressed::Encoded;
 
@@ -40,10 +40,10 @@ pub struct Index {
 impl Index {
     /// Makes it ready. A language whose texts cannot be read is left out;
     /// English is inside.
-    pub fn new(html: &str, source: &PageSource, looks: &Looks) -> Self {
+    pub fn new(html: &str, files: &PageFiles, looks: &Looks) -> Self {
         let languages = page_locale::PAGE_LOCALES.into_iter().filter_map(|locale| {
-            let texts = source.read(&page_locale::path(locale)).ok();
-            let texts = texts.and_then(|texts| serde_json::from_slice::<Texts>(&texts).ok());
+            let texts = files.get(&page_locale::path(locale));
+            let texts = texts.and_then(|it| serde_json::from_slice::<Texts>(it.plain()).ok());
             let page = match texts {
                 Some(texts) => translated(html, locale, &texts, looks),
                 None if locale == "en" => translated(html, locale, &Texts::new(), looks),
@@ -70,10 +70,10 @@ impl Index {
                 Way::Return(address) => ("data-return-to", address),
                 Way::Embed(origin) => ("data-embedded-in", origin),
             };
-            root.set_attribute(name, value)?;
+            set_text_attribute(root, name, value)?;
             for (name, word) in [("data-state", &host.state), ("data-nonce", &host.nonce)] {
                 if let Some(word) = word {
-                    root.set_attribute(name, word)?;
+                    set_text_attribute(root, name, word)?;
                 }
             }
             Ok(())
@@ -93,6 +93,15 @@ impl Index {
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 type Rewritten = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Writes an attribute that browsers read as exactly that text. `set_attribute`
+/// takes HTML and escapes no more than the quotes: in it `&period;` is a dot, and
+/// a carriage return a line feed (HTML, 13.2.3.5 and 13.2.5.72).
+fn set_text_attribute(element: &mut Element<'_, '_>, name: &str, text: &str) -> Rewritten {
+    let html = text.replace('&', "&amp;").replace('\r', "&#13;");
+    element.set_attribute(name, &html)?;
+    Ok(())
+}
 
 fn rewritten(page: &Encoded, change: impl Fn(&mut Element<'_, '_>) -> Rewritten) -> String {
     let html = str::from_utf8(page.plain()).expect("it was made of a str");
@@ -169,4 +178,35 @@ fn rewrite(html: &str, settings: RewriteStrSettings<'_, '_>) -> String {
     // Fails on documents that nest without end, and ours was built with the
     // program: it is shown as it is rather than not at all.
     rewrite_str(html, settings).unwrap_or_else(|_| html.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_on_the_page_is_escaped_as_html_wants_it() {
+        let looks = Looks {
+            brand_name: "A & B".to_owned(),
+            is_sandbox: false,
+            theme: None,
+            logo: None,
+        };
+        let html = "<html><div id=app></div><b id=brand></b></html>";
+        let index = Index::new(html, &PageFiles::default(), &looks);
+        let host = Host {
+            way: Way::Return("https://shop.example/&period;&period;/\"'<>".to_owned()),
+            state: Some("&amp;\r\n\u{a0}".to_owned()),
+            nonce: Some("&#35;".to_owned()),
+        };
+        let page = index.hosted("en", &host);
+        for written in [
+            r#"data-return-to="https://shop.example/&amp;period;&amp;period;/&quot;'<>""#,
+            "data-state=\"&amp;amp;&#13;\n\u{a0}\"",
+            r#"data-nonce="&amp;#35;""#,
+            "<b id=brand>A &amp; B</b>",
+        ] {
+            assert!(page.contains(written), "{written} in {page}");
+        }
+    }
 }

@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -29,9 +29,11 @@ use tokio::{
     time::Instant,
 };
 
-use super::session::{parse_id, seen};
+use super::session::{look, parse_id};
 use crate::{
-    http::{drain::Drain, problem::ApiError, state::AppState},
+    http::{
+        bulkhead::Bulkheads, connections::Serving, drain::Drain, problem::ApiError, state::AppState,
+    },
     verification::{Caller, ClientKey, Refusal, Verification},
 };
 
@@ -45,52 +47,79 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long one stream lives.
 const LIFE: Duration = Duration::from_mins(10);
 /// Streams that one address may have open. A household has several phones.
-const MOST_PER_ADDRESS: usize = 20;
+const MAX_STREAMS_PER_ADDRESS: usize = 20;
+/// Streams that one IPv6 /48 may have open: a site has many subscribers, and one
+/// subscriber may hold all of a site.
+const MAX_STREAMS_PER_SITE: usize = 4 * MAX_STREAMS_PER_ADDRESS;
+/// Streams of one session, wherever they are watched from.
+const MAX_STREAMS_PER_SESSION: usize = 20;
 /// Streams that an instance has open.
-const MOST: usize = 4096;
+const MAX_STREAMS: usize = 4096;
 /// When to come again where there are too many.
 const FULL_WAIT: Duration = Duration::from_secs(30);
 
-/// The streams that are open, by address.
+/// What streams are counted by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Group {
+    All,
+    Session(SessionId),
+    /// An address, or a site of them.
+    Network(ClientKey),
+}
+
+/// The streams that are open.
 #[derive(Clone, Default)]
-pub struct Streams(Arc<Mutex<HashMap<ClientKey, usize>>>);
+pub(super) struct Streams(Arc<Mutex<HashMap<Group, usize>>>);
 
 impl Streams {
-    /// A place among them, if there is one.
-    fn enter(&self, caller: &Caller, most_per_address: usize) -> Option<Place> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.values().sum::<usize>() >= MOST {
+    /// A place among them, if there is one. Addresses are told apart where
+    /// `limits_addresses` says so.
+    fn enter(&self, caller: &Caller, id: SessionId, limits_addresses: bool) -> Option<Place> {
+        let mut groups = vec![
+            (Group::All, MAX_STREAMS),
+            (Group::Session(id), MAX_STREAMS_PER_SESSION),
+        ];
+        if limits_addresses {
+            groups.push((Group::Network(caller.key), MAX_STREAMS_PER_ADDRESS));
+            let site = caller.site.map(Group::Network);
+            groups.extend(site.map(|site| (site, MAX_STREAMS_PER_SITE)));
+        }
+        let mut open = self.open();
+        let has_room =
+            |(group, most): &(Group, usize)| open.get(group).copied().unwrap_or_default() < *most;
+        if !groups.iter().all(has_room) {
             return None;
         }
-        let of_caller = open.entry(caller.key).or_default();
-        if *of_caller >= most_per_address {
-            return None;
+        let groups: Vec<Group> = groups.into_iter().map(|(group, _)| group).collect();
+        for group in &groups {
+            *open.entry(*group).or_default() += 1;
         }
-        *of_caller += 1;
         Some(Place {
             streams: self.clone(),
-            key: caller.key,
+            groups,
         })
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<Group, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Given back when the stream ends, however it does.
 struct Place {
     streams: Streams,
-    key: ClientKey,
+    groups: Vec<Group>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self
-            .streams
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.key);
+        let mut open = self.streams.open();
+        for group in &self.groups {
+            if let Some(count) = open.get_mut(group) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(group);
+                }
             }
         }
     }
@@ -98,7 +127,7 @@ impl Drop for Place {
 
 pub(super) async fn events(
     state: Data<AppState>,
-    streams: Data<Streams>,
+    (streams, bulkheads): (Data<Streams>, Data<Bulkheads>),
     drain: Data<Drain>,
     caller: Caller,
     path: Path<String>,
@@ -109,11 +138,9 @@ pub(super) async fn events(
     // Before the first look, or a change between would be missed.
     let commits = verification.commits();
     // An unknown session is a problem, not a stream.
-    let view = verification.view(id).await?;
-    let first = seen(verification, &caller, &view).await?;
-    let limited = verification.limits_strangers();
-    let most = if limited { MOST_PER_ADDRESS } else { MOST };
-    let place = streams.enter(&caller, most).ok_or(Refusal::RateLimited {
+    let (view, first) = look((verification, &bulkheads), &caller, id).await?;
+    let place = streams.enter(&caller, id, verification.limits_strangers());
+    let place = place.ok_or(Refusal::RateLimited {
         rule: RefusalRule::Streams,
         retry_after: FULL_WAIT,
     })?;
@@ -131,13 +158,14 @@ pub(super) async fn events(
         started: Instant::now(),
         written: Instant::now(),
         place,
+        serving: Serving::of(&request),
     };
     let body = stream::unfold(stream, move |stream| {
-        let state = state.clone();
+        let (state, bulkheads) = (state.clone(), bulkheads.clone());
         let drain = drain.clone();
         async move {
             tokio::select! {
-                piece = stream.next(&state.verification, &caller) => piece,
+                piece = stream.next((&state.verification, &bulkheads), &caller) => piece,
                 // Browsers come back by themselves, to another instance.
                 () = drain.begun() => None,
             }
@@ -163,13 +191,15 @@ struct Stream {
     written: Instant,
     #[expect(dead_code, reason = "held as long as the stream")]
     place: Place,
+    #[expect(dead_code, reason = "held as long as the stream")]
+    serving: Option<Serving>,
 }
 
 impl Stream {
     /// The next piece that is written, once there is one.
     async fn next(
         mut self,
-        verification: &Verification,
+        parts: (&Verification, &Bulkheads),
         caller: &Caller,
     ) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
         if self.is_over {
@@ -180,7 +210,7 @@ impl Stream {
                 Some(first)
             } else {
                 self.wait_for_change().await;
-                match self.look(verification, caller).await {
+                match self.look(parts, caller).await {
                     Ok(session) => Some(session),
                     // The store is away for a moment: what was told holds.
                     Err(ApiError::Refused(Refusal::TemporarilyUnavailable { .. })) => None,
@@ -235,13 +265,13 @@ impl Stream {
 
     async fn look(
         &mut self,
-        verification: &Verification,
+        (verification, bulkheads): (&Verification, &Bulkheads),
         caller: &Caller,
     ) -> Result<SessionResponse, ApiError> {
-        let view = verification.view(self.session).await?;
+        let (view, seen) = look((verification, bulkheads), caller, self.session).await?;
         // A resend may have led to another session of Plivo's.
         self.rows = verification.rows_of(&view);
-        seen(verification, caller, &view).await
+        Ok(seen)
     }
 }
 
@@ -254,4 +284,50 @@ fn version(session: &SessionResponse) -> String {
         .unwrap_or_default()
         .hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(number: u128) -> SessionId {
+        SessionId::from_random_bytes(number.to_be_bytes())
+    }
+
+    fn caller(address: &str) -> Caller {
+        Caller::at(address.parse().unwrap())
+    }
+
+    #[test]
+    fn neither_a_site_nor_a_session_nor_an_address_has_all_of_them() {
+        let streams = Streams::default();
+        let open = |addresses: &mut dyn Iterator<Item = String>, limits_addresses| {
+            let sessions = (0..).map(session);
+            let places = addresses
+                .zip(sessions)
+                .map_while(|(address, id)| streams.enter(&caller(&address), id, limits_addresses));
+            places.collect::<Vec<_>>()
+        };
+        // Each /64 of a /48 has one stream, each of another session.
+        let of_site = open(
+            &mut (0..200).map(|it| format!("2001:db8:1:{it:x}::1")),
+            true,
+        );
+        assert_eq!(of_site.len(), MAX_STREAMS_PER_SITE);
+        let other_site = streams.enter(&caller("2001:db8:2::1"), session(9), true);
+        assert!(other_site.is_some());
+        let of_address = open(&mut (0..200).map(|_| "198.51.100.7".to_owned()), true);
+        assert_eq!(of_address.len(), MAX_STREAMS_PER_ADDRESS);
+        drop((of_site, other_site, of_address));
+        assert!(streams.open().is_empty());
+
+        // Where addresses are not told apart, sessions still are.
+        let id = session(u128::MAX);
+        let of_session: Vec<_> = (0..200)
+            .map_while(|it| streams.enter(&caller(&format!("198.51.100.{it}")), id, false))
+            .collect();
+        assert_eq!(of_session.len(), MAX_STREAMS_PER_SESSION);
+        let all = open(&mut (0..).map(|_| "198.51.100.7".to_owned()), false);
+        assert_eq!(all.len() + of_session.len(), MAX_STREAMS);
+    }
 }

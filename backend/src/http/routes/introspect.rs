@@ -5,10 +5,11 @@ use countersign_shared::proof::Introspection;
 
 use crate::http::extract::body::FormBody;
 use crate::http::step::to_the_end;
-use crate::http::{drain::Drain, problem::ApiError, state::AppState};
+use crate::http::{bulkhead::Bulkheads, drain::Drain, problem::ApiError, state::AppState};
 
 pub(super) async fn introspect(
     state: Data<AppState>,
+    bulkheads: Data<Bulkheads>,
     drain: Data<Drain>,
     form: FormBody,
 ) -> Result<Json<Introspection>, ApiError> {
@@ -22,6 +23,7 @@ pub(super) async fn introspect(
         Some("true") => true,
         Some(_) => return Err(ApiError::InvalidField("consume")),
     };
+    let _turn = bulkheads.introspections.enter().await?;
     let step = async move { state.introspection.introspect(&token, consume).await };
     let claims = to_the_end(&drain, step).await??;
     Ok(Json(Introspection {

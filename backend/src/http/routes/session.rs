@@ -9,21 +9,36 @@ use countersign_shared::{
 
 use super::send::next_actions;
 use crate::{
-    http::{problem::ApiError, state::AppState},
+    http::{bulkhead::Bulkheads, problem::ApiError, state::AppState},
     verification::{Caller, SessionView, Verification},
 };
 
 pub(super) async fn session(
     state: Data<AppState>,
+    bulkheads: Data<Bulkheads>,
     caller: Caller,
     path: Path<String>,
 ) -> Result<Json<SessionResponse>, ApiError> {
-    let view = state.verification.view(parse_id(&path)?).await?;
-    Ok(Json(seen(&state.verification, &caller, &view).await?))
+    let id = parse_id(&path)?;
+    let (_, seen) = look((&state.verification, &bulkheads), &caller, id).await?;
+    Ok(Json(seen))
+}
+
+/// Looks at the session, as one of few at once: reads never stand in the way of sends and
+/// checks.
+pub(super) async fn look(
+    (verification, bulkheads): (&Verification, &Bulkheads),
+    caller: &Caller,
+    id: SessionId,
+) -> Result<(SessionView, SessionResponse), ApiError> {
+    let _turn = bulkheads.reads.enter().await?;
+    let view = verification.view(id).await?;
+    let seen = seen(verification, caller, &view).await?;
+    Ok((view, seen))
 }
 
 /// The session as its holder may see it.
-pub(super) async fn seen(
+async fn seen(
     verification: &Verification,
     caller: &Caller,
     view: &SessionView,
