@@ -15,7 +15,7 @@ use countersign_store::{Commit, CommitOutcome, StoreError};
 
 use crate::{
     answers::Answers,
-    member::Outcome,
+    outcome::Outcome,
     request::{Asked, Kind, Phase, Request, Work},
     settings::{CHARGE, CHECK_KEPT_FOR, Settings, VALIDATION_CHARGE},
     usage::{OneUse, Usage},

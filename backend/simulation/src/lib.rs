@@ -13,7 +13,7 @@ mod clock;
 mod ending;
 mod event;
 mod io;
-mod member;
+mod outcome;
 mod person;
 mod plivo;
 mod random;

@@ -14,7 +14,7 @@ use countersign_store::StoreError;
 use crate::{
     border::{Keyed, opened},
     event::Event,
-    member::Outcome,
+    outcome::Outcome,
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::{CHARGE, VALIDATION_CHARGE},
     world::World,

@@ -4,12 +4,12 @@ use countersign_core::{
     Answer, Sealed, Transition, UpstreamOutcome, Verdict,
     flow::{CheckFlow, CheckStep, DeliverFlow, DeliverStep, Reserve},
 };
-use countersign_store::{StoreError, committer::Event as CommitterEvent};
+use countersign_store::{StoreError, committer::Event as CommitterEvent, member};
 
 use crate::{
     border::{destination, opened, upstream},
     event::{Event, PlivoAnswer},
-    member::{Abandoned, Answered, Outcome, SimMember},
+    outcome::{Answered, Outcome},
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::STORE_DEADLINE,
     world::World,
@@ -78,7 +78,7 @@ impl World {
                 work,
                 phase,
                 steps: 0,
-                abandoned: Abandoned::default(),
+                answer: None,
                 has_left: false,
             },
         );
@@ -96,15 +96,9 @@ impl World {
             return;
         };
         request.steps += 1;
-        request.abandoned = Abandoned::default();
-        let member = Box::new(SimMember {
-            step,
-            outcome: None,
-            wrap,
-            request: id,
-            outbox: self.outbox.clone(),
-            abandoned: request.abandoned.clone(),
-        });
+        let (member, mut answer) = member(step);
+        let receive = move || answer.try_recv().ok().map(|it| it.map(wrap));
+        request.answer = Some(Box::new(receive));
         let (instance, steps) = (request.instance, request.steps);
         let deadline = self.instant() + STORE_DEADLINE;
         self.schedule(STORE_DEADLINE, Event::Deadline { request: id, steps });
@@ -115,15 +109,17 @@ impl World {
     pub(crate) fn deadline(&mut self, id: u64, steps: u32) {
         let request = self.requests.get(&id);
         let is_late = request.is_some_and(|it| it.steps == steps && it.phase != Phase::Plivo);
-        if is_late && let Some(request) = request {
-            request.abandoned.set();
+        if is_late {
             self.progress(id, Err(StoreError::Unreachable));
         }
     }
 
     pub(crate) fn deliver_answers(&mut self) {
+        let ready = |request: &mut Request| request.answer.as_mut().and_then(|it| it());
         loop {
-            let answers = self.outbox.take();
+            let requests = self.requests.iter_mut();
+            let answers = requests.filter_map(|(id, it)| Some((*id, ready(it)?)));
+            let answers: Vec<_> = answers.collect();
             if answers.is_empty() {
                 return;
             }
@@ -138,6 +134,7 @@ impl World {
         let Some(mut request) = self.requests.remove(&id) else {
             return;
         };
+        request.answer = None;
         self.note(|_| format!("{id}: {:?} ended: {answer:?}", request.phase));
         self.checker.step_ended(&request, &answer);
         let phase = request.phase;
