@@ -1,6 +1,9 @@
 //! Proofs that were handed out, and answers that were given under a key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use countersign_core::{
     Answer, Millis, Repetition, SentAnswer, Settlement,
@@ -13,6 +16,9 @@ use crate::{
     request::{Asked, Kind, Request},
     settings::CHECK_KEPT_FOR,
 };
+
+/// No request is under way for longer, and its repetition a little.
+const MAX_UNDER_WAY: Duration = Duration::from_secs(35);
 
 /// What was answered first under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +71,7 @@ impl Checker {
             }
             DeliverEnd::Wait(wait) => {
                 self.has_tripped |= !wait.low_conversion.is_empty();
-                let is_short = wait.retry_after <= std::time::Duration::from_hours(1);
+                let is_short = wait.retry_after <= Duration::from_hours(1);
                 self.require(is_short, || format!("{wait:?}"));
             }
             DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
@@ -88,7 +94,7 @@ impl Checker {
             }
             CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
             CheckEnd::Wait(wait) => {
-                let is_short = wait.retry_after <= std::time::Duration::from_mins(15);
+                let is_short = wait.retry_after <= Duration::from_mins(15);
                 self.require(is_short, || format!("{wait:?}"));
             }
             CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
@@ -102,7 +108,7 @@ impl Checker {
     }
 
     /// A proof was handed out: it is the only one of its session and of its code.
-    fn proof(&mut self, asked: &Asked, proof: &str) {
+    pub(crate) fn proof(&mut self, asked: &Asked, proof: &str) {
         self.answers.proofs += 1;
         let request = proof.strip_prefix("proof").and_then(|id| id.parse().ok());
         let plivo = request.and_then(|id: u64| self.asked_about.get(&id).cloned());
@@ -141,6 +147,14 @@ impl Checker {
             return;
         }
         let Repetition::Answered { answer, subject } = repetition else {
+            let claimed_at = self.claimed_at.get(&keyed.name).copied();
+            let age = claimed_at.map(|at| Millis(at).until(now));
+            let is_old = age.is_some_and(|age| age > MAX_UNDER_WAY) && !self.was_set;
+            let is_lost = *repetition != Repetition::UnderWay;
+            let name = keyed.name.clone();
+            self.require(!is_old || is_lost, || {
+                format!("{name} is under way for ever")
+            });
             return self.nothing_new(request, true, now);
         };
         let found = match answer {

@@ -17,7 +17,7 @@ use crate::{
     answers::Answers,
     outcome::Outcome,
     request::{Asked, Kind, Phase, Request, Work},
-    settings::{CHARGE, CHECK_KEPT_FOR, Settings, VALIDATION_CHARGE},
+    settings::{CHECK_KEPT_FOR, Settings},
     usage::{OneUse, Usage},
 };
 
@@ -41,6 +41,8 @@ pub(crate) struct Checker {
     /// When the effect of each key was reserved, by the store's clock.
     effects: BTreeMap<String, Vec<(u64, u64)>>,
     reserved_at: BTreeMap<u64, u64>,
+    /// When each key was claimed last.
+    pub(crate) claimed_at: BTreeMap<String, u64>,
     nonces: BTreeSet<String>,
     /// Arrivals told of each attempt.
     arrivals: BTreeMap<(usize, usize), u32>,
@@ -71,6 +73,7 @@ impl Checker {
             answers: Answers::default(),
             effects: BTreeMap::new(),
             reserved_at: BTreeMap::new(),
+            claimed_at: BTreeMap::new(),
             nonces: BTreeSet::new(),
             arrivals: BTreeMap::new(),
             charged: BTreeMap::new(),
@@ -175,7 +178,7 @@ impl Checker {
     ) {
         let Some(asked) = &request.asked else { return };
         let at = reservation.reserved_at().0;
-        self.reserved_at.insert(request.id, at);
+        self.counted(request.id, asked, at);
         self.has_tripped |= !reservation.low_conversion().is_empty();
         // A moment ahead is from before the clock was set back.
         if at <= now.0 {
@@ -199,7 +202,7 @@ impl Checker {
     ) {
         let Some(asked) = &request.asked else { return };
         let at = reservation.reserved_at().0;
-        self.reserved_at.insert(request.id, at);
+        self.counted(request.id, asked, at);
         self.asked_about.insert(request.id, upstream_id);
         let one = OneUse {
             request: request.id,
@@ -213,6 +216,13 @@ impl Checker {
         if !self.was_set {
             self.checks.add(one);
             self.wrong.add(one);
+        }
+    }
+
+    fn counted(&mut self, request: u64, asked: &Asked, at: u64) {
+        self.reserved_at.insert(request, at);
+        if let Some(keyed) = &asked.keyed {
+            self.claimed_at.insert(keyed.name.clone(), at);
         }
     }
 
@@ -280,17 +290,5 @@ impl Checker {
     /// When a request was counted.
     pub(crate) fn reserved_at(&self, request: u64) -> Option<u64> {
         self.reserved_at.get(&request).copied()
-    }
-
-    /// What was booked is no more than what Plivo charges.
-    pub(crate) fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
-        for (plivo, (sends, validation)) in self.charged.clone() {
-            let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;
-            let is_booked_once = sends <= bill && validation <= VALIDATION_CHARGE;
-            let is_booked_once = is_booked_once || self.was_set;
-            self.require(is_booked_once, || {
-                format!("{plivo}: {sends} and {validation} booked of {bill}")
-            });
-        }
     }
 }

@@ -10,6 +10,8 @@ use countersign_shared::{Channel, session::SessionStatus};
 use countersign_store::clock::Clock;
 
 use crate::{
+    border::opened,
+    checker::Checker,
     request::{Asked, Callback, Kind},
     settings::{CHARGE, Faults, PRICE, VALIDATION_CHARGE},
     usage,
@@ -69,16 +71,23 @@ impl World {
             }
             Kind::Resend(_) => return,
             Kind::Check(_) => {
+                let step = self
+                    .settings
+                    .check(&asked.session, asked.caller, Some(keyed));
+                let found = self.answer_found(&step);
+                if let Some(Answer::Sealed(sealed)) = &found
+                    && opened(sealed).starts_with("proof")
+                {
+                    self.checker.proof(asked, &opened(sealed));
+                    return;
+                }
                 let is_ours = session.status == SessionStatus::Verified
                     && !self.checker.answers.has_proof(&asked.session)
                     && self.checker.is_only_accepted(asked);
                 if !is_ours {
                     return;
                 }
-                let step = self
-                    .settings
-                    .check(&asked.session, asked.caller, Some(keyed));
-                self.answer_found(&step)
+                found
             }
         };
         let is_found = matches!(
@@ -242,6 +251,20 @@ impl World {
             self.checker
                 .require(is_verified, || format!("{session} is stuck: {status:?}"));
             self.pass(Duration::from_hours(3));
+        }
+    }
+}
+
+impl Checker {
+    /// What was booked is no more than what Plivo charges.
+    fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
+        for (plivo, (sends, validation)) in self.charged.clone() {
+            let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;
+            let is_booked_once = sends <= bill && validation <= VALIDATION_CHARGE;
+            let is_booked_once = is_booked_once || self.was_set;
+            self.require(is_booked_once, || {
+                format!("{plivo}: {sends} and {validation} booked of {bill}")
+            });
         }
     }
 }
