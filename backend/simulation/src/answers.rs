@@ -46,6 +46,8 @@ pub(crate) struct Answers {
     pub(crate) newest_request: u64,
     pub(crate) proofs: u64,
     pub(crate) found_again: u64,
+    /// Times that a key was refused for another body.
+    pub(crate) reused: u64,
 }
 
 impl Answers {
@@ -62,18 +64,15 @@ impl Checker {
     pub(crate) fn delivery_ended(&mut self, request: &Request, end: &DeliverEnd, now: Millis) {
         let Some(asked) = &request.asked else { return };
         match end {
-            DeliverEnd::Sent { answer, .. } => {
+            DeliverEnd::Sent { session, answer } => {
+                self.recorded(asked, session);
                 let first = First::Sent {
                     session: asked.session.clone(),
                     answer: *answer,
                 };
                 self.given(asked, first, now);
             }
-            DeliverEnd::Wait(wait) => {
-                self.has_tripped |= !wait.low_conversion.is_empty();
-                let is_short = wait.retry_after <= Duration::from_hours(1);
-                self.require(is_short, || format!("{wait:?}"));
-            }
+            DeliverEnd::Wait(wait) => self.waits(wait),
             DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
             _ => {}
         }
@@ -86,6 +85,9 @@ impl Checker {
 
     pub(crate) fn check_ended(&mut self, request: &Request, end: &CheckEnd, now: Millis) {
         let Some(asked) = &request.asked else { return };
+        if let CheckEnd::Settled(settlement) = end {
+            self.settled(asked, *settlement);
+        }
         match end {
             CheckEnd::Settled(Settlement::Verified) => {
                 let proof = format!("proof{}", request.id);
@@ -93,10 +95,7 @@ impl Checker {
                 self.given(asked, First::Proof(proof), now);
             }
             CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
-            CheckEnd::Wait(wait) => {
-                let is_short = wait.retry_after <= Duration::from_mins(15);
-                self.require(is_short, || format!("{wait:?}"));
-            }
+            CheckEnd::Wait(wait) => self.waits(wait),
             CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
             _ => {}
         }
@@ -143,6 +142,7 @@ impl Checker {
         let Some(asked) = &request.asked else { return };
         let Some(keyed) = &asked.keyed else { return };
         if *repetition == Repetition::Reused {
+            self.answers.reused += 1;
             self.answers.mismatched.insert(keyed.name.clone());
             return;
         }

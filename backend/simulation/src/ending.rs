@@ -116,6 +116,7 @@ impl World {
         self.checker
             .require(waiting == 0, || format!("{waiting} requests never ended"));
         self.check_limits();
+        self.check_the_deliveries();
         let attempts: BTreeMap<String, u64> = self
             .plivo
             .sessions
@@ -126,6 +127,7 @@ impl World {
         let is_exact = self.checker.in_doubt == 0 && !self.checker.was_set;
         if is_exact && !self.checker.has_lied && self.elapsed < Duration::from_mins(10) {
             self.check_the_books();
+            self.check_the_counts();
         }
         self.check_that_nobody_is_stuck();
     }
@@ -176,10 +178,7 @@ impl World {
 
     /// Nothing is in doubt: conversion and budget are what the sessions say.
     fn check_the_books(&mut self) {
-        let sessions = self.checker.calls.values();
-        let mut names: Vec<String> = sessions.map(|it| it.session.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
+        let names = self.checker.sessions.names();
         let seen: Vec<Session> = names.iter().filter_map(|name| self.view(name)).collect();
         let deliveries = seen.iter().flat_map(|it| &it.deliveries);
         let settled = deliveries
@@ -195,6 +194,10 @@ impl World {
             let used = self.read(&step)[0];
             let validated: u64 = self.checker.charged.values().map(|it| it.1).sum();
             let reserved = PRICE * self.checker.sends.len() as u64;
+            let charged: u64 = self.checker.charged.values().map(|it| it.0).sum();
+            self.checker.require(settled * CHARGE <= charged, || {
+                format!("{settled} deliveries are settled by {charged}")
+            });
             let booked = reserved - (PRICE - CHARGE) * settled + validated;
             self.checker.require(used == booked, || {
                 format!("{used} of the budget is used, and {booked} should be ({VALIDATION_CHARGE} each)")

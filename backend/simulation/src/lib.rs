@@ -10,6 +10,7 @@ mod answers;
 mod border;
 mod checker;
 mod clock;
+mod counts;
 mod ending;
 mod event;
 mod io;
@@ -18,8 +19,10 @@ mod person;
 mod plivo;
 mod random;
 mod request;
+mod sessions;
 mod settings;
 mod steps;
+mod told;
 mod usage;
 mod world;
 

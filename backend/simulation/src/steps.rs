@@ -65,6 +65,9 @@ impl World {
         let instance = self.random.index(self.instances.len());
         self.note(|_| format!("{id}: on {instance}, {asked:?}"));
         self.checker.answers.newest_request = id;
+        if let Some(asked) = &asked {
+            self.checker.sessions.begun(asked);
+        }
         if let Some(asked) = asked.as_ref().filter(|it| it.keyed.is_some()) {
             let after = self.random.millis(1_000..20_000);
             self.schedule(after, Event::Probe(asked.clone()));
@@ -156,10 +159,14 @@ impl World {
             }
             (Work::Deliver(flow), phase, answer) => {
                 let answer = answer.map(drop);
+                let is_released = phase == Phase::Release && answer.is_ok();
                 let step = match phase {
                     Phase::Release => flow.released(answer),
                     _ => flow.kept(answer),
                 };
+                if is_released {
+                    self.check_release(&request);
+                }
                 self.next_of_delivery(request, step);
             }
             (Work::Check(flow), Phase::Reserve, answer) => {
