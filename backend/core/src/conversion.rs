@@ -197,7 +197,6 @@ impl ConversionRow {
 
     fn tripped_until(&self, rule: &ConversionRule, now: Millis) -> Option<Millis> {
         let until = self.tripped_at?.min(now).after(rule.cooldown);
-        let until = until.min(self.tripped_at?.after(rule.cooldown));
         (until > now).then_some(until)
     }
 

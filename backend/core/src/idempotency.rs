@@ -61,7 +61,7 @@ pub enum Answer {
     Sealed(Sealed),
     /// A send or resend that Plivo took, as far as the subject does not tell.
     Sent(SentAnswer),
-    /// A check that did not verify.
+    /// A check that did not verify, or a resend whose session ended meanwhile.
     Settled(Settlement),
 }
 

@@ -1,6 +1,9 @@
 //! Proofs that were handed out, and answers that were given under a key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use countersign_core::{
     Answer, Millis, Repetition, SentAnswer, Settlement,
@@ -13,6 +16,9 @@ use crate::{
     request::{Asked, Kind, Request},
     settings::CHECK_KEPT_FOR,
 };
+
+/// No request is under way for longer, and its repetition a little.
+const MAX_UNDER_WAY: Duration = Duration::from_secs(35);
 
 /// What was answered first under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +47,8 @@ pub(crate) struct Answers {
     pub(crate) newest_request: u64,
     pub(crate) proofs: u64,
     pub(crate) found_again: u64,
+    /// Times that a key was refused for another body.
+    pub(crate) reused: u64,
 }
 
 impl Answers {
@@ -57,18 +65,15 @@ impl Checker {
     pub(crate) fn delivery_ended(&mut self, request: &Request, end: &DeliverEnd, now: Millis) {
         let Some(asked) = &request.asked else { return };
         match end {
-            DeliverEnd::Sent { answer, .. } => {
+            DeliverEnd::Sent { session, answer } => {
+                self.recorded(asked, session);
                 let first = First::Sent {
                     session: asked.session.clone(),
                     answer: *answer,
                 };
                 self.given(asked, first, now);
             }
-            DeliverEnd::Wait(wait) => {
-                self.has_tripped |= !wait.low_conversion.is_empty();
-                let is_short = wait.retry_after <= std::time::Duration::from_hours(1);
-                self.require(is_short, || format!("{wait:?}"));
-            }
+            DeliverEnd::Wait(wait) => self.waits(wait),
             DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
             _ => {}
         }
@@ -81,6 +86,9 @@ impl Checker {
 
     pub(crate) fn check_ended(&mut self, request: &Request, end: &CheckEnd, now: Millis) {
         let Some(asked) = &request.asked else { return };
+        if let CheckEnd::Settled(settlement) = end {
+            self.settled(asked, *settlement);
+        }
         match end {
             CheckEnd::Settled(Settlement::Verified) => {
                 let proof = format!("proof{}", request.id);
@@ -89,8 +97,7 @@ impl Checker {
             }
             CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
             CheckEnd::Wait(wait) => {
-                let is_short = wait.retry_after <= std::time::Duration::from_mins(15);
-                self.require(is_short, || format!("{wait:?}"));
+                self.waits(wait);
                 self.may_be_mismatched(asked);
             }
             CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
@@ -104,7 +111,7 @@ impl Checker {
     }
 
     /// A proof was handed out: it is the only one of its session and of its code.
-    fn proof(&mut self, asked: &Asked, proof: &str) {
+    pub(crate) fn proof(&mut self, asked: &Asked, proof: &str) {
         self.answers.proofs += 1;
         let request = proof.strip_prefix("proof").and_then(|id| id.parse().ok());
         let plivo = request.and_then(|id: u64| self.asked_about.get(&id).cloned());
@@ -148,10 +155,19 @@ impl Checker {
         let Some(asked) = &request.asked else { return };
         let Some(keyed) = &asked.keyed else { return };
         if *repetition == Repetition::Reused {
+            self.answers.reused += 1;
             self.answers.mismatched.insert(keyed.name.clone());
             return;
         }
         let Repetition::Answered { answer, subject } = repetition else {
+            let claimed_at = self.claimed_at.get(&keyed.name).copied();
+            let age = claimed_at.map(|at| Millis(at).until(now));
+            let is_old = age.is_some_and(|age| age > MAX_UNDER_WAY) && !self.was_set;
+            let is_lost = *repetition != Repetition::UnderWay;
+            let name = keyed.name.clone();
+            self.require(!is_old || is_lost, || {
+                format!("{name} is under way for ever")
+            });
             return self.nothing_new(request, true, now);
         };
         let found = match answer {

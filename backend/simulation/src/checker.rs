@@ -7,17 +7,17 @@ use std::{
 };
 
 use countersign_core::{
-    Millis, SessionRules, Verdict, Write,
-    transitions::{CallbackOutcome, CheckReservation, SendReservation},
+    Limits, Millis, SessionRules, Verdict, Write,
+    transitions::{CheckReservation, SendReservation},
 };
 use countersign_shared::Channel;
-use countersign_store::{Commit, CommitOutcome, StoreError};
+use countersign_store::{Commit, CommitOutcome};
 
 use crate::{
     answers::Answers,
-    member::Outcome,
-    request::{Asked, Kind, Phase, Request, Work},
-    settings::{CHARGE, CHECK_KEPT_FOR, Settings, VALIDATION_CHARGE},
+    request::{Asked, Kind, Phase, Request},
+    sessions::Sessions,
+    settings::{CHECK_KEPT_FOR, Settings},
     usage::{OneUse, Usage},
 };
 
@@ -27,6 +27,7 @@ const MAX_ROW_BYTES: usize = 16 * 1024;
 pub(crate) struct Checker {
     pub(crate) violations: Vec<String>,
     pub(crate) rules: Arc<SessionRules>,
+    pub(crate) limits: Limits,
     pub(crate) sends: Usage,
     pub(crate) checks: Usage,
     /// Checks that Plivo took for wrong, or that ended in doubt.
@@ -38,12 +39,15 @@ pub(crate) struct Checker {
     /// Checks of each session that reached Plivo.
     checks_asked: BTreeMap<String, u64>,
     pub(crate) answers: Answers,
+    pub(crate) sessions: Sessions,
     /// When the effect of each key was reserved, by the store's clock.
     effects: BTreeMap<String, Vec<(u64, u64)>>,
     reserved_at: BTreeMap<u64, u64>,
-    nonces: BTreeSet<String>,
+    /// When each key was claimed last.
+    pub(crate) claimed_at: BTreeMap<String, u64>,
+    pub(crate) nonces: BTreeSet<String>,
     /// Arrivals told of each attempt.
-    arrivals: BTreeMap<(usize, usize), u32>,
+    pub(crate) arrivals: BTreeMap<(usize, usize), u32>,
     /// Charges booked of each of Plivo's sessions: for attempts, for validation.
     pub(crate) charged: BTreeMap<String, (u64, u64)>,
     /// Checks of each session that Plivo took for right.
@@ -51,6 +55,7 @@ pub(crate) struct Checker {
     pub(crate) has_tripped: bool,
     pub(crate) has_lied: bool,
     pub(crate) was_set: bool,
+    pub(crate) released: u64,
     /// Steps of which nobody knows whether they happened.
     pub(crate) in_doubt: u64,
     pub(crate) commits: u64,
@@ -62,6 +67,7 @@ impl Checker {
         Self {
             violations: Vec::new(),
             rules: settings.rules.clone(),
+            limits: settings.limits.clone(),
             sends: Usage::default(),
             checks: Usage::default(),
             wrong: Usage::default(),
@@ -69,8 +75,10 @@ impl Checker {
             asked_about: BTreeMap::new(),
             checks_asked: BTreeMap::new(),
             answers: Answers::default(),
+            sessions: Sessions::default(),
             effects: BTreeMap::new(),
             reserved_at: BTreeMap::new(),
+            claimed_at: BTreeMap::new(),
             nonces: BTreeSet::new(),
             arrivals: BTreeMap::new(),
             charged: BTreeMap::new(),
@@ -78,6 +86,7 @@ impl Checker {
             has_tripped: false,
             has_lied: false,
             was_set: false,
+            released: 0,
             in_doubt: 0,
             commits: 0,
             conflicts: 0,
@@ -113,55 +122,6 @@ impl Checker {
         }
     }
 
-    pub(crate) fn step_ended(&mut self, request: &Request, answer: &Result<Outcome, StoreError>) {
-        match answer {
-            Err(StoreError::Unreachable) => self.in_doubt += 1,
-            // What is not recorded, settled or released stays as it was reserved.
-            Err(StoreError::NotRun | StoreError::Rejected) if request.phase != Phase::Reserve => {
-                self.in_doubt += 1;
-            }
-            Err(error @ (StoreError::Faulty | StoreError::Unreadable(_))) => {
-                let phase = request.phase;
-                self.require(false, || format!("{phase:?} of {}: {error}", request.id));
-            }
-            Ok(Outcome::Callback(outcome)) => self.called_back(request, outcome),
-            Ok(Outcome::Attempts(recorded)) => {
-                let arrived = recorded.arrived.len();
-                self.require(arrived == 0, || {
-                    "an attempt that was sent arrived".to_owned()
-                });
-            }
-            Ok(Outcome::Charged(new)) => {
-                if let Work::Watch(_, plivo) = &request.work {
-                    let booked = self.charged.entry(plivo.clone()).or_default();
-                    for it in new {
-                        match it.channel {
-                            Some(_) => booked.0 += it.amount.0,
-                            None => booked.1 += it.amount.0,
-                        }
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn called_back(&mut self, request: &Request, outcome: &CallbackOutcome) {
-        let Work::Callback(callback) = &request.work else {
-            return;
-        };
-        let CallbackOutcome::Recorded { arrived, .. } = outcome else {
-            return;
-        };
-        let is_first = self.nonces.insert(callback.nonce.clone()) || self.was_set;
-        self.require(is_first, || format!("{} was taken twice", callback.nonce));
-        let told = self.arrivals.entry((callback.plivo, callback.update.index));
-        let told = told.or_default();
-        *told += u32::try_from(arrived.len()).unwrap_or_default();
-        let is_once = *told <= 1 || self.was_set;
-        self.require(is_once, || "an arrival was told twice".to_owned());
-    }
-
     /// A process died with that request.
     pub(crate) fn died(&mut self, request: &Request) {
         self.in_doubt += u64::from(request.phase != Phase::Plivo);
@@ -175,7 +135,7 @@ impl Checker {
     ) {
         let Some(asked) = &request.asked else { return };
         let at = reservation.reserved_at().0;
-        self.reserved_at.insert(request.id, at);
+        self.counted(request, asked, at);
         self.has_tripped |= !reservation.low_conversion().is_empty();
         // A moment ahead is from before the clock was set back.
         if at <= now.0 {
@@ -199,7 +159,9 @@ impl Checker {
     ) {
         let Some(asked) = &request.asked else { return };
         let at = reservation.reserved_at().0;
-        self.reserved_at.insert(request.id, at);
+        let lives = reservation.session().expires_at.0 > at;
+        self.require(lives, || format!("{} has ended", asked.session));
+        self.counted(request, asked, at);
         self.asked_about.insert(request.id, upstream_id);
         let one = OneUse {
             request: request.id,
@@ -213,6 +175,14 @@ impl Checker {
         if !self.was_set {
             self.checks.add(one);
             self.wrong.add(one);
+        }
+    }
+
+    fn counted(&mut self, request: &Request, asked: &Asked, at: u64) {
+        self.reserved_in(request, asked);
+        self.reserved_at.insert(request.id, at);
+        if let Some(keyed) = &asked.keyed {
+            self.claimed_at.insert(keyed.name.clone(), at);
         }
     }
 
@@ -254,6 +224,7 @@ impl Checker {
     pub(crate) fn releases(&mut self, request: &Request) {
         let (id, has_left) = (request.id, request.has_left);
         self.require(!has_left, || format!("{id} is released and may have left"));
+        self.released += 1;
         for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
             usage.remove(id);
         }
@@ -280,17 +251,5 @@ impl Checker {
     /// When a request was counted.
     pub(crate) fn reserved_at(&self, request: u64) -> Option<u64> {
         self.reserved_at.get(&request).copied()
-    }
-
-    /// What was booked is no more than what Plivo charges.
-    pub(crate) fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
-        for (plivo, (sends, validation)) in self.charged.clone() {
-            let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;
-            let is_booked_once = sends <= bill && validation <= VALIDATION_CHARGE;
-            let is_booked_once = is_booked_once || self.was_set;
-            self.require(is_booked_once, || {
-                format!("{plivo}: {sends} and {validation} booked of {bill}")
-            });
-        }
     }
 }

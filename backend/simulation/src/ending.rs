@@ -10,6 +10,8 @@ use countersign_shared::{Channel, session::SessionStatus};
 use countersign_store::clock::Clock;
 
 use crate::{
+    border::opened,
+    checker::Checker,
     request::{Asked, Callback, Kind},
     settings::{CHARGE, Faults, PRICE, VALIDATION_CHARGE},
     usage,
@@ -69,16 +71,23 @@ impl World {
             }
             Kind::Resend(_) => return,
             Kind::Check(_) => {
+                let step = self
+                    .settings
+                    .check(&asked.session, asked.caller, Some(keyed));
+                let found = self.answer_found(&step);
+                if let Some(Answer::Sealed(sealed)) = &found
+                    && opened(sealed).starts_with("proof")
+                {
+                    self.checker.proof(asked, &opened(sealed));
+                    return;
+                }
                 let is_ours = session.status == SessionStatus::Verified
                     && !self.checker.answers.has_proof(&asked.session)
                     && self.checker.is_only_accepted(asked);
                 if !is_ours {
                     return;
                 }
-                let step = self
-                    .settings
-                    .check(&asked.session, asked.caller, Some(keyed));
-                self.answer_found(&step)
+                found
             }
         };
         let is_found = matches!(
@@ -107,6 +116,7 @@ impl World {
         self.checker
             .require(waiting == 0, || format!("{waiting} requests never ended"));
         self.check_limits();
+        self.check_the_deliveries();
         let attempts: BTreeMap<String, u64> = self
             .plivo
             .sessions
@@ -117,6 +127,7 @@ impl World {
         let is_exact = self.checker.in_doubt == 0 && !self.checker.was_set;
         if is_exact && !self.checker.has_lied && self.elapsed < Duration::from_mins(10) {
             self.check_the_books();
+            self.check_the_counts();
         }
         self.check_that_nobody_is_stuck();
     }
@@ -167,10 +178,7 @@ impl World {
 
     /// Nothing is in doubt: conversion and budget are what the sessions say.
     fn check_the_books(&mut self) {
-        let sessions = self.checker.calls.values();
-        let mut names: Vec<String> = sessions.map(|it| it.session.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
+        let names = self.checker.sessions.names();
         let seen: Vec<Session> = names.iter().filter_map(|name| self.view(name)).collect();
         let deliveries = seen.iter().flat_map(|it| &it.deliveries);
         let settled = deliveries
@@ -186,6 +194,10 @@ impl World {
             let used = self.read(&step)[0];
             let validated: u64 = self.checker.charged.values().map(|it| it.1).sum();
             let reserved = PRICE * self.checker.sends.len() as u64;
+            let charged: u64 = self.checker.charged.values().map(|it| it.0).sum();
+            self.checker.require(settled * CHARGE <= charged, || {
+                format!("{settled} deliveries are settled by {charged}")
+            });
             let booked = reserved - (PRICE - CHARGE) * settled + validated;
             self.checker.require(used == booked, || {
                 format!("{used} of the budget is used, and {booked} should be ({VALIDATION_CHARGE} each)")
@@ -242,6 +254,20 @@ impl World {
             self.checker
                 .require(is_verified, || format!("{session} is stuck: {status:?}"));
             self.pass(Duration::from_hours(3));
+        }
+    }
+}
+
+impl Checker {
+    /// What was booked is no more than what Plivo charges.
+    fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
+        for (plivo, (sends, validation)) in self.charged.clone() {
+            let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;
+            let is_booked_once = sends <= bill && validation <= VALIDATION_CHARGE;
+            let is_booked_once = is_booked_once || self.was_set;
+            self.require(is_booked_once, || {
+                format!("{plivo}: {sends} and {validation} booked of {bill}")
+            });
         }
     }
 }

@@ -14,7 +14,7 @@ use countersign_store::StoreError;
 use crate::{
     border::{Keyed, opened},
     event::Event,
-    member::Outcome,
+    outcome::Outcome,
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::{CHARGE, VALIDATION_CHARGE},
     world::World,
@@ -178,11 +178,18 @@ impl World {
         } else {
             0
         };
-        let price = if has_prices { CHARGE } else { 0 };
+        // Prices come attempt by attempt.
+        let priced = if has_prices {
+            self.random.index(attempts.len() + 1)
+        } else {
+            0
+        };
+        let price = |index: usize| MicroDollars(if index < priced { CHARGE } else { 0 });
         let charges = Charges {
             attempts: attempts
                 .iter()
-                .map(|it| (*it, MicroDollars(price)))
+                .enumerate()
+                .map(|(index, it)| (*it, price(index)))
                 .collect(),
             validation: MicroDollars(validation),
         };

@@ -6,7 +6,7 @@ use countersign_core::{
 };
 use countersign_shared::Channel;
 
-use crate::{border::Keyed, member::Abandoned};
+use crate::{border::Keyed, outcome::Answer};
 
 /// What a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,8 @@ pub(crate) struct Request {
     pub(crate) phase: Phase,
     /// Steps so far, to know a deadline's.
     pub(crate) steps: u32,
-    pub(crate) abandoned: Abandoned,
+    /// Of the step that is under way.
+    pub(crate) answer: Option<Answer>,
     /// A byte of its call of Plivo left.
     pub(crate) has_left: bool,
 }

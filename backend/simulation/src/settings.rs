@@ -114,6 +114,7 @@ impl Settings {
                 resend_waits: waits.iter().copied().map(Duration::from_secs).collect(),
                 default_locale: Locale::parse("en").expect("English is a language"),
                 conversion: random.percent(60).then_some(rule),
+                verified_owes_no_wait: false,
             }),
             limits: limits(random),
             budget: Budget {

@@ -4,12 +4,12 @@ use countersign_core::{
     Answer, Sealed, Transition, UpstreamOutcome, Verdict,
     flow::{CheckFlow, CheckStep, DeliverFlow, DeliverStep, Reserve},
 };
-use countersign_store::{StoreError, committer::Event as CommitterEvent};
+use countersign_store::{StoreError, committer::Event as CommitterEvent, member};
 
 use crate::{
     border::{destination, opened, upstream},
     event::{Event, PlivoAnswer},
-    member::{Abandoned, Answered, Outcome, SimMember},
+    outcome::{Answered, Outcome},
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::STORE_DEADLINE,
     world::World,
@@ -65,6 +65,9 @@ impl World {
         let instance = self.random.index(self.instances.len());
         self.note(|_| format!("{id}: on {instance}, {asked:?}"));
         self.checker.answers.newest_request = id;
+        if let Some(asked) = &asked {
+            self.checker.sessions.begun(asked);
+        }
         if let Some(asked) = asked.as_ref().filter(|it| it.keyed.is_some()) {
             let after = self.random.millis(1_000..20_000);
             self.schedule(after, Event::Probe(asked.clone()));
@@ -78,7 +81,7 @@ impl World {
                 work,
                 phase,
                 steps: 0,
-                abandoned: Abandoned::default(),
+                answer: None,
                 has_left: false,
             },
         );
@@ -96,15 +99,9 @@ impl World {
             return;
         };
         request.steps += 1;
-        request.abandoned = Abandoned::default();
-        let member = Box::new(SimMember {
-            step,
-            outcome: None,
-            wrap,
-            request: id,
-            outbox: self.outbox.clone(),
-            abandoned: request.abandoned.clone(),
-        });
+        let (member, mut answer) = member(step);
+        let receive = move || answer.try_recv().ok().map(|it| it.map(wrap));
+        request.answer = Some(Box::new(receive));
         let (instance, steps) = (request.instance, request.steps);
         let deadline = self.instant() + STORE_DEADLINE;
         self.schedule(STORE_DEADLINE, Event::Deadline { request: id, steps });
@@ -115,15 +112,17 @@ impl World {
     pub(crate) fn deadline(&mut self, id: u64, steps: u32) {
         let request = self.requests.get(&id);
         let is_late = request.is_some_and(|it| it.steps == steps && it.phase != Phase::Plivo);
-        if is_late && let Some(request) = request {
-            request.abandoned.set();
+        if is_late {
             self.progress(id, Err(StoreError::Unreachable));
         }
     }
 
     pub(crate) fn deliver_answers(&mut self) {
+        let ready = |request: &mut Request| request.answer.as_mut().and_then(|it| it());
         loop {
-            let answers = self.outbox.take();
+            let requests = self.requests.iter_mut();
+            let answers = requests.filter_map(|(id, it)| Some((*id, ready(it)?)));
+            let answers: Vec<_> = answers.collect();
             if answers.is_empty() {
                 return;
             }
@@ -138,6 +137,7 @@ impl World {
         let Some(mut request) = self.requests.remove(&id) else {
             return;
         };
+        request.answer = None;
         self.note(|_| format!("{id}: {:?} ended: {answer:?}", request.phase));
         self.checker.step_ended(&request, &answer);
         let phase = request.phase;
@@ -159,10 +159,14 @@ impl World {
             }
             (Work::Deliver(flow), phase, answer) => {
                 let answer = answer.map(drop);
+                let is_released = phase == Phase::Release && answer.is_ok();
                 let step = match phase {
                     Phase::Release => flow.released(answer),
                     _ => flow.kept(answer),
                 };
+                if is_released {
+                    self.check_release(&request);
+                }
                 self.next_of_delivery(request, step);
             }
             (Work::Check(flow), Phase::Reserve, answer) => {

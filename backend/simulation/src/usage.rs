@@ -36,6 +36,12 @@ impl Usage {
         self.0.len()
     }
 
+    /// Those that `which` picks, later than that moment.
+    pub(crate) fn since(&self, moment: u64, which: impl Fn(&OneUse) -> bool) -> Vec<OneUse> {
+        let uses = self.0.iter().copied();
+        uses.filter(|it| it.at > moment && which(it)).collect()
+    }
+
     pub(crate) fn of_number(&self, number: usize) -> usize {
         self.0.iter().filter(|it| it.number == number).count()
     }

@@ -18,7 +18,6 @@ use crate::{
     checker::Checker,
     clock::SimClock,
     event::{Event, Instance, Io},
-    member::Outbox,
     person::Person,
     plivo::Plivo,
     random::Random,
@@ -35,7 +34,6 @@ pub(crate) struct World {
     pub(crate) plivo: Plivo,
     pub(crate) people: Vec<Person>,
     pub(crate) requests: BTreeMap<u64, Request>,
-    pub(crate) outbox: Outbox,
     pub(crate) checker: Checker,
     pub(crate) names: u64,
     /// Time since the beginning, which nobody sets.
@@ -67,7 +65,6 @@ impl World {
             clock,
             plivo: Plivo::default(),
             requests: BTreeMap::new(),
-            outbox: Outbox::default(),
             names: 0,
             elapsed: Duration::ZERO,
             base,

@@ -7,8 +7,8 @@ use super::{
     reservation::SendReservation,
 };
 use crate::{
-    Key, Rows, SessionRules, Transition, Unreadable, Upstream, session::SessionRow,
-    upstream_session::UpstreamRow,
+    Answer, Key, Rows, SessionRules, Settlement, Transition, Unreadable, Upstream, idempotency,
+    session::SessionRow, upstream_session::UpstreamRow,
 };
 
 /// Records a resend that Plivo took, counts where it went, and keeps its answer.
@@ -47,6 +47,10 @@ impl Transition for RecordResent {
                 }
                 let (destination, at) = (&reservation.destination, reservation.reserved_at);
                 count_sent(rows, &self.rules, destination, at)?;
+                if let Some(claim) = &reservation.claim {
+                    let answer = Answer::Settled(Settlement::Over(over));
+                    idempotency::answer(rows, claim, at, answer)?;
+                }
                 Ok(Recorded::Over(over))
             }
         }

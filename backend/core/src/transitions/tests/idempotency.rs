@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
+use countersign_shared::Channel;
 use proptest::prelude::*;
 
-use super::world::{START, World, claim, quota, reserved};
+use super::world::{START, World, claim, plivo, quota, reserved};
 use crate::{
-    Answer, IdempotencyClaim, Limit, LimitCheck, Repetition, Sealed, SentAnswer, Settlement, Use,
-    Verdict,
+    Answer, IdempotencyClaim, Limit, LimitCheck, Repetition, Sealed, SentAnswer, SessionOver,
+    Settlement, Use, Verdict, keys,
     transitions::{
-        CheckReservation, ClaimKey, KeepAnswer, LimitUsed, ReleaseSend, ReserveCheck, ReserveSend,
-        Reserved,
+        CheckReservation, ClaimKey, KeepAnswer, LimitUsed, RecordResent, Recorded, ReleaseSend,
+        ReserveCheck, ReserveResend, ReserveSend, Reserved,
     },
 };
 
@@ -52,7 +53,7 @@ fn a_keyed_send_has_one_effect_and_its_answer_is_found() {
     world.advance(500);
     let answer = Answer::Sent(SentAnswer {
         seen_at: START.after(std::time::Duration::from_secs(29)),
-        channel: countersign_shared::Channel::Sms,
+        channel: Channel::Sms,
         expires_at: START.after(std::time::Duration::from_secs(629)),
         next_at: START.after(std::time::Duration::from_secs(30)),
         checks_left: 5,
@@ -249,4 +250,34 @@ fn a_key_alone_is_claimed_once() {
     };
     assert_eq!(world.run(&step), None);
     assert_eq!(world.run(&step), Some(Repetition::UnderWay));
+}
+
+#[test]
+fn a_resend_whose_session_ended_meanwhile_is_answered_alike() {
+    let mut world = World::new();
+    world.sent("one", "number", "plivo");
+    world.advance(599);
+    let step = ReserveResend {
+        session: keys::session("one"),
+        channel: Channel::Sms,
+        limits: world.send_limits("number", Channel::Sms),
+        at_once: false,
+        claim: Some(claim("key", "body")),
+        rules: world.rules.clone(),
+    };
+    let reservation = Arc::new(reserved(world.run(&step)));
+    world.advance(1);
+    let record = RecordResent {
+        upstream: plivo("plivo"),
+        reservation,
+        rules: world.rules.clone(),
+    };
+    let over = SessionOver::Expired;
+    assert!(matches!(world.run(&record), Recorded::Over(it) if it == over));
+    let answer = Answer::Settled(Settlement::Over(over));
+    let subject = subject();
+    assert_eq!(
+        repeated(world.run(&step)),
+        Repetition::Answered { answer, subject }
+    );
 }
