@@ -89,6 +89,10 @@ impl<'a> Reader<'a> {
             Ok(number)
         } else {
             Err(variable.error(format!("must be {form}")))
+            (None, Some(path)) if is_quoted(&path) => Err(variable.error(format!(
+                "{}_FILE is in quotes that are part of the path; write it without",
+                variable.name
+            ))),
         }
     }
 
@@ -99,6 +103,13 @@ impl<'a> Reader<'a> {
         number
             .filter(|percent| (1..=most).contains(percent))
             .ok_or_else(|| variable.error(format!("must be a share of 1% to {most}%")))
+        .and_then(|value| match value {
+            Some(value) if is_quoted(&value) => Err(variable.error(
+                "is in quotes that are part of the value, as docker --env-file passes them; \
+                 write it without",
+            )),
+            value => Ok(value),
+        })
     }
 
     /// Letters, digits and hyphens: what goes into a path or a header.
@@ -269,6 +280,15 @@ pub(super) fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Conf
             .map_err(|_| error("a line is not NAME=value".to_owned())),
         Err(dotenvy::Error::Io(problem)) if problem.kind() == std::io::ErrorKind::NotFound => {
             Ok(HashMap::new())
+/// In quotes as a shell would take away: nothing that can be set has them around all
+/// of it.
+fn is_quoted(text: &str) -> bool {
+    ['"', '\''].into_iter().any(|quote| {
+        let rest = text.strip_prefix(quote);
+        rest.is_some_and(|rest| rest.ends_with(quote))
+    })
+}
+
         }
         Err(_) => Err(error("cannot be read".to_owned())),
     }

@@ -48,3 +48,42 @@ async fn a_program_that_is_to_outlive_its_terminal_does() {
     }
     assert_eq!(running.terminate().0, Some(0));
 }
+
+#[test]
+fn values_in_quotes_are_refused_in_one_line() {
+    let program = Program::new("quotes");
+    for (name, value) in [
+        ("PLIVO_MODE", "\"sandbox\""),
+        ("BRAND_NAME", "\"Acme Inc\""),
+        ("BRAND_NAME", "'Acme'"),
+        ("ALLOWED_COUNTRIES", "\"US,GB\""),
+        ("LISTEN_ADDR", "'127.0.0.1:0'"),
+        ("SECRET_KEY_FILE", "\"secret\""),
+        ("PUBLIC_URL", "\"\""),
+        ("RUST_LOG", "'info'"),
+        ("PROOF_AUDIENCE", "\"shop\""),
+        ("METRICS_ADDR", "\"off\""),
+    ] {
+        let (stdout, stderr, code) = checked(&program, &[("PLIVO_MODE", "sandbox"), (name, value)]);
+        assert_eq!(
+            (stdout.as_str(), code),
+            ("", Some(1)),
+            "{name}={value}: {stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        let variable = name.strip_suffix("_FILE").unwrap_or(name);
+        assert!(
+            stderr.contains(variable) && stderr.contains("quotes"),
+            "{stderr}"
+        );
+    }
+    // A name may have them inside.
+    let (_, stderr, code) = checked(
+        &program,
+        &[
+            ("PLIVO_MODE", "sandbox"),
+            ("BRAND_NAME", "The \"Acme\" Shop"),
+        ],
+    );
+    assert_eq!(code, Some(0), "{stderr}");
+}
