@@ -10,6 +10,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod urls;
 mod values;
 pub mod variables;
 
@@ -197,7 +198,7 @@ fn read_shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
 
 fn read_public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     let variable = &variables::PUBLIC_URL;
-    let url = reader.text(variable)?.map(|url| values::base_url(&url));
+    let url = reader.text(variable)?.map(|url| urls::host_url(&url));
     url.transpose().map_err(|problem| variable.error(problem))
 }
 

@@ -9,7 +9,6 @@ use countersign_core::{MicroDollars, Quota};
 use ipnet::IpNet;
 
 use super::{ConfigError, variables::Variable};
-use countersign_platform::tls;
 
 /// The shortest and the longest wait there is.
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
@@ -246,24 +245,6 @@ pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
-}
-
-/// Where Plivo is. The token travels with every call: in clear text on loopback
-/// only.
-pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
-    let url = reqwest::Url::parse(text)
-        .map_err(|_| "must be an address such as https://api.plivo.com")?;
-    if !tls::is_private(&url) {
-        return Err("must be https, or http on loopback");
-    }
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.query().is_some()
-        || url.fragment().is_some()
-    {
-        return Err("must be scheme, host, port and path only");
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// The lines of `.env`, where there is one. The process's own environment is
