@@ -139,7 +139,11 @@ impl Config {
             },
             upstream,
             store,
-            allowed_origins: read_origins(&reader, &variables::ALLOWED_ORIGINS)?,
+            allowed_origins: read_origins(
+                &reader,
+                &variables::ALLOWED_ORIGINS,
+                AllowedOrigins::for_callers,
+            )?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits::read_limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
@@ -202,9 +206,13 @@ fn read_public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     url.transpose().map_err(|problem| variable.error(problem))
 }
 
-fn read_origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, ConfigError> {
+fn read_origins(
+    reader: &Reader<'_>,
+    variable: &Variable,
+    read: impl Fn(Vec<String>) -> Result<AllowedOrigins, String>,
+) -> Result<AllowedOrigins, ConfigError> {
     let text = reader.text(variable)?.unwrap_or_default();
-    AllowedOrigins::new(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
+    read(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
         variable.error(format!(
             "{wrong} is no origin; list them as browsers write them, such as https://example.com,http://localhost:3000"
         ))
@@ -230,7 +238,7 @@ fn read_hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     })?;
     Ok(Hosts {
         return_urls,
-        embed_origins: read_origins(reader, &variables::EMBED_ORIGINS)?,
+        embed_origins: read_origins(reader, &variables::EMBED_ORIGINS, AllowedOrigins::new)?,
     })
 }
 
