@@ -232,8 +232,9 @@ fn read_hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     let list = reader.text(&variables::RETURN_URLS)?.unwrap_or_default();
     let return_urls = ReturnUrls::new(values::list(&list)).map_err(|wrong| {
         variables::RETURN_URLS.error(format!(
-            "{wrong} is no address to return to; list https addresses (http on loopback) without \
-             query, such as https://example.com/account/"
+            "{wrong} is no address to return to; list https addresses (http on loopback), or whole \
+             ones of a private scheme with a dot in it, without query, such as \
+             https://example.com/account/ or com.example.app:/verified"
         ))
     })?;
     Ok(Hosts {
