@@ -37,7 +37,7 @@ use crate::{
         connections::{self, Connections},
         drain::Drain,
         middleware::{
-            request_id,
+            preflight, request_id,
             security_headers::{self, ContentSecurityPolicy},
         },
         page::SinglePageApp,
@@ -172,6 +172,10 @@ impl App {
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);
+                .wrap(Condition::new(
+                    !origins.is_empty(),
+                    from_fn(preflight::narrow),
+                ))
                     }
                 })
                 .default_service(web::to(routes::nothing_here))

@@ -414,3 +414,5 @@ pub async fn render(
     let body = serde_json::to_vec(&problem)?;
     Ok(response.into_response(written.set_body(BoxBody::new(body))))
 }
+    // For the request's line in the log.
+    written.extensions_mut().insert(problem.code);

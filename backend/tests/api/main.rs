@@ -14,6 +14,7 @@ mod fuzz;
 mod hostile;
 mod idempotency;
 mod instances;
+mod integrators;
 mod limits;
 mod metrics;
 mod page;

@@ -1,0 +1,56 @@
+//! What an integrator meets who tries it from the documents alone.
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::app::{Answer, TestApp};
+
+const SEND: &str = "/api/otp/send";
+
+#[actix_web::test]
+async fn a_listed_page_may_send_any_header_but_those_that_carry_rights() {
+    let settings = [("ALLOWED_ORIGINS", "capacitor://localhost,tauri://localhost")];
+    let app = TestApp::start_with(&settings).await;
+    let allowed = async |names: &[&str]| {
+        let answer = preflight(&app, names).await;
+        assert_eq!(answer.status, 200, "{names:?}");
+        let origin = answer.header("access-control-allow-origin");
+        assert_eq!(origin, "capacitor://localhost");
+        let names = answer.header("access-control-allow-headers");
+        let names = names
+            .split(',')
+            .map(|name| name.trim().to_ascii_lowercase());
+        names.filter(|name| !name.is_empty()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        allowed(&["content-type,traceparent, baggage,sentry-trace,x-datadog-trace-id"]).await,
+        [
+            "content-type",
+            "traceparent",
+            "baggage",
+            "sentry-trace",
+            "x-datadog-trace-id"
+        ]
+    );
+    assert_eq!(
+        allowed(&["authorization, Cookie,x-a", "AUTHORIZATION,x-b"]).await,
+        ["x-a", "x-b"]
+    );
+    assert!(allowed(&["authorization"]).await.is_empty());
+    assert!(allowed(&[]).await.is_empty());
+    let many: Vec<String> = (0..33).map(|index| format!("x-{index}")).collect();
+    assert_eq!(allowed(&[&many[..32].join(",")]).await.len(), 32);
+    let long = format!("x-{}", "a".repeat(1100));
+    for wrong in [
+        many.join(",").as_str(),
+        &long,
+        "x-a, b c",
+        "x-a;q=1",
+        "x(a)",
+    ] {
+        let refused = preflight(&app, &[wrong]).await;
+        refused.problem(400, "invalid_request");
+        assert_eq!(refused.header("access-control-allow-headers"), "");
+    }
+}
