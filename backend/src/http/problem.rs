@@ -399,7 +399,7 @@ pub async fn render(
         .get::<RequestId>()
         .map(ToString::to_string);
     *written.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(status);
-    if problem.status == 408 {
+    if matches!(problem.status, 408 | 413) {
         // Nothing on this connection is to be waited for.
         written
             .head_mut()
@@ -414,5 +414,7 @@ pub async fn render(
     let body = serde_json::to_vec(&problem)?;
     Ok(response.into_response(written.set_body(BoxBody::new(body))))
 }
+    // For the request's line in the log.
+    written.extensions_mut().insert(problem.code);
     // For the request's line in the log.
     written.extensions_mut().insert(problem.code);

@@ -9,6 +9,44 @@ use crate::app::{Answer, TestApp};
 const SEND: &str = "/api/otp/send";
 
 #[actix_web::test]
+async fn a_declared_body_that_is_too_large_is_not_waited_for() {
+    let app = TestApp::start_with(&[("PUBLIC_URL", "https://verify.example.com")]).await;
+    let json = "content-type: application/json\r\n";
+    let form = "content-type: application/x-www-form-urlencoded\r\n";
+    for (path, kind) in [
+        (SEND, json),
+        ("/api/otp/resend", json),
+        ("/api/otp/verify", json),
+        ("/api/proofs/introspect", form),
+        ("/api/plivo/callback/x", form),
+    ] {
+        for length in ["4097", "1000000000", "18446744073709551615"] {
+            for expect in ["", "expect: 100-continue\r\n"] {
+                let headers = format!("{kind}content-length: {length}\r\n{expect}");
+                let answer = answer_to(&app, path, &headers).await;
+                let answer = answer.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+                assert!(
+                    answer.starts_with("HTTP/1.1 413 "),
+                    "{path} {length}: {answer}"
+                );
+                assert!(answer.contains("request_too_large"), "{answer}");
+            }
+        }
+    }
+}
+
+async fn preflight(app: &TestApp, names: &[&str]) -> Answer {
+    let mut request = app
+        .request(Method::OPTIONS, SEND)
+        .header("origin", "capacitor://localhost")
+        .header("access-control-request-method", "POST");
+    for names in names {
+        request = request.header("access-control-request-headers", *names);
+    }
+    app.call(request).await
+}
+
+#[actix_web::test]
 async fn a_listed_page_may_send_any_header_but_those_that_carry_rights() {
     let settings = [("ALLOWED_ORIGINS", "capacitor://localhost,tauri://localhost")];
     let app = TestApp::start_with(&settings).await;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use actix_web::{
-    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_ENCODING,
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::header::{CONTENT_ENCODING, CONTENT_LENGTH},
 };
 use countersign_shared::ErrorCode;
 use futures_util::{StreamExt, future::LocalBoxFuture};
@@ -63,8 +65,12 @@ impl FormBody {
     pub(crate) fn one(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
         let mut values = self.0.iter().filter(|(field, _)| field == name);
         match (values.next(), values.next()) {
+        let is_too_large = declares_too_much(request);
             (value, None) => Ok(value.map(|(_, value)| value.as_str())),
             (_, Some(_)) => Err(ApiError::InvalidField(name)),
+            if is_too_large {
+                return Err(ApiError::TooLarge);
+            }
         }
     }
 }
@@ -101,8 +107,12 @@ async fn in_time(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
 
 async fn whole(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
+        let is_too_large = declares_too_much(request);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| ApiError::InvalidBody)?;
+            if is_too_large {
+                return Err(ApiError::TooLarge);
+            }
         if body.len() + chunk.len() > MAX_BODY {
             return Err(ApiError::TooLarge);
         }
@@ -113,6 +123,13 @@ async fn whole(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // serde would read an array as an object, field by field.
+/// Whether its length is declared, and too large: such a body is not waited for.
+fn declares_too_much(request: &HttpRequest) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > MAX_BODY as u64)
+}
+
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::InvalidBody);
     }
