@@ -4,7 +4,7 @@
 //! Each instance looks into the store for those who watch on it, so it does not
 //! matter where a change comes from. A stream ends with the session, and after a
 //! while in any case; browsers come back by themselves and say what they saw
-//! last.
+//! last. Who has seen the end is answered 204, after which they do not.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use countersign_shared::{
     SessionId,
     session::{SessionResponse, SessionStatus},
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::Instant,
@@ -42,6 +42,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 const COALESCING_TIME: Duration = Duration::from_millis(50);
 /// How often something is written, so that a caller who is gone is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long a browser waits before it comes back, in milliseconds.
+const RETRY: &str = "retry: 2000\n\n";
 /// How long one stream lives.
 const LIFE: Duration = Duration::from_mins(10);
 /// Streams that one address may have open. A household has several phones.
@@ -111,15 +113,18 @@ pub(super) async fn events(
     // An unknown session is a problem, not a stream.
     let view = verification.view(id).await?;
     let first = seen(verification, &caller, &view).await?;
+    let last = request.headers().get("last-event-id");
+    let told = last
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if first.status != SessionStatus::Pending && told == version(&first) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
     let limited = verification.limits_strangers();
     let most = if limited { MOST_PER_ADDRESS } else { MOST };
     let place = streams.enter(&caller, most).ok_or(Refusal::RateLimited {
         retry_after: FULL_WAIT,
     })?;
-    let last = request.headers().get("last-event-id");
-    let told = last
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
     let stream = Stream {
         session: id,
         rows: verification.rows_of(&view),
@@ -131,7 +136,8 @@ pub(super) async fn events(
         written: Instant::now(),
         place,
     };
-    let body = stream::unfold(stream, move |stream| {
+    let retry = stream::iter([Ok(Bytes::from_static(RETRY.as_bytes()))]);
+    let changes = stream::unfold(stream, move |stream| {
         let state = state.clone();
         let drain = drain.clone();
         async move {
@@ -146,7 +152,7 @@ pub(super) async fn events(
         .content_type("text/event-stream")
         // A proxy that collects would show it all at the end.
         .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
-        .streaming(body))
+        .streaming(retry.chain(changes)))
 }
 
 struct Stream {
