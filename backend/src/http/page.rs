@@ -145,8 +145,11 @@ impl SinglePageApp {
 async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
     let query = web::Query::<Query>::from_query(request.query_string());
     let asked = query.as_ref().ok().and_then(|query| query.locale.clone());
-    let wishes = asked.into_iter().chain(accepted_languages(&request));
-    let wishes: Vec<String> = wishes.chain([served.default_locale.clone()]).collect();
+    let wishes: Vec<String> = asked
+        .into_iter()
+        .chain(accepted_languages(&request))
+        .chain([served.default_locale.clone()])
+        .collect();
     let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
 
     let host = query

@@ -9,6 +9,29 @@ use crate::app::{Answer, TestApp};
 const SEND: &str = "/api/otp/send";
 
 #[actix_web::test]
+async fn any_well_formed_locale_gets_its_code() {
+    let app = TestApp::start_with(&[("DEFAULT_LOCALE", "fr")]).await;
+    for (index, (locale, sent)) in [
+        ("zh-Hant-TW", "zh_TW"),
+        ("es-419", "es"),
+        ("en-us", "en_US"),
+        ("nn-NO", "nb_NO"),
+        ("tlh", "fr"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let recipient = format!("+1415555014{index}");
+        let body = json!({"recipient": recipient, "locale": locale});
+        app.post(SEND, &body).await.ok();
+        let received = app.simulator().received();
+        let create: serde_json::Value =
+            serde_json::from_str(&received.last().unwrap().body).unwrap();
+        assert_eq!(create["locale"], sent, "{locale}");
+    }
+}
+
+#[actix_web::test]
 async fn a_declared_body_that_is_too_large_is_not_waited_for() {
     let app = TestApp::start_with(&[("PUBLIC_URL", "https://verify.example.com")]).await;
     let json = "content-type: application/json\r\n";
