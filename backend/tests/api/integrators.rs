@@ -9,6 +9,28 @@ use crate::app::{Answer, TestApp};
 const SEND: &str = "/api/otp/send";
 
 #[actix_web::test]
+async fn plivos_own_parameters_are_told_where_they_are_set() {
+    let app = TestApp::start().await;
+    for (field, place) in [
+        ("method", "PUBLIC_URL"),
+        ("url", "PUBLIC_URL"),
+        ("app_uuid", "PLIVO_APP_UUID"),
+        ("app_hash", "PLIVO_APP_HASH"),
+        ("brand_name", "BRAND_NAME"),
+        ("code_length", "OTP_LENGTH"),
+        ("dtmf", "console"),
+        ("fraud_check", "console"),
+    ] {
+        let body = json!({"recipient": "+14155550123", field: "x"});
+        let problem = app.post(SEND, &body).await.problem(400, "invalid_request");
+        assert_eq!(problem["field"], field);
+        let message = problem["message"].as_str().unwrap();
+        assert!(message.contains(place), "{message}");
+    }
+    assert_eq!(app.simulator().calls().create, 0);
+}
+
+#[actix_web::test]
 async fn any_well_formed_locale_gets_its_code() {
     let app = TestApp::start_with(&[("DEFAULT_LOCALE", "fr")]).await;
     for (index, (locale, sent)) in [
@@ -29,6 +51,35 @@ async fn any_well_formed_locale_gets_its_code() {
             serde_json::from_str(&received.last().unwrap().body).unwrap();
         assert_eq!(create["locale"], sent, "{locale}");
     }
+}
+
+#[actix_web::test]
+async fn a_wait_is_told_in_words_and_without_the_name_of_a_field() {
+    let app = TestApp::start_with(&[("RESEND_WAITS", "56m")]).await;
+    app.send("+14155550123").await.ok();
+    let refused = app.send("+14155550123").await;
+    let problem = refused.problem(429, "rate_limited");
+    assert_eq!(
+        problem["message"],
+        "Too many requests. Try again in 56 minutes."
+    );
+}
+
+/// What is answered to a head alone, up to the end of the connection.
+async fn answer_to(app: &TestApp, path: &str, headers: &str) -> String {
+    let mut socket = tokio::net::TcpStream::connect(app.app.address())
+        .await
+        .unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = socket.read_to_string(&mut answer);
+    // Sooner than a body is waited for, and the connection is closed.
+    tokio::time::timeout(std::time::Duration::from_secs(8), read)
+        .await
+        .expect("an end")
+        .unwrap();
+    answer
 }
 
 #[actix_web::test]

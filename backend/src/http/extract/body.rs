@@ -30,6 +30,32 @@ const FIELDS: [&str; 6] = [
     "otp",
 ];
 
+/// Fields of no request, which a failure may name all the same: Plivo's own parameters,
+/// and what other services call what is asked for here.
+const FOREIGN_FIELDS: [&str; 21] = [
+    "method",
+    "url",
+    "callback_url",
+    "app_uuid",
+    "app_hash",
+    "brand_name",
+    "code_length",
+    "otp_length",
+    "dtmf",
+    "fraud_check",
+    "phone",
+    "phone_number",
+    "number",
+    "to",
+    "dst",
+    "code",
+    "token",
+    "session_id",
+    "session",
+    "language",
+    "lang",
+];
+
 /// A request that passed every check that needs no state.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
@@ -39,8 +65,12 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_plain(request, "application/json");
+        let is_too_large = declares_too_much(request);
         let mut payload = payload.take();
         Box::pin(async move {
+            if is_too_large {
+                return Err(ApiError::TooLarge);
+            }
             if !is_json {
                 return Err(ApiError::UnsupportedMediaType);
             }
@@ -65,12 +95,8 @@ impl FormBody {
     pub(crate) fn one(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
         let mut values = self.0.iter().filter(|(field, _)| field == name);
         match (values.next(), values.next()) {
-        let is_too_large = declares_too_much(request);
             (value, None) => Ok(value.map(|(_, value)| value.as_str())),
             (_, Some(_)) => Err(ApiError::InvalidField(name)),
-            if is_too_large {
-                return Err(ApiError::TooLarge);
-            }
         }
     }
 }
@@ -81,8 +107,12 @@ impl FromRequest for FormBody {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = is_plain(request, "application/x-www-form-urlencoded");
+        let is_too_large = declares_too_much(request);
         let mut payload = payload.take();
         Box::pin(async move {
+            if is_too_large {
+                return Err(ApiError::TooLarge);
+            }
             if !is_form {
                 return Err(ApiError::NoForm);
             }
@@ -91,6 +121,13 @@ impl FromRequest for FormBody {
             Ok(Self(fields.into_owned().collect()))
         })
     }
+}
+
+/// Whether its length is declared, and too large: such a body is not waited for.
+fn declares_too_much(request: &HttpRequest) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > MAX_BODY as u64)
 }
 
 /// Whether the body is declared as that, and not compressed.
@@ -107,12 +144,8 @@ async fn in_time(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
 
 async fn whole(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
-        let is_too_large = declares_too_much(request);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| ApiError::InvalidBody)?;
-            if is_too_large {
-                return Err(ApiError::TooLarge);
-            }
         if body.len() + chunk.len() > MAX_BODY {
             return Err(ApiError::TooLarge);
         }
@@ -123,13 +156,6 @@ async fn whole(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // serde would read an array as an object, field by field.
-/// Whether its length is declared, and too large: such a body is not waited for.
-fn declares_too_much(request: &HttpRequest) -> bool {
-    let length = request.headers().get(CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    length.is_some_and(|length| length > MAX_BODY as u64)
-}
-
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::InvalidBody);
     }
@@ -149,9 +175,32 @@ fn fault<T: DeserializeOwned>(body: &[u8]) -> ApiError {
         }
         let path = error.path().to_string();
         let cause = error.inner().to_string();
-        known_field(|field| path == field || cause.starts_with(&format!("missing field `{field}`")))
+        if let Some(unknown) = cause.strip_prefix("unknown field `") {
+            let nameable = FIELDS.into_iter().chain(FOREIGN_FIELDS);
+            return nameable
+                .into_iter()
+                .find(|field| unknown.starts_with(&format!("{field}`")))
+                .map(ApiError::UnknownField)
+                .or_else(|| missing::<T>(body).map(ApiError::InvalidField))
+                .unwrap_or(ApiError::InvalidBody);
+        }
+        known_field(|field| path == field || is_missing(&cause, field))
             .map_or(ApiError::InvalidBody, ApiError::InvalidField)
     })
+}
+
+/// The field that is missing beside one of a name that is not repeated.
+fn missing<T: DeserializeOwned>(body: &[u8]) -> Option<&'static str> {
+    let mut fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).ok()?;
+    fields.retain(|name, _| known_field(|field| field == name).is_some());
+    let cause = T::deserialize(serde_json::Value::from(fields)).err()?;
+    let cause = cause.to_string();
+    known_field(|field| is_missing(&cause, field))
+}
+
+fn is_missing(cause: &str, field: &str) -> bool {
+    cause.starts_with(&format!("missing field `{field}`"))
 }
 
 fn known_field(is_it: impl Fn(&str) -> bool) -> Option<&'static str> {
