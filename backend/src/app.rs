@@ -114,6 +114,7 @@ impl App {
         web::block(recipient::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]
+        let issuer = proofs.issuer().to_owned();
         let simulator = wiring::simulator(&config)?;
         let account = match &config.upstream {
             Upstream::Live(account) => account.clone(),
@@ -196,7 +197,7 @@ impl App {
             .metrics
             .map(|socket| serve_metrics(socket, &metrics));
         let metrics = metrics.transpose()?;
-        announce(address, metrics.as_ref(), &config.upstream);
+        announce(address, metrics.as_ref(), &issuer, &config.upstream);
         Ok(Self {
             address,
             server: tokio::spawn(serve(server)),
@@ -302,13 +303,19 @@ fn serve_metrics(
         .map_err(|source| StartError::Metrics { address, source })
 }
 
-fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Upstream) {
+fn announce(
+    address: SocketAddr,
+    metrics: Option<&MetricsServer>,
+    issuer: &str,
+    upstream: &Upstream,
+) {
     let metrics = metrics.map(|it| it.address().to_string());
     log::info!(
         event = "server.started",
         address = address.to_string().as_str(),
         metrics = metrics.as_deref().unwrap_or("off"),
-        mode = mode(upstream);
+        mode = mode(upstream),
+        issuer = issuer;
         "listening on http://{address}"
     );
     match upstream {

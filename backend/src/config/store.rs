@@ -87,7 +87,8 @@ pub(super) fn read_proofs(
             }
         },
         issuer: match reader.text(&variables::PROOF_ISSUER)? {
-            Some(issuer) => Some(issuer),
+            // Whoever compares it does so letter by letter.
+            Some(issuer) => Some(issuer.trim_end_matches('/').to_owned()),
             None => read_public_url(reader)?,
         },
         audience: reader.required(&variables::PROOF_AUDIENCE)?,

@@ -87,3 +87,40 @@ fn values_in_quotes_are_refused_in_one_line() {
     );
     assert_eq!(code, Some(0), "{stderr}");
 }
+
+#[test]
+fn the_start_prints_the_issuer_as_proofs_name_it() {
+    let program = Program::new("issuer");
+    for (settings, issuer) in [
+        (
+            &[("PROOF_ISSUER", "https://verify.example.com/")][..],
+            Some("https://verify.example.com"),
+        ),
+        (
+            &[("PUBLIC_URL", "https://verify.example.com/")],
+            Some("https://verify.example.com"),
+        ),
+        (&[], None),
+    ] {
+        let (running, before) = Running::start_logged(&program, settings);
+        let started = of(&before, "server.started")[0];
+        let own = format!("http://{}", running.address);
+        assert_eq!(started["issuer"], issuer.unwrap_or(&own));
+        running.terminate();
+    }
+}
+
+#[test]
+fn the_first_rotation_after_the_making_says_that_there_is_nothing_to_do() {
+    let program = Program::new("first-rotation");
+    let settings = [("PLIVO_MODE", "sandbox")];
+    Running::start(&program, &settings).terminate();
+    let mut command = program.command(&settings);
+    let rotated = command.arg("--rotate-proof-key").output().unwrap();
+    assert_eq!(rotated.status.code(), Some(1));
+    let said = String::from_utf8(rotated.stderr).unwrap();
+    assert!(
+        said.contains("was made a moment ago") && said.contains("nothing to do"),
+        "{said}"
+    );
+}
