@@ -174,3 +174,7 @@ impl Delivery {
 pub(super) fn log_upstream(step: &str, error: PlivoError) {
     log::warn!(event = "upstream.failed", step = step; "Plivo: {error}");
 }
+    // Said once, by whoever asks Plivo.
+    if matches!(error, PlivoError::Refused { status: 401 }) {
+        return;
+    }

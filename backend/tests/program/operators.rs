@@ -88,6 +88,36 @@ fn values_in_quotes_are_refused_in_one_line() {
     assert_eq!(code, Some(0), "{stderr}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_plivo_refuses_are_one_error_until_it_takes_them_again() {
+    let refused = || Fault::answer("401 No", "content-type: application/json\r\n", b"{}");
+    let hostile = Hostile::start(refused());
+    let base_url = hostile.base_url();
+    let program = Program::new("credentials");
+    let running = Running::start(&program, &hostile_settings(&base_url));
+    let http = http();
+    let send = async |index: usize| {
+        let body = json!({"recipient": format!("+1415555010{index}")});
+        let url = format!("http://{}/api/otp/send", running.address);
+        let answer = http.post(url).json(&body).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    for index in 0..3 {
+        assert_eq!(send(index).await, 502);
+    }
+    hostile.does(Fault::None);
+    assert_eq!(send(3).await, 200);
+    hostile.does(refused());
+    assert_eq!(send(4).await, 502);
+    drop(http);
+    let (_, log) = running.terminate();
+    let lines = lines(&log);
+    let errors = of(&lines, "upstream.credentials_refused");
+    assert_eq!(errors.len(), 2, "{log}");
+    assert_eq!(errors[0]["level"], "error");
+    assert!(of(&lines, "upstream.failed").is_empty(), "{log}");
+}
+
 #[test]
 fn the_start_prints_the_issuer_as_proofs_name_it() {
     let program = Program::new("issuer");
