@@ -3,6 +3,7 @@
 pub mod check_config;
 mod clock_skew;
 mod error;
+mod key_files;
 mod maintenance;
 mod metrics_server;
 mod sockets;
@@ -111,6 +112,7 @@ impl App {
         let address = sockets.api.local_addr().map_err(listen_error)?;
         let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
         let page = wiring::page(&config)?;
+        key_files::check(&config)?;
         web::block(recipient::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-pub use self::{store::StoreConfig, upstream::Upstream, variables::help};
+pub use self::{store::StoreConfig, upstream::Upstream, values::SecretFile, variables::help};
 use countersign_core::{AccessPolicy, Budget, Limits, Quota, SessionRules};
 
 use self::{values::Reader, variables::Variable};
@@ -101,6 +101,8 @@ pub struct Config {
     pub page_required: bool,
     /// How the log is written.
     pub log: logging::Settings,
+    /// The files that values were read from.
+    pub secret_files: Vec<SecretFile>,
 }
 
 impl Config {
@@ -166,6 +168,8 @@ impl Config {
                 },
                 filter: reader.required(&variables::RUST_LOG)?,
             },
+            // After all that was read.
+            secret_files: reader.files(),
         })
     }
 }
