@@ -6,6 +6,7 @@ mod error;
 mod key_files;
 mod maintenance;
 mod metrics_server;
+mod run;
 mod sockets;
 mod stop_signals;
 mod store_metrics;
@@ -25,7 +26,7 @@ use actix_web::{
 };
 use tokio::task::JoinHandle;
 
-use self::{clock_skew::ClockSkew, maintenance::Maintenance, sockets::Sockets};
+use self::{clock_skew::ClockSkew, maintenance::Maintenance, run::Run, sockets::Sockets};
 pub use self::{
     error::StartError,
     stop_signals::{Stop, StopSignals},
@@ -110,13 +111,13 @@ impl App {
             source,
         };
         let address = sockets.api.local_addr().map_err(listen_error)?;
-        let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
-        let page = wiring::page(&config)?;
         key_files::check(&config)?;
+        let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
+        let issuer = proofs.issuer().to_owned();
+        let page = wiring::page(&config)?;
         web::block(recipient::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]
-        let issuer = proofs.issuer().to_owned();
         let simulator = wiring::simulator(&config)?;
         let account = match &config.upstream {
             Upstream::Live(account) => account.clone(),
@@ -128,6 +129,8 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let skew = ClockSkew::new(clock.clone(), metrics.clone());
         let state = wiring::state(&config, account, store, proofs, clock, metrics.clone())?;
+        let keys = wiring::row_keys(&config)?;
+        let run = Run::begin(&config, &keys, state.store.clone()).await?;
         let state = Data::new(state);
         let streams = Data::new(Streams::default());
         let drain = Drain::default();
@@ -141,7 +144,7 @@ impl App {
         let origins = Data::new(config.allowed_origins.clone());
         let fixed = FixedAnswers::new(&wiring::public_config(&config));
         let limits = wiring::rate_limits(&config);
-        let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew));
+        let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew, run));
         let periodic = tokio::spawn(maintenance.clone().run());
         let inline = page.as_ref().map(SinglePageApp::inline).cloned();
         let policy = Data::new(ContentSecurityPolicy::new(&inline.unwrap_or_default()));
@@ -168,6 +171,10 @@ impl App {
             // The last one wrapped is the first one met.
             service
                 .wrap(Condition::new(!origins.is_empty(), origins.cors()))
+                .wrap(Condition::new(
+                    !origins.is_empty(),
+                    from_fn(preflight::narrow),
+                ))
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
@@ -175,10 +182,6 @@ impl App {
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);
-                .wrap(Condition::new(
-                    !origins.is_empty(),
-                    from_fn(preflight::narrow),
-                ))
                     }
                 })
                 .default_service(web::to(routes::nothing_here))
@@ -287,6 +290,7 @@ impl App {
             () = finished => {}
         }
         self.periodic.abort();
+        self.maintenance.run.end().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }

@@ -27,6 +27,7 @@ pub mod rate_limit;
 pub mod recipient;
 mod resend_backoff;
 mod row;
+mod run;
 mod sealed;
 pub mod session;
 pub mod session_rules;

@@ -3,8 +3,10 @@
 mod adopt_send;
 mod consume_once;
 mod counters;
+mod hold_simulator;
 mod keep_answer;
 mod limit_used;
+mod mark_run;
 mod poll_turn;
 mod record_attempts;
 mod record_callback;
@@ -27,8 +29,10 @@ mod view_session;
 pub use self::{
     consume_once::{ConsumeOnce, IsConsumed},
     keep_answer::{ClaimKey, KeepAnswer},
+    hold_simulator::{HoldSimulator, ReleaseSimulator, SIMULATOR_LEASE},
     limit_used::LimitUsed,
     poll_turn::{Poll, PollTurn},
+    mark_run::{BeginRun, EndRun},
     record_attempts::{RecordAttempts, RecordedAttempts},
     record_callback::{CallbackOutcome, CallbackRecipient, RecordCallback},
     record_charges::RecordCharges,

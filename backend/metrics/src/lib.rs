@@ -6,7 +6,10 @@
 
 mod labels;
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::atomic::AtomicU64,
+    time::{Duration, SystemTime},
+};
 
 use countersign_core::{CountryCode, Limit, MicroDollars, UpstreamOutcome};
 use countersign_shared::Channel;
@@ -31,6 +34,8 @@ use self::labels::{
 /// count apart.
 pub struct Metrics {
     registry: Registry,
+    /// What is called the same in every program.
+    process: Registry,
     requested: Family<SendLabels, Counter>,
     accepted: Family<SendLabels, Counter>,
     delivered: Family<SendLabels, Counter>,
@@ -67,9 +72,12 @@ impl Default for Metrics {
         };
         let requested = counted("sends_requested", "Codes asked for that no rule refused");
         let accepted = counted("sends_accepted", "Codes that Plivo took to deliver");
+        let build = Family::<[(&str, &str); 1], Gauge>::default();
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        build.get_or_create(&version).set(1);
         let delivered = counted("sends_delivered", "Codes known to have arrived");
         let verified = counted("sessions_verified", "Numbers verified, by the last channel");
-        let metrics = Self {
+        let mut metrics = Self {
             requested,
             accepted,
             delivered,
@@ -100,12 +108,31 @@ impl Default for Metrics {
         metrics.registered().with_money()
     }
 }
+            process: process(),
 
+        metrics
+            .registry
+            .register("build_info", "The version that runs", build);
 /// Bounds of buckets in seconds, around Plivo's some hundred milliseconds and up
 /// to the deadline of a request.
 const UPSTREAM_SECONDS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+/// What every process tells of itself, by the names that Prometheus' own clients use.
+fn process() -> Registry {
+    let mut registry = Registry::default();
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let gauge = Gauge::<f64, AtomicU64>::default();
+    gauge.set(started.unwrap_or_default().as_secs_f64());
+    registry.register_with_unit(
+        "process_start_time",
+        "When the process started, since the Unix epoch",
+        Unit::Seconds,
+        gauge,
+    );
+    registry
+}
+
 /// The same around a store's milliseconds.
 const STORE_SECONDS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 5.0,
@@ -242,7 +269,9 @@ impl Metrics {
     /// All of it, in the text format that Prometheus reads.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("writing to memory does not fail");
+        for registry in [&self.registry, &self.process] {
+            encode(&mut text, registry).expect("writing to memory does not fail");
+        }
         text
     }
 

@@ -164,6 +164,11 @@ fn callbacks(config: &Config, account: &Account, keys: &StoreKeys) -> Option<Cal
     })
 }
 
+/// What names rows and seals what is in them.
+pub(super) fn row_keys(config: &Config) -> Result<RowKeys, KeyFileError> {
+    store_keys(config).map(RowKeys::new)
+}
+
 /// What keeps the store unreadable.
 fn store_keys(config: &Config) -> Result<StoreKeys, KeyFileError> {
     let key = match &config.store {

@@ -28,8 +28,14 @@ impl RowKeys {
         keys::session(&self.hash("session", &[id.as_bytes()]))
     }
 
-    pub(super) fn number(&self, number: &PhoneNumber) -> Key {
+    /// A number's row.
+    pub fn number(&self, number: &PhoneNumber) -> Key {
         keys::number(&self.hash("number", &[number.as_str().as_bytes()]))
+    }
+
+    /// The row of an instance's run.
+    pub fn instance(&self, name: &str) -> Key {
+        keys::run(&self.hash("run", &[name.as_bytes()]))
     }
 
     fn upstream_key(&self, upstream_id: &str) -> Key {

@@ -50,6 +50,58 @@ async fn a_program_that_is_to_outlive_its_terminal_does() {
 }
 
 #[test]
+fn a_crash_is_told_at_the_next_start_and_an_end_is_not() {
+    let program = Program::new("crash");
+    let start = || Running::start_logged(&program, &[]);
+    let crashed = |log: &[Value]| of(log, "server.crashed").len();
+    let (running, before) = start();
+    assert_eq!(crashed(&before), 0);
+    running.signal("-KILL");
+    assert_eq!(running.ended().0, None);
+    let (running, before) = start();
+    assert_eq!(crashed(&before), 1, "{before:?}");
+    assert!(of(&before, "server.crashed")[0]["began_at"].is_string());
+    running.terminate();
+    let (running, before) = start();
+    assert_eq!(crashed(&before), 0, "{before:?}");
+    running.terminate();
+}
+
+#[test]
+fn two_sandboxes_do_not_share_a_store_and_a_killed_one_is_in_nobodys_way() {
+    let server = redis_test_server::RedisServer::start();
+    let url = server.url();
+    let settings = [
+        ("PLIVO_MODE", "sandbox"),
+        ("STORE_URL", url.as_str()),
+        ("SECRET_KEY", KEY),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+    ];
+    let program = Program::new("two-sandboxes");
+    let made = program
+        .command(&settings)
+        .arg("--rotate-proof-key")
+        .output();
+    assert_eq!(made.unwrap().status.code(), Some(0));
+    let running = Running::start(&program, &settings);
+    let refused = program.command(&settings).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let log = String::from_utf8(refused.stderr).unwrap();
+    let refusal = log
+        .lines()
+        .find(|line| line.contains("server.failed"))
+        .unwrap();
+    assert!(
+        refusal.contains("STORE_URL") && refusal.contains("PLIVO_BASE_URL"),
+        "{refusal}"
+    );
+    running.signal("-KILL");
+    running.ended();
+    Running::start(&program, &settings).terminate();
+    Running::start(&program, &settings).terminate();
+}
+
+#[test]
 fn values_in_quotes_are_refused_in_one_line() {
     let program = Program::new("quotes");
     for (name, value) in [
