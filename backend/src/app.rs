@@ -6,6 +6,7 @@ mod error;
 mod key_files;
 mod maintenance;
 mod metrics_server;
+pub mod number;
 mod run;
 mod sockets;
 mod stop_signals;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use countersign_backend::{
     app::StopSignals,
-    app::{App, check_config},
+    app::{App, check_config, number},
     config::Config,
     logging,
     proof::{self, Rotated},
@@ -24,10 +24,11 @@ async fn program() -> ExitCode {
         [] => run().await,
         ["--rotate-proof-key"] => rotate_proof_key(),
         ["--check-config"] => check_config().await,
+        ["--number", number] => tell_of_number(number).await,
         ["--version"] => print(&format!("countersign {}", env!("CARGO_PKG_VERSION"))),
         ["--help"] => print(&countersign_backend::config::help()),
         _ => {
-            print("countersign takes one argument at most; see --help").ok();
+            print("countersign does not know that argument; see --help").ok();
             return ExitCode::from(2);
         }
     };
@@ -57,6 +58,10 @@ async fn run() -> Outcome {
 async fn check_config() -> Outcome {
     check_config::check(&settings()?).await?;
     print("configuration is fine")
+}
+
+async fn tell_of_number(number: &str) -> Outcome {
+    print(&number::report(&settings()?, number).await?)
 }
 
 fn rotate_proof_key() -> Outcome {

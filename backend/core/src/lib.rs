@@ -44,7 +44,7 @@ pub use self::{
     charges::{Charged, Charges},
     conversion::{ConversionRate, ConversionRule, Destination, LowConversion},
     country::CountryCode,
-    delivery::{AttemptUpdate, Delivery, UpstreamAttempt},
+    delivery::{AttemptUpdate, Delivery, DeliveryChange, UpstreamAttempt},
     idempotency::{Answer, IdempotencyClaim, Repetition, SentAnswer},
     millis::Millis,
     money::MicroDollars,

@@ -24,15 +24,16 @@ mod send_wait;
 mod settle_check;
 #[cfg(test)]
 mod tests;
+mod view_number;
 mod view_session;
 
 pub use self::{
     consume_once::{ConsumeOnce, IsConsumed},
-    keep_answer::{ClaimKey, KeepAnswer},
     hold_simulator::{HoldSimulator, ReleaseSimulator, SIMULATOR_LEASE},
+    keep_answer::{ClaimKey, KeepAnswer},
     limit_used::LimitUsed,
-    poll_turn::{Poll, PollTurn},
     mark_run::{BeginRun, EndRun},
+    poll_turn::{Poll, PollTurn},
     record_attempts::{RecordAttempts, RecordedAttempts},
     record_callback::{CallbackOutcome, CallbackRecipient, RecordCallback},
     record_charges::RecordCharges,
@@ -47,5 +48,6 @@ pub use self::{
     send_limits::SendLimits,
     send_wait::SendWait,
     settle_check::{SettleCheck, Settlement},
+    view_number::{NumberLimit, NumberSend, NumberView, ViewNumber},
     view_session::ViewSession,
 };

@@ -39,6 +39,7 @@ pub struct Metrics {
     requested: Family<SendLabels, Counter>,
     accepted: Family<SendLabels, Counter>,
     delivered: Family<SendLabels, Counter>,
+    undelivered: Family<SendLabels, Counter>,
     verified: Family<SendLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
     upstream_calls: Family<UpstreamLabels, Histogram, Seconds>,
@@ -77,11 +78,13 @@ impl Default for Metrics {
         build.get_or_create(&version).set(1);
         let delivered = counted("sends_delivered", "Codes known to have arrived");
         let verified = counted("sessions_verified", "Numbers verified, by the last channel");
+        let undelivered = counted("sends_undelivered", "Codes known not to have arrived");
         let mut metrics = Self {
             requested,
             accepted,
             delivered,
             verified,
+            undelivered,
             refusals: Family::default(),
             upstream_calls: Family::new_with_constructor(Seconds(&UPSTREAM_SECONDS)),
             upstream_in_flight: Family::default(),
@@ -297,6 +300,11 @@ impl Metrics {
 
     /// A rule refused a step.
     pub fn refused(&self, rule: RefusalRule) {
+    /// It did not, as far as Plivo told; it may still. Once for each.
+    pub fn send_undelivered(&self, country: CountryCode, channel: Channel) {
+        went(&self.undelivered, country, channel);
+    }
+
         let rule = rule.as_str();
         self.refusals.get_or_create(&RefusalLabels { rule }).inc();
     }

@@ -162,6 +162,7 @@ pub fn help() -> String {
          countersign                      serves\n\
          countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
          countersign --check-config       says whether a start would come about, and changes nothing\n\
+         countersign --number +1415…     says what is known of a number now, and its name in the log\n\
          countersign --version, --help\n\n\
          Settings come from the environment, or from a file .env in the working directory:\n",
     );

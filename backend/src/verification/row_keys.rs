@@ -38,6 +38,11 @@ impl RowKeys {
         keys::run(&self.hash("run", &[name.as_bytes()]))
     }
 
+    /// A short keyed hash of a number, by which the log and an operator know it.
+    pub fn number_tag(&self, number: &PhoneNumber) -> String {
+        short_name(&self.number(number)).to_owned()
+    }
+
     fn upstream_key(&self, upstream_id: &str) -> Key {
         keys::upstream(&self.hash("upstream", &[upstream_id.as_bytes()]))
     }
