@@ -54,6 +54,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_durations: Histogram,
     requests_in_flight: Gauge,
+    callers_proxies: Counter,
     clock_skew: Family<ClockLabels, Gauge<f64, AtomicU64>>,
     spend_expected: Family<CostLabels, Counter>,
     spend_charged: Family<CostLabels, Counter>,
@@ -71,20 +72,20 @@ impl Default for Metrics {
             registry.register(name, help, family.clone());
             family
         };
-        let requested = counted("sends_requested", "Codes asked for that no rule refused");
-        let accepted = counted("sends_accepted", "Codes that Plivo took to deliver");
         let build = Family::<[(&str, &str); 1], Gauge>::default();
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         build.get_or_create(&version).set(1);
+        let requested = counted("sends_requested", "Codes asked for that no rule refused");
+        let accepted = counted("sends_accepted", "Codes that Plivo took to deliver");
         let delivered = counted("sends_delivered", "Codes known to have arrived");
-        let verified = counted("sessions_verified", "Numbers verified, by the last channel");
         let undelivered = counted("sends_undelivered", "Codes known not to have arrived");
+        let verified = counted("sessions_verified", "Numbers verified, by the last channel");
         let mut metrics = Self {
             requested,
             accepted,
             delivered,
-            verified,
             undelivered,
+            verified,
             refusals: Family::default(),
             upstream_calls: Family::new_with_constructor(Seconds(&UPSTREAM_SECONDS)),
             upstream_in_flight: Family::default(),
@@ -98,6 +99,7 @@ impl Default for Metrics {
             requests: Family::default(),
             request_durations: Histogram::new(UPSTREAM_SECONDS),
             requests_in_flight: Gauge::default(),
+            callers_proxies: Counter::default(),
             clock_skew: Family::default(),
             spend_expected: Family::default(),
             spend_charged: Family::default(),
@@ -106,21 +108,16 @@ impl Default for Metrics {
             conversion_breaker_tripped: Family::default(),
             conversion_stopped: Family::default(),
             registry,
+            process: process(),
         };
+        metrics
+            .registry
+            .register("build_info", "The version that runs", build);
         metrics.breaker_is(BreakerState::Closed);
         metrics.registered().with_money()
     }
 }
-            process: process(),
 
-        metrics
-            .registry
-            .register("build_info", "The version that runs", build);
-/// Bounds of buckets in seconds, around Plivo's some hundred milliseconds and up
-/// to the deadline of a request.
-const UPSTREAM_SECONDS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
 /// What every process tells of itself, by the names that Prometheus' own clients use.
 fn process() -> Registry {
     let mut registry = Registry::default();
@@ -136,6 +133,11 @@ fn process() -> Registry {
     registry
 }
 
+/// Bounds of buckets in seconds, around Plivo's some hundred milliseconds and up
+/// to the deadline of a request.
+const UPSTREAM_SECONDS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 /// The same around a store's milliseconds.
 const STORE_SECONDS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 5.0,
@@ -167,6 +169,11 @@ impl Metrics {
             "Calls of Plivo, by how they ended",
             Unit::Seconds,
             self.upstream_calls.clone(),
+        );
+        registry.register(
+            "callers_proxies",
+            "Requests whose caller was found to be a trusted proxy",
+            self.callers_proxies.clone(),
         );
         registry.register(
             "upstream_calls_in_flight",
@@ -293,18 +300,23 @@ impl Metrics {
         went(&self.delivered, country, channel);
     }
 
-    /// Its code came back: `channel` is the last one that it went by.
-    pub fn verified(&self, country: CountryCode, channel: Channel) {
-        went(&self.verified, country, channel);
-    }
-
-    /// A rule refused a step.
-    pub fn refused(&self, rule: RefusalRule) {
     /// It did not, as far as Plivo told; it may still. Once for each.
     pub fn send_undelivered(&self, country: CountryCode, channel: Channel) {
         went(&self.undelivered, country, channel);
     }
 
+    /// Its code came back: `channel` is the last one that it went by.
+    pub fn verified(&self, country: CountryCode, channel: Channel) {
+        went(&self.verified, country, channel);
+    }
+
+    /// A trusted proxy was found to be the caller.
+    pub fn caller_was_proxy(&self) {
+        self.callers_proxies.inc();
+    }
+
+    /// A rule refused a step.
+    pub fn refused(&self, rule: RefusalRule) {
         let rule = rule.as_str();
         self.refusals.get_or_create(&RefusalLabels { rule }).inc();
     }

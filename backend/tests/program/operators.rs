@@ -287,6 +287,56 @@ async fn credentials_that_plivo_refuses_are_one_error_until_it_takes_them_again(
     assert!(of(&lines, "upstream.failed").is_empty(), "{log}");
 }
 
+#[tokio::test]
+async fn a_proxy_that_is_found_to_be_the_caller_is_said_once_and_counted() {
+    let program = Program::new("caller-proxy");
+    let address = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    let settings = [
+        ("TRUSTED_PROXIES", "127.0.0.1,fd30:80::/64"),
+        ("METRICS_ADDR", address.as_str()),
+    ];
+    let running = Running::start(&program, &settings);
+    let http = http();
+    let send = async |index: usize, forwarded: &str| {
+        let body = json!({"recipient": format!("+1415555010{index}")});
+        let url = format!("http://{}/api/otp/send", running.address);
+        let request = http.post(url).header("x-forwarded-for", forwarded);
+        let answer = request.json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    send(0, "198.51.100.7").await;
+    send(1, "fd30:80::1").await;
+    send(2, "fd30:80::1").await;
+    let metrics = http
+        .get(format!("http://{address}/metrics"))
+        .send()
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(
+        metrics.contains("\ncountersign_callers_proxies_total 2\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\ncountersign_build_info{version=\"0.1.0\"} 1\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\nprocess_start_time_seconds "),
+        "{metrics}"
+    );
+    drop(http);
+    let (_, log) = running.terminate();
+    let lines = lines(&log);
+    let said = of(&lines, "caller.is_proxy");
+    assert_eq!(said.len(), 1, "{log}");
+    assert_eq!(said[0]["proxy"], "fd30:80::1");
+}
+
+#[cfg(unix)]
 #[test]
 fn key_files_that_others_can_write_are_refused_and_ones_that_they_can_read_warned_of() {
     use std::os::unix::fs::PermissionsExt;
