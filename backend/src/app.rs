@@ -114,7 +114,6 @@ impl App {
         let address = sockets.api.local_addr().map_err(listen_error)?;
         key_files::check(&config)?;
         let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
-        let issuer = proofs.issuer().to_owned();
         let page = wiring::page(&config)?;
         web::block(recipient::warm_up).await.ok();
 
@@ -130,9 +129,7 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let skew = ClockSkew::new(clock.clone(), metrics.clone());
         let state = wiring::state(&config, account, store, proofs, clock, metrics.clone())?;
-        let keys = wiring::row_keys(&config)?;
-        let run = Run::begin(&config, &keys, state.store.clone()).await?;
-        let state = Data::new(state);
+        let run = Run::begin(&config, state.store.clone()).await?;
         let streams = Data::new(Streams::default());
         let drain = Drain::default();
         let connections = Connections::new(
@@ -143,6 +140,7 @@ impl App {
         let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
+        let are_listed = !origins.is_empty();
         let fixed = FixedAnswers::new(&wiring::public_config(&config));
         let limits = wiring::rate_limits(&config);
         let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew, run));
@@ -171,11 +169,8 @@ impl App {
             };
             // The last one wrapped is the first one met.
             service
-                .wrap(Condition::new(!origins.is_empty(), origins.cors()))
-                .wrap(Condition::new(
-                    !origins.is_empty(),
-                    from_fn(preflight::narrow),
-                ))
+                .wrap(Condition::new(are_listed, origins.cors()))
+                .wrap(Condition::new(are_listed, from_fn(preflight::narrow)))
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
@@ -199,11 +194,9 @@ impl App {
         .map_err(listen_error)?
         .run();
         let handle = server.handle();
-        let metrics = sockets
-            .metrics
-            .map(|socket| serve_metrics(socket, &metrics));
-        let metrics = metrics.transpose()?;
-        announce(address, metrics.as_ref(), &issuer, &config.upstream);
+        let metrics = serve_metrics(sockets.metrics, &metrics)?;
+        let issuer = maintenance.state.proofs.issuer();
+        announce(address, metrics.as_ref(), issuer, &config.upstream);
         Ok(Self {
             address,
             server: tokio::spawn(serve(server)),
@@ -303,10 +296,15 @@ async fn serve(server: Server) -> std::io::Result<()> {
 }
 
 fn serve_metrics(
-    (address, listener): (SocketAddr, TcpListener),
+    socket: Option<(SocketAddr, TcpListener)>,
     metrics: &Arc<Metrics>,
-) -> Result<MetricsServer, StartError> {
-    MetricsServer::start(listener, metrics)
+) -> Result<Option<MetricsServer>, StartError> {
+    let Some((address, listener)) = socket else {
+        return Ok(None);
+    };
+    let started = MetricsServer::start(listener, metrics);
+    started
+        .map(Some)
         .map_err(|source| StartError::Metrics { address, source })
 }
 

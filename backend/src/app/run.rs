@@ -12,11 +12,8 @@ use countersign_core::{
 };
 use countersign_store::StoreHandle;
 
-use super::StartError;
-use crate::{
-    config::{Config, Upstream},
-    verification::RowKeys,
-};
+use super::{StartError, wiring};
+use crate::config::{Config, Upstream};
 
 /// How long the store may take for it; without it the service does all the same.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,11 +38,8 @@ struct Process {
 impl Run {
     /// Marks that it has begun, and says so where the last one did not end. A sandbox does
     /// not start beside another one.
-    pub(super) async fn begin(
-        config: &Config,
-        keys: &RowKeys,
-        store: StoreHandle,
-    ) -> Result<Self, StartError> {
+    pub(super) async fn begin(config: &Config, store: StoreHandle) -> Result<Self, StartError> {
+        let keys = wiring::row_keys(config)?;
         let host = host();
         let run = Self {
             store,
@@ -104,11 +98,10 @@ impl Run {
             return Ok(());
         };
         let is_gone = Process::named(&other).is_some_and(|other| other.is_gone(&process.host));
-        let taken = match is_gone {
-            true => self.store.run(hold(Some(other)), deadline()).await,
-            false => Ok(Err(other)),
-        };
-        match taken {
+        if !is_gone {
+            return Err(StartError::OtherSandbox);
+        }
+        match self.store.run(hold(Some(other)), deadline()).await {
             Ok(Err(_)) => Err(StartError::OtherSandbox),
             _ => Ok(()),
         }

@@ -155,14 +155,14 @@ async fn who_got_no_code_is_found_by_the_number() {
     ];
     let running = Running::start(&program, &settings);
     let http = http();
-    let send = async |recipient: &str| {
+    let ask = async |recipient: &str| {
         let body = json!({"recipient": recipient});
         let url = format!("{public_url}/api/otp/send");
         let request = http.post(url).header("traceparent", TRACEPARENT);
         request.json(&body).send().await.unwrap()
     };
     // One that the simulator does not deliver to.
-    let sent = send(UNDELIVERED).await;
+    let sent = ask(UNDELIVERED).await;
     assert_eq!(sent.status(), 200);
     let request_id = sent.headers()["x-request-id"].to_str().unwrap().to_owned();
     let sent: Value = sent.json().await.unwrap();
@@ -170,8 +170,8 @@ async fn who_got_no_code_is_found_by_the_number() {
         "{public_url}/api/otp/sessions/{}",
         sent["session_uuid"].as_str().unwrap()
     );
-    assert_eq!(send(UNDELIVERED).await.status(), 429);
-    assert_eq!(send("+14155550123456789").await.status(), 400);
+    assert_eq!(ask(UNDELIVERED).await.status(), 429);
+    assert_eq!(ask("+14155550123456789").await.status(), 400);
     let undelivered = async || {
         let seen: Value = http
             .get(&session)
@@ -225,21 +225,26 @@ async fn who_got_no_code_is_found_by_the_number() {
 
     drop(http);
     let (_, log) = running.terminate();
-    let lines = lines(&log);
+    the_log_tells(&log, &tag, &request_id);
+}
+
+/// Every line about the number and its request is found by their names.
+fn the_log_tells(log: &str, tag: &str, request_id: &str) {
+    let lines = lines(log);
     let sent = of(&lines, "otp.sent")[0];
-    assert_eq!(sent["number"], tag.as_str());
-    assert_eq!(sent["request_id"], request_id.as_str());
+    assert_eq!(sent["number"], tag);
+    assert_eq!(sent["request_id"], request_id);
     assert_eq!(sent["trace_id"], &TRACEPARENT[3..35]);
     let changes = of(&lines, "delivery.changed");
     let undelivered = changes
         .iter()
         .find(|line| line["status"] == "undelivered")
         .unwrap();
-    assert_eq!(undelivered["send_request_id"], request_id.as_str());
+    assert_eq!(undelivered["send_request_id"], request_id);
     assert_eq!(undelivered["upstream_id"], sent["upstream_id"]);
-    assert_eq!(undelivered["number"], tag.as_str());
+    assert_eq!(undelivered["number"], tag);
     let refused = of(&lines, "rate_limit.hit")[0];
-    assert_eq!(refused["number"], tag.as_str());
+    assert_eq!(refused["number"], tag);
     let requests = of(&lines, "http.request");
     let with = |status: u16| {
         requests
@@ -248,7 +253,7 @@ async fn who_got_no_code_is_found_by_the_number() {
             .unwrap()
     };
     assert_eq!(with(429)["code"], "rate_limited");
-    assert_eq!(with(429)["number"], tag.as_str());
+    assert_eq!(with(429)["number"], tag);
     assert_eq!(with(400)["code"], "recipient_invalid");
     assert!(with(200).get("code").is_none());
 }
