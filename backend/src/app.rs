@@ -5,9 +5,12 @@ mod clock_skew;
 pub mod command;
 mod error;
 pub mod healthy;
+mod key_files;
 mod maintenance;
 mod metrics_server;
 mod move_store;
+pub mod number;
+mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox_program;
 mod server;
@@ -31,7 +34,7 @@ use actix_web::{
 };
 use tokio::task::JoinHandle;
 
-use self::{clock_skew::ClockSkew, maintenance::Maintenance, sockets::Sockets};
+use self::{clock_skew::ClockSkew, maintenance::Maintenance, run::Run, sockets::Sockets};
 pub use self::{
     error::StartError,
     stop_signals::{Stop, StopSignals},
@@ -43,7 +46,7 @@ use crate::{
     http::{
         drain::Drain,
         middleware::{
-            request_id,
+            preflight, request_id,
             security_headers::{self, ContentSecurityPolicy},
         },
         page::SinglePageApp,
@@ -110,6 +113,7 @@ impl App {
             source,
         };
         let address = sockets.api.local_addr().map_err(listen_error)?;
+        key_files::check(&config)?;
         let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
         let page = wiring::page(&config)?;
         web::block(recipient::warm_up).await.ok();
@@ -126,16 +130,17 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let skew = ClockSkew::new(clock.clone(), metrics.clone());
         let state = wiring::state(&config, account, store, proofs, clock, metrics.clone())?;
-        let state = Data::new(state);
+        let run = Run::begin(&config, state.store.clone()).await?;
         let bounds = Bounds::default();
         let drain = Drain::default();
         let connections = wiring::connections(&config)?;
         tokio::spawn(connections.clone().keep_room());
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
+        let are_listed = !origins.is_empty();
         let fixed = FixedAnswers::new(&wiring::public_config(&config));
         let limits = wiring::rate_limits(&config);
-        let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew));
+        let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew, run));
         let periodic = tokio::spawn(maintenance.clone().run());
         let inline = page.as_ref().map(SinglePageApp::inline).cloned();
         let policy = Data::new(ContentSecurityPolicy::new(&inline.unwrap_or_default()));
@@ -160,7 +165,8 @@ impl App {
             };
             // The last one wrapped is the first one met.
             service
-                .wrap(Condition::new(!origins.is_empty(), origins.cors()))
+                .wrap(Condition::new(are_listed, origins.cors()))
+                .wrap(Condition::new(are_listed, from_fn(preflight::narrow)))
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
@@ -176,11 +182,9 @@ impl App {
         let server = server::serve(sockets.api, connections, shutdown_timeout, application)
             .map_err(listen_error)?;
         let handle = server.handle();
-        let metrics = sockets
-            .metrics
-            .map(|socket| serve_metrics(socket, &metrics));
-        let metrics = metrics.transpose()?;
-        announce(address, metrics.as_ref(), &config.upstream);
+        let metrics = serve_metrics(sockets.metrics, &metrics)?;
+        let issuer = maintenance.state.proofs.issuer();
+        announce(address, metrics.as_ref(), issuer, &config.upstream);
         Ok(Self {
             address,
             server: tokio::spawn(serve(server)),
@@ -268,6 +272,7 @@ impl App {
             () = finished => {}
         }
         self.periodic.abort();
+        self.maintenance.run.end().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
@@ -279,20 +284,31 @@ async fn serve(server: Server) -> std::io::Result<()> {
 }
 
 fn serve_metrics(
-    (address, listener): (SocketAddr, TcpListener),
+    socket: Option<(SocketAddr, TcpListener)>,
     metrics: &Arc<Metrics>,
-) -> Result<MetricsServer, StartError> {
-    MetricsServer::start(listener, metrics)
+) -> Result<Option<MetricsServer>, StartError> {
+    let Some((address, listener)) = socket else {
+        return Ok(None);
+    };
+    let started = MetricsServer::start(listener, metrics);
+    started
+        .map(Some)
         .map_err(|source| StartError::Metrics { address, source })
 }
 
-fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Upstream) {
+fn announce(
+    address: SocketAddr,
+    metrics: Option<&MetricsServer>,
+    issuer: &str,
+    upstream: &Upstream,
+) {
     let metrics = metrics.map(|it| it.address().to_string());
     log::info!(
         event = "server.started",
         address = address.to_string().as_str(),
         metrics = metrics.as_deref().unwrap_or("off"),
-        mode = mode(upstream);
+        mode = mode(upstream),
+        issuer = issuer;
         "listening on http://{address}"
     );
     match upstream {

@@ -12,6 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod urls;
 mod values;
 pub mod variables;
 
@@ -23,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-pub use self::{store::StoreConfig, upstream::Upstream, variables::help};
+pub use self::{store::StoreConfig, upstream::Upstream, values::SecretFile, variables::help};
 use countersign_core::{AccessPolicy, Budget, Limits, Quota, SessionRules};
 
 use self::{values::Reader, variables::Variable};
@@ -102,6 +103,8 @@ pub struct Config {
     pub page_required: bool,
     /// How the log is written.
     pub log: logging::Settings,
+    /// The files that values were read from.
+    pub secret_files: Vec<SecretFile>,
 }
 
 impl Config {
@@ -133,7 +136,11 @@ impl Config {
             },
             upstream,
             store,
-            allowed_origins: read_origins(&reader, &variables::ALLOWED_ORIGINS)?,
+            allowed_origins: read_origins(
+                &reader,
+                &variables::ALLOWED_ORIGINS,
+                AllowedOrigins::for_callers,
+            )?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits::read_limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
@@ -156,6 +163,8 @@ impl Config {
                 },
                 filter: reader.required(&variables::RUST_LOG)?,
             },
+            // After all that was read.
+            secret_files: reader.files(),
         })
     }
 }
@@ -214,13 +223,17 @@ fn read_shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
 
 fn read_public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     let variable = &variables::PUBLIC_URL;
-    let url = reader.text(variable)?.map(|url| values::base_url(&url));
+    let url = reader.text(variable)?.map(|url| urls::host_url(&url));
     url.transpose().map_err(|problem| variable.error(problem))
 }
 
-fn read_origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, ConfigError> {
+fn read_origins(
+    reader: &Reader<'_>,
+    variable: &Variable,
+    read: impl Fn(Vec<String>) -> Result<AllowedOrigins, String>,
+) -> Result<AllowedOrigins, ConfigError> {
     let text = reader.text(variable)?.unwrap_or_default();
-    AllowedOrigins::new(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
+    read(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
         variable.error(format!(
             "{wrong} is no origin; list them as browsers write them, such as https://example.com,http://localhost:3000"
         ))
@@ -240,13 +253,14 @@ fn read_hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     let list = reader.text(&variables::RETURN_URLS)?.unwrap_or_default();
     let return_urls = ReturnUrls::new(values::list(&list)).map_err(|wrong| {
         variables::RETURN_URLS.error(format!(
-            "{wrong} is no address to return to; list https addresses (http on loopback) without \
-             query, such as https://example.com/account/"
+            "{wrong} is no address to return to; list https addresses (http on loopback), or whole \
+             ones of a private scheme with a dot in it, without query, such as \
+             https://example.com/account/ or com.example.app:/verified"
         ))
     })?;
     Ok(Hosts {
         return_urls,
-        embed_origins: read_origins(reader, &variables::EMBED_ORIGINS)?,
+        embed_origins: read_origins(reader, &variables::EMBED_ORIGINS, AllowedOrigins::new)?,
     })
 }
 

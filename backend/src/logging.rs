@@ -1,8 +1,10 @@
 //! The log: one line per event, as text or as JSON.
 
+mod context;
 mod line;
 mod lines;
-pub mod request_id;
+mod request_id;
+mod trace_id;
 
 use std::io::Write;
 
@@ -10,7 +12,11 @@ use env_logger::{Builder, Logger, Target};
 use log::{LevelFilter, Metadata, Record};
 
 use self::lines::Lines;
-pub use self::request_id::RequestId;
+pub use self::{
+    context::{Context, carried, note, request_id},
+    request_id::RequestId,
+    trace_id::trace_id,
+};
 
 /// How the log is written.
 #[derive(Clone, Debug)]

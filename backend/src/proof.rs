@@ -104,6 +104,11 @@ impl Proofs {
         })
     }
 
+    /// Who says so, as every proof names it.
+    pub fn issuer(&self) -> &str {
+        &self.terms.issuer
+    }
+
     /// Reads the keys again, which may have been rotated. Where that fails the
     /// known ones stay.
     pub fn reload(&self) {

@@ -26,6 +26,7 @@ use countersign_core::{AccessPolicy, Budget, Limits, Millis, RefusalRule, Sessio
 use countersign_metrics::Metrics;
 use countersign_platform::clock::Clock;
 use countersign_plivo::GuardedPlivo;
+use countersign_shared::PhoneNumber;
 use countersign_store::StoreHandle;
 use tokio::time::Instant;
 
@@ -42,7 +43,7 @@ pub use self::{
     session::SessionView,
 };
 use self::{attempts::PollInterval, budget::BudgetAlerts};
-use crate::proof::Proofs;
+use crate::{logging, proof::Proofs};
 
 /// How long a step of the store may take. A reservation that takes longer is refused
 /// before Plivo is asked.
@@ -123,6 +124,11 @@ impl Verification {
     /// Whether strangers are counted by their addresses.
     pub fn limits_strangers(&self) -> bool {
         !self.limits.checks_per_address.is_empty()
+    }
+
+    /// From here on the request's log lines say which number they are about.
+    fn note_number(&self, number: &PhoneNumber) {
+        logging::note("number", self.keys.number_tag(number));
     }
 
     /// The refusal of a step that has to wait. It logs which limit was hit, never

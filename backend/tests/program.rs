@@ -20,6 +20,8 @@ use hostile::{Fault, Hostile};
 #[expect(dead_code, reason = "the tests of the API use the rest")]
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "program/operators.rs"]
+mod operators;
 
 /// The program in an empty directory, with nothing in its environment.
 struct Program {
@@ -84,6 +86,20 @@ impl Running {
     }
 
     fn start_by(program: &Program, command: Command, settings: &[(&str, &str)]) -> Self {
+        Self::started(program, command, settings).0
+    }
+
+    /// The same, and what was logged until it had started.
+    fn start_logged(program: &Program, settings: &[(&str, &str)]) -> (Self, Vec<Value>) {
+        let command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        Self::started(program, command, settings)
+    }
+
+    fn started(
+        program: &Program,
+        command: Command,
+        settings: &[(&str, &str)],
+    ) -> (Self, Vec<Value>) {
         let mut command = program.prepared(command, settings);
         command.env("LOG_FORMAT", "json");
         if settings.iter().all(|(name, _)| *name != "PLIVO_MODE") {
@@ -93,28 +109,41 @@ impl Running {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut before = Vec::new();
         let address = lines.find_map(|line| {
             let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             let started = line["event"] == "server.started";
-            started.then(|| line["address"].as_str().unwrap().to_owned())
+            let address = started.then(|| line["address"].as_str().unwrap().to_owned());
+            before.push(line);
+            address
         });
-        Self {
+        let running = Self {
             child,
             log: std::thread::spawn(|| lines.map_while(Result::ok).collect()),
             address: address.unwrap(),
-        }
+        };
+        (running, before)
     }
 
     /// Tells it to end as a service manager does.
     fn tell_to_end(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let kill = Command::new("kill").args(["-TERM", &id]).status();
+        let kill = Command::new("kill").args([signal, &id]).status();
         assert!(kill.unwrap().success());
     }
 
     /// Ends it, and answers how it ended and what it logged since it started.
-    fn terminate(mut self) -> (Option<i32>, String) {
+    fn terminate(self) -> (Option<i32>, String) {
         self.tell_to_end();
+        self.ended()
+    }
+
+    /// Waits for its end; the answer is as above.
+    fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
         let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
         (code, log.join().unwrap().join("\n"))

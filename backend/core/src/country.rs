@@ -40,6 +40,15 @@ pub fn is_country(code: &str) -> bool {
         .any(|region| &*region.as_region_str() == code)
 }
 
+/// Every country that the metadata knows, without these.
+pub fn countries_but(excluded: &[&str]) -> Vec<String> {
+    PHONE_NUMBER_UTIL
+        .get_supported_regions()
+        .map(|region| region.as_region_str().to_string())
+        .filter(|code| !excluded.contains(&code.as_str()))
+        .collect()
+}
+
 /// The countries of the policy, by code, each with a mobile number as example.
 pub fn countries(policy: &AccessPolicy) -> Vec<Country> {
     let mut countries = PHONE_NUMBER_UTIL

@@ -46,6 +46,28 @@ pub struct AttemptUpdate {
     pub attempt: UpstreamAttempt,
 }
 
+/// An attempt has come further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptChange {
+    /// Its index, as in [`AttemptUpdate`].
+    pub index: usize,
+    /// How it travels.
+    pub channel: Channel,
+    /// How far it has come.
+    pub status: AttemptStatus,
+}
+
+/// A delivery has come further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryChange {
+    /// How it travels.
+    pub channel: Channel,
+    /// How far it has come.
+    pub status: AttemptStatus,
+    /// The id of the request that asked for it, where that was recorded.
+    pub request_id: Option<String>,
+}
+
 /// A status never moves back: callbacks come in any order, and again.
 const fn rank(status: AttemptStatus) -> u8 {
     match status {
@@ -57,11 +79,11 @@ const fn rank(status: AttemptStatus) -> u8 {
     }
 }
 
-/// Adds what was learned, and answers by which channels an attempt has arrived now.
-/// In whatever order and however often updates come, the result is the same, and
-/// each arrival is answered once.
-pub fn merge(attempts: &mut Vec<UpstreamAttempt>, updates: &[AttemptUpdate]) -> Vec<Channel> {
-    let mut arrived = Vec::new();
+/// Adds what was learned, and answers which attempts have come further. In whatever
+/// order and however often updates come, the result is the same, and each change is
+/// answered once.
+pub fn merge(attempts: &mut Vec<UpstreamAttempt>, updates: &[AttemptUpdate]) -> Vec<AttemptChange> {
+    let mut changes = Vec::new();
     for update in updates.iter().filter(|it| it.index < MAX_ATTEMPTS) {
         let learned = update.attempt;
         while attempts.len() <= update.index {
@@ -75,16 +97,18 @@ pub fn merge(attempts: &mut Vec<UpstreamAttempt>, updates: &[AttemptUpdate]) -> 
         known.channel = learned.channel;
         if rank(learned.status) > rank(known.status) {
             known.status = learned.status;
-            if known.status == AttemptStatus::Delivered {
-                arrived.push(known.channel);
-            }
+            changes.push(AttemptChange {
+                index: update.index,
+                channel: known.channel,
+                status: known.status,
+            });
         }
         known.reason = match known.status {
             AttemptStatus::Undelivered => known.reason.or(learned.reason),
             _ => None,
         };
     }
-    arrived
+    changes
 }
 
 /// How far each delivery has come. Plivo's session may hold attempts of other
@@ -151,8 +175,12 @@ mod tests {
             }),
         ) {
             let (mut one, mut other) = (Vec::new(), Vec::new());
-            let arrived = merge(&mut one, &updates).len();
-            let again = shuffled.iter().map(|it| merge(&mut other, &[*it]).len());
+            let arrivals = |changes: Vec<AttemptChange>| {
+                let arrived = |it: &&AttemptChange| it.status == AttemptStatus::Delivered;
+                changes.iter().filter(arrived).count()
+            };
+            let arrived = arrivals(merge(&mut one, &updates));
+            let again = shuffled.iter().map(|it| arrivals(merge(&mut other, &[*it])));
             let again: usize = again.sum();
             let delivered = one.iter().filter(|it| it.status == AttemptStatus::Delivered);
             prop_assert_eq!((arrived, again), (delivered.clone().count(), arrived));

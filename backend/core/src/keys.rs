@@ -12,6 +12,7 @@ use crate::{
     idempotency::IdempotencyRow,
     number::NumberRow,
     rate_limit::LimitRow,
+    run::{RunRow, SimulatorRow},
     session::{EndedRow, SessionRow},
     single_use::SingleUseRow,
     upstream_session::UpstreamRow,
@@ -60,6 +61,16 @@ pub fn single_use(hash: &str) -> Key {
     of::<SingleUseRow>(hash)
 }
 
+/// The row of an instance's run, by the hash of the instance's name.
+pub fn run(hash: &str) -> Key {
+    of::<RunRow>(hash)
+}
+
+/// The row of the process whose simulator holds the codes.
+pub(crate) fn simulator() -> Key {
+    of::<SimulatorRow>("codes")
+}
+
 fn of<R: Row>(hash: &str) -> Key {
     Key::new(&format!("{}/{hash}", R::KIND))
 }
@@ -92,6 +103,8 @@ mod tests {
             conversion("ab"),
             idempotency("ab"),
             single_use("ab"),
+            run("ab"),
+            simulator(),
         ];
         let names: Vec<&str> = names.iter().map(Key::as_str).collect();
         assert_eq!(
@@ -104,7 +117,9 @@ mod tests {
                 "limit/sends_total/ab",
                 "conversion/ab",
                 "idempotency/ab",
-                "single_use/ab"
+                "single_use/ab",
+                "run/ab",
+                "simulator/codes"
             ]
         );
     }

@@ -28,6 +28,7 @@ pub mod recipient;
 mod refusal_rule;
 mod resend_backoff;
 mod row;
+mod run;
 mod sealed;
 pub mod session;
 pub mod session_rules;
@@ -44,7 +45,7 @@ pub use self::{
     charges::{Charged, Charges},
     conversion::{ConversionRate, ConversionRule, Destination, LowConversion},
     country::CountryCode,
-    delivery::{AttemptUpdate, Delivery, UpstreamAttempt},
+    delivery::{AttemptUpdate, Delivery, DeliveryChange, UpstreamAttempt},
     idempotency::{Answer, IdempotencyClaim, Repetition, SentAnswer},
     millis::Millis,
     money::MicroDollars,

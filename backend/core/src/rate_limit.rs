@@ -105,7 +105,7 @@ impl Row for LimitRow {
 }
 
 /// One use of one limit by one subject.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitCheck {
     /// Which limit.
     pub limit: Limit,

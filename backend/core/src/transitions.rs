@@ -3,8 +3,10 @@
 mod adopt_send;
 mod consume_once;
 mod counters;
+mod hold_simulator;
 mod keep_answer;
 mod limit_used;
+mod mark_run;
 mod poll_turn;
 mod record_attempts;
 mod record_callback;
@@ -22,12 +24,15 @@ mod send_wait;
 mod settle_check;
 #[cfg(test)]
 mod tests;
+mod view_number;
 mod view_session;
 
 pub use self::{
     consume_once::{ConsumeOnce, IsConsumed},
+    hold_simulator::{HoldSimulator, ReleaseSimulator, SIMULATOR_LEASE},
     keep_answer::{ClaimKey, KeepAnswer},
     limit_used::LimitUsed,
+    mark_run::{BeginRun, EndRun},
     poll_turn::{Poll, PollTurn},
     record_attempts::{RecordAttempts, RecordedAttempts},
     record_callback::{CallbackOutcome, CallbackRecipient, RecordCallback},
@@ -43,5 +48,6 @@ pub use self::{
     send_limits::SendLimits,
     send_wait::SendWait,
     settle_check::{SettleCheck, Settlement},
+    view_number::{NumberLimit, NumberSend, NumberView, ViewNumber},
     view_session::ViewSession,
 };

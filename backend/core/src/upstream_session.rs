@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Key, Millis, Row, Rows, Sealed, SessionRules, Unreadable, UpstreamAttempt, charges::ChargeBook,
+    Key, Millis, Row, Rows, Sealed, SessionRules, Unreadable, UpstreamAttempt,
+    charges::ChargeBook,
+    delivery::{AttemptChange, DeliveryChange, MAX_ATTEMPTS},
     session::ENDED_TTL,
 };
 
@@ -50,6 +52,9 @@ pub(crate) struct UpstreamRow {
     pub(crate) attempts: Vec<UpstreamAttempt>,
     #[serde(default, skip_serializing_if = "ChargeBook::is_empty")]
     pub(crate) charges: ChargeBook,
+    /// The id of the request behind each attempt, empty where it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    request_ids: Vec<String>,
 }
 
 impl Row for UpstreamRow {
@@ -81,14 +86,41 @@ impl UpstreamRow {
         self.number = Some(number.clone());
     }
 
-    /// A send to that number was recorded with it.
-    pub(crate) fn record_send(&mut self, number: &Key) -> Result<(), OtherRecipient> {
+    /// A send to that number, asked for by that request, was recorded with it.
+    pub(crate) fn record_send(
+        &mut self,
+        number: &Key,
+        request_id: &str,
+    ) -> Result<(), OtherRecipient> {
         if !self.is_of(number) {
             return Err(OtherRecipient);
         }
         self.bind(number);
         self.recorded += 1;
+        self.asked_by(request_id);
         Ok(())
+    }
+
+    /// The newest recorded send was asked for by that request.
+    pub(crate) fn asked_by(&mut self, request_id: &str) {
+        if let Some(index) = self.recorded.checked_sub(1).filter(|it| *it < MAX_ATTEMPTS) {
+            self.request_ids.resize(index + 1, String::new());
+            request_id.clone_into(&mut self.request_ids[index]);
+        }
+    }
+
+    /// The changes, each with the request that asked for the delivery.
+    pub(crate) fn delivery_changes(&self, changes: &[AttemptChange]) -> Vec<DeliveryChange> {
+        changes.iter().map(|it| self.delivery_change(it)).collect()
+    }
+
+    pub(crate) fn delivery_change(&self, change: &AttemptChange) -> DeliveryChange {
+        let request_id = self.request_ids.get(change.index);
+        DeliveryChange {
+            channel: change.channel,
+            status: change.status,
+            request_id: request_id.filter(|id| !id.is_empty()).cloned(),
+        }
     }
 
     /// Whether a send of now may be the attempt of that index (from 0). While its

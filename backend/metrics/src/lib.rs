@@ -6,7 +6,10 @@
 
 mod labels;
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::atomic::AtomicU64,
+    time::{Duration, SystemTime},
+};
 
 use countersign_core::{CountryCode, Limit, MicroDollars, RefusalRule, UpstreamOutcome};
 use countersign_shared::Channel;
@@ -31,9 +34,12 @@ use self::labels::{
 /// count apart.
 pub struct Metrics {
     registry: Registry,
+    /// What is called the same in every program.
+    process: Registry,
     requested: Family<SendLabels, Counter>,
     accepted: Family<SendLabels, Counter>,
     delivered: Family<SendLabels, Counter>,
+    undelivered: Family<SendLabels, Counter>,
     verified: Family<SendLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
     upstream_calls: Family<UpstreamLabels, Histogram, Seconds>,
@@ -48,6 +54,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_durations: Histogram,
     requests_in_flight: Gauge,
+    callers_proxies: Counter,
     clock_skew: Family<ClockLabels, Gauge<f64, AtomicU64>>,
     spend_expected: Family<CostLabels, Counter>,
     spend_charged: Family<CostLabels, Counter>,
@@ -65,14 +72,19 @@ impl Default for Metrics {
             registry.register(name, help, family.clone());
             family
         };
+        let build = Family::<[(&str, &str); 1], Gauge>::default();
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        build.get_or_create(&version).set(1);
         let requested = counted("sends_requested", "Codes asked for that no rule refused");
         let accepted = counted("sends_accepted", "Codes that Plivo took to deliver");
         let delivered = counted("sends_delivered", "Codes known to have arrived");
+        let undelivered = counted("sends_undelivered", "Codes known not to have arrived");
         let verified = counted("sessions_verified", "Numbers verified, by the last channel");
-        let metrics = Self {
+        let mut metrics = Self {
             requested,
             accepted,
             delivered,
+            undelivered,
             verified,
             refusals: Family::default(),
             upstream_calls: Family::new_with_constructor(Seconds(&UPSTREAM_SECONDS)),
@@ -87,6 +99,7 @@ impl Default for Metrics {
             requests: Family::default(),
             request_durations: Histogram::new(UPSTREAM_SECONDS),
             requests_in_flight: Gauge::default(),
+            callers_proxies: Counter::default(),
             clock_skew: Family::default(),
             spend_expected: Family::default(),
             spend_charged: Family::default(),
@@ -95,10 +108,29 @@ impl Default for Metrics {
             conversion_breaker_tripped: Family::default(),
             conversion_stopped: Family::default(),
             registry,
+            process: process(),
         };
+        metrics
+            .registry
+            .register("build_info", "The version that runs", build);
         metrics.breaker_is(BreakerState::Closed);
         metrics.registered().with_money()
     }
+}
+
+/// What every process tells of itself, by the names that Prometheus' own clients use.
+fn process() -> Registry {
+    let mut registry = Registry::default();
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let gauge = Gauge::<f64, AtomicU64>::default();
+    gauge.set(started.unwrap_or_default().as_secs_f64());
+    registry.register_with_unit(
+        "process_start_time",
+        "When the process started, since the Unix epoch",
+        Unit::Seconds,
+        gauge,
+    );
+    registry
 }
 
 /// Bounds of buckets in seconds, around Plivo's some hundred milliseconds and up
@@ -137,6 +169,11 @@ impl Metrics {
             "Calls of Plivo, by how they ended",
             Unit::Seconds,
             self.upstream_calls.clone(),
+        );
+        registry.register(
+            "callers_proxies",
+            "Requests whose caller was found to be a trusted proxy",
+            self.callers_proxies.clone(),
         );
         registry.register(
             "upstream_calls_in_flight",
@@ -242,7 +279,9 @@ impl Metrics {
     /// All of it, in the text format that Prometheus reads.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("writing to memory does not fail");
+        for registry in [&self.registry, &self.process] {
+            encode(&mut text, registry).expect("writing to memory does not fail");
+        }
         text
     }
 
@@ -261,9 +300,19 @@ impl Metrics {
         went(&self.delivered, country, channel);
     }
 
+    /// It did not, as far as Plivo told; it may still. Once for each.
+    pub fn send_undelivered(&self, country: CountryCode, channel: Channel) {
+        went(&self.undelivered, country, channel);
+    }
+
     /// Its code came back: `channel` is the last one that it went by.
     pub fn verified(&self, country: CountryCode, channel: Channel) {
         went(&self.verified, country, channel);
+    }
+
+    /// A trusted proxy was found to be the caller.
+    pub fn caller_was_proxy(&self) {
+        self.callers_proxies.inc();
     }
 
     /// A rule refused a step.

@@ -166,3 +166,31 @@ mod tests {
         assert_eq!(owner(&made), (65_533, 2));
     }
 }
+
+/// Who beside its owner may do something with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// Nobody, or the group may read it.
+    Private,
+    /// Everybody may read it.
+    Readable,
+    /// Others may write it.
+    Writable,
+}
+
+/// Who may, by the file's mode. What is no plain file, or is not there, is not judged.
+pub fn exposure(path: &Path) -> Exposure {
+    #[cfg(unix)]
+    if let Ok(file) = fs::metadata(path)
+        && file.is_file()
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.permissions());
+        if mode & 0o022 != 0 {
+            return Exposure::Writable;
+        }
+        if mode & 0o004 != 0 {
+            return Exposure::Readable;
+        }
+    }
+    Exposure::Private
+}

@@ -10,6 +10,9 @@ use countersign_shared::{
 use crate::wire::{attempt_status, is_plain_id};
 use countersign_core::{AttemptUpdate, UpstreamAttempt};
 
+/// Longer than any of Plivo's error codes.
+const MAX_ERROR_CODE: usize = 16;
+
 /// One change of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DeliveryCallback {
@@ -17,6 +20,8 @@ pub struct DeliveryCallback {
     pub upstream_id: String,
     /// Which attempt, and how it stands.
     pub update: AttemptUpdate,
+    /// Plivo's code for why it did not arrive; empty where there is none.
+    pub error_code: String,
     /// Whose, where that can be read: for a count, nothing else.
     pub recipient: Option<PhoneNumber>,
     /// When the attempt was made, where that can be read.
@@ -48,6 +53,11 @@ impl DeliveryCallback {
                 index: sequence.checked_sub(1)?,
                 attempt,
             },
+            error_code: error_code
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .take(MAX_ERROR_CODE)
+                .collect(),
             recipient: field("Recipient").and_then(|digits| {
                 PhoneNumber::parse(&format!("+{}", digits.trim_start_matches('+'))).ok()
             }),
@@ -91,6 +101,7 @@ mod tests {
         let read = callback(sample).unwrap();
         assert_eq!(read.upstream_id, "8e712097-8090-4644-81e7-8f4265d8354e");
         assert_eq!(read.update.index, 1);
+        assert_eq!(read.error_code, "450");
         assert_eq!(read.update.attempt.status, AttemptStatus::Undelivered);
         assert_eq!(
             read.update.attempt.reason,

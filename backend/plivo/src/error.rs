@@ -11,6 +11,10 @@ use countersign_core::{UpstreamOutcome, Verdict};
 /// The longest `Retry-After` of Plivo's that is passed on.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
+/// How long to wait when Plivo throttles us and names no time: its account limit is
+/// counted over five seconds (reference: transport).
+pub const THROTTLED_PAUSE: Duration = Duration::from_secs(5);
+
 /// A call that brought no answer we can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlivoError {

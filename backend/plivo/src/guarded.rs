@@ -3,7 +3,10 @@
 
 use std::{
     num::NonZeroU16,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,6 +20,7 @@ use crate::{
     Answered, Create, PlivoClient, PlivoError, Retrieved, UpstreamStatus,
     bulkhead::{Bulkhead, Permit},
     circuit_breaker::{CallHealth, CircuitBreaker, Ticket},
+    error::THROTTLED_PAUSE,
     retry::{self, RetryBudget},
     verdict::UnexpectedTexts,
 };
@@ -36,6 +40,8 @@ pub struct GuardedPlivo {
     breaker: Mutex<CircuitBreaker>,
     retries: Mutex<RetryBudget>,
     unexpected: UnexpectedTexts,
+    /// Whether Plivo refused our credentials last.
+    refused: AtomicBool,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -60,6 +66,7 @@ impl GuardedPlivo {
             breaker: Mutex::new(CircuitBreaker::new()),
             retries: Mutex::new(RetryBudget::new()),
             unexpected: UnexpectedTexts::default(),
+            refused: AtomicBool::new(false),
             clock,
             metrics,
         }
@@ -143,14 +150,29 @@ impl GuardedPlivo {
         self.metrics
             .upstream_ended(call, outcome, started.elapsed());
         ticket.settle(outcome);
-        if let Err(PlivoError::Throttled {
-            retry_after: Some(wait),
-        }) = answer
-        {
+        self.note_credentials(&answer);
+        if let Err(PlivoError::Throttled { retry_after }) = answer {
+            let wait = retry_after.unwrap_or(THROTTLED_PAUSE);
             self.breaker().pause(wait, self.clock.now());
             log::warn!(event = "upstream.paused", seconds = wait.as_secs(); "Plivo throttles");
         }
         answer
+    }
+
+    /// Says once that Plivo refuses our credentials, until it takes them again.
+    fn note_credentials<T>(&self, answer: &Result<T, PlivoError>) {
+        let are_refused = match answer {
+            Err(PlivoError::Refused { status: 401 }) => true,
+            Ok(_) => false,
+            Err(_) => return,
+        };
+        let were_refused = self.refused.swap(are_refused, Ordering::Relaxed);
+        if are_refused && !were_refused {
+            log::error!(
+                event = "upstream.credentials_refused";
+                "Plivo refuses PLIVO_AUTH_ID or PLIVO_AUTH_TOKEN: no code goes out"
+            );
+        }
     }
 
     /// Asks once, and again where no connection came about.

@@ -18,7 +18,7 @@ mod wire;
 pub use self::{
     account::Account,
     client::{Answered, Create, IDLE_TIMEOUT, PlivoClient, Retrieved, UpstreamStatus},
-    error::PlivoError,
+    error::{PlivoError, THROTTLED_PAUSE},
     guarded::{Admission, GuardedPlivo},
     verdict::{AcceptedMessages, SUCCESS},
 };

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use countersign_core::{Limit, Quota, Wait, transitions::CallbackOutcome};
+use countersign_core::{DeliveryChange, Limit, Quota, Wait, transitions::CallbackOutcome};
+use countersign_shared::session::AttemptStatus;
 use countersign_store::StoreError;
 
 use crate::{
@@ -25,7 +26,7 @@ impl Checker {
             }
             Ok(Outcome::Callback(outcome)) => self.called_back(request, outcome),
             Ok(Outcome::Attempts(recorded)) => {
-                let arrived = recorded.arrived.len();
+                let arrived = arrivals(&recorded.changes);
                 self.require(arrived == 0, || {
                     "an attempt that was sent arrived".to_owned()
                 });
@@ -49,14 +50,14 @@ impl Checker {
         let Work::Callback(callback) = &request.work else {
             return;
         };
-        let CallbackOutcome::Recorded { arrived, .. } = outcome else {
+        let CallbackOutcome::Recorded { changes, .. } = outcome else {
             return;
         };
         let is_first = self.nonces.insert(callback.nonce.clone()) || self.was_set;
         self.require(is_first, || format!("{} was taken twice", callback.nonce));
         let told = self.arrivals.entry((callback.plivo, callback.update.index));
         let told = told.or_default();
-        *told += u32::try_from(arrived.len()).unwrap_or_default();
+        *told += arrivals(changes);
         let is_once = *told <= 1 || self.was_set;
         self.require(is_once, || "an arrival was told twice".to_owned());
     }
@@ -93,4 +94,11 @@ impl Checker {
         let is_within = longest.is_some_and(|longest| wait.retry_after <= longest);
         self.require(is_within, || format!("{wait:?} is longer than {longest:?}"));
     }
+}
+
+fn arrivals(changes: &[DeliveryChange]) -> u32 {
+    let arrived = changes
+        .iter()
+        .filter(|it| it.status == AttemptStatus::Delivered);
+    u32::try_from(arrived.count()).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use countersign_store::{
     sqlite,
 };
 
-use super::{StartError, wiring};
+use super::{StartError, key_files, wiring};
 use crate::{
     config::{Config, StoreConfig, Upstream},
     proof,
@@ -20,6 +20,7 @@ use crate::{
 /// What the start would say of the files and of the store's home.
 pub async fn check(config: &Config) -> Result<(), StartError> {
     tls::set_up();
+    key_files::check(config)?;
     let keys = |key| StoreKeys::new(key).map_err(|_| KeyFileError::Malformed);
     match &config.store {
         StoreConfig::Sqlite { path, secret_key } => {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode, time::SystemTime};
 
-use super::{App, StopSignals, check_config, healthy, move_store, try_plivo};
+use super::{App, StopSignals, check_config, healthy, move_store, number, try_plivo};
 use crate::{
     config::{self, Config, ConfigError},
     logging,
@@ -19,6 +19,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         [] => serve().await,
         ["--rotate-proof-key"] => rotate_proof_key(),
         ["--check-config"] => check().await,
+        ["--number", number] => tell_of_number(number).await,
         ["--healthy"] => return healthy::main().await,
         ["--try-plivo", words @ ..] => try_plivo(words).await,
         ["--move-store", from, to] => carry(from, to).await,
@@ -48,6 +49,10 @@ async fn serve() -> Outcome {
 async fn check() -> Outcome {
     check_config::check(&settings()?).await?;
     print("configuration is fine")
+}
+
+async fn tell_of_number(number: &str) -> Outcome {
+    print(&number::report(&settings()?, number).await?)
 }
 
 fn rotate_proof_key() -> Outcome {

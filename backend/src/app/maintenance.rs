@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::web::Data;
 
-use super::clock_skew::ClockSkew;
+use super::{clock_skew::ClockSkew, run::Run};
 use crate::http::{middleware::rate_limit::RateLimits, state::AppState};
 
 /// Interval between two runs.
@@ -15,14 +15,21 @@ pub(super) struct Maintenance {
     pub(super) state: Data<AppState>,
     limits: RateLimits,
     skew: ClockSkew,
+    pub(super) run: Run,
 }
 
 impl Maintenance {
-    pub(super) fn new(state: Data<AppState>, limits: RateLimits, skew: ClockSkew) -> Self {
+    pub(super) fn new(
+        state: Data<AppState>,
+        limits: RateLimits,
+        skew: ClockSkew,
+        run: Run,
+    ) -> Self {
         Self {
             state,
             limits,
             skew,
+            run,
         }
     }
 
@@ -40,6 +47,7 @@ impl Maintenance {
     pub(super) async fn once(&self) {
         self.state.proofs.reload();
         self.state.verification.watch_budget().await;
+        self.run.renew().await;
         self.skew.measure(&self.state.store).await;
         self.limits.sweep();
     }

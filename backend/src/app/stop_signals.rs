@@ -1,11 +1,22 @@
 //! The signals that end the service.
+//!
+//! SIGHUP and SIGQUIT end it as gracefully as SIGTERM does: by default each of them
+//! kills at once, without a line in the log.
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that end the service.
 pub struct StopSignals {
     #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
+    terminate: Signal,
     #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    #[cfg(unix)]
+    quit: Signal,
+    /// None under `nohup`, which asks to outlive the terminal.
+    #[cfg(unix)]
+    hang_up: Option<Signal>,
 }
 
 /// Which one came.
@@ -22,10 +33,13 @@ impl StopSignals {
     pub fn listen() -> std::io::Result<Self> {
         #[cfg(unix)]
         {
-            use tokio::signal::unix::{SignalKind, signal};
+            let hang_up = SignalKind::hangup();
+            let is_heeded = !is_ignored(hang_up);
             Ok(Self {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
+                quit: signal(SignalKind::quit())?,
+                hang_up: is_heeded.then(|| signal(hang_up)).transpose()?,
             })
         }
         #[cfg(not(unix))]
@@ -38,6 +52,8 @@ impl StopSignals {
         tokio::select! {
             _ = self.terminate.recv() => Stop::Terminate,
             _ = self.interrupt.recv() => Stop::Interrupt,
+            _ = self.quit.recv() => Stop::Terminate,
+            () = received(self.hang_up.as_mut()) => Stop::Terminate,
         }
         #[cfg(not(unix))]
         {
@@ -45,4 +61,25 @@ impl StopSignals {
             Stop::Interrupt
         }
     }
+}
+
+#[cfg(unix)]
+async fn received(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started the process had it ignore the signal. Where the system does
+/// not say (only Linux has this file), it had not.
+#[cfg(unix)]
+fn is_ignored(signal: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default();
+    ignored >> (signal.as_raw_value() - 1) & 1 == 1
 }

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
+use actix_web::web::Data;
 use countersign_core::{Millis, country};
 use countersign_metrics::Metrics;
 use countersign_platform::{clock::Clock, tls};
@@ -75,7 +76,7 @@ pub(super) fn state(
     proofs: Arc<Proofs>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-) -> Result<AppState, StartError> {
+) -> Result<Data<AppState>, StartError> {
     let keys = store_keys(config)?;
     let callbacks = callbacks(config, &account, &keys);
     let plivo = GuardedPlivo::new(
@@ -87,7 +88,7 @@ pub(super) fn state(
     let observer = Arc::new(StoreMetrics(metrics.clone()));
     let store = StoreHandle::start(store, observer);
     let keys = RowKeys::new(keys);
-    Ok(AppState {
+    Ok(Data::new(AppState {
         introspection: Introspection {
             proofs: proofs.clone(),
             store: store.clone(),
@@ -110,7 +111,7 @@ pub(super) fn state(
             clock,
             metrics,
         }),
-    })
+    }))
 }
 
 /// The rate limits in front of the routes.
@@ -173,6 +174,11 @@ fn callbacks(config: &Config, account: &Account, keys: &StoreKeys) -> Option<Cal
         secret,
         auth_token: account.auth_token.clone(),
     })
+}
+
+/// What names rows and seals what is in them.
+pub(super) fn row_keys(config: &Config) -> Result<RowKeys, KeyFileError> {
+    store_keys(config).map(RowKeys::new)
 }
 
 /// What keeps the store unreadable.

@@ -2,7 +2,10 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use countersign_core::{SessionRules, country::is_country};
+use countersign_core::{
+    SessionRules,
+    country::{countries_but, is_country},
+};
 use countersign_shared::{Channel, Locale, OneTimeCode};
 
 use super::{
@@ -54,14 +57,51 @@ pub(super) fn read_countries(
     if text == "*" {
         return Ok(None);
     }
-    let codes = values::list(&text)
-        .map(str::to_ascii_uppercase)
-        .collect::<Vec<_>>();
-    if codes.iter().all(|code| is_country(code)) && !codes.is_empty() {
-        Ok(Some(codes))
-    } else {
-        Err(variable.error("must be * or a list of ISO country codes such as US,GB"))
+    let entries: Vec<String> = values::list(&text).map(str::to_ascii_uppercase).collect();
+    let (listed, excluded) = match entries.split_first() {
+        Some((all, rest)) if all == "*" => (None, rest),
+        _ => (Some(&entries[..]), &[][..]),
+    };
+    let excluded: Option<Vec<&str>> = excluded
+        .iter()
+        .map(|entry| entry.strip_prefix('-'))
+        .collect();
+    let form =
+        "must be *, * without some as in *,-RU, or a list of ISO country codes such as US,GB";
+    let Some(excluded) = excluded else {
+        return Err(variable.error(form));
+    };
+    let mut codes = listed
+        .unwrap_or_default()
+        .iter()
+        .map(String::as_str)
+        .chain(excluded.iter().copied());
+    if let Some(wrong) = codes.find(|code| !is_country(code)) {
+        return Err(variable.error(match meant_by(wrong) {
+            Some(code) => format!("{wrong} is no ISO country code, {code} is"),
+            None => form.to_owned(),
+        }));
     }
+    match listed {
+        None => Ok(Some(countries_but(&excluded))),
+        Some([]) => Err(variable.error(form)),
+        Some(codes) => Ok(Some(codes.to_vec())),
+    }
+}
+
+/// The ISO 3166-1 alpha-2 code of a country that is commonly written another way: as
+/// in a domain, in the European Union, as a language or in three letters.
+fn meant_by(text: &str) -> Option<&'static str> {
+    Some(match text {
+        "UK" | "EN" | "GBR" => "GB",
+        "EL" | "GRC" => "GR",
+        "JA" | "JPN" => "JP",
+        "USA" => "US",
+        "DEU" => "DE",
+        "FRA" => "FR",
+        "IND" => "IN",
+        _ => return None,
+    })
 }
 
 pub(super) fn read_channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {

@@ -114,7 +114,8 @@ pub(super) fn read_proofs(
 /// proofs of the others for its own.
 fn read_issuer(reader: &Reader<'_>, store: &StoreConfig) -> Result<Option<String>, ConfigError> {
     let issuer = match reader.text(&variables::PROOF_ISSUER)? {
-        Some(issuer) => Some(issuer),
+        // Whoever compares it does so letter by letter.
+        Some(issuer) => Some(issuer.trim_end_matches('/').to_owned()),
         None => read_public_url(reader)?,
     };
     match (issuer, store) {

@@ -249,6 +249,34 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         ),
         ("PROOF_LIFETIME", sandbox(("PROOF_LIFETIME", "11m"))),
         ("PUBLIC_URL", sandbox(("PUBLIC_URL", "http://example.com"))),
+        (
+            "PUBLIC_URL",
+            sandbox(("PUBLIC_URL", "https://example.com/verify")),
+        ),
+        (
+            "ALLOWED_ORIGINS",
+            sandbox(("ALLOWED_ORIGINS", "capacitor://localhost/")),
+        ),
+        (
+            "EMBED_ORIGINS",
+            sandbox(("EMBED_ORIGINS", "capacitor://localhost")),
+        ),
+        (
+            "RETURN_URLS",
+            sandbox(("RETURN_URLS", "intent://scan/#Intent;end")),
+        ),
+        (
+            "ALLOWED_COUNTRIES",
+            live_but(&[("ALLOWED_COUNTRIES", "US,-RU")]),
+        ),
+        (
+            "ALLOWED_COUNTRIES",
+            live_but(&[("ALLOWED_COUNTRIES", "*,RU")]),
+        ),
+        (
+            "ALLOWED_COUNTRIES",
+            live_but(&[("ALLOWED_COUNTRIES", "-RU")]),
+        ),
         ("SECRET_KEY", sandbox(("SECRET_KEY", "c2hvcnQ="))),
         ("BRAND_NAME", sandbox(("BRAND_NAME", "a\nb"))),
         ("DEFAULT_LOCALE", sandbox(("DEFAULT_LOCALE", "english"))),
@@ -263,6 +291,54 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             !message.contains("test_auth_token") && !message.contains('\n'),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn a_service_has_a_host_of_its_own() {
+    let public_url = |url: &str| read(&[("PLIVO_MODE", "sandbox"), ("PUBLIC_URL", url)]);
+    for (url, kept) in [
+        ("https://verify.example.com", "https://verify.example.com"),
+        ("https://verify.example.com/", "https://verify.example.com"),
+        (
+            "https://Verify.Example.com:443",
+            "https://verify.example.com",
+        ),
+        ("http://localhost:8080/", "http://localhost:8080"),
+    ] {
+        let config = public_url(url).unwrap();
+        assert_eq!(config.public_url.as_deref(), Some(kept));
+        assert_eq!(config.proofs.issuer.as_deref(), Some(kept));
+    }
+    for path in ["verify", "verify/", "a/b", "?", "#", "//"] {
+        let url = format!("https://example.com/{path}");
+        let message = public_url(&url).map(drop).unwrap_err().to_string();
+        let said = path == "?" || path == "#" || message.contains("a host of its own");
+        assert!(said && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn every_country_but_some_and_hints_for_codes_of_other_lists() {
+    let countries = |list: &'static str| {
+        let config = read(&live_but(&[("ALLOWED_COUNTRIES", list)]));
+        config
+            .map(|config| config.policy)
+            .map_err(|error| error.to_string())
+    };
+    let policy = countries("*, -RU,-by").unwrap();
+    assert!(policy.serves("US") && policy.serves("GB") && policy.serves("KZ"));
+    assert!(!policy.serves("RU") && !policy.serves("BY"));
+    assert_eq!(countries("*").unwrap().countries, None);
+    for (list, hint) in [
+        ("US,UK", "GB is"),
+        ("*,-UK", "GB is"),
+        ("EL", "GR is"),
+        ("usa", "US is"),
+        ("US,ZZ", "such as US,GB"),
+    ] {
+        let message = countries(list).map(drop).unwrap_err();
+        assert!(message.contains(hint), "{message}");
     }
 }
 

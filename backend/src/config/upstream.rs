@@ -6,8 +6,8 @@ use countersign_plivo::{AcceptedMessages, Account};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    ConfigError,
-    values::{self, Reader},
+    ConfigError, urls,
+    values::Reader,
     variables::{self, Variable},
 };
 
@@ -37,7 +37,7 @@ pub(super) fn read_upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError
             }
         }
         Some("live") => Ok(Upstream::Live(Account {
-            base_url: values::base_url(&reader.required(&PLIVO_BASE_URL)?)
+            base_url: urls::base_url(&reader.required(&PLIVO_BASE_URL)?)
                 .map_err(|problem| PLIVO_BASE_URL.error(problem))?,
             auth_id: reader.identifier(&PLIVO_AUTH_ID)?,
             auth_token: read_auth_token(reader)?,

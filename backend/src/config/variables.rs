@@ -46,7 +46,7 @@ variables! {
     METRICS_ADDR = Some("127.0.0.1:9464"), false,
         "Address and port of /metrics, for Prometheus, apart from the API; port 0 takes a free one, off serves none.";
     PUBLIC_URL = None, false,
-        "How the world reaches this service, such as https://verify.example.com; https, or http on loopback.";
+        "How the world reaches this service, such as https://verify.example.com: a host of its own, without a path; https, or http on loopback.";
     PLIVO_MODE = None, false,
         "sandbox: a simulator inside this process, nothing is really sent; live: Plivo. Required.";
     PLIVO_AUTH_ID = None, true,
@@ -70,7 +70,7 @@ variables! {
     PROOF_SIGNING_KEYS_FILE = None, false,
         "File with the keys that sign proofs, shared by all instances; made and kept beside the SQLite file when not set, required with Redis. countersign --rotate-proof-key makes it and rotates it.";
     PROOF_ISSUER = None, false,
-        "iss of a proof; PUBLIC_URL when not set, or else the address listened on. With Redis one of the two is required, the same for all instances.";
+        "iss of a proof, without a slash at its end; PUBLIC_URL when not set, or else the address listened on. With Redis one of the two is required, the same for all instances.";
     PROOF_AUDIENCE = Some("countersign"), false,
         "aud of a proof: the application that it is for.";
     PROOF_LIFETIME = Some("10m"), false,
@@ -84,13 +84,13 @@ variables! {
     RESEND_WAITS = Some("30s,60s,120s,300s"), false,
         "Waits before the second send, the third and so on; the last one repeats. 1s to 1h each.";
     ALLOWED_COUNTRIES = None, false,
-        "ISO codes of the countries to send to, such as US,GB, or *. Required in live mode; * in sandbox.";
+        "ISO codes of the countries to send to, such as US,GB; or *, or * without some, such as *,-RU. Required in live mode; * in sandbox.";
     ALLOWED_CHANNELS = Some("sms,voice"), false,
         "Channels that may be asked for, the usual one first: sms, voice, whatsapp.";
     ALLOWED_ORIGINS = None, false,
-        "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set.";
+        "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set. Also capacitor://localhost, ionic://localhost and tauri://localhost, which are the origin of every application in the world that is made with them.";
     RETURN_URLS = None, false,
-        "Where the page may send people back to, such as https://example.com/account/: exact origins and what their paths begin with, between commas. Nowhere when not set.";
+        "Where the page may send people back to, such as https://example.com/account/: exact origins and what their paths begin with, between commas; or whole addresses of a private scheme with a dot in it, such as com.example.app:/verified, for which a nonce is required. Nowhere when not set.";
     EMBED_ORIGINS = None, false,
         "Other sites whose pages may have the page in a frame, such as https://example.com: exact origins, between commas. None when not set.";
     TRUSTED_PROXIES = None, false,
@@ -163,6 +163,7 @@ pub fn help() -> String {
          countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
          countersign --check-config       says whether a start would come about, and changes nothing\n\
          countersign --move-store FROM TO carries sessions and counts from one STORE_URL to another, with the service stopped\n\
+         countersign --number +1415…     says what is known of a number now, and its name in the log\n\
          countersign --version, --help\n\n\
          Settings come from the environment, or from a file .env in the working directory:\n",
     );

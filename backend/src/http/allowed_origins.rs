@@ -5,12 +5,20 @@ use actix_web::{
     dev::ServiceRequest,
     http::{
         Method,
-        header::{CONTENT_TYPE, HeaderName, ORIGIN, RETRY_AFTER},
+        header::{HeaderName, ORIGIN, RETRY_AFTER},
     },
 };
 
 /// How long a browser remembers that it may call, in seconds.
 const REMEMBERED: usize = 3600;
+
+/// What the pages inside an application have as their origin, by its framework. Every
+/// application in the world that is made with it has the same one.
+const HYBRID_APPLICATIONS: [&str; 3] = [
+    "capacitor://localhost",
+    "ionic://localhost",
+    "tauri://localhost",
+];
 
 /// The sites whose pages may call, as `Origin` names them.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +30,16 @@ impl AllowedOrigins {
     pub fn new(origins: Vec<String>) -> Result<Self, String> {
         let wrong = origins.iter().find(|origin| !is_origin(origin));
         match wrong.cloned() {
+            Some(wrong) => Err(wrong),
+            None => Ok(Self(origins)),
+        }
+    }
+
+    /// The same for callers, and the origins that the pages of applications on
+    /// phones and desktops have.
+    pub fn for_callers(origins: Vec<String>) -> Result<Self, String> {
+        let is_known = |origin: &str| is_origin(origin) || HYBRID_APPLICATIONS.contains(&origin);
+        match origins.iter().find(|origin| !is_known(origin)).cloned() {
             Some(wrong) => Err(wrong),
             None => Ok(Self(origins)),
         }
@@ -47,7 +65,8 @@ impl AllowedOrigins {
     pub fn cors(&self) -> Cors {
         let cors = Cors::default()
             .allowed_methods([Method::GET, Method::POST])
-            .allowed_headers([CONTENT_TYPE, HeaderName::from_static("idempotency-key")])
+            // Those that `middleware::preflight` has left in.
+            .allow_any_header()
             .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])
             .max_age(REMEMBERED);
         self.0
@@ -89,8 +108,35 @@ mod tests {
             "https://*.example.com",
             "ftp://example.com",
         ] {
+            for read in [AllowedOrigins::new, AllowedOrigins::for_callers] {
+                assert!(read(vec![wrong.to_owned()]).is_err(), "{wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn hybrid_applications_may_call_by_their_exact_origin_and_hold_no_frame() {
+        for origin in HYBRID_APPLICATIONS {
+            let read = |read: fn(Vec<String>) -> _, text: String| read(vec![text]);
+            assert!(read(AllowedOrigins::for_callers, origin.to_owned()).is_ok());
+            assert!(read(AllowedOrigins::new, origin.to_owned()).is_err());
+            for more in ["/", "/index.html", ":80", ".example.com"] {
+                let wrong = format!("{origin}{more}");
+                assert!(
+                    read(AllowedOrigins::for_callers, wrong).is_err(),
+                    "{origin}{more}"
+                );
+            }
+        }
+        for wrong in [
+            "capacitor://",
+            "capacitor://example.com",
+            "Capacitor://localhost",
+            "file://",
+            "javascript://localhost",
+        ] {
             assert!(
-                AllowedOrigins::new(vec![wrong.to_owned()]).is_err(),
+                AllowedOrigins::for_callers(vec![wrong.to_owned()]).is_err(),
                 "{wrong}"
             );
         }

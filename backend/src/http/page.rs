@@ -164,8 +164,11 @@ async fn file(request: HttpRequest, files: Data<PageFiles>) -> Result<HttpRespon
 async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
     let query = Query::parse(request.query_string());
     let asked = query.as_ref().ok().and_then(|query| query.locale.clone());
-    let wishes = asked.into_iter().chain(accepted_languages(&request));
-    let wishes: Vec<String> = wishes.chain([served.default_locale.clone()]).collect();
+    let wishes: Vec<String> = asked
+        .into_iter()
+        .chain(accepted_languages(&request))
+        .chain([served.default_locale.clone()])
+        .collect();
     let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
 
     let host = query.and_then(|query| served.hosts.read(&query));

@@ -4,6 +4,8 @@
 //! extensions; [`render`] gives it its request id and writes it. Failures of the
 //! framework's own, which carry none, get one by their status.
 
+mod words;
+
 use std::{borrow::Cow, fmt, time::Duration};
 
 use actix_web::{
@@ -25,6 +27,7 @@ use countersign_shared::{
 
 use countersign_store::StoreError;
 
+use self::words::{advice_on, in_words, instead_of};
 use crate::{logging::RequestId, verification::Refusal};
 use countersign_platform::clock::whole_seconds_up;
 
@@ -35,6 +38,8 @@ pub enum ApiError {
     InvalidBody,
     /// A field that is missing or malformed; the name is one of ours.
     InvalidField(&'static str),
+    /// A field that the call does not have; the name is one of a list of ours.
+    UnknownField(&'static str),
     /// The body is too large.
     TooLarge,
     /// The body did not come in time.
@@ -112,6 +117,10 @@ impl ApiError {
                 problem(400, ErrorCode::InvalidRequest, advice_on(name), &[]),
                 name,
             ),
+            Self::UnknownField(name) => field(
+                problem(400, ErrorCode::InvalidRequest, instead_of(name), &[]),
+                name,
+            ),
             Self::TooLarge => problem(
                 413,
                 ErrorCode::RequestTooLarge,
@@ -169,20 +178,6 @@ impl ApiError {
             ),
             Self::Refused(refusal) => refused(refusal),
         }
-    }
-}
-
-fn advice_on(field: &str) -> &'static str {
-    match field {
-        "recipient" => "Give recipient as a text: a phone number with its country code.",
-        "channel" => "Give channel as sms, voice or whatsapp, or leave it out.",
-        "locale" => "Give locale as a language such as en or en_US, or leave it out.",
-        "session_uuid" => "Give session_uuid exactly as the answer to send had it.",
-        "Idempotency-Key" => {
-            "Give one Idempotency-Key of 16 to 255 visible ASCII characters, or leave it out."
-        }
-        "otp" => "Give otp as a text: the digits of the code and nothing else.",
-        _ => "This field is missing or malformed.",
     }
 }
 
@@ -262,14 +257,14 @@ fn refused(refusal: Refusal) -> Problem {
             ..waiting(
                 429,
                 ErrorCode::RateLimited,
-                "Too many requests. Wait for retry_after seconds, then try again.",
+                format!("Too many requests. Try again in {}.", in_words(retry_after)),
                 retry_after,
             )
         },
         Refusal::RequestUnderWay => waiting(
             409,
             ErrorCode::RequestUnderWay,
-            "This request is being worked on already. Wait for retry_after seconds, then repeat it.",
+            "This request is being worked on already. Repeat it in a moment.",
             Duration::from_secs(1),
         ),
         Refusal::IdempotencyKeyReused => Problem {
@@ -277,7 +272,7 @@ fn refused(refusal: Refusal) -> Problem {
             ..problem(
                 422,
                 ErrorCode::IdempotencyKeyReused,
-                "This Idempotency-Key was used for another request. Use a new key for a new request.",
+                "The request's key was used for another request. Use a new key for a new request.",
                 &[],
             )
         },
@@ -297,7 +292,10 @@ fn refused(refusal: Refusal) -> Problem {
             waiting(
                 503,
                 ErrorCode::TemporarilyUnavailable,
-                "The service is not available for a moment. Wait for retry_after seconds, then try again.",
+                format!(
+                    "The service is not available for a moment. Try again in {}.",
+                    in_words(retry_after)
+                ),
                 retry_after,
             )
         }
@@ -345,7 +343,12 @@ fn session_over(over: SessionOver) -> Problem {
     }
 }
 
-fn waiting(status: u16, code: ErrorCode, detail: &'static str, retry_after: Duration) -> Problem {
+fn waiting(
+    status: u16,
+    code: ErrorCode,
+    detail: impl Into<Cow<'static, str>>,
+    retry_after: Duration,
+) -> Problem {
     Problem {
         // Never 0: a caller who waits that long must pass.
         retry_after: Some(whole_seconds_up(retry_after).max(1)),
@@ -404,7 +407,7 @@ pub async fn render(
         .get::<RequestId>()
         .map(ToString::to_string);
     *written.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(status);
-    if problem.status == 408 {
+    if matches!(problem.status, 408 | 413) {
         // Nothing on this connection is to be waited for.
         written
             .head_mut()
@@ -416,6 +419,8 @@ pub async fn render(
     if let Some(seconds) = problem.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
     }
+    // For the request's line in the log.
+    written.extensions_mut().insert(problem.code);
     let body = serde_json::to_vec(&problem)?;
     Ok(response.into_response(written.set_body(BoxBody::new(body))))
 }

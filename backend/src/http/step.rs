@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use crate::{
     http::{drain::Drain, problem::ApiError},
-    logging::request_id,
+    logging::carried,
     verification::Refusal,
 };
 
@@ -20,7 +20,7 @@ pub(super) async fn to_the_end<T: Send + 'static>(
     step: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let under_way = drain.enter();
-    let step = tokio::spawn(request_id::carried(async move {
+    let step = tokio::spawn(carried(async move {
         let ended = step.await;
         drop(under_way);
         ended

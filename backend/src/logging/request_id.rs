@@ -6,21 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub struct RequestId([u8; 8]);
 
-tokio::task_local! {
-    static CURRENT: RequestId;
-}
-
 impl RequestId {
-    /// That of the request that is being worked on, for the log.
-    pub fn current() -> Option<Self> {
-        CURRENT.try_with(|id| *id).ok()
-    }
-
-    /// Does work for this request: its log lines carry the id.
-    pub async fn scope<T>(self, work: impl Future<Output = T>) -> T {
-        CURRENT.scope(self, work).await
-    }
-
     /// A new one.
     pub fn random() -> Self {
         let mut bytes = [0; 8];
@@ -34,16 +20,5 @@ impl fmt::Display for RequestId {
         self.0
             .iter()
             .try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
-
-/// Work for the same request that goes on in another task.
-pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
-    let id = RequestId::current();
-    async move {
-        match id {
-            Some(id) => CURRENT.scope(id, work).await,
-            None => work.await,
-        }
     }
 }

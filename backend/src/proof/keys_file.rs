@@ -46,6 +46,16 @@ pub enum KeysError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The first key was made a moment ago.
+    #[error(
+        "PROOF_SIGNING_KEYS_FILE: {path} was made a moment ago and its first key signs already; there is nothing to do, and a new key can be put in front in {seconds} seconds"
+    )]
+    JustMade {
+        /// The file.
+        path: PathBuf,
+        /// How long until it may be rotated.
+        seconds: u64,
+    },
     /// The newest key is not in use everywhere yet.
     #[error(
         "PROOF_SIGNING_KEYS_FILE: {path} was rotated a moment ago; wait for {seconds} seconds, so that no proof loses its key"
@@ -219,9 +229,11 @@ pub fn rotate(path: &Path, now: SystemTime) -> Result<Rotated, KeysError> {
     if let Some(left) = age.and_then(|age| settled.checked_sub(age))
         && left > Duration::ZERO
     {
-        return Err(KeysError::TooSoon {
-            path: path.to_owned(),
-            seconds: countersign_platform::clock::whole_seconds_up(left),
+        let path = path.to_owned();
+        let seconds = countersign_platform::clock::whole_seconds_up(left);
+        return Err(match keys.len() {
+            1 => KeysError::JustMade { path, seconds },
+            _ => KeysError::TooSoon { path, seconds },
         });
     }
     let signs_in = if keys.is_empty() {

@@ -7,11 +7,11 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use countersign_core::{
-    AttemptUpdate, CountryCode, UpstreamAttempt,
+    AttemptUpdate, CountryCode, DeliveryChange, UpstreamAttempt,
     delivery::match_attempts,
     transitions::{PollTurn, RecordAttempts},
 };
-use countersign_shared::{Channel, PhoneNumber, session::AttemptStatus};
+use countersign_shared::{PhoneNumber, session::AttemptStatus};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Refusal, SessionView, Verification, store_deadline};
@@ -80,7 +80,7 @@ impl Verification {
             rules: self.rules.clone(),
         };
         let recorded = self.store.run(record, store_deadline()).await?;
-        self.count_arrived(&recorded.arrived, Some(number));
+        self.note_changes(&recorded.changes, Some(number), &upstream_id, "");
         Ok(match_attempts(deliveries, &recorded.attempts))
     }
 
@@ -91,10 +91,38 @@ impl Verification {
         Ok(last == Some(AttemptStatus::Undelivered))
     }
 
-    pub(super) fn count_arrived(&self, arrived: &[Channel], recipient: Option<&PhoneNumber>) {
+    /// Counts and logs how deliveries have come further. Plivo's session id is what its
+    /// support asks for; its error code comes with callbacks only.
+    pub(super) fn note_changes(
+        &self,
+        changes: &[DeliveryChange],
+        recipient: Option<&PhoneNumber>,
+        upstream_id: &str,
+        error_code: &str,
+    ) {
         let country = recipient.map_or(CountryCode::of(""), CountryCode::of_number);
-        for channel in arrived {
-            self.metrics.send_delivered(country, *channel);
+        for change in changes {
+            match change.status {
+                AttemptStatus::Delivered => self.metrics.send_delivered(country, change.channel),
+                AttemptStatus::Undelivered => {
+                    self.metrics.send_undelivered(country, change.channel);
+                }
+                _ => {}
+            }
+            log_change(change, upstream_id, error_code);
         }
     }
+}
+
+/// How a delivery stands, and what to ask Plivo about it.
+pub(super) fn log_change(change: &DeliveryChange, upstream_id: &str, error_code: &str) {
+    log::info!(
+        event = "delivery.changed",
+        channel = change.channel.as_str(),
+        status:serde = change.status,
+        error_code = error_code,
+        upstream_id = upstream_id,
+        send_request_id = change.request_id.as_deref().unwrap_or_default();
+        "a delivery has come further"
+    );
 }

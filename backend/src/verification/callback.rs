@@ -16,7 +16,7 @@ use countersign_plivo::{
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use super::{Refusal, Verification, store_deadline};
+use super::{Refusal, Verification, attempts::log_change, store_deadline};
 
 /// How long a nonce is remembered. Plivo's own repetitions take seven minutes
 /// (reference: status callbacks).
@@ -75,6 +75,9 @@ impl Verification {
         let nonce = nonce.ok_or(Refused("signature"))?;
         let fields = if form.is_empty() { query } else { form };
         let callback = DeliveryCallback::read(fields).ok_or(Refused("content"))?;
+        if let Some(number) = &callback.recipient {
+            self.note_number(number);
+        }
         if is_stale(callback.requested_at, self.clock.now()) {
             return Err(Refused("age"));
         }
@@ -86,10 +89,17 @@ impl Verification {
             CallbackOutcome::Repeated => Err(Refused("nonce")),
             CallbackOutcome::OtherRecipient => Err(Refused("recipient")),
             CallbackOutcome::Recorded {
-                arrived,
+                changes,
+                told,
                 has_adopted,
             } => {
-                self.count_arrived(&arrived, callback.recipient.as_ref());
+                let number = callback.recipient.as_ref();
+                let (upstream_id, error_code) = (&callback.upstream_id, &callback.error_code);
+                self.note_changes(&changes, number, upstream_id, error_code);
+                if changes.is_empty() && !error_code.is_empty() {
+                    // Whoever watches was told first, without Plivo's code.
+                    log_change(&told, upstream_id, error_code);
+                }
                 if has_adopted {
                     log::info!(
                         event = "otp.adopted";

@@ -69,6 +69,7 @@ impl Verification {
                 CheckStep::Call(reservation) => {
                     let contact = self.keys.open_contact(id, &reservation.session().contact);
                     let contact = contact.ok_or(Refusal::UNSETTLED)?;
+                    self.note_number(&contact.recipient);
                     let answered = self.ask(&check, &reservation, &contact).await;
                     if let Err(failure) = answered {
                         log_upstream("validate", failure);
@@ -98,7 +99,13 @@ impl Verification {
                 CheckStep::KeepAnswer(keep) => {
                     flow.kept(self.store.run(keep, store_deadline()).await)
                 }
-                CheckStep::Finish(end) => return self.checked(&check, end, accepted, error),
+                CheckStep::Finish(end) => {
+                    if matches!(end, CheckEnd::Wait(_) | CheckEnd::Over(_)) {
+                        // Nothing was reserved: whom it is about the log learns here.
+                        self.view(id).await.ok();
+                    }
+                    return self.checked(&check, end, accepted, error);
+                }
             };
         }
     }

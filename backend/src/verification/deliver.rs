@@ -9,6 +9,7 @@ use countersign_plivo::{Admission, Create, PlivoError};
 use countersign_shared::{Channel, Locale, SessionId};
 
 use super::{IdempotentRequest, Refusal, Sent, Verification, store_deadline};
+use crate::logging;
 
 /// A code that is to be delivered.
 pub(super) struct Delivery {
@@ -29,7 +30,7 @@ impl Verification {
         reserve: Reserve,
         delivery: Delivery,
     ) -> Result<Sent, Refusal> {
-        let mut flow = DeliverFlow::new(&reserve);
+        let mut flow = DeliverFlow::new(&reserve, logging::request_id().unwrap_or_default());
         let mut error = PlivoError::InvalidResponse;
         let reserved = self.store.run(reserve, store_deadline()).await;
         let mut step = flow.reserved(reserved);
@@ -138,10 +139,10 @@ impl Verification {
         };
         let created = self.plivo.create(&delivery.admission, &create).await;
         self.note_expected(&delivery.recipient, delivery.channel, &created);
-        if created.is_ok() {
+        if let Ok(upstream_id) = &created {
             let country = delivery.recipient.country_code();
             self.metrics.send_accepted(country, delivery.channel);
-            delivery.log();
+            delivery.log(upstream_id);
         }
         created
     }
@@ -152,14 +153,19 @@ impl Delivery {
         if self.is_first { "create" } else { "resend" }
     }
 
-    fn log(&self) {
+    fn log(&self, upstream_id: &str) {
         let recipient = self.recipient.number.masked();
         let (recipient, channel) = (recipient.as_str(), self.channel.as_str());
         if self.is_first {
-            log::info!(event = "otp.sent", recipient = recipient, channel = channel; "code sent");
+            log::info!(
+                event = "otp.sent", recipient = recipient, channel = channel,
+                upstream_id = upstream_id;
+                "code sent"
+            );
         } else {
             log::info!(
-                event = "otp.resent", recipient = recipient, channel = channel;
+                event = "otp.resent", recipient = recipient, channel = channel,
+                upstream_id = upstream_id;
                 "code sent again"
             );
         }
@@ -168,5 +174,9 @@ impl Delivery {
 
 /// One log line for a call that Plivo did not take, without a word of Plivo's.
 pub(super) fn log_upstream(step: &str, error: PlivoError) {
+    // Said once, by whoever asks Plivo.
+    if matches!(error, PlivoError::Refused { status: 401 }) {
+        return;
+    }
     log::warn!(event = "upstream.failed", step = step; "Plivo: {error}");
 }

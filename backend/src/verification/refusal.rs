@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::{RecipientError, RefusalRule, SessionOver, Settlement};
-use countersign_plivo::PlivoError;
+use countersign_plivo::{PlivoError, THROTTLED_PAUSE};
 use countersign_store::StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,6 @@ const OUTAGE_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// `Retry-After` when Plivo's own count for a number is full: its sessions live ten
 /// minutes (reference: expiry default).
 const ATTEMPTS_RETRY_AFTER: Duration = Duration::from_mins(10);
-/// `Retry-After` when Plivo throttles us and names no time: its account limit is counted
-/// over five seconds (reference: transport).
-const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// `Retry-After` of a full bulkhead: a second later other calls have ended.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -87,7 +84,7 @@ impl Refusal {
     pub(super) fn of_check(error: PlivoError) -> Self {
         match error {
             PlivoError::Throttled { retry_after } => Self::Unsettled {
-                retry_after: retry_after.unwrap_or(THROTTLED_RETRY_AFTER),
+                retry_after: retry_after.unwrap_or(THROTTLED_PAUSE),
             },
             _ => error.into(),
         }
@@ -126,7 +123,7 @@ impl From<PlivoError> for Refusal {
                 retry_after: ATTEMPTS_RETRY_AFTER,
             },
             PlivoError::Throttled { retry_after } => Self::TemporarilyUnavailable {
-                retry_after: retry_after.unwrap_or(THROTTLED_RETRY_AFTER),
+                retry_after: retry_after.unwrap_or(THROTTLED_PAUSE),
             },
             PlivoError::NotAsked { retry_after } => Self::TemporarilyUnavailable { retry_after },
             PlivoError::Full => Self::TemporarilyUnavailable {

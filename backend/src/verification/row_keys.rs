@@ -28,8 +28,19 @@ impl RowKeys {
         keys::session(&self.hash("session", &[id.as_bytes()]))
     }
 
-    pub(super) fn number(&self, number: &PhoneNumber) -> Key {
+    /// A number's row.
+    pub fn number(&self, number: &PhoneNumber) -> Key {
         keys::number(&self.hash("number", &[number.as_str().as_bytes()]))
+    }
+
+    /// The row of an instance's run.
+    pub fn instance(&self, name: &str) -> Key {
+        keys::run(&self.hash("run", &[name.as_bytes()]))
+    }
+
+    /// A short keyed hash of a number, by which the log and an operator know it.
+    pub fn number_tag(&self, number: &PhoneNumber) -> String {
+        short_name(&self.number(number)).to_owned()
     }
 
     fn upstream_key(&self, upstream_id: &str) -> Key {

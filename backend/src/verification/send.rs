@@ -4,7 +4,7 @@ use countersign_core::{
     NewSession, SendLimits, flow::Reserve, recipient, transitions::ReserveSend,
 };
 use countersign_metrics::UpstreamCall;
-use countersign_shared::{Channel, Locale, SessionId};
+use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 
 use super::{
     Caller, Contact, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery, row_keys,
@@ -33,7 +33,16 @@ impl Verification {
         let usual = self.policy.default_channel();
         let channel = self.policy.channel(command.channel, usual);
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
-        let recipient = recipient::read(&command.recipient, channel, &self.policy)?;
+        let recipient = recipient::read(&command.recipient, channel, &self.policy);
+        // Also of a number that is refused, where it is one.
+        let number = recipient
+            .as_ref()
+            .map(|recipient| recipient.number.clone())
+            .or_else(|_| PhoneNumber::parse(&command.recipient));
+        if let Ok(number) = number {
+            self.note_number(&number);
+        }
+        let recipient = recipient?;
         let admission = self.plivo.admit(UpstreamCall::Create)?;
         let id = new_id();
         let contact = Contact {

@@ -41,9 +41,11 @@ impl Verification {
         };
         let session = self.store.read(step, store_deadline()).await??;
         let contact = self.keys.open_contact(id, &session.contact);
+        let contact = contact.ok_or(Refusal::STORE_UNAVAILABLE)?;
+        self.note_number(&contact.recipient);
         Ok(SessionView {
             id,
-            contact: contact.ok_or(Refusal::STORE_UNAVAILABLE)?,
+            contact,
             session,
         })
     }

@@ -38,12 +38,17 @@ pub enum KeyFileError {
     },
 }
 
+/// Where the key beside the store is.
+pub fn path(store: &Path) -> PathBuf {
+    store.with_file_name(FILE_NAME)
+}
+
 /// The key beside the store; a new one where there is no store yet.
 pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
     if let Some(key) = read(store)? {
         return Ok(key);
     }
-    let path = store.with_file_name(FILE_NAME);
+    let path = path(store);
     let key = StoreKeys::random_key();
     match create_private(&path, &format!("{}\n", key.expose_secret())) {
         Ok(()) => Ok(key),
@@ -55,7 +60,7 @@ pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
 
 /// The key beside the store; none where there is no store yet either.
 pub fn read(store: &Path) -> Result<Option<SecretString>, KeyFileError> {
-    let path = store.with_file_name(FILE_NAME);
+    let path = path(store);
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Some(text.into())),
         Err(error) if error.kind() == ErrorKind::NotFound => {

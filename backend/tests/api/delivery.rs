@@ -381,6 +381,49 @@ async fn a_watcher_sees_each_change_and_the_end() {
 }
 
 #[actix_web::test]
+async fn whoever_saw_the_end_is_told_not_to_come_back() {
+    let world = World::start(&[]).await;
+    let session = world.sent().await;
+    let pending = watch(&world.app, &session.id, "").await;
+    let mut stream = pending.bytes_stream();
+    let start = stream.next().await.unwrap().unwrap();
+    assert!(start.starts_with(b"retry: "), "{start:?}");
+    drop(stream);
+    world.app.verify(&session, &session.otp).await.ok();
+    let mut watcher = Watcher::of(watch(&world.app, &session.id, "").await);
+    let (last, seen) = watcher.next().await.unwrap();
+    assert_eq!(seen["status"], "verified");
+    assert!(watcher.next().await.is_none());
+    let again = watch(&world.app, &session.id, &last).await;
+    assert_eq!(again.status(), 204);
+    // Who saw something else is told the end.
+    let mut watcher = Watcher::of(watch(&world.app, &session.id, "0").await);
+    assert_eq!(watcher.next().await.unwrap().0, last);
+    // Exhausted is an end, too.
+    let other = world.app.send("+14155552672").await.ok();
+    let id = other["session_uuid"].as_str().unwrap();
+    let otp = world.simulator.messages()[0].otp.clone();
+    let wrong = Session {
+        id: id.to_owned(),
+        otp,
+    }
+    .wrong_otp();
+    for _ in 0..5 {
+        world
+            .app
+            .post(
+                "/api/otp/verify",
+                &json!({"session_uuid": id, "otp": wrong}),
+            )
+            .await;
+    }
+    let mut watcher = Watcher::of(watch(&world.app, id, "").await);
+    let (last, seen) = watcher.next().await.unwrap();
+    assert_eq!(seen["status"], "checks_exhausted");
+    assert_eq!(watch(&world.app, id, &last).await.status(), 204);
+}
+
+#[actix_web::test]
 async fn a_stream_is_of_a_session_that_there_is() {
     let app = TestApp::start().await;
     app.get("/api/otp/sessions/8e712097-8090-4644-81e7-8f4265d8354e/events")

@@ -15,6 +15,7 @@ mod fuzz;
 mod hostile;
 mod idempotency;
 mod instances;
+mod integrators;
 mod limits;
 mod metrics;
 mod page;

@@ -100,7 +100,7 @@ fn deliver(
     fails_at: usize,
 ) -> DeliverEnd {
     let reserve = send();
-    let mut flow = DeliverFlow::new(&reserve);
+    let mut flow = DeliverFlow::new(&reserve, String::new());
     let mut step = flow.reserved(store.run(&reserve, fails_at == 0));
     let mut calls = 0;
     loop {

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign_shared::Channel;
-
 use crate::{
-    AttemptUpdate, Key, Rows, SessionRules, Transition, Unreadable, UpstreamAttempt, delivery,
-    upstream_session::UpstreamRow,
+    AttemptUpdate, DeliveryChange, Key, Rows, SessionRules, Transition, Unreadable,
+    UpstreamAttempt, delivery, upstream_session::UpstreamRow,
 };
 
 /// Adds what was learned of the attempts of one of Plivo's sessions.
@@ -22,9 +20,9 @@ pub struct RecordAttempts {
 /// The attempts of one of Plivo's sessions, and what is new of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedAttempts {
-    /// By which channels an attempt is known to have arrived that was not before:
-    /// each once, over all instances.
-    pub arrived: Vec<Channel>,
+    /// Which deliveries have come further than was known: each change once, over all
+    /// instances.
+    pub changes: Vec<DeliveryChange>,
     /// All attempts, oldest first.
     pub attempts: Vec<UpstreamAttempt>,
 }
@@ -39,12 +37,12 @@ impl Transition for RecordAttempts {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<RecordedAttempts, Unreadable> {
         let mut row = UpstreamRow::load(rows, &self.upstream)?;
         let before = row.attempts.clone();
-        let arrived = delivery::merge(&mut row.attempts, &self.updates);
+        let changes = delivery::merge(&mut row.attempts, &self.updates);
         if row.attempts != before {
             row.save(rows, &self.upstream, &self.rules);
         }
         Ok(RecordedAttempts {
-            arrived,
+            changes: row.delivery_changes(&changes),
             attempts: row.attempts,
         })
     }

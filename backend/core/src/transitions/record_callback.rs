@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_shared::Channel;
-
 use super::adopt_send;
 use crate::{
-    AttemptUpdate, Destination, Key, Rows, SessionRules, Transition, Unreadable, Upstream,
-    delivery, single_use, upstream_session::UpstreamRow,
+    AttemptUpdate, DeliveryChange, Destination, Key, Rows, SessionRules, Transition, Unreadable,
+    Upstream,
+    delivery::{self, AttemptChange},
+    single_use,
+    upstream_session::UpstreamRow,
 };
 
 /// Records a callback: its nonce is used up, the attempt moves forward, it is
@@ -45,8 +46,10 @@ pub enum CallbackOutcome {
     OtherRecipient,
     /// It was taken.
     Recorded {
-        /// By which channels an attempt has arrived now.
-        arrived: Vec<Channel>,
+        /// Which deliveries have come further.
+        changes: Vec<DeliveryChange>,
+        /// What it told, news or not.
+        told: DeliveryChange,
         /// Whether a send whose answer got lost is recorded now.
         has_adopted: bool,
     },
@@ -80,11 +83,16 @@ impl Transition for RecordCallback {
             Some(recipient) => self.adopt(rows, recipient, &mut row)?,
             None => false,
         };
-        let arrived = delivery::merge(&mut row.attempts, &[self.update]);
+        let changes = delivery::merge(&mut row.attempts, &[self.update]);
         row.polled_at = crate::Millis(0);
         row.save(rows, &self.upstream.key, &self.rules);
         Ok(CallbackOutcome::Recorded {
-            arrived,
+            changes: row.delivery_changes(&changes),
+            told: row.delivery_change(&AttemptChange {
+                index: self.update.index,
+                channel: self.update.attempt.channel,
+                status: self.update.attempt.status,
+            }),
             has_adopted,
         })
     }

@@ -39,6 +39,8 @@ pub struct RecordSent {
     pub upstream: Upstream,
     /// What was reserved.
     pub reservation: Arc<SendReservation>,
+    /// The id of the request that asked for it.
+    pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -65,7 +67,15 @@ impl Transition for RecordSent {
         if row.status == Status::Reserved {
             row.expires_at = now.after(self.rules.session_lifetime);
         }
-        record(rows, &self.rules, &self.upstream, &self.reservation, row)
+        let (upstream, reservation) = (&self.upstream, &self.reservation);
+        record(
+            rows,
+            &self.rules,
+            upstream,
+            reservation,
+            &self.request_id,
+            row,
+        )
     }
 }
 
@@ -89,18 +99,22 @@ pub(crate) fn record(
     rules: &SessionRules,
     upstream: &Upstream,
     reservation: &SendReservation,
+    request_id: &str,
     mut row: SessionRow,
 ) -> Result<Recorded, Unreadable> {
     let now = rows.now();
     let mut upstream_row = UpstreamRow::load(rows, &upstream.key)?;
     let is_adopted = row.has_delivery(reservation.channel, reservation.reserved_at);
     let is_known = row.upstream.as_ref().map(|it| &it.key) == Some(&upstream.key);
-    if !(is_adopted && is_known) {
-        if upstream_row.record_send(&reservation.number).is_err() {
-            return Ok(Recorded::OtherRecipient);
-        }
-        upstream_row.save(rows, &upstream.key, rules);
+    if is_adopted && is_known {
+        upstream_row.asked_by(request_id);
+    } else if upstream_row
+        .record_send(&reservation.number, request_id)
+        .is_err()
+    {
+        return Ok(Recorded::OtherRecipient);
     }
+    upstream_row.save(rows, &upstream.key, rules);
     if is_adopted {
         // Plivo's answer knows better than a callback.
         row.upstream = Some(upstream.clone());

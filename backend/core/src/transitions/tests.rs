@@ -5,5 +5,6 @@ mod conversion;
 mod idempotency;
 mod reads;
 mod rows;
+mod runs;
 mod send;
 mod world;

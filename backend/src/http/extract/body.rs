@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use actix_web::{
-    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_ENCODING,
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::header::{CONTENT_ENCODING, CONTENT_LENGTH},
 };
 use countersign_shared::ErrorCode;
 use futures_util::{StreamExt, future::LocalBoxFuture};
@@ -28,6 +30,32 @@ const FIELDS: [&str; 6] = [
     "otp",
 ];
 
+/// Fields of no request, which a failure may name all the same: Plivo's own parameters,
+/// and what other services call what is asked for here.
+const FOREIGN_FIELDS: [&str; 21] = [
+    "method",
+    "url",
+    "callback_url",
+    "app_uuid",
+    "app_hash",
+    "brand_name",
+    "code_length",
+    "otp_length",
+    "dtmf",
+    "fraud_check",
+    "phone",
+    "phone_number",
+    "number",
+    "to",
+    "dst",
+    "code",
+    "token",
+    "session_id",
+    "session",
+    "language",
+    "lang",
+];
+
 /// A request that passed every check that needs no state.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
@@ -37,8 +65,12 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_plain(request, "application/json");
+        let is_too_large = declares_too_much(request);
         let mut payload = payload.take();
         Box::pin(async move {
+            if is_too_large {
+                return Err(ApiError::TooLarge);
+            }
             if !is_json {
                 return Err(ApiError::UnsupportedMediaType);
             }
@@ -75,8 +107,12 @@ impl FromRequest for FormBody {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = is_plain(request, "application/x-www-form-urlencoded");
+        let is_too_large = declares_too_much(request);
         let mut payload = payload.take();
         Box::pin(async move {
+            if is_too_large {
+                return Err(ApiError::TooLarge);
+            }
             if !is_form {
                 return Err(ApiError::NoForm);
             }
@@ -85,6 +121,13 @@ impl FromRequest for FormBody {
             Ok(Self(fields.into_owned().collect()))
         })
     }
+}
+
+/// Whether its length is declared, and too large: such a body is not waited for.
+fn declares_too_much(request: &HttpRequest) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > MAX_BODY as u64)
 }
 
 /// Whether the body is declared as that, and not compressed.
@@ -132,9 +175,32 @@ fn fault<T: DeserializeOwned>(body: &[u8]) -> ApiError {
         }
         let path = error.path().to_string();
         let cause = error.inner().to_string();
-        known_field(|field| path == field || cause.starts_with(&format!("missing field `{field}`")))
+        if let Some(unknown) = cause.strip_prefix("unknown field `") {
+            let nameable = FIELDS.into_iter().chain(FOREIGN_FIELDS);
+            return nameable
+                .into_iter()
+                .find(|field| unknown.starts_with(&format!("{field}`")))
+                .map(ApiError::UnknownField)
+                .or_else(|| missing::<T>(body).map(ApiError::InvalidField))
+                .unwrap_or(ApiError::InvalidBody);
+        }
+        known_field(|field| path == field || is_missing(&cause, field))
             .map_or(ApiError::InvalidBody, ApiError::InvalidField)
     })
+}
+
+/// The field that is missing beside one of a name that is not repeated.
+fn missing<T: DeserializeOwned>(body: &[u8]) -> Option<&'static str> {
+    let mut fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).ok()?;
+    fields.retain(|name, _| known_field(|field| field == name).is_some());
+    let cause = T::deserialize(serde_json::Value::from(fields)).err()?;
+    let cause = cause.to_string();
+    known_field(|field| is_missing(&cause, field))
+}
+
+fn is_missing(cause: &str, field: &str) -> bool {
+    cause.starts_with(&format!("missing field `{field}`"))
 }
 
 fn known_field(is_it: impl Fn(&str) -> bool) -> Option<&'static str> {

@@ -9,6 +9,7 @@
 use std::{
     future::{Ready, ready},
     net::{IpAddr, SocketAddr},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use actix_web::{
@@ -17,6 +18,7 @@ use actix_web::{
     http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR},
     web::Data,
 };
+use countersign_metrics::Metrics;
 use ipnet::IpNet;
 
 use crate::verification::Caller;
@@ -70,7 +72,28 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(caller_of(request)))
+        let caller = caller_of(request);
+        note_proxy(request, &caller);
+        ready(Ok(caller))
+    }
+}
+
+/// Counts, and says once, that a proxy of ours was found to be the caller: it names
+/// nobody, or what it names is a proxy too, and all who come through it share its limits.
+fn note_proxy(request: &HttpRequest, caller: &Caller) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    let proxies = request.app_data::<Data<TrustedProxies>>();
+    if !proxies.is_some_and(|proxies| proxies.include(caller.address())) {
+        return;
+    }
+    if let Some(metrics) = request.app_data::<Data<Metrics>>() {
+        metrics.caller_was_proxy();
+    }
+    if !SAID.swap(true, Ordering::Relaxed) {
+        log::warn!(
+            event = "caller.is_proxy", proxy = caller.address().to_string().as_str();
+            "TRUSTED_PROXIES: a proxy was found to be the caller, so all who come through it share its limits"
+        );
     }
 }
 

@@ -15,8 +15,12 @@ use actix_web::{
 };
 
 use countersign_metrics::Metrics;
+use countersign_shared::ErrorCode;
 
-use crate::{http::drain::Drain, logging::RequestId};
+use crate::{
+    http::drain::Drain,
+    logging::{Context, RequestId, note, trace_id},
+};
 
 /// The header that carries it in every answer.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -43,11 +47,16 @@ pub async fn assign(
     let id = RequestId::random();
     let started = std::time::Instant::now();
     request.extensions_mut().insert(id);
+    let context = Context::new(id);
+    let traceparent = request.headers().get("traceparent");
+    if let Some(trace) = traceparent.and_then(|it| trace_id(it.to_str().ok()?)) {
+        context.within(|| note("trace_id", trace));
+    }
     let metrics = request.app_data::<Data<Metrics>>().cloned();
     let in_flight = metrics.as_ref().map(|metrics| metrics.request());
     let drain = request.app_data::<Data<Drain>>().cloned();
     let under_way = drain.as_ref().map(|drain| drain.enter());
-    let mut response = id.scope(next.call(request)).await?;
+    let mut response = context.scope(next.call(request)).await?;
     let text = id.to_string();
     let value = HeaderValue::from_str(&text).expect("hexadecimal digits are a header value");
     response.headers_mut().insert(HEADER, value);
@@ -63,14 +72,19 @@ pub async fn assign(
     if let Some(metrics) = metrics {
         metrics.request_ended(route.clone(), response.status().as_u16(), took);
     }
-    log::info!(
-        event = "http.request",
-        request_id = text.as_str(),
-        method = method(request.method()),
-        route = route.as_str(),
-        status = response.status().as_u16(),
-        milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        "request answered"
-    );
+    let failure = response.response().extensions().get::<ErrorCode>().copied();
+    context.within(|| {
+        if let Some(code) = failure {
+            note("code", code.as_str());
+        }
+        log::info!(
+            event = "http.request",
+            method = method(request.method()),
+            route = route.as_str(),
+            status = response.status().as_u16(),
+            milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            "request answered"
+        );
+    });
     Ok(response)
 }

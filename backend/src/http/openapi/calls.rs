@@ -289,6 +289,10 @@ fn events() -> Call {
         text(),
     ))
     .answers_with("200", stream.build())
+    .answers_with(
+        "204",
+        answer("`Last-Event-ID` is the end of the session: nothing more will come.").build(),
+    )
     .fails(&[SESSION, READER, STORE])
 }
 

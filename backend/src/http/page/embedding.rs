@@ -31,30 +31,72 @@ pub struct Hosts {
     pub embed_origins: AllowedOrigins,
 }
 
-/// Addresses to go back to: an exact origin, and a path that begins with the
-/// given one.
+/// Addresses to go back to.
 #[derive(Clone, Debug, Default)]
-pub struct ReturnUrls(Vec<Url>);
+pub struct ReturnUrls {
+    /// Of sites: an exact origin, and a path that begins with the given one.
+    sites: Vec<Url>,
+    /// Of applications on a device: the whole address as it stands.
+    applications: Vec<String>,
+}
 
 impl ReturnUrls {
-    /// Takes https addresses, or http ones on loopback, without query or
-    /// fragment. Answers the first that is none.
+    /// Takes https addresses, http ones on loopback, or such of a private scheme,
+    /// without query or fragment. Answers the first that is none.
     pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         // No host has a star in it; who writes one hopes for a pattern.
         let is_fixed = |url: &Url| url.query().is_none() && !url.as_str().contains('*');
-        let read = |text: &str| address(text).filter(is_fixed);
-        addresses
-            .into_iter()
-            .map(|text| read(text).ok_or_else(|| text.to_owned()))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let mut urls = Self::default();
+        for text in addresses {
+            if has_private_scheme(text) {
+                urls.applications.push(text.to_owned());
+            } else if let Some(url) = address(text).filter(is_fixed) {
+                urls.sites.push(url);
+            } else {
+                return Err(text.to_owned());
+            }
+        }
+        Ok(urls)
+    }
+
+    /// The address as it is gone to, where that is allowed.
+    fn allowed(&self, text: &str, nonce: Option<&str>) -> Option<String> {
+        // Any application may claim a private scheme (RFC 8252, 8.6). What it gets
+        // is of no use to it where the one that asked looks for its own nonce.
+        if nonce.is_some() && self.applications.iter().any(|it| it == text) {
+            return Some(text.to_owned());
+        }
+        address(text)
+            .filter(|url| self.include(url))
+            .map(String::from)
     }
 
     fn include(&self, url: &Url) -> bool {
-        self.0.iter().any(|allowed| {
+        self.sites.iter().any(|allowed| {
             allowed.origin() == url.origin() && return_path::is_below(url.path(), allowed.path())
         })
     }
+}
+
+/// An address of an application on a device, such as `com.example.shop:/verified`. Its
+/// scheme is a domain turned around (RFC 8252, 7.1): the dot keeps out those that run
+/// code or open files, such as `javascript:` and `file:`, and a slash after the colon
+/// keeps out `shop.example:8080`.
+fn has_private_scheme(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let is_scheme = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.')
+    };
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"*?#\\\"<>@".contains(&byte);
+    scheme.contains('.')
+        && !scheme.ends_with('.')
+        && scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(is_scheme)
+        && rest.starts_with('/')
+        && rest.bytes().all(is_plain)
+        && text.len() <= LONGEST
 }
 
 /// An address that people can be sent to, as browsers read it (the URL
@@ -126,8 +168,8 @@ impl Hosts {
         let way = match (&query.return_to, &query.embed) {
             (None, None) => return Ok(None),
             (Some(text), None) => {
-                let url = address(text).filter(|url| self.return_urls.include(url));
-                Way::Return(url.ok_or(Refused)?.into())
+                let address = self.return_urls.allowed(text, query.nonce.as_deref());
+                Way::Return(address.ok_or(Refused)?)
             }
             (None, Some(origin)) if self.embed_origins.contains(origin) => {
                 Way::Embed(origin.clone())
@@ -285,6 +327,39 @@ mod tests {
     }
 
     #[test]
+    fn an_application_is_gone_back_to_by_its_whole_address_and_with_a_nonce() {
+        let listed = "com.example.shop:/verified";
+        let hosts = Hosts {
+            return_urls: ReturnUrls::new([listed, "net.example-app://done"]).unwrap(),
+            ..Hosts::default()
+        };
+        let read = |address: &str, nonce: Option<&str>| {
+            hosts.read(&Query {
+                return_to: Some(address.to_owned()),
+                nonce: nonce.map(str::to_owned),
+                ..Query::default()
+            })
+        };
+        for address in [listed, "net.example-app://done"] {
+            let host = read(address, Some("n0nce")).unwrap().unwrap();
+            assert_eq!(host.way, Way::Return(address.to_owned()));
+            assert_eq!(read(address, None), Err(Refused), "{address}");
+        }
+        for other in [
+            "com.example.shop:/verified/",
+            "com.example.shop:/verified?a=b",
+            "com.example.shop:/verified#proof=x",
+            "com.example.shop:/verifie",
+            "COM.example.shop:/verified",
+            "com.example.shop://verified",
+            " com.example.shop:/verified",
+            "com.example.shop:",
+        ] {
+            assert_eq!(read(other, Some("n0nce")), Err(Refused), "{other}");
+        }
+    }
+
+    #[test]
     fn the_list_takes_addresses_only() {
         for wrong in [
             "shop.example",
@@ -292,6 +367,27 @@ mod tests {
             "https://shop.example/?a=b",
             "https://*.example/",
             "https://user@shop.example/",
+            "javascript:/alert(1)",
+            "java.script:alert(1)",
+            "data:/text/html,x",
+            "file:/etc/passwd",
+            "blob:/x",
+            "intent://scan/",
+            "about:/blank",
+            "vbscript:/x",
+            "shop:/verified",
+            "com.example.shop",
+            "com.example.shop:verified",
+            "shop.example:8080/done",
+            "com.example.shop:/a?b=c",
+            "com.example.shop:/a#b",
+            "com.example.*:/a",
+            "com.example.shop:/*",
+            "com.example.shop://user@host/",
+            "Com.Example.Shop:/a",
+            "1com.example:/a",
+            ".com:/a",
+            "com.:/a",
         ] {
             let list = ReturnUrls::new(["https://any.example/", wrong]);
             assert_eq!(list.unwrap_err(), wrong);

@@ -4,7 +4,7 @@
 //! Each instance looks into the store for those who watch on it, so it does not
 //! matter where a change comes from. A stream ends with the session, and after a
 //! while in any case; browsers come back by themselves and say what they saw
-//! last.
+//! last. Who has seen the end is answered 204, after which they do not.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use countersign_shared::{
     SessionId,
     session::{SessionResponse, SessionStatus},
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::Instant,
@@ -44,6 +44,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 const COALESCING_TIME: Duration = Duration::from_millis(50);
 /// How often something is written, so that a caller who is gone is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long a browser waits before it comes back, in milliseconds.
+const RETRY: &str = "retry: 2000\n\n";
 /// How long one stream lives.
 const LIFE: Duration = Duration::from_mins(10);
 /// Streams that one address may have open. A household has several phones.
@@ -139,15 +141,18 @@ pub(super) async fn events(
     let commits = verification.commits();
     // An unknown session is a problem, not a stream.
     let (view, first) = look((verification, &bulkheads), &caller, id).await?;
+    let last = request.headers().get("last-event-id");
+    let told = last
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if first.status != SessionStatus::Pending && told == version(&first) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
     let place = streams.enter(&caller, id, verification.limits_strangers());
     let place = place.ok_or(Refusal::RateLimited {
         rule: RefusalRule::Streams,
         retry_after: FULL_WAIT,
     })?;
-    let last = request.headers().get("last-event-id");
-    let told = last
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
     let stream = Stream {
         session: id,
         rows: verification.rows_of(&view),
@@ -160,7 +165,8 @@ pub(super) async fn events(
         place,
         serving: Serving::of(&request),
     };
-    let body = stream::unfold(stream, move |stream| {
+    let retry = stream::iter([Ok(Bytes::from_static(RETRY.as_bytes()))]);
+    let changes = stream::unfold(stream, move |stream| {
         let (state, bulkheads) = (state.clone(), bulkheads.clone());
         let drain = drain.clone();
         async move {
@@ -175,7 +181,7 @@ pub(super) async fn events(
         .content_type("text/event-stream")
         // A proxy that collects would show it all at the end.
         .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
-        .streaming(body))
+        .streaming(retry.chain(changes)))
 }
 
 struct Stream {

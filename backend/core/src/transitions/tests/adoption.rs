@@ -191,6 +191,7 @@ fn a_lost_resend_brings_plivos_new_session() {
     let record = RecordResent {
         upstream: plivo("second"),
         reservation,
+        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     world.run(&record);
@@ -244,16 +245,21 @@ fn a_callback_moves_its_attempt_forward_once_and_makes_it_somebodys_turn() {
     assert!(!world.run(&turn).is_turn);
     let mut callback = world.callback("nonce", "plivo", "number");
     callback.update.attempt.status = countersign_shared::session::AttemptStatus::Delivered;
-    let arrived = |outcome| match outcome {
-        CallbackOutcome::Recorded { arrived, .. } => arrived,
+    let changes = |outcome| match outcome {
+        CallbackOutcome::Recorded { changes, .. } => changes,
         other => panic!("{other:?}"),
     };
-    assert_eq!(arrived(world.run(&callback)), [Channel::Sms]);
+    let arrived = crate::DeliveryChange {
+        channel: Channel::Sms,
+        status: countersign_shared::session::AttemptStatus::Delivered,
+        request_id: None,
+    };
+    assert_eq!(changes(world.run(&callback)), [arrived]);
     let poll = world.run(&turn);
     assert!(poll.is_turn);
     assert_eq!(poll.attempts, [callback.update.attempt]);
     callback.nonce = keys::single_use("again");
-    assert_eq!(arrived(world.run(&callback)), []);
+    assert_eq!(changes(world.run(&callback)), []);
 }
 
 #[test]

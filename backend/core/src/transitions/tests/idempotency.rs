@@ -270,6 +270,7 @@ fn a_resend_whose_session_ended_meanwhile_is_answered_alike() {
     let record = RecordResent {
         upstream: plivo("plivo"),
         reservation,
+        request_id: "a request".to_owned(),
         rules: world.rules.clone(),
     };
     let over = SessionOver::Expired;

@@ -82,11 +82,16 @@ fn attempts_are_kept_and_arrivals_told_once() {
         rules: world.rules.clone(),
     };
     let recorded = world.run(&step);
-    assert_eq!(recorded.arrived, [Channel::Sms]);
+    let changes = recorded.changes.iter().map(|it| it.status);
+    let changes: Vec<AttemptStatus> = changes.collect();
+    assert_eq!(
+        changes,
+        [AttemptStatus::Undelivered, AttemptStatus::Delivered]
+    );
     assert_eq!(recorded.attempts[0].reason, unreachable);
     let again = world.run(&step);
     assert_eq!(
-        (again.arrived.len(), again.attempts),
+        (again.changes.len(), again.attempts),
         (0, recorded.attempts)
     );
     assert_eq!(world.written, 0);

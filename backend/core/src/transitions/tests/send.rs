@@ -209,6 +209,7 @@ fn one_of_plivos_sessions_for_two_numbers_is_refused() {
     let record = |upstream| RecordResent {
         upstream: plivo(upstream),
         reservation: reservation.clone(),
+        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     let (foreign, ours) = (record("plivo"), record("new"));

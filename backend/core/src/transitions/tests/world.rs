@@ -128,6 +128,7 @@ impl World {
             new: new_session(session, number),
             upstream: plivo(upstream),
             reservation: reservation.clone(),
+            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
