@@ -252,7 +252,7 @@ fn a_callback_moves_its_attempt_forward_once_and_makes_it_somebodys_turn() {
     let arrived = crate::DeliveryChange {
         channel: Channel::Sms,
         status: countersign_shared::session::AttemptStatus::Delivered,
-        request_id: None,
+        request_id: Some("a request".to_owned()),
     };
     assert_eq!(changes(world.run(&callback)), [arrived]);
     let poll = world.run(&turn);
