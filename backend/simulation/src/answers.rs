@@ -137,6 +137,15 @@ impl Checker {
         }
     }
 
+    /// How long an answer is surely found: it was kept a little before it was given.
+    fn kept_for(&self, asked: &Asked) -> Duration {
+        let kept_for = match asked.kind {
+            Kind::Check(_) => CHECK_KEPT_FOR,
+            _ => self.rules.session_lifetime,
+        };
+        kept_for.saturating_sub(Duration::from_secs(10))
+    }
+
     /// Somebody repeated a request, and it was known.
     fn repeated(&mut self, request: &Request, repetition: &Repetition, now: Millis) {
         let Some(asked) = &request.asked else { return };
@@ -174,7 +183,9 @@ impl Checker {
             }
         };
         self.answers.found_again += 1;
-        if let Some(given) = self.answers.of_key.get(&keyed.name) {
+        let kept_for = self.kept_for(asked);
+        let given = self.answers.of_key.get(&keyed.name);
+        if let Some(given) = given.filter(|given| given.at.until(now) < kept_for) {
             let (is_same, first) = (given.first == found, given.first.clone());
             let name = keyed.name.clone();
             self.require(is_same, || {
@@ -189,10 +200,7 @@ impl Checker {
             return;
         };
         let Some(keyed) = &asked.keyed else { return };
-        let kept_for = match asked.kind {
-            Kind::Check(_) => CHECK_KEPT_FOR,
-            _ => self.rules.session_lifetime,
-        };
+        let kept_for = self.kept_for(asked);
         let Some(given) = self.answers.of_key.get(&keyed.name) else {
             return;
         };
