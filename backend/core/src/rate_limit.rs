@@ -167,7 +167,8 @@ pub struct SendKeys {
     pub total: Key,
     /// Every way in which the caller is counted.
     pub callers: Vec<CallerKeys>,
-    /// The number, as one of the distinct ones that a caller asked for.
+    /// The number, as one of the distinct ones that a caller asked for: part of a keyed
+    /// hash, of which 47 bits are kept.
     pub number_mark: u64,
 }
 

@@ -11,7 +11,7 @@ use countersign_core::{
 };
 
 use crate::{
-    border::opened,
+    border::{Keyed, opened},
     checker::Checker,
     request::{Asked, Kind, Request},
     settings::CHECK_KEPT_FOR,
@@ -42,8 +42,11 @@ pub(crate) struct Answers {
     of_session: BTreeMap<String, BTreeSet<String>>,
     of_plivo: BTreeMap<String, BTreeSet<String>>,
     of_key: BTreeMap<String, Given>,
-    /// Keys that were tried with another body: after five they answer nothing more.
-    mismatched: BTreeSet<String>,
+    /// The body that each key was claimed with.
+    bodies: BTreeMap<String, String>,
+    /// Times that a key was refused for another body, and the newest request then:
+    /// after five it answers nothing more.
+    mismatches: BTreeMap<String, (u32, u64)>,
     pub(crate) newest_request: u64,
     pub(crate) proofs: u64,
     pub(crate) found_again: u64,
@@ -53,7 +56,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn is_mismatched(&self, key: &str) -> bool {
-        self.mismatched.contains(key)
+        self.mismatches.contains_key(key)
     }
 
     pub(crate) fn has_proof(&self, session: &str) -> bool {
@@ -67,13 +70,16 @@ impl Checker {
         match end {
             DeliverEnd::Sent { session, answer } => {
                 self.recorded(asked, session);
+                let plivo = opened(&session.upstream.id);
+                let is_answered = request.created.as_deref() == Some(plivo.as_str());
+                self.require(is_answered, || format!("{} is of {plivo}", asked.session));
                 let first = First::Sent {
                     session: asked.session.clone(),
                     answer: *answer,
                 };
                 self.given(asked, first, now);
             }
-            DeliverEnd::Wait(wait) => self.waits(wait),
+            DeliverEnd::Wait(wait) => self.waits(request, wait),
             DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
             _ => {}
         }
@@ -96,10 +102,7 @@ impl Checker {
                 self.given(asked, First::Proof(proof), now);
             }
             CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
-            CheckEnd::Wait(wait) => {
-                self.waits(wait);
-                self.may_be_mismatched(asked);
-            }
+            CheckEnd::Wait(wait) => self.waits(request, wait),
             CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
             _ => {}
         }
@@ -142,12 +145,35 @@ impl Checker {
         }
     }
 
-    /// Another body under a key counts as a check of its caller's, who has to wait where there
-    /// is no room; the key counts it, too.
-    fn may_be_mismatched(&mut self, asked: &Asked) {
-        if let Some(keyed) = &asked.keyed {
-            self.answers.mismatched.insert(keyed.name.clone());
-        }
+    /// A repetition hears anything but a refusal only with the key's own body, and as
+    /// long as not too many others were tried.
+    fn may_answer(&mut self, request: &Request, keyed: &Keyed) {
+        let name = keyed.name.clone();
+        let body = self.answers.bodies.get(&name);
+        let is_same = body.is_none_or(|body| *body == keyed.body) || self.was_set;
+        let mismatches = self.answers.mismatches.get(&name).copied();
+        let (times, newest) = mismatches.unwrap_or_default();
+        let is_refused = times >= 5 && request.id > newest && !self.was_set;
+        self.require(is_same && !is_refused, || {
+            format!("{name} answers {}, after {times} others", keyed.body)
+        });
+    }
+
+    /// A key was claimed.
+    pub(crate) fn claimed(&mut self, keyed: &Keyed, at: u64) {
+        self.claimed_at.insert(keyed.name.clone(), at);
+        self.answers.mismatches.remove(&keyed.name);
+        let bodies = &mut self.answers.bodies;
+        bodies.insert(keyed.name.clone(), keyed.body.clone());
+    }
+
+    /// How long an answer is surely found: it was kept a little before it was given.
+    fn kept_for(&self, asked: &Asked) -> Duration {
+        let kept_for = match asked.kind {
+            Kind::Check(_) => CHECK_KEPT_FOR,
+            _ => self.rules.session_lifetime,
+        };
+        kept_for.saturating_sub(Duration::from_secs(10))
     }
 
     /// Somebody repeated a request, and it was known.
@@ -156,9 +182,13 @@ impl Checker {
         let Some(keyed) = &asked.keyed else { return };
         if *repetition == Repetition::Reused {
             self.answers.reused += 1;
-            self.answers.mismatched.insert(keyed.name.clone());
+            let newest = self.answers.newest_request;
+            let mismatches = self.answers.mismatches.entry(keyed.name.clone());
+            let mismatches = mismatches.or_default();
+            *mismatches = (mismatches.0 + 1, newest);
             return;
         }
+        self.may_answer(request, keyed);
         let Repetition::Answered { answer, subject } = repetition else {
             let claimed_at = self.claimed_at.get(&keyed.name).copied();
             let age = claimed_at.map(|at| Millis(at).until(now));
@@ -187,7 +217,9 @@ impl Checker {
             }
         };
         self.answers.found_again += 1;
-        if let Some(given) = self.answers.of_key.get(&keyed.name) {
+        let kept_for = self.kept_for(asked);
+        let given = self.answers.of_key.get(&keyed.name);
+        if let Some(given) = given.filter(|given| given.at.until(now) < kept_for) {
             let (is_same, first) = (given.first == found, given.first.clone());
             let name = keyed.name.clone();
             self.require(is_same, || {
@@ -202,10 +234,7 @@ impl Checker {
             return;
         };
         let Some(keyed) = &asked.keyed else { return };
-        let kept_for = match asked.kind {
-            Kind::Check(_) => CHECK_KEPT_FOR,
-            _ => self.rules.session_lifetime,
-        };
+        let kept_for = self.kept_for(asked);
         let Some(given) = self.answers.of_key.get(&keyed.name) else {
             return;
         };

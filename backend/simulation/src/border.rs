@@ -123,7 +123,7 @@ impl Settings {
             country: keys::limit(Limit::SendsPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "all"),
             callers: vec![caller_keys(caller)],
-            number_mark: 1_000 + number as u64,
+            number_mark: 2 * (1_000 + number as u64),
         };
         let mut checks = self.limits.of_send(&keys, channel);
         let row = keys::limit(Limit::Budget, "all");

@@ -136,7 +136,7 @@ impl Checker {
         let Some(asked) = &request.asked else { return };
         let at = reservation.reserved_at().0;
         self.counted(request, asked, at);
-        self.has_tripped |= !reservation.low_conversion().is_empty();
+        self.tripped(request, reservation.low_conversion());
         // A moment ahead is from before the clock was set back.
         if at <= now.0 {
             self.sends.add(OneUse {
@@ -182,7 +182,7 @@ impl Checker {
         self.reserved_in(request, asked);
         self.reserved_at.insert(request.id, at);
         if let Some(keyed) = &asked.keyed {
-            self.claimed_at.insert(keyed.name.clone(), at);
+            self.claimed(keyed, at);
         }
     }
 

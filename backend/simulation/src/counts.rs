@@ -68,14 +68,18 @@ impl World {
         // Of two uses of one thing at once, the later remembers the earlier: where both
         // are given back, the earlier still counts.
         if let Use::Distinct(_) = check.used {
-            more = checker.sends.len() as u64 + checker.released;
+            more = self.settings.numbers as u64;
         }
         let step = LimitUsed {
             check: check.clone(),
             rules: self.settings.rules.clone(),
         };
         let used = self.read(&step).first().copied().unwrap_or(expected);
-        let is_counted = (expected..=expected + more).contains(&used);
+        let most = match check.used {
+            Use::Distinct(_) => more,
+            Use::Amount(_) => expected + more,
+        };
+        let is_counted = (expected..=most).contains(&used);
         self.checker.require(is_counted, || {
             format!("{:?} counts {used}, and {expected} were used", check.limit)
         });

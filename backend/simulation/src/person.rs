@@ -135,10 +135,18 @@ impl World {
         if let Some(Keyed { body, .. }) = asked.keyed.as_mut().filter(|_| is_other) {
             body.push_str(" and more");
         }
-        if let Kind::Send(_) = asked.kind {
-            asked.session = format!("session{}", self.name());
+        // A few try what a key answers to other bodies.
+        let times = if is_other && self.random.percent(30) {
+            7
+        } else {
+            1
+        };
+        for _ in 0..times {
+            if let Kind::Send(_) = asked.kind {
+                asked.session = format!("session{}", self.name());
+            }
+            self.begin(asked.clone());
         }
-        self.begin(asked);
     }
 
     /// Somebody looks how the deliveries go, and Plivo is asked where it is their

@@ -68,6 +68,8 @@ pub(crate) struct Request {
     pub(crate) steps: u32,
     /// Of the step that is under way.
     pub(crate) answer: Option<Answer>,
+    /// Plivo's session that it was answered.
+    pub(crate) created: Option<String>,
     /// A byte of its call of Plivo left.
     pub(crate) has_left: bool,
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{Session, Settlement, keys};
+use countersign_core::{Session, Settlement, keys, transitions::Reserved};
+use countersign_shared::Channel;
 
 use crate::{
     checker::Checker,
@@ -26,6 +27,13 @@ impl Sessions {
         if !matches!(asked.kind, Kind::Check(_)) {
             *self.asked.entry(asked.session.clone()).or_default() += 1;
         }
+    }
+
+    /// Sessions that were known to be verified before that request began.
+    pub(crate) fn verified_before(&self, request: u64) -> u64 {
+        let over = self.over.values();
+        over.filter(|(newest, is_verified)| *is_verified && *newest < request)
+            .count() as u64
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -74,6 +82,7 @@ impl World {
     /// A send that never left leaves no session.
     pub(crate) fn check_release(&mut self, request: &Request) {
         let Some(asked) = &request.asked else { return };
+        self.check_backoff(asked);
         if let Kind::Send(_) = asked.kind {
             let key = keys::session(&asked.session);
             let (row, now) = (self.store.rows().remove(&key), self.clock_now());
@@ -81,6 +90,26 @@ impl World {
             self.checker
                 .require(is_gone, || format!("{key:?} was released and is there"));
         }
+    }
+
+    /// Of a number that nothing else was sent to, the backoff is as if it had not been.
+    fn check_backoff(&mut self, asked: &Asked) {
+        let of_number = |it: &Request| it.asked.as_ref().map(|it| it.number);
+        let mut others = self.requests.values();
+        let is_alone = !others.any(|it| of_number(it) == Some(asked.number));
+        let is_first = self.checker.sends.of_number(asked.number) == 0;
+        if !is_alone || !is_first || self.checker.in_doubt > 0 || self.checker.was_set {
+            return;
+        }
+        let channel = Channel::Sms;
+        let pair = (asked.number, asked.caller);
+        let mut step = self.settings.send("probe", pair, channel, None);
+        step.limits.checks.clear();
+        let waits = matches!(self.read(&step), Reserved::Wait(wait) if wait.limit.is_none());
+        let number = asked.number;
+        self.checker.require(!waits, || {
+            format!("{number} waits for a send that never left")
+        });
     }
 
     /// No session has more deliveries than were asked for.

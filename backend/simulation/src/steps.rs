@@ -82,6 +82,7 @@ impl World {
                 phase,
                 steps: 0,
                 answer: None,
+                created: None,
                 has_left: false,
             },
         );
@@ -271,6 +272,7 @@ impl World {
         };
         match (&mut request.work, answer) {
             (Work::Deliver(flow), PlivoAnswer::Created(answer)) => {
+                request.created = answer.as_ref().ok().cloned();
                 let answer = answer.map(|id| upstream(&id));
                 let step = flow.called(answer, failed);
                 self.next_of_delivery(request, step);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use countersign_core::{DeliveryChange, Limit, Quota, Wait, transitions::CallbackOutcome};
+use countersign_core::{
+    DeliveryChange, Limit, LowConversion, Quota, Wait, transitions::CallbackOutcome,
+};
 use countersign_shared::session::AttemptStatus;
 use countersign_store::StoreError;
 
@@ -62,9 +64,27 @@ impl Checker {
         self.require(is_once, || "an arrival was told twice".to_owned());
     }
 
+    /// A breaker tripped for the first time: every code that is known to be given back
+    /// counts, and no more were sent than are known.
+    pub(crate) fn tripped(&mut self, request: &Request, low: &[LowConversion]) {
+        let is_first = !self.has_tripped;
+        self.has_tripped |= !low.is_empty();
+        if !is_first || self.in_doubt > 0 || self.was_set || self.released > 0 {
+            return;
+        }
+        let verified = self.sessions.verified_before(request.id);
+        for rate in low.iter().filter_map(|it| it.tripped_by) {
+            let is_counted = u64::from(rate.verified) >= verified;
+            let is_sent = u64::from(rate.sends) <= self.sends.len() as u64;
+            self.require(is_counted && is_sent, || {
+                format!("{rate:?} tripped the breaker, and {verified} are verified")
+            });
+        }
+    }
+
     /// No wait is longer than the window, the backoff or the cooldown it is for.
-    pub(crate) fn waits(&mut self, wait: &Wait) {
-        self.has_tripped |= !wait.low_conversion.is_empty();
+    pub(crate) fn waits(&mut self, request: &Request, wait: &Wait) {
+        self.tripped(request, &wait.low_conversion);
         let limits = &self.limits;
         let quotas = match wait.limit {
             None => {

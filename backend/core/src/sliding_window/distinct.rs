@@ -15,6 +15,18 @@ struct Mark {
     thing: [u8; MARK_BYTES],
 }
 
+/// The bit of a mark that says that the thing was used more than once at that
+/// moment. Whose use is whose can no longer be told, and none is given back.
+const SHARED: u8 = 1;
+
+impl Mark {
+    fn is_of(&self, thing: [u8; MARK_BYTES]) -> bool {
+        let mut own = self.thing;
+        own[0] &= !SHARED;
+        own == thing
+    }
+}
+
 impl Packed for Mark {
     fn at(&self) -> u64 {
         self.at
@@ -65,7 +77,7 @@ impl DistinctWindow {
 
     pub(super) fn wait(&self, quota: &Quota, thing: u64, now: u64) -> u64 {
         let (thing, within) = (short(thing), self.within(quota, now));
-        if within.iter().any(|mark| mark.thing == thing) {
+        if within.iter().any(|mark| mark.is_of(thing)) {
             return 0;
         }
         let count = usize::try_from(quota.count.get()).unwrap_or(usize::MAX);
@@ -79,14 +91,18 @@ impl DistinctWindow {
 
     /// Answers when the thing was used before.
     pub(super) fn add(&mut self, thing: u64, now: u64) -> Option<u64> {
-        let thing = short(thing);
-        let known = self.marks.iter().position(|mark| mark.thing == thing);
+        let mut thing = short(thing);
+        let known = self.marks.iter().position(|mark| mark.is_of(thing));
         let before = known.map(|index| self.marks.remove(index).at);
+        if before == Some(now) {
+            thing[0] |= SHARED;
+        }
         self.marks.push(Mark { at: now, thing });
         before
     }
 
-    /// The thing counts as it did before its use at `at`, unless it was used since.
+    /// The thing counts as it did before its use at `at`, unless it was used
+    /// since, or twice at that moment.
     pub(super) fn give_back(&mut self, thing: u64, at: u64, before: Option<u64>, now: u64) {
         let thing = short(thing);
         let ours = Mark { at, thing };
@@ -118,5 +134,6 @@ impl DistinctWindow {
 fn short(thing: u64) -> [u8; MARK_BYTES] {
     let mut short = [0; MARK_BYTES];
     short.copy_from_slice(&thing.to_le_bytes()[..MARK_BYTES]);
+    short[0] &= !SHARED;
     short
 }

@@ -66,3 +66,18 @@ fn a_quota_that_is_new_begins_empty_and_one_that_stays_is_kept() {
     assert_eq!(wait(&counter, &changed, ONE, Millis(2_000)), 59_000);
     assert_eq!(wait(&counter, &changed[..1], ONE, Millis(2_000)), 0);
 }
+
+#[test]
+fn a_thing_that_was_used_twice_at_one_moment_is_not_given_back_for_both() {
+    let quotas = [quota(1, 60)];
+    let mut counter = Counter::default();
+    let [first, _] =
+        [0, 1].map(|_| attempt(&mut counter, &quotas, Use::Distinct(6), Millis(1_000)).unwrap());
+    counter.give_back(&first, Millis(1_000));
+    assert_eq!(counter.used(&quotas, Millis(1_000)), [1]);
+    assert_eq!(
+        wait(&counter, &quotas, Use::Distinct(8), Millis(1_000)),
+        60_000
+    );
+    assert_eq!(wait(&counter, &quotas, Use::Distinct(6), Millis(1_000)), 0);
+}

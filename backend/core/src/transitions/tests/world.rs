@@ -94,7 +94,7 @@ impl World {
             country: keys::limit(Limit::SendsPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "total"),
             callers: vec![caller("caller")],
-            number_mark: number.bytes().fold(7, |mark, it| mark * 31 + u64::from(it)),
+            number_mark: 2 * number.bytes().fold(7, |mark, it| mark * 31 + u64::from(it)),
         };
         SendLimits {
             number: keys::number(number),
