@@ -47,6 +47,8 @@ pub(crate) struct Answers {
     /// Times that a key was refused for another body, and the newest request then:
     /// after five it answers nothing more.
     mismatches: BTreeMap<String, (u32, u64)>,
+    /// Keys that were tried with another body, whatever was heard of it.
+    pub(crate) suspect: BTreeSet<String>,
     pub(crate) newest_request: u64,
     pub(crate) proofs: u64,
     pub(crate) found_again: u64,
@@ -56,7 +58,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn is_mismatched(&self, key: &str) -> bool {
-        self.mismatches.contains_key(key)
+        self.suspect.contains(key)
     }
 
     pub(crate) fn has_proof(&self, session: &str) -> bool {
@@ -147,8 +149,15 @@ impl Checker {
 
     /// A repetition hears anything but a refusal only with the key's own body, and as
     /// long as not too many others were tried.
-    fn may_answer(&mut self, request: &Request, keyed: &Keyed) {
+    fn may_answer(&mut self, request: &Request, keyed: &Keyed, now: Millis) {
         let name = keyed.name.clone();
+        let claimed_at = self.claimed_at.get(&name).copied().map(Millis);
+        let kept_for = request.asked.as_ref().map(|asked| self.kept_for(asked));
+        // Else it may have been claimed anew, by somebody who heard nothing of it.
+        let is_known = claimed_at.zip(kept_for);
+        if is_known.is_none_or(|(at, kept_for)| at.until(now) >= kept_for) {
+            return;
+        }
         let body = self.answers.bodies.get(&name);
         let is_same = body.is_none_or(|body| *body == keyed.body) || self.was_set;
         let mismatches = self.answers.mismatches.get(&name).copied();
@@ -188,11 +197,12 @@ impl Checker {
             *mismatches = (mismatches.0 + 1, newest);
             return;
         }
-        self.may_answer(request, keyed);
+        self.may_answer(request, keyed, now);
         let Repetition::Answered { answer, subject } = repetition else {
             let claimed_at = self.claimed_at.get(&keyed.name).copied();
             let age = claimed_at.map(|at| Millis(at).until(now));
-            let is_old = age.is_some_and(|age| age > MAX_UNDER_WAY) && !self.was_set;
+            let ages = MAX_UNDER_WAY..self.kept_for(asked);
+            let is_old = age.is_some_and(|age| ages.contains(&age)) && !self.was_set;
             let is_lost = *repetition != Repetition::UnderWay;
             let name = keyed.name.clone();
             self.require(!is_old || is_lost, || {

@@ -225,6 +225,11 @@ impl Checker {
         let (id, has_left) = (request.id, request.has_left);
         self.require(!has_left, || format!("{id} is released and may have left"));
         self.released += 1;
+        // Its key is free from here on, for whatever body.
+        let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
+        if let Some(keyed) = keyed {
+            self.claimed_at.remove(&keyed.name);
+        }
         for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
             usage.remove(id);
         }

@@ -132,8 +132,10 @@ impl World {
             return self.ask_to_send(person);
         };
         let is_other = self.random.percent(20);
-        if let Some(Keyed { body, .. }) = asked.keyed.as_mut().filter(|_| is_other) {
+        if let Some(Keyed { name, body }) = asked.keyed.as_mut().filter(|_| is_other) {
             body.push_str(" and more");
+            let suspect = &mut self.checker.answers.suspect;
+            suspect.insert(name.clone());
         }
         // A few try what a key answers to other bodies.
         let times = if is_other && self.random.percent(30) {
