@@ -93,7 +93,7 @@ impl Activity {
 #[must_use = "it is being worked on as long as this lives"]
 pub struct Serving {
     activity: Arc<Activity>,
-    is_read_ahead: bool,
+    pub(super) is_read_ahead: bool,
 }
 
 impl Serving {

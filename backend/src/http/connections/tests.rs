@@ -110,6 +110,17 @@ async fn the_head_of_a_later_request_has_five_seconds_and_what_is_served_has_mor
     assert_eq!(started.elapsed().as_secs(), 2);
 }
 
+#[tokio::test]
+async fn what_came_with_an_earlier_request_lets_others_go_first() {
+    let connections = connections(1000, 9);
+    let (mut connection, mut caller) = connected(&connections);
+    hear((&mut connection, &mut caller), "three requests at once").await;
+    let ahead: Vec<bool> = (0..3).map(|_| serving(&connection).is_read_ahead).collect();
+    assert_eq!(ahead, [false, true, true]);
+    hear((&mut connection, &mut caller), "another").await;
+    assert!(!serving(&connection).is_read_ahead);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_at_all_for_long_ends_it() {
     let connections = connections(1000, 9);
