@@ -124,13 +124,13 @@ variables! {
     SHUTDOWN_GRACE = Some("3s"), false,
         "How long after SIGTERM new requests are still taken, 0s to 5s, while /readyz says 503 already.";
     CONVERSION_BREAKER = Some("monitor"), false,
-        "What to do where too few of the codes sent are given back, by country and by range of numbers: monitor writes down what would be stopped, enforce stops sends there, off counts nothing.";
+        "What to do where too few of the codes sent are entered, by country and by range of numbers: monitor writes down what would be stopped, enforce stops sends there, off counts nothing.";
     CONVERSION_FLOOR = Some("20%"), false,
-        "The share of codes that must be given back, 1% to 90%.";
+        "The share of codes that must be entered, 1% to 90%.";
     CONVERSION_LEAST_SENDS = Some("30"), false,
         "Codes within an hour before a share is looked at, 10 to 100000.";
     CONVERSION_GRACE = Some("3m"), false,
-        "How long a code may be out before it counts as not given back, 0s to 30m.";
+        "How long a code may be out before it counts as not entered, 0s to 30m.";
     CONVERSION_COOLING = Some("30m"), false,
         "How long sends stop there, 1m to 1d.";
     PRICES_FILE = None, false,
