@@ -44,6 +44,7 @@ use crate::{
     app::metrics_server::MetricsServer,
     config::{Config, Upstream},
     http::{
+        connections,
         drain::Drain,
         middleware::{
             preflight, request_id,
@@ -170,6 +171,7 @@ impl App {
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
+                .wrap(from_fn(connections::attend))
                 .configure(|config| routes::configure(config, (&limits, &bounds), &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {

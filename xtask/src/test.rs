@@ -189,7 +189,11 @@ fn deploy() -> Outcome {
 }
 
 fn rust(totals: &mut Totals) -> Outcome {
-    count(&mut cargo("test --workspace"), totals, rust_line)
+    count(
+        &mut cargo("test --workspace --no-fail-fast"),
+        totals,
+        rust_line,
+    )
 }
 
 /// The program that is given away; the ignored tests, which wait in real time, each

@@ -20,6 +20,7 @@ use crate::{
 /// What the start would say of the files and of the store's home.
 pub async fn check(config: &Config) -> Result<(), StartError> {
     tls::set_up();
+    wiring::connections(config)?;
     key_files::check(config)?;
     let keys = |key| StoreKeys::new(key).map_err(|_| KeyFileError::Malformed);
     match &config.store {

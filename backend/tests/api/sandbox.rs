@@ -36,7 +36,7 @@ async fn a_number_that_was_not_verified_waits_as_it_does_live() {
     let other = app.sent("+14155550124").await;
     app.verify(&other, &other.otp).await.ok();
     let problem = app.send(NUMBER).await.problem(429, "rate_limited");
-    assert_eq!(problem["limit"], "resend_waits");
+    assert_eq!(problem["limit"], "resend_backoff");
     assert_eq!(problem["retry_after"], 30);
 }
 

@@ -47,6 +47,8 @@ async fn start_in(store: TestStore, settings: &[(&str, &str)]) -> TestApp {
         ("METRICS_ADDR", "127.0.0.1:0"),
         ("ALLOWED_CHANNELS", "sms,voice,whatsapp"),
         ("RESEND_WAITS", "1s"),
+        // Sessions are read until the bill is known.
+        ("LIMIT_READS_PER_ADDRESS", "off"),
     ];
     // Read at the start and not again.
     TestApp::start_in(store, &[&fixed, settings].concat()).await

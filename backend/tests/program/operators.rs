@@ -5,9 +5,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::{
-    Program, Running, checked,
+    Program, Running,
     hostile::{Fault, Hostile},
     hostile_settings, http,
+    settings::{check_refuses, checked},
 };
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -76,6 +77,7 @@ fn two_sandboxes_do_not_share_a_store_and_a_killed_one_is_in_nobodys_way() {
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", KEY),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     let program = Program::new("two-sandboxes");
     let made = program
@@ -377,7 +379,7 @@ fn key_files_that_others_can_write_are_refused_and_ones_that_they_can_read_warne
         set(&key, mode);
         for refusal in [
             program.refuses(&settings),
-            super::check_refuses(&program, &settings),
+            check_refuses(&program, &settings),
         ] {
             assert!(refusal.contains("SECRET_KEY_FILE"), "{mode:o}: {refusal}");
         }

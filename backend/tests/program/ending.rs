@@ -1,0 +1,82 @@
+//! How it ends.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+
+use super::{
+    Program, Running,
+    hostile::{Fault, Hostile},
+    hostile_settings, http,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_end_it_is_not_ready_answers_what_is_under_way_and_ends_well() {
+    let hostile = Hostile::start(Fault::Late(Duration::from_secs(3)));
+    let base_url = hostile.base_url();
+    let mut settings = hostile_settings(&base_url);
+    settings.push(("SHUTDOWN_GRACE", "2s"));
+    let program = Program::new("drain");
+    let running = Running::start(&program, &settings);
+    let (http, address) = (http(), running.address.clone());
+    let ready = async || {
+        let ready = http.get(format!("http://{address}/readyz")).send().await;
+        ready.unwrap().status().as_u16()
+    };
+    assert_eq!(ready().await, 200);
+    let sends = join_all((0..200).map(|index| {
+        let request = http.post(format!("http://{address}/api/otp/send"));
+        let recipient = format!("+1415555{:04}", 100 + index % 100 + 1000 * (index / 100));
+        request.json(&json!({"recipient": recipient})).send()
+    }));
+    let end = async {
+        while hostile.creates() < 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        running.tell_to_end();
+        while ready().await != 503 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Instant::now()
+    };
+    let (sends, told) = tokio::join!(sends, end);
+    let statuses: Vec<_> = sends
+        .into_iter()
+        .map(|sent| sent.map(|answer| answer.status().as_u16()))
+        .collect();
+    let answered = statuses.iter().flatten().filter(|status| **status == 200);
+    assert_eq!(answered.count(), 200, "{statuses:?}");
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("server.stopped") && !log.contains("server.cut_off"));
+    assert!(told.elapsed() < Duration::from_secs(10), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_whose_caller_has_gone_is_finished_before_the_end() {
+    let hostile = Hostile::start(Fault::Late(Duration::from_secs(2)));
+    let base_url = hostile.base_url();
+    let program = Program::new("drain-alone");
+    let running = Running::start(&program, &hostile_settings(&base_url));
+    let mut caller = tokio::net::TcpStream::connect(&running.address)
+        .await
+        .unwrap();
+    let body = r#"{"recipient":"+14155550100"}"#;
+    let request = format!(
+        "POST /api/otp/send HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    caller.write_all(request.as_bytes()).await.unwrap();
+    while hostile.creates() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // With a reset: the server drops the request at once.
+    caller.set_zero_linger().unwrap();
+    drop(caller);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("otp.sent"), "{log}");
+}

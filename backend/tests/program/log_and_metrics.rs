@@ -1,0 +1,128 @@
+//! What the log and the metrics tell, and what they never do.
+
+use serde_json::{Value, json};
+
+use super::{Program, Running, http};
+
+#[tokio::test]
+async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
+    let program = Program::new("spend");
+    let prices = "country,channel,price\n*,sms,0.01\n*,voice,0.01\n";
+    std::fs::write(program.directory.join("prices.csv"), prices).unwrap();
+    let settings = [
+        ("PRICES_FILE", "prices.csv"),
+        ("SPEND_CAP", "0.12/1h"),
+        ("CONVERSION_LEAST_SENDS", "10"),
+        ("CONVERSION_GRACE", "0s"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    let running = Running::start(&program, &settings);
+    let http = http();
+    let url = format!("http://{}/api/otp/send", running.address);
+    let mut statuses = Vec::new();
+    for index in 1..=13 {
+        let body = json!({"recipient": format!("+141555501{index:02}")});
+        let answer = http.post(&url).json(&body).send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    drop(http);
+    assert_eq!(statuses, [vec![200; 12], vec![429]].concat());
+    let (_, log) = running.terminate();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |event: &str| lines.iter().filter(|line| line["event"] == event).collect();
+    let alerts: Vec<&Value> = of("spend.alert");
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0]["per"], "1h");
+    assert_eq!(alerts[0]["spent"], "0.100000");
+    let slumps: Vec<&Value> = of("conversion.tripped");
+    let rules: Vec<&Value> = slumps.iter().map(|line| &line["rule"]).collect();
+    assert_eq!(rules, ["conversion_country", "conversion_prefix"]);
+    for line in slumps {
+        assert_eq!(
+            (&line["mode"], &line["country"]),
+            (&json!("monitor"), &json!("US"))
+        );
+        assert_eq!(line["destination"].as_str().unwrap().len(), 12);
+    }
+    let reached: Vec<&Value> = of("rate_limit.hit");
+    assert_eq!(reached[0]["limit"], "spend_cap");
+    assert!(!log.contains("1415555"), "a range is in the log");
+}
+
+#[tokio::test]
+async fn no_number_code_or_session_is_logged_at_any_level() {
+    let program = Program::new("log");
+    let running = Running::start(
+        &program,
+        &[("RUST_LOG", "trace"), ("PATH", "/usr/bin:/bin")],
+    );
+    let http = http();
+    let url = |path: &str| format!("http://{}{path}", running.address);
+    let post = async |path: &str, body: Value| -> Value {
+        let answer = http.post(url(path)).json(&body).send().await.unwrap();
+        answer.json().await.unwrap()
+    };
+    let recipient = "+14155550137";
+    let sent = post("/api/otp/send", json!({"recipient": recipient})).await;
+    let id = sent["session_uuid"].as_str().unwrap();
+    let messages: Value = http
+        .get(url("/sandbox/messages"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let otp = messages[0]["otp"].as_str().unwrap();
+    let wrong = if otp == "975310" { "975311" } else { "975310" };
+    post("/api/otp/verify", json!({"session_uuid": id, "otp": wrong})).await;
+    http.get(url(&format!("/api/otp/sessions/{id}")))
+        .send()
+        .await
+        .unwrap();
+    let verified = post("/api/otp/verify", json!({"session_uuid": id, "otp": otp})).await;
+    assert_eq!(verified["verified"], true);
+    post("/api/otp/send", json!({"recipient": "+1415555O187"})).await;
+    let method = reqwest::Method::from_bytes(format!("X{recipient}").as_bytes()).unwrap();
+    http.request(method, url("/healthz")).send().await.unwrap();
+    drop(http);
+
+    let (otp, id) = (otp.to_owned(), id.to_owned());
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0));
+    for event in [
+        "otp.sent",
+        "otp.incorrect",
+        "otp.verified",
+        "http.request",
+        "server.stopped",
+    ] {
+        assert!(log.contains(event), "no {event} in {log}");
+    }
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    // One request's lines are found by one name, its own line included.
+    for event in ["otp.sent", "otp.incorrect", "otp.verified"] {
+        let line = lines.iter().find(|line| line["event"] == event).unwrap();
+        let request = lines.iter().find(|other| {
+            other["event"] == "http.request" && other["request_id"] == line["request_id"]
+        });
+        let route = request.unwrap()["route"].as_str().unwrap();
+        assert!(route.starts_with("/api/otp/"), "{line}");
+    }
+    for secret in [
+        "4155550137",
+        &otp,
+        wrong,
+        &id,
+        "1415555O187",
+        "simulator_auth_token",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}

@@ -1,0 +1,107 @@
+//! `--rotate-proof-key`.
+
+use std::process::Command;
+
+use super::{Program, Running};
+
+#[test]
+fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
+    let program = Program::new("proof-keys");
+    let given = [
+        ("PLIVO_MODE", "sandbox"),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+    ];
+    let refusal = program.refuses(&given);
+    assert!(refusal.contains("PROOF_SIGNING_KEYS_FILE") && refusal.contains("is missing"));
+    let rotate = || {
+        let mut command = program.command(&given);
+        command.arg("--rotate-proof-key").output().unwrap()
+    };
+    let first = rotate();
+    assert_eq!(first.status.code(), Some(0));
+    let said = String::from_utf8(first.stdout).unwrap();
+    assert!(said.contains("keys.json and signs at once"), "{said}");
+    Running::start(&program, &given).terminate();
+    let again = rotate();
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert_eq!(again.status.code(), Some(1), "{said}");
+    assert!(said.contains("a moment ago"), "{said}");
+    let path = program.directory.join("keys.json");
+    // As if it had been made in 2020.
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let (before, made_at) = kept.split_once(r#""made_at": ""#).unwrap();
+    let long_ago = format!(r#"{before}"made_at": "2020{}"#, &made_at[4..]);
+    std::fs::write(&path, long_ago).unwrap();
+    let third = String::from_utf8(rotate().stdout).unwrap();
+    assert!(
+        third.contains("keys.json and signs in 6 minutes"),
+        "{third}"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    for garbage in [
+        "",
+        "{}",
+        r#"{"keys":[]}"#,
+        r#"{"keys":[{"made_at":"x","private_key":"y"}]}"#,
+    ] {
+        std::fs::write(&path, garbage).unwrap();
+        let refusal = program.refuses(&given);
+        assert!(refusal.contains("no signing keys"), "{garbage}: {refusal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn who_cannot_keep_the_keys_owner_rotates_nothing() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let program = Program::new("proof-keys-owner");
+    let path = program.directory.join("keys.json");
+    if chown(&program.directory, Some(0), Some(0)).is_err() {
+        // Only root can give files away.
+        return;
+    }
+    let given = [
+        ("PLIVO_MODE", "sandbox"),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+    ];
+    let rotate = |command: Command| {
+        let mut command = program.prepared(command, &given);
+        command.arg("--rotate-proof-key").output().unwrap()
+    };
+    let countersign = env!("CARGO_BIN_EXE_countersign");
+    assert!(rotate(Command::new(countersign)).status.success());
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let (before, made_at) = kept.split_once(r#""made_at": ""#).unwrap();
+    let long_ago = format!(r#"{before}"made_at": "2020{}"#, &made_at[4..]);
+    std::fs::write(&path, &long_ago).unwrap();
+    chown(&path, Some(65_534), Some(65_534)).unwrap();
+
+    // Root, as it is in a container that may give nothing away.
+    let mut weak = Command::new("/usr/bin/setpriv");
+    weak.args([
+        "--bounding-set",
+        "-chown",
+        "--inh-caps",
+        "-chown",
+        countersign,
+    ]);
+    let refused = rotate(weak);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("PROOF_SIGNING_KEYS_FILE") && said.contains("owner 65534:65534"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), long_ago);
+    assert_eq!(std::fs::read_dir(&program.directory).unwrap().count(), 1);
+
+    assert!(rotate(Command::new(countersign)).status.success());
+    let metadata = std::fs::metadata(&path).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534));
+    assert_ne!(std::fs::read_to_string(&path).unwrap(), long_ago);
+}
