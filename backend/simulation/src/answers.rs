@@ -230,7 +230,7 @@ impl Checker {
         let kept_for = self.kept_for(asked);
         let given = self.answers.of_key.get(&keyed.name);
         if let Some(given) = given.filter(|given| given.at.until(now) < kept_for) {
-            let (is_same, first) = (given.first == found, given.first.clone());
+            let (is_same, first) = (given.first == found || self.was_set, given.first.clone());
             let name = keyed.name.clone();
             self.require(is_same, || {
                 format!("{name}: {found:?} in the place of {first:?}")
