@@ -8,8 +8,10 @@ import { startService } from "./service.js";
 async function startApplication() {
   const pages = new Map();
   const posted = [];
+  const asked = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://x");
+    asked.push(request.url);
     if (request.method === "POST") {
       let body = "";
       for await (const part of request) body += part;
@@ -26,6 +28,8 @@ async function startApplication() {
     origin: `http://127.0.0.1:${server.address().port}`,
     pages,
     posted,
+    // Every target as it stood in the request line.
+    asked,
     stop: () => new Promise((gone) => server.close(gone) && server.closeAllConnections()),
   };
 }

@@ -200,7 +200,7 @@ test("in the application's frame, the proof comes as a message", async ({
   application,
   hosting,
 }) => {
-  application.pages.set("/", framing(application, hosting, { state: "s", nonce: "n" }));
+  application.pages.set("/", framing(application, hosting, { state: allTricky, nonce: "n" }));
   await page.goto(application.origin);
   await verify(page, page.frameLocator("iframe"), number, hosting.origin);
   await expect.poll(() => page.evaluate(() => window.heard.length)).toBe(1);
