@@ -177,7 +177,7 @@ impl Checker {
     }
 
     /// How long an answer is surely found: it was kept a little before it was given.
-    fn kept_for(&self, asked: &Asked) -> Duration {
+    pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
         let kept_for = match asked.kind {
             Kind::Check(_) => CHECK_KEPT_FOR,
             _ => self.rules.session_lifetime,

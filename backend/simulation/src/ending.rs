@@ -60,6 +60,16 @@ impl World {
         if self.checker.answers.is_mismatched(&keyed.name) || self.checker.was_set {
             return;
         }
+        let claimed_at = self
+            .checker
+            .claimed_at
+            .get(&keyed.name)
+            .copied()
+            .map(Millis);
+        let age = claimed_at.map(|at| at.until(self.clock_now()));
+        if age.is_some_and(|age| age >= self.checker.kept_for(asked)) {
+            return;
+        }
         let Some(session) = self.view(&asked.session) else {
             return;
         };
