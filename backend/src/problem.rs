@@ -234,9 +234,20 @@ fn refused(refusal: Refusal) -> Problem {
             ErrorCode::CountryNotAllowed,
             "We do not send codes to that country. Use a number of another country.",
         ),
-        Refusal::NumberTypeNotAllowed => recipient(
+        Refusal::NumberTypeNotAllowed {
+            other_channel: true,
+        } => Problem {
+            next_actions: vec![ChangeChannel, ChangeRecipient],
+            ..recipient(
+                ErrorCode::NumberTypeNotAllowed,
+                "That kind of number cannot take the code this way. Use a mobile number, or voice for a landline.",
+            )
+        },
+        Refusal::NumberTypeNotAllowed {
+            other_channel: false,
+        } => recipient(
             ErrorCode::NumberTypeNotAllowed,
-            "That kind of number cannot take the code this way. Use a mobile number, or voice for a landline.",
+            "That kind of number cannot take codes here. Use a mobile number.",
         ),
         Refusal::ChannelNotAvailable => Problem {
             field: Some(Cow::Borrowed("channel")),

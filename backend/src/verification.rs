@@ -55,7 +55,10 @@ pub enum Refusal {
     /// The country is not served.
     CountryNotAllowed,
     /// The kind of number cannot take the channel.
-    NumberTypeNotAllowed,
+    NumberTypeNotAllowed {
+        /// Whether it can take another one that is offered here.
+        other_channel: bool,
+    },
     /// The channel is switched off.
     ChannelNotAvailable,
     /// The code does not have as many digits as ours have. No check was used.

@@ -1,10 +1,16 @@
 //! The languages the page is there in.
 
-/// The languages, by their ISO 639-1 codes. Each has its texts in a file of the
-/// page, `locales/<code>.json`.
-pub const PAGE_LOCALES: [&str; 12] = [
-    "ar", "de", "en", "es", "fr", "he", "hi", "it", "ja", "pt", "ru", "zh",
+/// The languages, as BCP 47 tags. Each has its texts in a file of the page,
+/// `locales/<tag>.json`.
+pub const PAGE_LOCALES: [&str; 13] = [
+    "ar", "de", "en", "es", "fr", "he", "hi", "it", "ja", "pt", "ru", "zh", "zh-Hant",
 ];
+
+/// Where a language's document is read that begins so: one is rendered for each
+/// language and each start, when the page is built.
+pub fn document(locale: &str, start: &str) -> String {
+    format!("/documents/{locale}/{start}.html")
+}
 
 /// Where a language's texts are read.
 pub fn path(locale: &str) -> String {
@@ -12,17 +18,34 @@ pub fn path(locale: &str) -> String {
 }
 
 /// The first of the wanted languages that the page is there in. A wish is a BCP
-/// 47 tag such as `pt-BR`, of which the language counts (RFC 4647, lookup).
+/// 47 tag such as `pt-BR`, of which the language counts (RFC 4647, lookup), and of
+/// Chinese the script.
 pub fn negotiate<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
     wanted.into_iter().find_map(|tag| {
-        let language = tag.split(['-', '_']).next().unwrap_or_default();
+        let mut subtags = tag.split(['-', '_']);
+        let language = match subtags.next().unwrap_or_default() {
+            // Java and old Androids still call Hebrew by its name of before 1989.
+            "iw" => "he",
+            language if language.eq_ignore_ascii_case("zh") && is_traditional(subtags) => "zh-Hant",
+            language => language,
+        };
         PAGE_LOCALES
             .into_iter()
-            // Java and old Androids still call Hebrew by its name of before 1989.
-            .find(|locale| {
-                locale.eq_ignore_ascii_case(language) || (language == "iw" && *locale == "he")
-            })
+            .find(|locale| locale.eq_ignore_ascii_case(language))
     })
+}
+
+/// Whether what follows `zh` means the traditional script: by its name, or by a
+/// place that writes it where no script is named.
+fn is_traditional<'a>(subtags: impl Iterator<Item = &'a str>) -> bool {
+    subtags
+        .map(str::to_ascii_lowercase)
+        .find_map(|subtag| match subtag.as_str() {
+            "hant" | "tw" | "hk" | "mo" => Some(true),
+            "hans" => Some(false),
+            _ => None,
+        })
+        .unwrap_or(false)
 }
 
 /// The direction its script runs in, as HTML's `dir` names it.
@@ -43,7 +66,14 @@ mod tests {
             (&["pt-BR", "en"][..], Some("pt")),
             (&["xx", "DE-at"], Some("de")),
             (&["iw"], Some("he")),
-            (&["zh-Hant-TW"], Some("zh")),
+            (&["zh"], Some("zh")),
+            (&["zh-CN"], Some("zh")),
+            (&["ZH-hans-HK"], Some("zh")),
+            (&["zh-Hant"], Some("zh-Hant")),
+            (&["zh-hant-tw", "en"], Some("zh-Hant")),
+            (&["zh_TW"], Some("zh-Hant")),
+            (&["zh-HK"], Some("zh-Hant")),
+            (&["zh-MO"], Some("zh-Hant")),
             (&["en_US"], Some("en")),
             (&["xx", "", "*"], None),
             (&[], None),

@@ -1,7 +1,10 @@
 //! Whose phone: the strict gate, then metadata, then policy.
 
 use countersign_shared::{Channel, PhoneNumber, config::Country};
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, enums::Region};
+use rlibphonenumber::{
+    PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType,
+    enums::{NumberLengthType, Region},
+};
 
 use super::Refusal;
 use crate::{config::Policy, metrics::CountryCode};
@@ -12,6 +15,13 @@ const FICTITIOUS_GB_MOBILES: &str = "+447700900";
 
 /// Of calling codes, in digits (ITU-T E.164, 6.2.1).
 const LONGEST_CALLING_CODE: usize = 3;
+
+/// Every prefix that some country dials in front of its own numbers (ITU-T E.164,
+/// list of national prefixes).
+const NATIONAL_PREFIXES: [&str; 5] = ["0", "06", "8", "1", "01"];
+
+/// Of numbers behind a calling code, in digits (ITU-T E.164, 6.2.1).
+const LONGEST_NATIONAL_NUMBER: usize = 14;
 
 /// What the metadata says of a number.
 #[derive(Debug, PartialEq)]
@@ -56,7 +66,10 @@ pub fn read(text: &str, channel: Channel, policy: &Policy) -> Result<Recipient, 
             number: known.number,
         })
     } else {
-        Err(Refusal::NumberTypeNotAllowed)
+        let mut channels = policy.channels.iter();
+        Err(Refusal::NumberTypeNotAllowed {
+            other_channel: channels.any(|other| takes(known.kind, *other)),
+        })
     }
 }
 
@@ -207,7 +220,46 @@ fn country(region: Region) -> Option<Country> {
         example: PHONE_NUMBER_UTIL
             .format(&example, PhoneNumberFormat::E164)
             .into_owned(),
+        national_prefixes: national_prefixes(&example, region),
+        groups: groups(&example),
     })
+}
+
+/// The prefixes that the metadata takes for one in front of the country's numbers.
+fn national_prefixes(example: &rlibphonenumber::PhoneNumber, region: Region) -> Vec<String> {
+    let national = example.get_national_significant_number();
+    let is_prefix = |prefix: &&str| {
+        let dialled = format!("{prefix}{national}");
+        let parsed = PHONE_NUMBER_UTIL.parse(&dialled, Some(region));
+        parsed.is_ok_and(|parsed| parsed.get_national_significant_number() == national)
+    };
+    let prefixes = NATIONAL_PREFIXES.iter().filter(|prefix| is_prefix(prefix));
+    prefixes.map(|prefix| (*prefix).to_owned()).collect()
+}
+
+/// How the country writes mobile numbers, for each length that they can have: like
+/// the example, with fewer or more digits.
+fn groups(example: &rlibphonenumber::PhoneNumber) -> Vec<Vec<u8>> {
+    let digits = example.get_national_significant_number();
+    let calling_code = example.country_code.to_string();
+    let of_length = |length| {
+        let digits: String = digits.chars().cycle().take(length).collect();
+        let typed = PhoneNumber::parse(&format!("+{calling_code}{digits}")).ok()?;
+        let number = digit_by_digit(&typed)?;
+        let is_possible = PHONE_NUMBER_UTIL
+            .is_possible_number_for_type_with_reason(&number, PhoneNumberType::Mobile);
+        if is_possible != Ok(NumberLengthType::IsPossible) {
+            return None;
+        }
+        let written = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::International);
+        let national = written.strip_prefix('+')?.strip_prefix(&calling_code)?;
+        let groups = national
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|group| !group.is_empty())
+            .map(|group| u8::try_from(group.len()).ok());
+        groups.collect::<Option<Vec<_>>>()
+    };
+    (1..=LONGEST_NATIONAL_NUMBER).filter_map(of_length).collect()
 }
 
 /// Loads the metadata, which takes a moment, before the first caller waits.
