@@ -28,7 +28,7 @@ use crate::{
     draining::{Drain, Stop, StopSignals},
     metrics::{Metrics, MetricsServer},
     problem,
-    rate_limit::Shield,
+    rate_limit::Shields,
     request_id,
     routes::{self, FixedAnswers, Streams},
     security_headers::{self, ContentSecurityPolicy},
@@ -125,8 +125,8 @@ impl App {
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
         let fixed = FixedAnswers::new(&parts::facts(&config));
-        let shield = Shield::new(config.requests_per_address);
-        let sweeper = tokio::spawn(sweep(verification.clone(), shield.clone()));
+        let shields = parts::shields(&config);
+        let sweeper = tokio::spawn(sweep(verification.clone(), shields.clone()));
         let inline = page.as_ref().map(SinglePageApp::inline);
         let policy = Data::new(ContentSecurityPolicy::new(
             inline.unwrap_or(&Inline::default()),
@@ -157,7 +157,7 @@ impl App {
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| routes::configure(config, &shield, &fixed))
+                .configure(|config| routes::configure(config, &shields, &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);
@@ -301,12 +301,12 @@ fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Ups
     }
 }
 
-async fn sweep(verification: Data<Verification>, shield: Shield) {
+async fn sweep(verification: Data<Verification>, shields: Shields) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         verification.sweep().await;
-        shield.sweep();
+        shields.sweep();
     }
 }
 

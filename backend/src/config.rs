@@ -78,8 +78,10 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// How often codes are sent and tried, over all sessions.
     pub limits: Limits,
-    /// How many requests one address may make.
+    /// How many requests to send, resend and verify one address may make.
     pub requests_per_address: Option<Quota>,
+    /// How many introspections one address may make.
+    pub introspections_per_address: Option<Quota>,
     /// How many connections one address may have open.
     pub connections_per_address: Option<NonZeroU32>,
     /// How long requests are still taken when the service is about to end.
@@ -151,6 +153,8 @@ impl Config {
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits: limits::limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
+            introspections_per_address: reader
+                .quota(&variables::LIMIT_INTROSPECTIONS_PER_ADDRESS)?,
             connections_per_address: connections_per_address(&reader)?,
             shutdown_grace: shutdown_grace(&reader)?,
             brand_name: brand_name(&reader)?,

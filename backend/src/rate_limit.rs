@@ -24,7 +24,24 @@ use actix_web::{
 
 use crate::{client_ip::Caller, config::Quota, problem::ApiError, verification::Refusal};
 
-/// The shield of one application, shared by its workers and its routes.
+/// The shields of one application, each with a count of its own.
+#[derive(Clone)]
+pub struct Shields {
+    /// Of send, resend and verify.
+    pub requests: Shield,
+    /// Of introspection, which an application's server asks for all its users.
+    pub introspections: Shield,
+}
+
+impl Shields {
+    /// Forgets the callers whose limits are full again.
+    pub fn sweep(&self) {
+        self.requests.sweep();
+        self.introspections.sweep();
+    }
+}
+
+/// A shield, shared by the workers and the routes that it stands in front of.
 #[derive(Clone)]
 pub struct Shield {
     limit: Limit,
@@ -57,8 +74,7 @@ impl Shield {
         Condition::new(self.is_up, Governor::new(&self.limit))
     }
 
-    /// Forgets the callers whose limit is full again.
-    pub fn sweep(&self) {
+    fn sweep(&self) {
         self.limit.limiter().retain_recent();
         self.limit.limiter().shrink_to_fit();
     }

@@ -29,7 +29,7 @@ use actix_web::{
 use countersign_shared::{self as shared, config::ConfigResponse};
 
 use crate::{
-    cross_origin, draining::Drain, problem::ApiError, rate_limit::Shield, request_id,
+    cross_origin, draining::Drain, problem::ApiError, rate_limit::Shields, request_id,
     verification::Refusal,
 };
 
@@ -61,25 +61,25 @@ pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
 
 /// Every call and who answers it. A path of ours with another method, and any
 /// other path under `/api`, is a problem too.
-pub fn configure(config: &mut ServiceConfig, shield: &Shield, fixed: &FixedAnswers) {
+pub fn configure(config: &mut ServiceConfig, shields: &Shields, fixed: &FixedAnswers) {
     config
         .app_data(fixed.facts.clone())
         .app_data(fixed.contract.clone());
-    register(config, shield);
+    register(config, shields);
 }
 
 /// Answers what there is now, so that the contract can be held to it.
-pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Listed> {
+pub(crate) fn register(config: &mut ServiceConfig, shields: &Shields) -> Vec<Listed> {
     let mut listed = Vec::new();
     let mut resource = |path: &str, methods| {
         listed.push((path.to_owned(), methods));
         resource(path, methods)
     };
     macro_rules! guarded {
-        ($path:expr, $handler:path) => {
+        ($shield:expr, $path:expr, $handler:path) => {
             resource($path, "POST")
                 .route(web::post().to($handler))
-                .wrap(shield.guard())
+                .wrap($shield.guard())
                 .wrap(from_fn(cross_origin::refuse_other_sites))
         };
     }
@@ -92,10 +92,19 @@ pub(crate) fn register(config: &mut ServiceConfig, shield: &Shield) -> Vec<Liste
         };
     }
     config
-        .service(guarded!(shared::send::PATH, send::send))
-        .service(guarded!(shared::resend::PATH, resend::resend))
-        .service(guarded!(shared::verify::PATH, verify::verify))
+        .service(guarded!(shields.requests, shared::send::PATH, send::send))
         .service(guarded!(
+            shields.requests,
+            shared::resend::PATH,
+            resend::resend
+        ))
+        .service(guarded!(
+            shields.requests,
+            shared::verify::PATH,
+            verify::verify
+        ))
+        .service(guarded!(
+            shields.introspections,
             shared::proof::INTROSPECT_PATH,
             introspect::introspect
         ))

@@ -243,14 +243,18 @@ pub enum Settlement {
 /// Idempotency-Key header).
 #[derive(Clone)]
 pub struct KeyedRequest {
-    /// Who asks, what for, and the key: another caller's same key is another
-    /// request.
+    /// Whose the key is, what it is used for, and the key: the same key of another
+    /// caller, or of another session, is another request.
     pub name: String,
     /// The request itself: under the same key it must be the same.
     pub body: String,
     /// How long the answer is kept.
     pub kept_for: Duration,
 }
+
+/// How often a key may come with another request before nothing is compared under
+/// it any more.
+pub const MAX_MISMATCHES: u32 = 5;
 
 /// What is known of a keyed request.
 #[derive(Debug, PartialEq, Eq)]
@@ -262,8 +266,11 @@ pub enum Known {
     /// It was begun and never answered: its process has died, or the store was
     /// gone. What it did is not known.
     Lost,
-    /// The key was used for another request.
-    Reused,
+    /// The key was used for another request. The key counts how often that happens.
+    Mismatched,
+    /// That happened [`MAX_MISMATCHES`] times: the request was not compared, or the
+    /// key would tell by trial and error what the first one said.
+    Blocked,
     /// It was answered so.
     Answered(String),
 }
@@ -330,6 +337,10 @@ pub trait Store: Send + Sync {
 
     /// How long until a send to this number would pass; it takes nothing.
     async fn send_wait(&self, recipient: &PhoneNumber, terms: SendTerms) -> StoreResult<Duration>;
+
+    /// Counts what no send and no check stands behind; or nothing at all, and says
+    /// how long to wait. It is never given back.
+    async fn use_up(&self, claims: Vec<Claim>) -> StoreResult<Result<(), Wait>>;
 
     /// How much of each of the claim's quotas is used.
     async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>>;

@@ -249,9 +249,20 @@ impl Verification {
         })
     }
 
-    /// Takes a keyed request's name, or says what is known of it.
-    pub async fn begin(&self, request: &KeyedRequest) -> Result<Known, Refusal> {
-        Ok(self.store.begin(request).await?)
+    /// Takes a keyed request's name, or says what is known of it. Where the key is
+    /// a session's, another request under it counts as a check of the guesser's
+    /// address: whoever knows session and key could try codes by it.
+    pub async fn begin(
+        &self,
+        request: &KeyedRequest,
+        guesser: Option<&Caller>,
+    ) -> Result<Known, Refusal> {
+        let known = self.store.begin(request).await?;
+        if let (Known::Mismatched, Some(caller)) = (&known, guesser) {
+            let counted = self.store.use_up(self.check_terms(caller).claims).await?;
+            counted.map_err(|wait| self.must_wait(&wait))?;
+        }
+        Ok(known)
     }
 
     /// Keeps the answer of a keyed request; none where nothing was done.

@@ -27,7 +27,7 @@ use countersign_backend::{
     store::{
         Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, NewSession, Place,
         ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
-        StoreResult, Watched,
+        StoreResult, Wait, Watched,
     },
 };
 use countersign_shared::{Channel, PhoneNumber, SessionId};
@@ -244,6 +244,10 @@ impl Store for Deadly {
         self.store
             .note_attempts(upstream_id, noted, ask_again)
             .await
+    }
+
+    async fn use_up(&self, claims: Vec<Claim>) -> StoreResult<Result<(), Wait>> {
+        self.step(self.store.use_up(claims)).await
     }
 
     async fn begin(&self, request: &KeyedRequest) -> StoreResult<Known> {

@@ -14,9 +14,9 @@ use countersign_backend::{
     config::{Config, ConversionRule, Quota, Rules},
     money::MicroDollars,
     store::{
-        Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
-        Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement,
-        Share, Slump, Store, Vault,
+        Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit,
+        MAX_MISMATCHES, NewSession, Place, ResendReservation, SendReservation, SendTerms, Session,
+        SessionOver, Settlement, Share, Slump, Store, Vault,
         redis::{Address, RedisStore},
         sqlite::SqliteStore,
     },
@@ -26,6 +26,7 @@ use countersign_shared::{
     session::{AttemptReason, AttemptStatus, SessionStatus},
 };
 
+use futures_util::future::join_all;
 use proptest::{
     prelude::*,
     test_runner::{RngAlgorithm, TestRng, TestRunner},
@@ -542,7 +543,7 @@ async fn a_keyed_request_is_taken_once_and_answered_alike(home: Home) {
     assert_eq!(begin(&mine).await, Known::New);
     assert_eq!(begin(&mine).await, Known::UnderWay);
     assert_eq!(begin(&other).await, Known::New);
-    assert_eq!(begin(&request("mine", "another")).await, Known::Reused);
+    assert_eq!(begin(&request("mine", "another")).await, Known::Mismatched);
     home.store
         .finish(&mine, Some("answer".into()))
         .await
@@ -550,7 +551,13 @@ async fn a_keyed_request_is_taken_once_and_answered_alike(home: Home) {
     for _ in 0..2 {
         assert_eq!(begin(&mine).await, Known::Answered("answer".into()));
     }
-    assert_eq!(begin(&request("mine", "another")).await, Known::Reused);
+    // The ones from before the answer count, too.
+    for _ in 1..MAX_MISMATCHES {
+        assert_eq!(begin(&mine).await, Known::Answered("answer".into()));
+        assert_eq!(begin(&request("mine", "another")).await, Known::Mismatched);
+    }
+    assert_eq!(begin(&request("mine", "another")).await, Known::Blocked);
+    assert_eq!(begin(&mine).await, Known::Blocked);
     // Nothing was done: the name is free.
     home.store.finish(&other, None).await.unwrap();
     assert_eq!(begin(&other).await, Known::New);
@@ -559,7 +566,54 @@ async fn a_keyed_request_is_taken_once_and_answered_alike(home: Home) {
     assert_eq!(begin(&other).await, Known::Lost);
     home.advance(Duration::from_secs(30));
     assert_eq!(begin(&other).await, Known::New);
+    // A key that comes anew begins anew.
     assert_eq!(begin(&mine).await, Known::New);
+    assert_eq!(begin(&request("mine", "another")).await, Known::Mismatched);
+}
+
+async fn a_key_is_compared_with_few_requests_however_they_come(home: Home) {
+    let request = |body: usize| KeyedRequest {
+        name: "mine".into(),
+        body: body.to_string(),
+        kept_for: Duration::from_mins(1),
+    };
+    assert_eq!(home.store.begin(&request(0)).await.unwrap(), Known::New);
+    let others: Vec<_> = (1..=40).map(request).collect();
+    let answers = join_all(others.iter().map(|other| home.store.begin(other))).await;
+    let compared = answers
+        .into_iter()
+        .filter(|answer| matches!(answer, Ok(Known::Mismatched)));
+    assert_eq!(compared.count(), 5);
+}
+
+async fn what_is_used_up_leaves_less_for_checks(home: Home) {
+    let mine = Claim {
+        limit: Limit::ChecksPerAddress,
+        subject: "somebody".into(),
+        quotas: vec![Quota {
+            count: 2.try_into().unwrap(),
+            per: Duration::from_hours(1),
+        }],
+        different: None,
+        amount: 1,
+    };
+    let id = home.live(1).await.id;
+    let terms = CheckTerms {
+        wrong_per_number: Vec::new(),
+        claims: vec![mine.clone()],
+    };
+    let use_up = async || home.store.use_up(vec![mine.clone()]).await.unwrap();
+    assert_eq!(use_up().await, Ok(()));
+    drop(home.check(id, terms.clone()).await);
+    let wait = use_up().await.unwrap_err();
+    assert_eq!(wait.limit, Some(Limit::ChecksPerAddress));
+    assert_eq!(wait.retry_after, Duration::from_hours(1));
+    let check = home.store.reserve_check(id, terms).await.unwrap();
+    assert!(matches!(check, CheckReservation::Wait(_)));
+    home.advance(Duration::from_hours(1));
+    assert_eq!(use_up().await, Ok(()));
+    // Nothing to count always passes.
+    assert_eq!(home.store.use_up(Vec::new()).await.unwrap(), Ok(()));
 }
 
 async fn a_proof_is_spent_once(home: Home) {
@@ -1289,6 +1343,8 @@ in_every_home! {
     a_check_released_on_the_last_one_opens_the_session_again
     the_limit_that_is_full_the_longest_is_named
     a_keyed_request_is_taken_once_and_answered_alike
+    a_key_is_compared_with_few_requests_however_they_come
+    what_is_used_up_leaves_less_for_checks
     checks_that_are_under_way_are_used
     a_session_that_is_done_takes_no_step
     a_proof_is_spent_once

@@ -173,6 +173,22 @@ test("a wrong code is told and the next one counts", async ({ page, world }) => 
   await expect(page.getByRole("heading")).toHaveText("Your account");
 });
 
+test("an answer that was lost is fetched by the next press", async ({ page, world }) => {
+  const number = "+14155550148";
+  await page.goto(`${world.origin}/sign-up`);
+  await fillCredentials(page, number, "Sign up");
+  let lost = 0;
+  await page.route("**/api/otp/verify", async (route) => {
+    if (lost++ > 0 || route.request().method() !== "POST") return route.continue();
+    await route.fetch();
+    await route.abort();
+  });
+  await verifyInPage(page, world.countersign, number);
+  await expect(page.getByRole("status")).not.toHaveText("The code is on its way.");
+  await page.getByRole("button", { name: "Verify" }).click();
+  await expect(page.getByRole("heading")).toHaveText("Your account");
+});
+
 test("what the browser says is not believed", async ({ world }) => {
   const number = "+14155550143";
   const { someone, nonce } = await signedUp(world.origin, number);

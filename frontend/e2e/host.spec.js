@@ -1,10 +1,9 @@
 // Other applications send people here: in a frame, or there and back.
 
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { test as base, expect, atStep, codeFor, open } from "./fixtures.js";
+import { claims, codeFrom, expect, framing, link, test } from "./application.js";
+import { atStep, open } from "./fixtures.js";
 import { isAccessible, picture } from "./states.js";
-import { startService } from "./service.js";
 
 /** An example of docs/integrate.md, as it is printed there. */
 function example(name) {
@@ -13,75 +12,12 @@ function example(name) {
   return code.split("```")[0];
 }
 
-/** An application on an origin of its own; its pages are set by the test. */
-async function startApplication() {
-  const pages = new Map();
-  const posted = [];
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, "http://x");
-    if (request.method === "POST") {
-      let body = "";
-      for await (const part of request) body += part;
-      posted.push(new URLSearchParams(body));
-      response.end();
-      return;
-    }
-    const page = pages.get(pathname);
-    response.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" });
-    response.end(page ?? "<title>not there</title>");
-  });
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  return {
-    origin: `http://127.0.0.1:${server.address().port}`,
-    pages,
-    posted,
-    stop: () => new Promise((gone) => server.close(gone) && server.closeAllConnections()),
-  };
-}
-
-const test = base.extend({
-  application: async ({}, use) => {
-    const application = await startApplication();
-    await use(application);
-    await application.stop();
-  },
-  stranger: async ({}, use) => {
-    const stranger = await startApplication();
-    await use(stranger);
-    await stranger.stop();
-  },
-  // A service that knows the application, and not the stranger.
-  hosting: async ({ application }, use) => {
-    const hosting = await startService({
-      RETURN_URLS: `${application.origin}/account/`,
-      EMBED_ORIGINS: application.origin,
-    });
-    await use(hosting);
-    await hosting.stop();
-  },
-  quiet: [false, { option: true }],
-});
-
 async function verify(page, frame, number, origin) {
   await frame.locator("#phone").fill(number);
   await frame.getByRole("button", { name: "Text me a code" }).click();
   await expect(frame.locator("#code")).toBeVisible();
-  let code;
-  await expect
-    .poll(async () => {
-      const path = `${origin}/sandbox/messages?recipient=${encodeURIComponent(number)}`;
-      const [message] = await (await page.request.get(path)).json();
-      code = message?.otp;
-      return code;
-    })
-    .toMatch(/^\d{6}$/);
-  await frame.locator("#code").fill(code);
+  await frame.locator("#code").fill(await codeFrom(page, number, origin));
 }
-
-/** What a proof says; its signature is checked by docs/integrate.md's tests. */
-const claims = (proof) => JSON.parse(Buffer.from(proof.split(".")[1], "base64url").toString());
-
-const link = (origin, parameters) => `${origin}/?${new URLSearchParams(parameters)}`;
 
 test("a person goes there and back, and the application gets its proof", async ({
   page,
@@ -174,16 +110,7 @@ test("in the application's frame, the proof comes as a message", async ({
   application,
   hosting,
 }) => {
-  application.pages.set(
-    "/",
-    `<title>application</title>
-     <iframe src="${link(hosting.origin, { embed: application.origin, state: "s", nonce: "n" })}"
-       width="400" height="700"></iframe>
-     <script>
-       window.heard = [];
-       addEventListener("message", (event) => window.heard.push([event.origin, event.data]));
-     </script>`,
-  );
+  application.pages.set("/", framing(application, hosting, { state: "s", nonce: "n" }));
   await page.goto(application.origin);
   await verify(page, page.frameLocator("iframe"), number, hosting.origin);
   const heard = () =>

@@ -1,9 +1,7 @@
 //! What a person can do. What asks the service is an action; `answers` takes over what
 //! the service says.
 
-use countersign_shared::{
-    Channel, PhoneNumber, resend::ResendRequest, send::SendRequest, verify::VerifyRequest,
-};
+use countersign_shared::{Channel, PhoneNumber, resend::ResendRequest, send::SendRequest};
 use leptos::prelude::*;
 
 use crate::{
@@ -13,8 +11,9 @@ use crate::{
     platform::{
         self, document,
         host::{Host, Outcome},
+        storage,
     },
-    state::{self, Ending, Flow, Recipient, Step, Task, Ticket},
+    state::{self, Background, CheckRequest, Ending, Flow, Recipient, Step, Task, Ticket},
 };
 
 /// What is asked of the service.
@@ -26,8 +25,8 @@ enum Ask {
     Send(Ticket, SendRequest),
     /// The code once more.
     Resend(Ticket, ResendRequest),
-    /// Whether a code is right.
-    Verify(Ticket, VerifyRequest),
+    /// Whether a code is right; and the code that was typed since.
+    Verify(CheckRequest, Option<String>),
     /// How the session stands.
     Session(Option<Ticket>),
 }
@@ -48,10 +47,7 @@ impl Ask {
                 let key = page.key(&format!("resend {channel:?} {session_uuid}"));
                 page.sent(ticket, api::resend(&request, &key).await);
             }
-            Self::Verify(ticket, request) => {
-                let key = page.key(&format!("verify {} {}", request.session_uuid, request.otp));
-                page.checked(ticket, api::verify(&request, &key).await);
-            }
+            Self::Verify(request, typed) => page.check(request, typed).await,
             Self::Session(ticket) => page.look(ticket).await,
         }
     }
@@ -83,16 +79,24 @@ impl Actions {
 
     /// Loads the set-up, and resumes the session from before a reload.
     pub(crate) fn open(self) {
-        let host = Host::read();
-        // A session for another link's proof is of no use to this one.
-        if let Some(kept) = platform::storage::kept().filter(|kept| kept.nonce == host.nonce) {
-            self.page
-                .flow
-                .set(Flow::resuming(kept.session_uuid, kept.recipient));
-            self.page.focus.set(Some(Target::Code));
-            if let Some(ticket) = self.page.begin(Task::Resume) {
-                self.ask(Ask::Session(Some(ticket)));
+        let page = self.page;
+        match storage::kept() {
+            Some(kept) if kept.nonce == Host::read().nonce => {
+                let check = kept.check(page.clock());
+                if let Some(check) = &check {
+                    page.code.set(check.otp.clone());
+                    page.sent_by_itself.set_value(check.otp.clone());
+                }
+                let flow = Flow::resuming(kept.session_uuid, kept.recipient, check);
+                page.flow.set(flow);
+                page.focus.set(Some(Target::Code));
+                if let Some(ticket) = page.begin(Task::Resume) {
+                    self.ask(Ask::Session(Some(ticket)));
+                }
             }
+            // A session for another link's proof is of no use to this one.
+            Some(kept) => storage::forget_check(kept),
+            None => {}
         }
         self.ask(Ask::Config(None));
     }
@@ -101,8 +105,14 @@ impl Actions {
     /// where the number says its country itself. A guessed one is seen before it
     /// is used.
     pub(crate) fn press_again(self) {
-        if document::attribute("data-pressed").is_some()
-            && self.page.phone.with_untracked(|it| state::names_country(it)) {
+        let is_pressed = document::attribute("data-pressed").is_some();
+        document::remove_attribute("data-pressed");
+        if is_pressed
+            && self
+                .page
+                .phone
+                .with_untracked(|it| state::names_country(it))
+        {
             self.send_typed();
         }
     }
@@ -174,9 +184,8 @@ impl Actions {
         };
         if let Some(seconds @ 1..) = wait {
             let later = untrack(|| {
-                page.i18n.with(|language| {
-                    language.filled(key!("resend-later"), &language.when(seconds))
-                })
+                page.i18n
+                    .with(|language| language.filled(key!("resend-later"), &language.when(seconds)))
             });
             page.announcement.set(later);
             return;
@@ -213,10 +222,10 @@ impl Actions {
     /// Checks the code that was typed.
     pub(crate) fn verify(self) {
         let page = self.page;
-        let Some((id, length, ending)) = page.flow.with_untracked(|flow| {
+        let Some((length, ending)) = page.flow.with_untracked(|flow| {
             let session = flow.session()?;
             let length = session.otp_length.unwrap_or(state::USUAL_LENGTH);
-            Some((session.id, length, session.ending))
+            Some((length, session.ending))
         }) else {
             return;
         };
@@ -238,25 +247,59 @@ impl Actions {
                 return;
             }
         };
-        let request = VerifyRequest {
-            session_uuid: id.to_string(),
-            otp,
-        };
-        if let Some(ticket) = page.begin(Task::Verify) {
-            self.ask(Ask::Verify(ticket, request));
+        let key = platform::random_key().unwrap_or_default();
+        let now = page.clock();
+        let begun = page
+            .flow
+            .try_update(|flow| flow.begin_check(&otp, key, now));
+        if let Some(request) = begun.flatten() {
+            // Before it leaves: a reload may come between.
+            page.keep();
+            self.ask(Ask::Verify(request, Some(otp)));
+        }
+    }
+
+    /// The page can be seen again, or the network is back: the phone may have slept,
+    /// an answer may have been lost, or another tab may have finished.
+    pub(crate) fn look_again(self) {
+        let now = self.page.clock();
+        if self.page.flow.try_update(|flow| flow.hurry(now)) == Some(true) {
+            self.tick();
+        } else {
+            self.follow();
         }
     }
 
     /// Asks in the background how the session stands.
-    pub(crate) fn look_again(self) {
+    pub(crate) fn follow(self) {
         self.ask(Ask::Session(None));
+    }
+
+    /// Lets time pass.
+    pub(crate) fn tick(self) {
+        let page = self.page;
+        let now = page.clock();
+        if page.flow.with_untracked(|flow| flow.session().is_some()) {
+            page.now.set(now);
+        }
+        if !page.flow.with_untracked(|flow| flow.is_due(now)) {
+            return;
+        }
+        match page.flow.try_update(|flow| flow.tick(now)).flatten() {
+            Some(Background::Repeat(request)) => self.ask(Ask::Verify(request, None)),
+            Some(Background::Look) => {
+                page.keep();
+                self.follow();
+            }
+            None => {}
+        }
     }
 
     /// What helps where a session has ended.
     pub(crate) fn begin_again(self) {
         match untrack(|| self.page.session(|session| session.ending)) {
-            Some(Ending::Expired) => self.send_new(),
-            Some(Ending::ChecksExhausted | Ending::AlreadyVerified) => self.change_number(),
+            Some(Ending::Expired | Ending::AlreadyVerified) => self.send_new(),
+            Some(Ending::ChecksExhausted) => self.change_number(),
             None => {}
         }
     }
@@ -281,7 +324,7 @@ impl Actions {
     /// Gives the proof to the application that the person came from.
     pub(crate) fn hand_over(self) {
         let proof = self.page.flow.with_untracked(|flow| match &flow.step {
-            Step::Verified(verified) => verified.proof.clone(),
+            Step::Verified(verified) => Some(verified.proof.clone()),
             Step::EnterPhone | Step::EnterCode(_) => None,
         });
         if let Some(proof) = proof {

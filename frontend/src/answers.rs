@@ -2,7 +2,7 @@
 
 use countersign_shared::{
     Channel, config::ConfigResponse, send::SendResponse, session::SessionResponse,
-    verify::VerifyResponse,
+    verify::VerifyRequest,
 };
 use leptos::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::{
     context::{Page, Target},
     i18n::{Key, key},
     platform::{self, clock, document, host::Host, storage},
-    state::{self, Failure, Flow, Task, Ticket},
+    state::{self, CheckRequest, Checked, Failure, Flow, Task, Ticket},
 };
 
 impl Page {
@@ -87,17 +87,58 @@ impl Page {
         })
     }
 
-    /// A code was tried.
-    pub(crate) fn checked(self, ticket: Ticket, answer: Result<VerifyResponse, Failure>) {
-        self.forget_key(answer.as_ref().err());
-        match answer {
-            Ok(answer) => {
-                self.flow.update(|flow| flow.verified(ticket, &answer));
-                self.keep();
-                self.focus.set(Some(Target::Verified));
-            }
-            Err(failure) => self.fail(ticket, failure),
+    /// Asks whether a code is right, for the person or to repeat it. A code that was
+    /// typed since follows, once the one before it is settled.
+    pub(crate) async fn check(self, mut request: CheckRequest, typed: Option<String>) {
+        loop {
+            let checked = self.check_once(&request).await;
+            let next = typed.as_ref().filter(|typed| **typed != request.otp);
+            let Some(otp) = next.filter(|_| checked == Checked::Incorrect) else {
+                return;
+            };
+            let key = platform::random_key().unwrap_or_default();
+            let now = self.clock();
+            let begun = self.flow.try_update(|flow| flow.begin_check(otp, key, now));
+            let Some(begun) = begun.flatten() else {
+                return;
+            };
+            self.keep();
+            request = begun;
         }
+    }
+
+    async fn check_once(self, request: &CheckRequest) -> Checked {
+        let body = VerifyRequest {
+            session_uuid: request.session.to_string(),
+            otp: request.otp.clone(),
+        };
+        let answer = api::verify(&body, &request.key).await;
+        let now = self.clock();
+        let checked = self
+            .flow
+            .try_update(|flow| flow.checked(request, &answer, now))
+            .unwrap_or(Checked::Ignored);
+        self.keep();
+        match checked {
+            Checked::Ignored => return checked,
+            Checked::Verified => {
+                self.focus.set(Some(Target::Verified));
+                return checked;
+            }
+            Checked::Open | Checked::Incorrect | Checked::Refused => {}
+        }
+        let has_ended = self
+            .flow
+            .with_untracked(|flow| flow.session().is_some_and(|it| it.ending.is_some()));
+        if has_ended {
+            self.focus.set(Some(Target::EndedAction));
+        } else if request.ticket.is_some() {
+            self.focus.set(Some(Target::Code));
+        }
+        if checked == Checked::Refused {
+            self.look(None).await;
+        }
+        checked
     }
 
     /// Asks how the session stands. With a ticket the person may be told of a
@@ -119,9 +160,7 @@ impl Page {
             }
             (Err(failure), Some(ticket)) => self.fail(ticket, failure),
             // Whatever was asked meanwhile knows better.
-            (Ok(answer), None)
-                if self.flow.try_with_untracked(Flow::tickets) == Some(tickets) =>
-            {
+            (Ok(answer), None) if self.flow.try_with_untracked(Flow::tickets) == Some(tickets) => {
                 self.seen(&answer);
             }
             (_, None) => {}
@@ -150,7 +189,6 @@ impl Page {
             .with_untracked(|flow| flow.session().map(|it| it.ending.is_some()));
         match (ticket.task, has_ended) {
             (_, Some(true)) => self.focus.set(Some(Target::EndedAction)),
-            (Task::Verify, _) => self.focus.set(Some(Target::Code)),
             (Task::Send | Task::Configure, None) => self.focus.set(Some(Target::Phone)),
             _ => {}
         }
@@ -163,9 +201,10 @@ impl Page {
 
     /// Keeps for a reload what is needed to go on, and nothing once it is over.
     pub(crate) fn keep(self) {
-        self.flow.with_untracked(|flow| match flow.session() {
+        let now = self.clock();
+        self.flow.try_with_untracked(|flow| match flow.session() {
             Some(session) if session.ending.is_none() => {
-                storage::keep(session, Host::read().nonce);
+                storage::keep(session, Host::read().nonce, now);
             }
             _ => storage::clear(),
         });
@@ -174,9 +213,9 @@ impl Page {
     /// The idempotency key for what is asked: the same one while no answer has
     /// come, so that a second press after a lost connection costs no second message.
     pub(crate) fn key(self, asked: &str) -> String {
-        let is_other = self.unanswered.with_value(|unanswered| {
-            unanswered.as_ref().is_none_or(|(other, _)| other != asked)
-        });
+        let is_other = self
+            .unanswered
+            .with_value(|unanswered| unanswered.as_ref().is_none_or(|(other, _)| other != asked));
         if is_other {
             let key = platform::random_key().unwrap_or_default();
             self.unanswered.set_value(Some((asked.to_owned(), key)));

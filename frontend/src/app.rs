@@ -12,7 +12,7 @@ use crate::{
     i18n::{I18n, Language, key, t},
     platform::{clock, document, host::Host},
     reactive::{effect, spawn},
-    state::{Clock, Flow, StepName},
+    state::{Clock, StepName},
 };
 
 /// How often countdowns are looked at. More than once a second, so that none
@@ -88,6 +88,7 @@ pub fn App(
             .with(|config| config.as_ref().is_some_and(|config| config.sandbox));
         is_sandbox && step.get() == StepName::EnterCode
     });
+    let pretend_phone = move || has_phone.get().then(|| view! { <PretendPhone /> });
     let announcement =
         Signal::derive(move || Some(page.announcement.get()).filter(|text| !text.is_empty()));
     view! {
@@ -101,9 +102,7 @@ pub fn App(
                 <div class="card">
                     {steps} <Cancel />
                 </div>
-                <Show when=move || has_phone.get()>
-                    <PretendPhone />
-                </Show>
+                {pretend_phone}
             </div>
         </main>
         <footer>
@@ -139,11 +138,13 @@ fn follow_language(page: Page) {
 /// Names the tab after the step.
 fn name_tab(page: Page) {
     effect(move || {
-        let heading = page.i18n.get(match page.flow.with(|flow| flow.step.name()) {
-            StepName::EnterPhone => key!("phone-heading"),
-            StepName::EnterCode => key!("code-heading"),
-            StepName::Verified => key!("verified-heading"),
-        });
+        let heading = page
+            .i18n
+            .get(match page.flow.with(|flow| flow.step.name()) {
+                StepName::EnterPhone => key!("phone-heading"),
+                StepName::EnterCode => key!("code-heading"),
+                StepName::Verified => key!("verified-heading"),
+            });
         let brand = page
             .config
             .with(|config| config.as_ref().map(|config| config.brand_name.clone()));
@@ -161,8 +162,8 @@ fn name_tab(page: Page) {
     });
 }
 
-/// Lets time pass while the page is there, and looks again when it is seen again or
-/// the computer slept.
+/// Lets time pass while the page is there, and looks again when it is seen again, the
+/// network is back, or the computer slept.
 fn keep_time(page: Page, actions: Actions) {
     let clock = StoredValue::new(Clock::default());
     // The person is not told that a code expired before the server was asked.
@@ -180,19 +181,16 @@ fn keep_time(page: Page, actions: Actions) {
                     is_waking.try_set_value(false);
                 });
             }
-            let now = page.clock();
-            if page.flow.with_untracked(|flow| flow.session().is_some()) {
-                page.now.set(now);
-            }
-            let is_due = page.flow.with_untracked(|flow| flow.is_due(now));
-            if is_due && !is_waking.get_value() {
-                page.flow.update(|flow: &mut Flow| flow.tick(now));
+            if !is_waking.get_value() {
+                actions.tick();
             }
         });
-        document::on_visibility_change(move || {
-            if document::is_visible() {
-                actions.look_again();
-            }
-        });
+        for event in ["visibilitychange", "online"] {
+            document::on_window(event, move || {
+                if document::is_visible() {
+                    actions.look_again();
+                }
+            });
+        }
     });
 }

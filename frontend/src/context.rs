@@ -155,9 +155,14 @@ impl Page {
 
     /// What went wrong in that step, and what to do about it.
     pub(crate) fn failure_text(self, step: StepName) -> Option<String> {
-        let failure = self
-            .flow
-            .with(|flow| flow.failure.filter(|_| flow.step.name() == step))?;
+        let (failure, repeats) = self.flow.with(|flow| {
+            let failure = flow.failure.filter(|_| flow.step.name() == step);
+            (failure, flow.check().is_some())
+        });
+        let failure = failure?;
+        if repeats {
+            return Some(self.i18n.get(key!("check-unanswered")));
+        }
         Some(self.i18n.with(|language| {
             let wait = |key, seconds: u64| language.filled(key, &language.when(seconds));
             match (failure.kind, failure.retry_after, failure.checks_left) {

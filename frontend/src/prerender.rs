@@ -58,11 +58,15 @@ fn document(template: &str, start: Start, language: &Language) -> Result<String,
     let texts = texts.replace('<', "\\u003c");
     let app = render(language, {
         let language = language.clone();
-        move || view! { <App start language /> }.into_any()
+        move || view! { <App start language /> }
     });
-    let notices = render(language, || view! { <Notices /> }.into_any());
+    let notices = render(language, || view! { <Notices /> });
     let html = replaced(template, ("<html", ">"), &root)?;
-    let html = replaced(&html, ("<title>", "</title>"), &format!("<title>{title}</title>"))?;
+    let html = replaced(
+        &html,
+        ("<title>", "</title>"),
+        &format!("<title>{title}</title>"),
+    )?;
     let html = replaced(
         &html,
         ("<div class=\"notices\">", "</div>"),
@@ -79,7 +83,7 @@ fn document(template: &str, start: Start, language: &Language) -> Result<String,
     )
 }
 
-fn render(language: &Language, view: impl FnOnce() -> AnyView) -> String {
+fn render<V: IntoView>(language: &Language, view: impl FnOnce() -> V) -> String {
     let owner = Owner::new_root(None);
     let html = owner.with(|| {
         provide_context(I18n::new(language.clone()));

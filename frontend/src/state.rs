@@ -1,6 +1,7 @@
 //! The three steps and how one leads to another. Pure: no browser, no network,
 //! no clock but the one handed in.
 
+mod check;
 mod clock;
 mod code_entry;
 mod countdown;
@@ -15,9 +16,9 @@ use countersign_shared::{
     ErrorCode, SessionId,
     send::SendResponse,
     session::{SessionResponse, SessionStatus},
-    verify::VerifyResponse,
 };
 
+pub use check::{Background, Check, CheckRequest, Checked};
 pub use clock::Clock;
 pub use code_entry::{USUAL_LENGTH, read as read_code, tidy as tidy_code};
 pub use countdown::Deadline;
@@ -39,14 +40,14 @@ pub enum Step {
     Verified(Verified),
 }
 
-/// A number that is verified.
+/// A number that is verified. There is none without its proof: a page that only
+/// hears that the session is verified has nothing for its application.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
     /// The number.
     pub recipient: Recipient,
-    /// What shows it to an application. Only the page that had the right code
-    /// has it: another tab, or a reload, does not get it again.
-    pub proof: Option<String>,
+    /// What shows it to an application.
+    pub proof: String,
 }
 
 /// Which step it is, whatever is in it.
@@ -130,10 +131,11 @@ impl Default for Flow {
 
 impl Flow {
     /// A session from before a reload, of which only the name and the masked
-    /// number are known until the server answers.
-    pub fn resuming(id: SessionId, masked: String) -> Self {
+    /// number are known until the server answers; and the check whose answer was
+    /// outstanding.
+    pub fn resuming(id: SessionId, masked: String, check: Option<Check>) -> Self {
         Self {
-            step: Step::EnterCode(Session::resuming(id, masked)),
+            step: Step::EnterCode(Session::resuming(id, masked, check)),
             ..Self::default()
         }
     }
@@ -195,8 +197,9 @@ impl Flow {
         let counts = self.settle(ticket);
         if counts {
             let before = self.session().filter(|it| it.id == answer.session_uuid);
-            let attempts = before.map_or_else(Vec::new, |session| session.attempts.clone());
-            self.step = Step::EnterCode(Session::from_send(answer, attempts, now));
+            let before = before.map(|it| (it.attempts.clone(), it.check.clone()));
+            let (attempts, check) = before.unwrap_or_default();
+            self.step = Step::EnterCode(Session::from_send(answer, attempts, check, now));
         }
         counts
     }
@@ -217,35 +220,28 @@ impl Flow {
             return;
         }
         session.follow(answer, now);
-        match answer.status {
-            SessionStatus::Pending => {}
-            SessionStatus::Verified => {
-                self.step = Step::Verified(Verified {
-                    recipient: session.recipient.clone(),
-                    proof: None,
-                });
-            }
-            SessionStatus::ChecksExhausted => {
-                session.ending = Some(Ending::ChecksExhausted);
-                self.failure = Some(FailureKind::Refused(ErrorCode::ChecksExhausted).into());
-            }
+        let (ending, code) = match answer.status {
+            SessionStatus::Pending => return,
+            SessionStatus::Verified => (Ending::AlreadyVerified, ErrorCode::SessionAlreadyVerified),
+            SessionStatus::ChecksExhausted => (Ending::ChecksExhausted, ErrorCode::ChecksExhausted),
+        };
+        // It may be the check whose answer is outstanding that has ended it.
+        if let Some(check) = &mut session.check {
+            check.hurry(now);
+            return;
         }
+        session.ending = Some(ending);
+        self.failure = Some(FailureKind::Refused(code).into());
     }
 
-    /// The code was right.
-    pub fn verified(&mut self, ticket: Ticket, answer: &VerifyResponse) {
-        if self.settle(ticket) {
-            self.step = Step::Verified(Verified {
-                recipient: Recipient::read(&answer.recipient),
-                proof: Some(answer.proof.clone()),
-            });
-        }
-    }
-
-    /// The task failed. True when that counted.
+    /// The task failed; a check fails by [`Flow::checked`]. True when that counted.
     pub fn failed(&mut self, ticket: Ticket, failure: Failure, now: Duration) -> bool {
         let counts = self.settle(ticket);
         if counts {
+            // As above.
+            if failure.ends_session() && self.hurry(now) {
+                return true;
+            }
             self.failure = Some(match &mut self.step {
                 Step::EnterCode(session) => {
                     if let (Task::Resend, Some(seconds)) = (ticket.task, failure.retry_after) {
@@ -271,21 +267,28 @@ impl Flow {
         self.failure = Some(kind.into());
     }
 
-    /// Time has passed: a session may have ended.
-    pub fn tick(&mut self, now: Duration) {
+    /// Time has passed: a session may have ended. Answers what the page is to do by
+    /// itself.
+    pub fn tick(&mut self, now: Duration) -> Option<Background> {
         if !self.is_due(now) {
-            return;
+            return None;
         }
-        if let Step::EnterCode(session) = &mut self.step {
+        let background = self.background(now);
+        if background.is_none()
+            && let Step::EnterCode(session) = &mut self.step
+        {
             session.ending = Some(Ending::Expired);
             self.failure = Some(FailureKind::Refused(ErrorCode::SessionExpired).into());
         }
+        background
     }
 
     /// True when [`Flow::tick`] would change something.
     pub fn is_due(&self, now: Duration) -> bool {
-        self.session().is_some_and(|session| {
-            session.ending.is_none() && session.expires.is_some_and(|expires| expires.is_over(now))
+        self.session().is_some_and(|session| match &session.check {
+            // An answer that is outstanding comes also when the session is over.
+            Some(check) => check.is_due(now),
+            None => session.ending.is_none() && session.expires.is_some_and(|it| it.is_over(now)),
         })
     }
 

@@ -83,7 +83,9 @@ fn files_and_languages_are_the_same() {
         })
         .collect();
     files.sort();
-    assert_eq!(files, PAGE_LOCALES.map(|locale| format!("{locale}.json")));
+    let mut locales = PAGE_LOCALES.map(|locale| format!("{locale}.json"));
+    locales.sort();
+    assert_eq!(files, locales);
 }
 
 #[test]
@@ -112,5 +114,21 @@ fn every_text_is_used() {
             sources.contains(&format!("\"{key}\"")),
             "nothing says {key}"
         );
+    }
+}
+
+/// The page's own failures name their texts without the check of `key!`.
+#[test]
+fn every_failure_of_the_page_has_a_text() {
+    let texts = texts("en");
+    let source = include_str!("../src/state/failure.rs");
+    let keys = source.lines().filter_map(|line| {
+        let (_, key) = line.trim().strip_prefix("Self::")?.split_once("=> \"")?;
+        key.strip_suffix("\",")
+    });
+    let keys: Vec<_> = keys.collect();
+    assert!(keys.len() >= 10, "{keys:?}");
+    for key in keys {
+        assert!(texts.contains_key(key), "{key}");
     }
 }

@@ -1,9 +1,16 @@
 //! `POST /api/otp/verify`: one try at the code.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Where the request goes.
 pub const PATH: &str = "/api/otp/verify";
+
+/// How long an answer that was lost can be fetched again, by the same request under
+/// the same `Idempotency-Key`. Long enough for a network to come back, too short for
+/// the code to be of use to somebody who sees it later.
+pub const ANSWER_KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// Tries a code.
 #[derive(Clone, Serialize, Deserialize)]

@@ -5,11 +5,14 @@ const form = document.getElementById("verify");
 const { recipient, nonce, countersign } = form.dataset;
 const say = (text) => { document.getElementById("status").textContent = text; };
 let session;
+// Each code's idempotency key: when the answer to a check is lost, pressing the
+// button again fetches it instead of finding that the code was used.
+const keys = new Map();
 
-async function call(path, body) {
+async function call(path, body, key) {
   const answer = await fetch(countersign + path, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...(key && { "idempotency-key": key }) },
     body: JSON.stringify(body),
   });
   const read = await answer.json();
@@ -44,7 +47,8 @@ button("send", async (send) => {
 
 button("check", async () => {
   const otp = document.getElementById("otp").value.trim();
-  const answer = await call("/api/otp/verify", { session_uuid: session, otp });
+  if (!keys.has(otp)) keys.set(otp, crypto.randomUUID());
+  const answer = await call("/api/otp/verify", { session_uuid: session, otp }, keys.get(otp));
   form.elements.proof.value = answer.proof;
   form.submit();
 });

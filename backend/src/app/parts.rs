@@ -12,6 +12,7 @@ use crate::{
     metrics::Metrics,
     plivo::{GuardedPlivo, PlivoClient},
     proof::{KeysError, Proofs, Terms},
+    rate_limit::{Shield, Shields},
     routes,
     single_page_app::{PageSettings, PageSource, SinglePageApp},
     store::{
@@ -149,6 +150,13 @@ pub(super) fn proofs(
         sandbox: matches!(config.upstream, Upstream::Sandbox),
     };
     Proofs::open(settings.keys_file.clone(), settings.is_given, terms, now)
+}
+
+pub(super) fn shields(config: &Config) -> Shields {
+    Shields {
+        requests: Shield::new(config.requests_per_address),
+        introspections: Shield::new(config.introspections_per_address),
+    }
 }
 
 pub(super) fn facts(config: &Config) -> ConfigResponse {

@@ -163,6 +163,10 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             sandbox(("LIMIT_REQUESTS_PER_ADDRESS", "2000000000/1s")),
         ),
         (
+            "LIMIT_INTROSPECTIONS_PER_ADDRESS",
+            sandbox(("LIMIT_INTROSPECTIONS_PER_ADDRESS", "1/1m,2/1h")),
+        ),
+        (
             "LIMIT_SENDS_TOTAL",
             sandbox(("LIMIT_SENDS_TOTAL", "1/1h,2/60m")),
         ),

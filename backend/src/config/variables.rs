@@ -113,6 +113,8 @@ variables! {
         "Codes at all. In sandbox off unless set.";
     LIMIT_REQUESTS_PER_ADDRESS = Some("120/1m"), false,
         "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
+    LIMIT_INTROSPECTIONS_PER_ADDRESS = Some("6000/1m"), false,
+        "Introspections from one address (IPv6: one /64), apart from the requests above: an application's server asks for all its users. Such as 6000/1m, or off.";
     LIMIT_CONNECTIONS_PER_ADDRESS = Some("256"), false,
         "Open connections from one address (IPv6: one /64), or off. Loopback and TRUSTED_PROXIES have no bound.";
     SHUTDOWN_GRACE = Some("3s"), false,

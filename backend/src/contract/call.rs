@@ -90,9 +90,9 @@ impl Description {
     pub(super) fn with_idempotency_key(self) -> Self {
         // Quotes around it are the draft's way to write it; they do not count.
         let key = text().pattern(Some("^\"*[!#-~][!-~]{14,253}[!#-~]\"*$"));
-        let said = "Chosen anew for each request, kept for its repetitions: the same key with the \
-                    same request has one effect and gets the same answer. 16 to 255 visible ASCII \
-                    characters, such as a random UUID.";
+        let said = "Random, such as a UUID; new for each request, the same for its repetitions: the \
+                    same key with the same request has one effect and gets the same answer. 16 to \
+                    255 visible ASCII characters.";
         self.parameter(header_parameter("Idempotency-Key", said, key))
     }
 

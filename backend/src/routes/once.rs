@@ -6,7 +6,7 @@ use std::{pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web::Data,
 };
-use countersign_shared::Problem;
+use countersign_shared::{Problem, SessionId};
 use futures_util::future::{Ready, ready};
 use serde::{Deserialize, Serialize};
 
@@ -95,11 +95,20 @@ impl Kept {
 /// copied from one into the next, kilobytes at a time.
 pub(super) type Step<A> = Pin<Box<dyn Future<Output = Result<A, Refusal>> + Send>>;
 
+/// Whose keys a call takes.
+pub(super) enum Scope<'a> {
+    /// The caller's, by his address: nothing else is known of him yet.
+    Caller(&'a Caller),
+    /// The session's, whose secret name the request carries: its holder's address
+    /// changes with the network. And who asks.
+    Session(SessionId, &'a Caller),
+}
+
 /// Takes a step once per key. Without a key it is simply taken. It runs to its
 /// end also when the caller hangs up, so that a repetition finds the answer.
 pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
     (verification, drain): (&Data<Verification>, &Drain),
-    caller: &Caller,
+    scope: Scope<'_>,
     IdempotencyKey(key): IdempotencyKey,
     (path, body, kept_for): (&str, &B, Duration),
     step: Step<A>,
@@ -108,16 +117,20 @@ pub(super) async fn once<B: Serialize, A: Serialize + Send + 'static>(
         let answer = to_the_end(drain, step).await??;
         return Ok(HttpResponse::Ok().json(answer));
     };
+    let (owner, guesser) = match scope {
+        Scope::Caller(caller) => (caller.key.to_string(), None),
+        Scope::Session(id, caller) => (id.to_string(), Some(caller)),
+    };
     let request = KeyedRequest {
-        name: format!("{}\n{path}\n{key}", caller.key),
+        name: format!("{owner}\n{path}\n{key}"),
         body: serde_json::to_string(body).map_err(|_| ApiError::Internal)?,
         kept_for,
     };
-    match verification.begin(&request).await? {
+    match verification.begin(&request, guesser).await? {
         Known::New => {}
         Known::UnderWay => return Err(ApiError::RequestUnderWay),
         Known::Lost => return Err(Refusal::UpstreamTimeout.into()),
-        Known::Reused => return Err(ApiError::IdempotencyKeyReused),
+        Known::Mismatched | Known::Blocked => return Err(ApiError::IdempotencyKeyReused),
         Known::Answered(answer) => return Kept::replay(&answer).ok_or(ApiError::Internal),
     }
     let verification = verification.clone();

@@ -5,7 +5,7 @@ use countersign_shared::{self as shared, resend::ResendRequest};
 
 use super::{
     body::JsonBody,
-    once::{IdempotencyKey, Step, once},
+    once::{IdempotencyKey, Scope, Step, once},
     send::answer,
     session::parse_id,
 };
@@ -26,5 +26,6 @@ pub(super) async fn resend(
     });
     let kept_for = verification.rules().session_lifetime;
     let asked = (shared::resend::PATH, &request, kept_for);
-    once((&verification, &drain), &caller, key, asked, step).await
+    let scope = Scope::Session(id, &caller);
+    once((&verification, &drain), scope, key, asked, step).await
 }

@@ -9,7 +9,7 @@ use countersign_shared::{
 
 use super::{
     body::JsonBody,
-    once::{IdempotencyKey, Step, once},
+    once::{IdempotencyKey, Scope, Step, once},
 };
 use crate::{
     client_ip::Caller,
@@ -43,7 +43,14 @@ pub(super) async fn send(
         Ok(answer(&sent, steps.rules()))
     });
     let asked = (shared::send::PATH, &asked, kept_for);
-    once((&verification, &drain), &caller, key, asked, step).await
+    once(
+        (&verification, &drain),
+        Scope::Caller(&caller),
+        key,
+        asked,
+        step,
+    )
+    .await
 }
 
 /// The answer to a send and to a resend.

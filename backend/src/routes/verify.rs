@@ -1,23 +1,17 @@
 //! `POST /api/otp/verify`.
 
-use std::time::Duration;
-
 use actix_web::{HttpResponse, web::Data};
 use countersign_shared::{
     self as shared, OneTimeCode,
-    verify::{VerifyRequest, VerifyResponse},
+    verify::{ANSWER_KEPT_FOR, VerifyRequest, VerifyResponse},
 };
 
 use super::{
     body::JsonBody,
-    once::{IdempotencyKey, Step, once},
+    once::{IdempotencyKey, Scope, Step, once},
     session::parse_id,
 };
 use crate::{client_ip::Caller, draining::Drain, problem::ApiError, verification::Verification};
-
-/// How long a lost answer can be fetched again. Long enough for a retry, too
-/// short for the code to be of use once more.
-const KEPT_FOR: Duration = Duration::from_mins(1);
 
 pub(super) async fn verify(
     verification: Data<Verification>,
@@ -39,6 +33,7 @@ pub(super) async fn verify(
             proof: verified.proof.token,
         })
     });
-    let asked = (shared::verify::PATH, &request, KEPT_FOR);
-    once((&verification, &drain), &caller, key, asked, step).await
+    let asked = (shared::verify::PATH, &request, ANSWER_KEPT_FOR);
+    let scope = Scope::Session(id, &caller);
+    once((&verification, &drain), scope, key, asked, step).await
 }

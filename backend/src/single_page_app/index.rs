@@ -107,9 +107,7 @@ impl Index {
 
     /// The page in that language, or else in English.
     pub fn page(&self, locale: &str) -> &Encoded {
-        self.pages
-            .get(locale)
-            .unwrap_or_else(|| &self.pages["en"])
+        self.pages.get(locale).unwrap_or_else(|| &self.pages["en"])
     }
 
     /// The page for somebody who came from an application.

@@ -11,7 +11,7 @@ use countersign_shared::{Channel, PhoneNumber, SessionId};
 use super::{
     Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, NewSession, Place,
     ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
-    StoreResult, Watched, queue::Queue,
+    StoreResult, Wait, Watched, queue::Queue,
 };
 use crate::{
     attempt::{Charges, Noted},
@@ -81,6 +81,7 @@ timed! {
     fn settle_check(id: SessionId, accepted: bool, hold: Hold, place: &Place) -> Settlement;
     fn release_check(id: SessionId, hold: Hold) -> ();
     fn send_wait(recipient: &PhoneNumber, terms: SendTerms) -> Duration;
+    fn use_up(claims: Vec<Claim>) -> Result<(), Wait>;
     fn used(claim: Claim) -> Vec<u64>;
     fn note_charges(session: &Session, charges: Charges, spend: Option<Claim>) -> Vec<Charged>;
     fn session(id: SessionId) -> Result<Session, SessionOver>;

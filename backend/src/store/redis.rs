@@ -26,9 +26,9 @@ use self::{
     scripts::Scripts,
 };
 use super::{
-    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
-    Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Slump,
-    Store, StoreResult, StoreUnreachable, Taken, Vault, Wait, Watched, charges,
+    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, MAX_MISMATCHES,
+    NewSession, Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver,
+    Settlement, Slump, Store, StoreResult, StoreUnreachable, Taken, Vault, Wait, Watched, charges,
     millis::{Millis, length, millis, time},
     names::shown,
     record::{MEMORY_OF_THE_ENDED, Person, Record, Status, UNDER_WAY},
@@ -439,6 +439,22 @@ impl Store for RedisStore {
         }
     }
 
+    async fn use_up(&self, claims: Vec<Claim>) -> StoreResult<Result<(), Wait>> {
+        let call = self.call().claims(&claims);
+        // As for a send that climbs no ladder and goes nowhere.
+        match self.run(&self.scripts.reserve_send, call).await? {
+            Outcome::Held(_) => Ok(Ok(())),
+            Outcome::Wait(waiting) => {
+                let terms = SendTerms {
+                    claims,
+                    ..SendTerms::default()
+                };
+                Ok(Err(self.wait(&waiting, &terms)?))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
     async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>> {
         let call = self.call().claims(&[claim]);
         match self.run(&self.scripts.used, call).await? {
@@ -532,17 +548,19 @@ impl Store for RedisStore {
             .call()
             .answer(request)
             .with("kept_for", length(request.kept_for))
-            .with("under_way", length(UNDER_WAY));
+            .with("under_way", length(UNDER_WAY))
+            .with("max_mismatches", MAX_MISMATCHES);
         match self.run(&self.scripts.begin, call).await? {
             Outcome::Done => Ok(Known::New),
             Outcome::UnderWay => Ok(Known::UnderWay),
             Outcome::Lost => Ok(Known::Lost),
-            Outcome::Reused => Ok(Known::Reused),
+            Outcome::Mismatched => Ok(Known::Mismatched),
+            Outcome::Blocked => Ok(Known::Blocked),
             Outcome::Answered(sealed) => Ok(BASE64_STANDARD
                 .decode(sealed)
                 .ok()
                 .and_then(|sealed| self.vault.open_answer(request, &sealed))
-                .map_or(Known::Reused, Known::Answered)),
+                .map_or(Known::Mismatched, Known::Answered)),
             _ => Err(unexpected()),
         }
     }

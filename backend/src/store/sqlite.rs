@@ -31,9 +31,9 @@ use self::{
     writer::{Outlives, Writer},
 };
 use super::{
-    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, NewSession,
-    Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver, Settlement, Store,
-    StoreResult, Vault, Watched,
+    Charged, CheckReservation, CheckTerms, Claim, Hold, KeyedRequest, Known, Limit, MAX_MISMATCHES,
+    NewSession, Place, ResendReservation, SendReservation, SendTerms, Session, SessionOver,
+    Settlement, Store, StoreResult, Vault, Wait, Watched,
     millis::{Millis, length, millis},
     record::{Person, Record, Status, UNDER_WAY, booked},
 };
@@ -302,6 +302,11 @@ impl Store for SqliteStore {
         self.step(move |step| step.wait(&recipient, &terms)).await
     }
 
+    async fn use_up(&self, claims: Vec<Claim>) -> StoreResult<Result<(), Wait>> {
+        self.step(move |step| Ok(step.reserve(None, claims)?.map(drop)))
+            .await
+    }
+
     async fn used(&self, claim: Claim) -> StoreResult<Vec<u64>> {
         self.step(move |step| step.used(&claim)).await
     }
@@ -372,28 +377,35 @@ impl Store for SqliteStore {
             let Step { transaction, context, now, .. } = *step;
             let id = context.vault.request_name(&request);
             let body = context.vault.body_name(&request);
-            let kept: Option<([u8; 16], Option<Vec<u8>>, Millis)> = transaction
+            let kept: Option<(u32, [u8; 16], Option<Vec<u8>>, Millis)> = transaction
                 .prepare_cached(
-                    "SELECT body, answer, forget_at FROM answer WHERE id = ?1 AND forget_at > ?2",
+                    "SELECT mismatches, body, answer, forget_at FROM answer \
+                     WHERE id = ?1 AND forget_at > ?2",
                 )?
                 .query_row(params![id, now], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                 })
                 .optional()?;
             let kept_for = length(request.kept_for);
             Ok(match kept {
-                Some((kept_body, ..)) if kept_body != body => Known::Reused,
-                Some((_, None, forget_at)) => {
+                Some((MAX_MISMATCHES.., ..)) => Known::Blocked,
+                Some((_, kept_body, ..)) if kept_body != body => {
+                    transaction
+                        .prepare_cached("UPDATE answer SET mismatches = mismatches + 1 WHERE id = ?1")?
+                        .execute([id])?;
+                    Known::Mismatched
+                }
+                Some((_, _, None, forget_at)) => {
                     if now + kept_for < forget_at + length(UNDER_WAY) {
                         Known::UnderWay
                     } else {
                         Known::Lost
                     }
                 }
-                Some((_, Some(sealed), _)) => context
+                Some((_, _, Some(sealed), _)) => context
                     .vault
                     .open_answer(&request, &sealed)
-                    .map_or(Known::Reused, Known::Answered),
+                    .map_or(Known::Mismatched, Known::Answered),
                 None => {
                     transaction
                         .prepare_cached(
@@ -426,7 +438,10 @@ impl Store for SqliteStore {
             let body = context.vault.body_name(&request);
             let sealed = context.vault.seal_answer(&request, &answer);
             transaction
-                .prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT INTO answer (id, body, answer, forget_at) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (id) DO UPDATE SET body = ?2, answer = ?3, forget_at = ?4",
+                )?
                 .execute(params![id, body, sealed, now + length(request.kept_for)])?;
             Ok(())
         })

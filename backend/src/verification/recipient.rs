@@ -259,7 +259,9 @@ fn groups(example: &rlibphonenumber::PhoneNumber) -> Vec<Vec<u8>> {
             .map(|group| u8::try_from(group.len()).ok());
         groups.collect::<Option<Vec<_>>>()
     };
-    (1..=LONGEST_NATIONAL_NUMBER).filter_map(of_length).collect()
+    (1..=LONGEST_NATIONAL_NUMBER)
+        .filter_map(of_length)
+        .collect()
 }
 
 /// Loads the metadata, which takes a moment, before the first caller waits.

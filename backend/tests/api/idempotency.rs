@@ -141,6 +141,107 @@ async fn a_key_belongs_to_its_caller_and_its_call() {
     keyed(&app, "/api/otp/resend", KEY, &resend).await.ok();
 }
 
+/// A service behind a proxy, which says where callers are.
+async fn start_behind_proxy(settings: &[(&str, &str)]) -> TestApp {
+    TestApp::start_with(&[&[("TRUSTED_PROXIES", "127.0.0.1")], settings].concat()).await
+}
+
+/// The same as `keyed`, by a caller at that address.
+async fn keyed_at(app: &TestApp, address: &str, path: &str, body: &Value) -> Answer {
+    let request = app
+        .request(Method::POST, path)
+        .header("idempotency-key", KEY)
+        .header("x-forwarded-for", address)
+        .json(body);
+    app.call(request).await
+}
+
+#[actix_web::test]
+async fn a_lost_answer_is_fetched_from_another_network() {
+    let app = start_behind_proxy(&[]).await;
+    let session = app.sent("+14155550123").await;
+    let verify = json!({"session_uuid": session.id, "otp": session.otp});
+    app.advance(Duration::from_secs(30));
+    let resend = json!({"session_uuid": session.id, "channel": "voice"});
+    for (path, body) in [("/api/otp/resend", &resend), ("/api/otp/verify", &verify)] {
+        let first = keyed_at(&app, "203.0.113.1", path, body).await;
+        first.ok();
+        // From Wi-Fi to mobile data, and from IPv4 to IPv6.
+        for address in ["198.51.100.7", "2001:db8:1:2::3"] {
+            let again = keyed_at(&app, address, path, body).await;
+            assert_eq!((again.status, &again.text), (200, &first.text), "{address}");
+        }
+    }
+    let calls = app.simulator().calls();
+    assert_eq!((calls.create, calls.validate), (2, 1));
+}
+
+#[actix_web::test]
+async fn a_key_of_another_session_is_another_key() {
+    let app = TestApp::start().await;
+    for number in ["+14155550123", "+14155550124"] {
+        let session = app.sent(number).await;
+        let body = json!({"session_uuid": session.id, "otp": session.otp});
+        let verified = keyed(&app, "/api/otp/verify", KEY, &body).await.ok();
+        assert_eq!(verified["recipient"], number);
+    }
+}
+
+#[actix_web::test]
+async fn codes_cannot_be_tried_by_a_key() {
+    let app = TestApp::start().await;
+    let session = app.sent("+14155550123").await;
+    let body = |otp: &str| json!({"session_uuid": session.id, "otp": otp});
+    let right = body(&session.otp);
+    let first = keyed(&app, "/api/otp/verify", KEY, &right).await;
+    first.ok();
+    let wrong = body(&session.wrong_otp());
+    for _ in 0..5 {
+        // For as long as it is compared, its own request is answered.
+        let again = keyed(&app, "/api/otp/verify", KEY, &right).await;
+        assert_eq!(again.text, first.text);
+        keyed(&app, "/api/otp/verify", KEY, &wrong)
+            .await
+            .problem(422, "idempotency_key_reused");
+    }
+    for guess in [&wrong, &right] {
+        keyed(&app, "/api/otp/verify", KEY, guess)
+            .await
+            .problem(422, "idempotency_key_reused");
+    }
+    assert_eq!(app.simulator().calls().validate, 1);
+}
+
+#[actix_web::test]
+async fn a_code_that_is_tried_by_a_key_counts_as_a_check_of_its_address() {
+    let app = start_behind_proxy(&[("LIMIT_CHECKS_PER_ADDRESS", "3/10m")]).await;
+    let session = app.sent("+14155550123").await;
+    let right = json!({"session_uuid": session.id, "otp": session.otp});
+    let wrong = json!({"session_uuid": session.id, "otp": session.wrong_otp()});
+    let other = app.sent("+14155550124").await;
+    let elsewhere = json!({"session_uuid": other.id, "otp": other.otp});
+    let verify = async |address, body| keyed_at(&app, address, "/api/otp/verify", body).await;
+    let (owner, guesser) = ("203.0.113.1", "203.0.113.2");
+    let first = verify(owner, &right).await;
+    first.ok();
+    for _ in 0..3 {
+        verify(guesser, &wrong)
+            .await
+            .problem(422, "idempotency_key_reused");
+    }
+    let problem = verify(guesser, &wrong).await.problem(429, "rate_limited");
+    assert_eq!(problem["retry_after"], 600);
+    // Here and where codes are checked; it was refused, and so uses up no check.
+    verify(guesser, &elsewhere)
+        .await
+        .problem(429, "rate_limited");
+    // What is repeated as it was is no check: more than three of them are answered.
+    for _ in 0..4 {
+        assert_eq!(verify(owner, &right).await.text, first.text);
+    }
+    verify(owner, &elsewhere).await.ok();
+}
+
 #[actix_web::test]
 async fn malformed_keys_are_refused() {
     let app = TestApp::start().await;

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::app::TestApp;
@@ -20,6 +21,40 @@ async fn an_address_has_one_limit_for_all_three_calls() {
     // What costs nothing is not limited.
     app.get("/healthz").await.ok();
     app.get("/api/config").await.ok();
+}
+
+#[actix_web::test]
+async fn an_applications_introspections_leave_its_sends_alone() {
+    let limits = [
+        ("LIMIT_REQUESTS_PER_ADDRESS", "2/1h"),
+        ("LIMIT_INTROSPECTIONS_PER_ADDRESS", "20/1h"),
+    ];
+    let app = TestApp::start_with(&limits).await;
+    let introspect = async || {
+        let request = app.request(Method::POST, "/api/proofs/introspect");
+        app.call(request.form(&[("token", "none")])).await
+    };
+    for _ in 0..20 {
+        introspect().await.ok();
+    }
+    introspect().await.problem(429, "rate_limited");
+    app.send("+14155550123").await.ok();
+    app.send("+14155550124").await.ok();
+    app.send("+14155550125").await.problem(429, "rate_limited");
+    // And the other way round: who may send no more may introspect.
+    let app = TestApp::start_with(&limits[..1]).await;
+    for _ in 0..3 {
+        app.send("x").await;
+    }
+    app.send("x").await.problem(429, "rate_limited");
+    let introspect = || {
+        let request = app.request(Method::POST, "/api/proofs/introspect");
+        app.call(request.form(&[("token", "none")]))
+    };
+    // As many as a busy application's server has in a moment, unless it is set.
+    for answer in futures_util::future::join_all((0..500).map(|_| introspect())).await {
+        answer.ok();
+    }
 }
 
 #[actix_web::test]
@@ -241,7 +276,7 @@ async fn callers_behind_a_proxy_of_ours_are_told_apart_and_cannot_invent_themsel
     let app = TestApp::start_with(&settings).await;
     let send = async |index: u32, forwarded_for: &str| {
         let request = app
-            .request(reqwest::Method::POST, "/api/otp/send")
+            .request(Method::POST, "/api/otp/send")
             .header("x-forwarded-for", forwarded_for)
             .json(&json!({"recipient": number(index)}));
         app.call(request).await
@@ -271,7 +306,7 @@ async fn callers_behind_a_proxy_of_ours_are_told_apart_and_cannot_invent_themsel
     let app = TestApp::start_with(&settings[..1]).await;
     for (index, expected) in [(1, 200), (2, 429)] {
         let request = app
-            .request(reqwest::Method::POST, "/api/otp/send")
+            .request(Method::POST, "/api/otp/send")
             .header("x-forwarded-for", format!("203.0.113.{index}"))
             .json(&json!({"recipient": number(index)}));
         assert_eq!(app.call(request).await.status, expected);

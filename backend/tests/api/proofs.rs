@@ -303,7 +303,7 @@ async fn fifty_spend_it_at_once_on_two_instances_and_one_has_it() {
 
 #[actix_web::test]
 async fn a_question_that_is_no_form_is_told_so() {
-    let app = TestApp::start_with(&[("LIMIT_REQUESTS_PER_ADDRESS", "6/1h")]).await;
+    let app = TestApp::start_with(&[("LIMIT_INTROSPECTIONS_PER_ADDRESS", "6/1h")]).await;
     let path = "/api/proofs/introspect";
     let json = app.post(path, &json!({"token": "x"})).await;
     json.problem(415, "unsupported_media_type");

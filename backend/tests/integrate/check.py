@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -67,6 +68,34 @@ def encoded(part):
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
+def own_key():
+    """The key that the service signs with."""
+    keys = json.loads((directory / "proof-keys.json").read_text())["keys"]
+    return load_pem_private_key(keys[0]["private_key"].encode(), None)
+
+
+def resigned(proof, changes):
+    """The same proof by a service whose clock, or lifetime, is another."""
+    said = jwt.decode(proof, options={"verify_signature": False})
+    header = jwt.get_unverified_header(proof)
+    return jwt.encode({**said, **changes}, own_key(), "EdDSA", header)
+
+
+def accepts_a_clock_apart(language, text):
+    """Whether a proof is taken where the clocks differ by a few seconds."""
+    now = int(time.time())
+    ahead = run(language, text, resigned(proof, {"iat": now + 3, "exp": now + 600}))
+    check(f"{language} takes a proof from a clock that is ahead", ahead.returncode == 0, ahead.stderr)
+    # It is over at this very moment by the clock here. Where the program itself takes
+    # longer than the leeway, that says nothing: so once more.
+    for _ in range(20):
+        started = time.time()
+        behind = run(language, text, resigned(proof, {"exp": int(started)}))
+        if behind.returncode == 0 or time.time() - started < 3:
+            break
+    check(f"{language} takes a proof that is just over", behind.returncode == 0, behind.stderr)
+
+
 def forgeries(proof):
     """What an attacker hands to a server instead."""
     header, claims, signature = proof.split(".")
@@ -77,10 +106,7 @@ def forgeries(proof):
     symmetric = encoded({**named, "alg": "HS256"}) + "." + claims
     mac = hmac.new(public, symmetric.encode(), hashlib.sha256).digest()
     stranger = Ed25519PrivateKey.generate()
-    own = load_pem_private_key(
-        json.loads((directory / "proof-keys.json").read_text())["keys"][0]["private_key"].encode(),
-        None,
-    )
+    own = own_key()
 
     def signed(by, changes=None, headers=None):
         return jwt.encode({**said, **(changes or {})}, by, "EdDSA", {**named, **(headers or {})})
@@ -117,9 +143,14 @@ with sandbox(**SETTINGS) as (_, address, directory):
         check(f"{language} as printed", holds, ran.stdout + ran.stderr)
         if language == "sh":
             continue
+        accepts_a_clock_apart(language, text)
         for what, forged in forgeries(proof):
             ran = run(language, text, forged)
             refused = ran.returncode != 0 and not ran.stdout.strip()
             check(f"{language} refuses {what}", refused, ran.stdout)
+
+    far_ahead = {"iat": int(time.time()) + 3600, "exp": int(time.time()) + 7200}
+    ran = run("python", dict(SNIPPETS)["python"], resigned(proof, far_ahead))
+    check("python refuses a proof from the future", ran.returncode != 0, ran.stdout)
 
 sys.exit(failures > 0)

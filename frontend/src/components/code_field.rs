@@ -7,11 +7,8 @@ use crate::{
     context::{Page, Target},
     i18n::key,
     reactive::{effect, flag},
-    state::{self, StepName, Task},
+    state::{self, Flow, StepName, Task},
 };
-
-/// How many boxes are drawn at most: the longest code's.
-const MAX_BOXES: usize = 8;
 
 /// The code's field and its button. One real field, drawn as boxes.
 #[component]
@@ -65,7 +62,11 @@ pub fn CodeField() -> impl IntoView {
             (fits && is_digits).then(|| code.len().to_string())
         })
     });
-    let is_checking = move || page.is_doing(Task::Verify);
+    // Also while the page asks once more by itself, unless it has told of that.
+    let is_checking = move || {
+        let is_repeating = |flow: &Flow| flow.check().is_some() && flow.failure.is_none();
+        page.is_doing(Task::Verify) || page.flow.with(is_repeating)
+    };
     let is_off = move || is_checking() || page.session(|session| session.ending).is_some();
     let button = Signal::derive(move || {
         page.i18n.get(if is_checking() {
@@ -98,7 +99,14 @@ pub fn CodeField() -> impl IntoView {
                 data-typed=typed_digits
             >
                 <span class="cells" aria-hidden="true">
-                    {(0..MAX_BOXES).map(|_| view! { <i></i> }).collect_view()}
+                    <i></i>
+                    <i></i>
+                    <i></i>
+                    <i></i>
+                    <i></i>
+                    <i></i>
+                    <i></i>
+                    <i></i>
                 </span>
                 <input
                     node_ref=field

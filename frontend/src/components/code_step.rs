@@ -40,9 +40,10 @@ pub fn CodeStep() -> impl IntoView {
     let expires = Signal::derive(move || {
         let now = page.now.get();
         let left = page.session(|session| session.expires_in(now))?;
-        Some(page.i18n.with(|language| {
-            language.filled(key!("expires"), &language.clock(left))
-        }))
+        Some(
+            page.i18n
+                .with(|language| language.filled(key!("expires"), &language.clock(left))),
+        )
     });
     view! {
         <section id="enter-code" class="step" aria-labelledby="code-heading">
@@ -85,11 +86,12 @@ pub fn CodeStep() -> impl IntoView {
 /// Follows how the session changes: as it happens, where the browser listens to
 /// the service's events, and by asking now and then where it does not.
 fn watch_session(page: Page, actions: Actions) {
-    let id = Memo::new(move |_| {
-        page.session(|session| session.ending.is_none().then_some(session.id))
-    });
+    let id =
+        Memo::new(move |_| page.session(|session| session.ending.is_none().then_some(session.id)));
     let is_visible = RwSignal::new(document::is_visible());
-    document::on_visibility_change(move || is_visible.set(document::is_visible()));
+    document::on_window("visibilitychange", move || {
+        is_visible.set(document::is_visible());
+    });
     let is_streaming = StoredValue::new(false);
     // Something came while another answer was awaited, which may know better.
     let is_missed = StoredValue::new(false);
@@ -118,7 +120,7 @@ fn watch_session(page: Page, actions: Actions) {
         let is_free = page.flow.with(|flow| flow.pending.is_none());
         if is_free && is_missed.get_value() {
             is_missed.set_value(false);
-            actions.look_again();
+            actions.follow();
         }
     });
     let polls = StoredValue::new((None, 0_u32));
@@ -141,7 +143,7 @@ fn watch_session(page: Page, actions: Actions) {
         let count = if last == awaited { count + 1 } else { 1 };
         polls.set_value((awaited, count));
         if count <= MAX_POLLS {
-            actions.look_again();
+            actions.follow();
         }
     });
 }
@@ -174,8 +176,7 @@ fn messages_awaited(flow: &Flow) -> Option<usize> {
         Step::EnterCode(session) => {
             let is_checking = flow.pending.is_some_and(|it| it.task == Task::Verify);
             let is_text = session.channel == Some(Channel::Sms);
-            (session.ending.is_none() && is_text && !is_checking)
-                .then_some(session.attempts.len())
+            (session.ending.is_none() && is_text && !is_checking).then_some(session.attempts.len())
         }
         Step::EnterPhone | Step::Verified(_) => None,
     }

@@ -22,8 +22,8 @@ pub fn Ended() -> impl IntoView {
     });
     let text = Signal::derive(move || {
         page.i18n.get(match page.session(|session| session.ending) {
-            Some(Ending::ChecksExhausted | Ending::AlreadyVerified) => key!("start-again"),
-            Some(Ending::Expired) | None => key!("send-new-code"),
+            Some(Ending::ChecksExhausted) => key!("start-again"),
+            Some(Ending::Expired | Ending::AlreadyVerified) | None => key!("send-new-code"),
         })
     });
     view! {

@@ -30,9 +30,9 @@ pub fn OtherWays() -> impl IntoView {
     });
     let is_off = move || page.is_doing(Task::Resend) || wait.get() != Some(0);
     let resend = Signal::derive(move || match wait.get() {
-        Some(left @ 1..) => page.i18n.with(|language| {
-            language.filled(key!("resend-wait"), &language.clock(left))
-        }),
+        Some(left @ 1..) => page
+            .i18n
+            .with(|language| language.filled(key!("resend-wait"), &language.clock(left))),
         Some(0) | None => page.i18n.get(key!("resend")),
     });
     view! {
@@ -67,17 +67,19 @@ fn OtherChannel(channel: Channel, id: &'static str, text: Key) -> impl IntoView 
         let wait = page.session(|session| session.resend_by_in(channel, now));
         page.is_doing(Task::Resend) || wait != Some(0)
     });
-    view! {
-        <Show when=move || is_other.get()>
-            <button
-                class="button"
-                id=id
-                type="button"
-                aria-disabled=is_off
-                on:click=move |_| actions.resend(channel)
-            >
-                {i18n::text(text)}
-            </button>
-        </Show>
+    move || {
+        is_other.get().then(|| {
+            view! {
+                <button
+                    class="button"
+                    id=id
+                    type="button"
+                    aria-disabled=is_off
+                    on:click=move |_| actions.resend(channel)
+                >
+                    {i18n::text(text)}
+                </button>
+            }
+        })
     }
 }

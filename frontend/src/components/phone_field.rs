@@ -2,7 +2,6 @@ use countersign_shared::{Channel, PhoneNumber};
 use leptos::{html::Input, prelude::*};
 
 use crate::{
-    actions::Actions,
     components::Sentence,
     context::{Page, Target},
     i18n::{key, t},
@@ -18,7 +17,6 @@ use crate::{
 #[component]
 pub fn PhoneField() -> impl IntoView {
     let page = Page::expect();
-    let actions = Actions::expect();
     let field = NodeRef::<Input>::new();
     let mut is_first = true;
     effect(move || {
@@ -27,7 +25,6 @@ pub fn PhoneField() -> impl IntoView {
         };
         if std::mem::take(&mut is_first) && !input.value().is_empty() {
             type_phone(page, input.value());
-            actions.press_again();
         }
         let phone = page.phone.get();
         if input.value() != phone {
@@ -100,7 +97,10 @@ fn type_phone(page: Page, typed: String) {
         page.country.set(named);
     }
     // An offer that was made for another number goes with it.
-    if page.flow.with_untracked(|flow| flow.failure.is_some_and(|it| it.other_channel)) {
+    if page
+        .flow
+        .with_untracked(|flow| flow.failure.is_some_and(|it| it.other_channel))
+    {
         page.flow.update(|flow| flow.failure = None);
     }
     page.phone.set(typed);

@@ -6,7 +6,7 @@ use crate::{
     components::{CountrySelect, PhoneField},
     context::Page,
     i18n::{key, t},
-    reactive::flag,
+    reactive::{effect, flag},
     state::{FailureKind, Task},
 };
 
@@ -15,6 +15,12 @@ use crate::{
 pub fn PhoneStep() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
+    let mut is_first = true;
+    effect(move || {
+        if page.config.with(Option::is_some) && std::mem::take(&mut is_first) {
+            actions.press_again();
+        }
+    });
     let is_busy = move || page.is_doing(Task::Send) || page.is_doing(Task::Configure);
     let button = Signal::derive(move || {
         page.i18n.get(match (is_busy(), page.first_channel()) {
@@ -67,16 +73,19 @@ fn CallInstead() -> impl IntoView {
         });
         is_refused && page.offers(Channel::Voice)
     });
-    view! {
-        <Show when=move || is_offered.get()>
-            <button
-                class="button call-instead"
-                id="call-instead"
-                type="button"
-                on:click=move |_| actions.send_typed_by(Channel::Voice)
-            >
-                {t!("by-voice")}
-            </button>
-        </Show>
+    let text = t!("by-voice");
+    move || {
+        is_offered.get().then(|| {
+            view! {
+                <button
+                    class="button call-instead"
+                    id="call-instead"
+                    type="button"
+                    on:click=move |_| actions.send_typed_by(Channel::Voice)
+                >
+                    {text}
+                </button>
+            }
+        })
     }
 }

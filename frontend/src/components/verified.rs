@@ -30,19 +30,14 @@ pub fn Verified() -> impl IntoView {
             Step::EnterPhone | Step::EnterCode(_) => None,
         })
     });
-    let has_proof = page.flow.with_untracked(|flow| match &flow.step {
-        Step::Verified(verified) => verified.proof.is_some(),
-        Step::EnterPhone | Step::EnterCode(_) => false,
-    });
-    let goes_back = has_proof && host.takes_back();
+    let goes_back = host.takes_back();
     // In a frame the page is not the person's to close.
-    let next = match (goes_back, has_proof && host.is_there()) {
+    let next = match (goes_back, host.is_there()) {
         (true, _) => key!("returning"),
         (false, true) => key!("verified-hosted"),
         (false, false) => key!("verified-next"),
     };
-    // Without a proof the application has nothing: the way on is to start again.
-    let can_start_again = !host.is_there() || !has_proof;
+    let can_start_again = !host.is_there();
     actions.hand_over();
     view! {
         <section id="verified" class="step done" aria-labelledby="verified-heading">

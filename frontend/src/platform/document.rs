@@ -7,6 +7,7 @@ use web_sys::{Document, Element, HtmlElement, VisibilityState};
 /// Where the components are put: the one element that is found by its id.
 const MOUNT_POINT: &str = "app";
 /// The block of data with the texts of the document's language.
+#[cfg(feature = "hydrate")]
 const TEXTS: &str = "texts";
 
 fn document() -> Option<Document> {
@@ -24,6 +25,7 @@ pub(crate) fn mount_point() -> Option<HtmlElement> {
 }
 
 /// The texts that came with the document, as JSON.
+#[cfg(feature = "hydrate")]
 pub(crate) fn texts() -> Option<String> {
     document()?.get_element_by_id(TEXTS)?.text_content()
 }
@@ -60,8 +62,8 @@ pub(crate) fn is_visible() -> bool {
     document().is_none_or(|document| document.visibility_state() == VisibilityState::Visible)
 }
 
-/// Does it whenever the page is shown or put away, until the component is gone.
-pub(crate) fn on_visibility_change(work: impl Fn() + 'static) {
-    let listener = window_event_listener_untyped("visibilitychange", move |_| work());
+/// Does it whenever the window is told of that event, until the component is gone.
+pub(crate) fn on_window(event: &str, work: impl Fn() + 'static) {
+    let listener = window_event_listener_untyped(event, move |_| work());
     on_cleanup(move || listener.remove());
 }

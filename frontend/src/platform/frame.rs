@@ -9,7 +9,10 @@ use web_sys::{
 
 /// Tells the page around this one, if that is of this origin. Nobody else hears it.
 pub(crate) fn tell(origin: &str, message: &[(&str, JsValue)]) {
-    let Some(parent) = super::window().and_then(|window| window.parent().ok()?) else {
+    let window = super::window();
+    let parent = window.as_ref().and_then(|window| window.parent().ok()?);
+    // A page that is in no frame is its own parent.
+    let Some(parent) = parent.filter(|parent| Some(parent) != window.as_ref()) else {
         return;
     };
     let object = Object::new();

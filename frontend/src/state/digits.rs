@@ -27,7 +27,13 @@ fn is_direction_mark(character: char) -> bool {
 
 fn plain_character(character: char) -> char {
     match character {
-        '\t' | '\n' | '\r' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}'
+        '\t'
+        | '\n'
+        | '\r'
+        | '\u{a0}'
+        | '\u{2000}'..='\u{200a}'
+        | '\u{202f}'
+        | '\u{205f}'
         | '\u{3000}' => ' ',
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => '-',
         '＋' | '\u{fe62}' => '+',

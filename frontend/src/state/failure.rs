@@ -88,6 +88,19 @@ impl From<&Problem> for Failure {
 }
 
 impl Failure {
+    /// True when it says that the session takes no further step.
+    pub(super) fn ends_session(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::Refused(
+                ErrorCode::SessionNotFound
+                    | ErrorCode::SessionExpired
+                    | ErrorCode::SessionAlreadyVerified
+                    | ErrorCode::ChecksExhausted
+            )
+        )
+    }
+
     /// True when no answer came, so that the same request may be made again
     /// under the same idempotency key.
     pub fn is_unanswered(&self) -> bool {

@@ -126,8 +126,7 @@ fn fits(groups: &[u8], digits: &str) -> bool {
 /// its zero.
 fn without_national_prefix(number: &PhoneNumber, countries: &[Country]) -> PhoneNumber {
     let digits = number.digits();
-    let country = calling_code_of(digits, countries).and_then(|code| main_country(code, countries));
-    let national = country.and_then(|country| {
+    let national = country_of_number(digits, countries).and_then(|country| {
         let calling_code = country.calling_code.to_string();
         let national = significant(digits.strip_prefix(&calling_code)?, country);
         PhoneNumber::parse(&format!("+{calling_code}{national}")).ok()
@@ -140,14 +139,30 @@ fn main_country(calling_code: u16, countries: &[Country]) -> Option<&Country> {
     let mut same_code = countries
         .iter()
         .filter(|country| country.calling_code == calling_code);
-    let main = MAIN_COUNTRIES
-        .iter()
-        .find(|(code, _)| *code == calling_code)
-        .map(|(_, country)| *country);
     let first = same_code.clone().next();
-    same_code
-        .find(|country| Some(country.code.as_str()) == main)
-        .or(first)
+    same_code.find(|country| is_main(country)).or(first)
+}
+
+fn is_main(country: &Country) -> bool {
+    MAIN_COUNTRIES.contains(&(country.calling_code, country.code.as_str()))
+}
+
+/// Of the countries that share the number's calling code the one whose example is
+/// most like it.
+fn country_of_number<'a>(digits: &str, countries: &'a [Country]) -> Option<&'a Country> {
+    let calling_code = calling_code_of(digits, countries)?;
+    let likeness = |country: &&Country| {
+        let example = country.example.trim_start_matches('+');
+        let same = example.bytes().zip(digits.bytes());
+        (
+            same.take_while(|(one, other)| one == other).count(),
+            is_main(country),
+        )
+    };
+    countries
+        .iter()
+        .filter(|country| country.calling_code == calling_code)
+        .max_by_key(likeness)
 }
 
 /// The country that the text names by its calling code; the selected one where
@@ -206,9 +221,7 @@ pub fn guess<'a>(languages: &[String], countries: &'a [Country]) -> Option<&'a C
 pub fn preview(number: &PhoneNumber, countries: &[Country]) -> String {
     let number = without_national_prefix(number, countries);
     let digits = number.digits();
-    let Some(country) =
-        calling_code_of(digits, countries).and_then(|code| main_country(code, countries))
-    else {
+    let Some(country) = country_of_number(digits, countries) else {
         return number.as_str().to_owned();
     };
     let calling_code = country.calling_code.to_string();

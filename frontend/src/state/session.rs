@@ -8,7 +8,7 @@ use countersign_shared::{
     session::{AttemptReason, AttemptStatus, SessionResponse},
 };
 
-use super::{Deadline, Failure, FailureKind};
+use super::{Check, Deadline, Failure, FailureKind};
 
 /// Who the code was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +87,14 @@ pub struct Session {
     pub resend: Option<Deadline>,
     /// How many more codes may be tried.
     pub checks_left: Option<u8>,
+    /// The check whose answer is outstanding.
+    pub check: Option<Check>,
     /// Why it is of no more use.
     pub ending: Option<Ending>,
 }
 
 impl Session {
-    pub(super) fn resuming(id: SessionId, masked: String) -> Self {
+    pub(super) fn resuming(id: SessionId, masked: String, check: Option<Check>) -> Self {
         Self {
             id,
             recipient: Recipient::Masked(masked),
@@ -102,14 +104,17 @@ impl Session {
             expires: None,
             resend: None,
             checks_left: None,
+            check,
             ending: None,
         }
     }
 
-    /// The session that a code was sent for, after these deliveries.
+    /// The session that a code was sent for, after these deliveries, and with the
+    /// check whose answer is outstanding.
     pub(super) fn from_send(
         answer: &SendResponse,
         mut attempts: Vec<Delivery>,
+        check: Option<Check>,
         now: Duration,
     ) -> Self {
         attempts.push(Delivery {
@@ -126,6 +131,7 @@ impl Session {
             expires: Some(Deadline::after(now, answer.expires_in)),
             resend: Some(Deadline::after(now, answer.resend_in)),
             checks_left: Some(answer.checks_left),
+            check,
             ending: None,
         }
     }

@@ -60,6 +60,11 @@ fn in_enter_code() -> Flow {
 }
 
 fn fail(flow: &mut Flow, task: Task, failure: Failure) {
+    if task == Task::Verify {
+        let request = flow.begin_check("123456", "key".to_owned(), NOW).unwrap();
+        flow.checked(&request, &Err(failure), NOW);
+        return;
+    }
     let ticket = flow.begin(task).unwrap();
     assert!(flow.failed(ticket, failure, NOW));
 }
@@ -67,7 +72,7 @@ fn fail(flow: &mut Flow, task: Task, failure: Failure) {
 #[test]
 fn a_sent_code_leads_to_the_code_with_the_servers_times() {
     let flow = in_enter_code();
-    assert_eq!(flow.step.name(), "enter-code");
+    assert_eq!(flow.step.name(), StepName::EnterCode);
     assert_eq!(flow.pending, None);
     let session = flow.session().unwrap();
     assert_eq!(session.resend_in(NOW), Some(30));
@@ -78,30 +83,23 @@ fn a_sent_code_leads_to_the_code_with_the_servers_times() {
 #[test]
 fn one_task_at_a_time() {
     let mut flow = in_enter_code();
-    let ticket = flow.begin(Task::Verify).unwrap();
+    let ticket = flow.begin(Task::Resend).unwrap();
     for task in [Task::Verify, Task::Resend, Task::Send] {
         assert_eq!(flow.begin(task), None);
     }
-    let answer = VerifyResponse {
-        verified: true,
-        message: String::new(),
-        recipient: "+14155550123".to_owned(),
-        proof: String::new(),
-        expires_at: String::new(),
-    };
-    flow.verified(ticket, &answer);
-    assert_eq!(flow.step.name(), "verified");
+    assert_eq!(flow.begin_check("123456", "key".to_owned(), NOW), None);
+    assert!(flow.sent(ticket, &send_response(), NOW));
     assert_eq!(flow.pending, None);
 }
 
 #[test]
 fn the_answer_to_a_task_that_was_left_does_not_count() {
     let mut flow = in_enter_code();
-    let left = flow.begin(Task::Verify).unwrap();
+    let left = flow.begin(Task::Resend).unwrap();
     flow.start_over();
-    assert!(!flow.failed(left, refusal(ErrorCode::OtpIncorrect), NOW));
+    assert!(!flow.failed(left, refusal(ErrorCode::RateLimited), NOW));
     let newer = flow.begin(Task::Send).unwrap();
-    assert!(!flow.failed(left, refusal(ErrorCode::OtpIncorrect), NOW));
+    assert!(!flow.failed(left, refusal(ErrorCode::RateLimited), NOW));
     assert_eq!(flow.failure, None);
     assert_eq!(flow.pending, Some(newer));
 }
@@ -186,10 +184,10 @@ fn time_ends_a_session_once() {
     let before = NOW + Duration::from_millis(599_999);
     let end = NOW + Duration::from_mins(10);
     assert!(!flow.is_due(before));
-    flow.tick(before);
+    assert_eq!(flow.tick(before), None);
     assert_eq!(flow.failure, None);
     assert!(flow.is_due(end));
-    flow.tick(end);
+    assert_eq!(flow.tick(end), None);
     assert_eq!(flow.session().unwrap().ending, Some(Ending::Expired));
     assert_eq!(flow.failure, Some(refusal(ErrorCode::SessionExpired)));
     assert!(!flow.is_due(end));
@@ -207,7 +205,7 @@ fn a_new_code_after_the_end_is_a_new_session() {
 
 #[test]
 fn a_reload_resumes_the_session() {
-    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned());
+    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned(), None);
     assert_eq!(flow.session().unwrap().resend_in(NOW), None);
     let ticket = flow.begin(Task::Resume).unwrap();
     flow.resumed(ticket, &session_response(SessionStatus::Pending), NOW);
@@ -223,7 +221,7 @@ fn a_reload_resumes_the_session() {
 
 #[test]
 fn resuming_gives_way_to_the_person() {
-    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned());
+    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned(), None);
     let resume = flow.begin(Task::Resume).unwrap();
     assert!(!flow.is_busy());
     let verify = flow.begin(Task::Verify).unwrap();
@@ -234,12 +232,19 @@ fn resuming_gives_way_to_the_person() {
 #[test]
 fn a_reload_finds_a_session_that_is_over() {
     let resume = |status| {
-        let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned());
+        let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned(), None);
         let ticket = flow.begin(Task::Resume).unwrap();
         flow.resumed(ticket, &session_response(status), NOW);
         flow
     };
-    assert_eq!(resume(SessionStatus::Verified).step.name(), "verified");
+    // Its proof went elsewhere: that is no success of this page's.
+    let verified = resume(SessionStatus::Verified);
+    assert_eq!(
+        verified.session().unwrap().ending,
+        Some(Ending::AlreadyVerified)
+    );
+    let code = ErrorCode::SessionAlreadyVerified;
+    assert_eq!(verified.failure, Some(refusal(code)));
     let exhausted = resume(SessionStatus::ChecksExhausted);
     assert_eq!(
         exhausted.session().unwrap().ending,
@@ -251,14 +256,14 @@ fn a_reload_finds_a_session_that_is_over() {
 #[test]
 fn a_reload_of_a_forgotten_session_begins_again_and_says_why() {
     for code in [ErrorCode::SessionExpired, ErrorCode::SessionNotFound] {
-        let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned());
+        let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned(), None);
         fail(&mut flow, Task::Resume, refusal(code));
         assert_eq!(flow.step, Step::EnterPhone);
         assert_eq!(flow.failure, Some(refusal(code)));
     }
-    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned());
+    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned(), None);
     fail(&mut flow, Task::Resume, FailureKind::Offline.into());
-    assert_eq!(flow.step.name(), "enter-code");
+    assert_eq!(flow.step.name(), StepName::EnterCode);
 }
 
 #[test]
@@ -300,7 +305,7 @@ fn a_problem_keeps_its_numbers() {
 
 #[test]
 fn where_the_text_failed_a_call_need_not_wait() {
-    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned());
+    let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned(), None);
     let ticket = flow.begin(Task::Resume).unwrap();
     let mut answer = session_response(SessionStatus::Pending);
     answer.channel = Channel::Sms;
@@ -321,31 +326,4 @@ fn each_time_the_code_was_sent_is_remembered() {
     let attempts = &flow.session().unwrap().attempts;
     let channels: Vec<_> = attempts.iter().map(|attempt| attempt.channel).collect();
     assert_eq!(channels, [Channel::Sms, Channel::Voice]);
-}
-
-#[test]
-fn the_proof_is_there_for_who_had_the_right_code() {
-    let mut flow = in_enter_code();
-    let ticket = flow.begin(Task::Verify).unwrap();
-    flow.verified(
-        ticket,
-        &VerifyResponse {
-            verified: true,
-            message: String::new(),
-            recipient: "+14155550123".to_owned(),
-            proof: "a.b.c".to_owned(),
-            expires_at: "2026-11-24T10:00:00Z".to_owned(),
-        },
-    );
-    let Step::Verified(verified) = flow.step else {
-        panic!("not verified")
-    };
-    assert_eq!(verified.proof.as_deref(), Some("a.b.c"));
-
-    let mut other_tab = in_enter_code();
-    other_tab.follow(&session_response(SessionStatus::Verified), NOW);
-    let Step::Verified(verified) = other_tab.step else {
-        panic!("not verified")
-    };
-    assert_eq!(verified.proof, None);
 }

@@ -244,7 +244,9 @@ pub(super) enum Outcome {
     /// A keyed request was never answered.
     Lost,
     /// A key was used for another request.
-    Reused,
+    Mismatched,
+    /// That happened too often.
+    Blocked,
     /// A keyed request was answered so.
     Answered(String),
     /// The server would drop counts when its memory is full.

@@ -16,12 +16,13 @@ use crate::{clock::Clock, store::Vault};
 /// Marks a file as ours: `csgn`.
 const APPLICATION_ID: i32 = 0x6373_676e;
 /// How to get from each version of the schema to the next.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 /// Pages that are kept in memory, in KiB.
 const CACHE_KIB: i64 = 5632;

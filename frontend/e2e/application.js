@@ -1,0 +1,88 @@
+// Another application, on an origin of its own, and a service that knows it.
+
+import { createServer } from "node:http";
+import { test as base, expect } from "./fixtures.js";
+import { startService } from "./service.js";
+
+/** Starts it; its pages are set by the test. */
+async function startApplication() {
+  const pages = new Map();
+  const posted = [];
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, "http://x");
+    if (request.method === "POST") {
+      let body = "";
+      for await (const part of request) body += part;
+      posted.push(new URLSearchParams(body));
+      response.end();
+      return;
+    }
+    const page = pages.get(pathname);
+    response.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" });
+    response.end(page ?? "<title>not there</title>");
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    pages,
+    posted,
+    stop: () => new Promise((gone) => server.close(gone) && server.closeAllConnections()),
+  };
+}
+
+export const test = base.extend({
+  application: async ({}, use) => {
+    const application = await startApplication();
+    await use(application);
+    await application.stop();
+  },
+  stranger: async ({}, use) => {
+    const stranger = await startApplication();
+    await use(stranger);
+    await stranger.stop();
+  },
+  // A service that knows the application, and not the stranger.
+  hosting: async ({ application }, use) => {
+    const hosting = await startService({
+      RETURN_URLS: `${application.origin}/account/`,
+      EMBED_ORIGINS: application.origin,
+    });
+    await use(hosting);
+    await hosting.stop();
+  },
+  quiet: [false, { option: true }],
+});
+
+export { expect };
+
+/** What a proof says; its signature is checked by docs/integrate.md's tests. */
+export const claims = (proof) =>
+  JSON.parse(Buffer.from(proof.split(".")[1], "base64url").toString());
+
+export const link = (origin, parameters) => `${origin}/?${new URLSearchParams(parameters)}`;
+
+/** The application's page with the service's page in a frame, and what it hears. */
+export const framing = (application, hosting, parameters) =>
+  `<title>application</title>
+   <iframe src="${link(hosting.origin, { embed: application.origin, ...parameters })}"
+     width="400" height="700"></iframe>
+   <script>
+     window.heard = [];
+     addEventListener("message", ({ origin, data }) => {
+       if (data.type !== "countersign.resized") window.heard.push([origin, data]);
+     });
+   </script>`;
+
+/** The code that a number received. */
+export async function codeFrom(page, number, origin) {
+  let code;
+  await expect
+    .poll(async () => {
+      const path = `${origin}/sandbox/messages?recipient=${encodeURIComponent(number)}`;
+      const [message] = await (await page.request.get(path)).json();
+      code = message?.otp;
+      return code;
+    })
+    .toMatch(/^\d{6}$/);
+  return code;
+}
