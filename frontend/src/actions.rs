@@ -9,7 +9,7 @@ use crate::{
     context::{Page, Target},
     i18n::key,
     platform::{
-        self, document,
+        self,
         host::{Host, Outcome},
         storage,
     },
@@ -36,7 +36,11 @@ impl Ask {
         match self {
             Self::Config(ticket) => page.configured(ticket, api::config().await),
             Self::Send(ticket, request) => {
-                let key = page.key(&format!("send {:?} {}", request.channel, request.recipient));
+                let key = page.key(&format!(
+                    "send {} {}",
+                    name(request.channel),
+                    request.recipient
+                ));
                 page.sent(ticket, api::send(&request, &key).await);
             }
             Self::Resend(ticket, request) => {
@@ -44,13 +48,17 @@ impl Ask {
                     session_uuid,
                     channel,
                 } = &request;
-                let key = page.key(&format!("resend {channel:?} {session_uuid}"));
+                let key = page.key(&format!("resend {} {session_uuid}", name(*channel)));
                 page.sent(ticket, api::resend(&request, &key).await);
             }
             Self::Verify(request, typed) => page.check(request, typed).await,
             Self::Session(ticket) => page.look(ticket).await,
         }
     }
+}
+
+fn name(channel: Option<Channel>) -> &'static str {
+    channel.map_or("", Channel::as_str)
 }
 
 /// What a person can do. Copied freely.
@@ -105,13 +113,10 @@ impl Actions {
     /// where the number says its country itself. A guessed one is seen before it
     /// is used.
     pub(crate) fn press_again(self) {
-        let is_pressed = document::attribute("data-pressed").is_some();
-        document::remove_attribute("data-pressed");
-        if is_pressed
-            && self
-                .page
-                .phone
-                .with_untracked(|it| state::names_country(it))
+        if self
+            .page
+            .phone
+            .with_untracked(|it| state::names_country(it))
         {
             self.send_typed();
         }
@@ -330,10 +335,5 @@ impl Actions {
         if let Some(proof) = proof {
             Host::read().tell(Outcome::Verified(&proof));
         }
-    }
-
-    /// The person would rather not.
-    pub(crate) fn cancel(self) {
-        Host::read().tell(Outcome::Cancelled);
     }
 }

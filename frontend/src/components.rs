@@ -2,6 +2,7 @@
 
 mod cancel;
 mod code_field;
+mod code_form;
 mod code_step;
 mod country_select;
 mod deliveries;
@@ -19,6 +20,7 @@ mod verified;
 
 pub use cancel::*;
 pub use code_field::*;
+pub use code_form::*;
 pub use code_step::*;
 pub use country_select::*;
 pub use deliveries::*;

@@ -7,10 +7,10 @@ use crate::{
     context::{Page, Target},
     i18n::key,
     reactive::{effect, flag},
-    state::{self, Flow, StepName, Task},
+    state,
 };
 
-/// The code's field and its button. One real field, drawn as boxes.
+/// The code's field: one real field, drawn as boxes.
 #[component]
 pub fn CodeField() -> impl IntoView {
     let page = Page::expect();
@@ -62,80 +62,45 @@ pub fn CodeField() -> impl IntoView {
             (fits && is_digits).then(|| code.len().to_string())
         })
     });
-    // Also while the page asks once more by itself, unless it has told of that.
-    let is_checking = move || {
-        let is_repeating = |flow: &Flow| flow.check().is_some() && flow.failure.is_none();
-        page.is_doing(Task::Verify) || page.flow.with(is_repeating)
-    };
-    let is_off = move || is_checking() || page.session(|session| session.ending).is_some();
-    let button = Signal::derive(move || {
-        page.i18n.get(if is_checking() {
-            key!("checking")
-        } else {
-            key!("verify")
-        })
-    });
-    let failure = Signal::derive(move || page.failure_text(StepName::EnterCode));
     let has_failed = flag(move || page.flow.with(|flow| flow.failure.is_some()));
     let digits = Signal::derive(move || length.get().to_string());
     view! {
-        <form
-            id="code-form"
-            class="code-form"
-            novalidate
-            on:submit=move |event| {
-                event.prevent_default();
-                actions.verify();
-            }
+        <label class="label" id="code-label" for="code">
+            {label}
+        </label>
+        <div
+            class="boxes"
+            id="boxes"
+            dir="ltr"
+            data-digits=digits
+            data-typed=typed_digits
         >
-            <label class="label" id="code-label" for="code">
-                {label}
-            </label>
-            <div
-                class="boxes"
-                id="boxes"
-                dir="ltr"
-                data-digits=digits
-                data-typed=typed_digits
-            >
-                <span class="cells" aria-hidden="true">
-                    <i></i>
-                    <i></i>
-                    <i></i>
-                    <i></i>
-                    <i></i>
-                    <i></i>
-                    <i></i>
-                    <i></i>
-                </span>
-                <input
-                    node_ref=field
-                    id="code"
-                    class="code"
-                    type="text"
-                    inputmode="numeric"
-                    autocomplete="one-time-code"
-                    autocapitalize="off"
-                    spellcheck="false"
-                    translate="no"
-                    required
-                    aria-describedby="code-failure"
-                    aria-invalid=has_failed
-                    on:input=on_input
-                    on:compositionend=move |_| typed()
-                />
-            </div>
-            <p class="failure" id="code-failure" role="alert">
-                {failure}
-            </p>
-            <button
-                class="button main"
-                id="verify"
-                type="submit"
-                aria-disabled=flag(is_off)
-            >
-                {button}
-            </button>
-        </form>
+            <span class="cells" aria-hidden="true">
+                <i></i>
+                <i></i>
+                <i></i>
+                <i></i>
+                <i></i>
+                <i></i>
+                <i></i>
+                <i></i>
+            </span>
+            <input
+                node_ref=field
+                id="code"
+                class="code"
+                type="text"
+                inputmode="numeric"
+                autocomplete="one-time-code"
+                autocapitalize="off"
+                spellcheck="false"
+                translate="no"
+                required
+                aria-describedby="code-failure"
+                aria-invalid=has_failed
+                on:input=on_input
+                on:compositionend=move |_| typed()
+            />
+        </div>
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     actions::Actions,
     answers::sent_to,
     api::SessionEvents,
-    components::{CodeField, Deliveries, Ended, OtherWays, Sentence},
+    components::{CodeForm, Deliveries, Ended, OtherWays, Sentence},
     context::Page,
     i18n::{key, t},
     platform::{clock, document, web_otp::Watch},
@@ -63,7 +63,7 @@ pub fn CodeStep() -> impl IntoView {
                     {t!("change-number")}
                 </button>
             </p>
-            <CodeField />
+            <CodeForm />
             {move || {
                 if has_ended.get() {
                     Either::Left(view! { <Ended /> })

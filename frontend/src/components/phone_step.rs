@@ -6,6 +6,7 @@ use crate::{
     components::{CountrySelect, PhoneField},
     context::Page,
     i18n::{key, t},
+    platform::document,
     reactive::{effect, flag},
     state::{FailureKind, Task},
 };
@@ -15,9 +16,11 @@ use crate::{
 pub fn PhoneStep() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
-    let mut is_first = true;
+    let mut was_pressed = None;
     effect(move || {
-        if page.config.with(Option::is_some) && std::mem::take(&mut is_first) {
+        // Before this program was there; what is pressed from now on is heard.
+        let is_pressed = was_pressed.get_or_insert_with(|| document::take("data-pressed"));
+        if page.config.with(Option::is_some) && std::mem::take(is_pressed) {
             actions.press_again();
         }
     });

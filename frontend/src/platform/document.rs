@@ -43,6 +43,13 @@ pub(crate) fn set_attribute(name: &str, value: &str) {
     }
 }
 
+/// Whether the document's root says that; from now on it does not.
+pub(crate) fn take(name: &str) -> bool {
+    let is_said = attribute(name).is_some();
+    remove_attribute(name);
+    is_said
+}
+
 /// Takes it back.
 pub(crate) fn remove_attribute(name: &str) {
     if let Some(root) = root() {

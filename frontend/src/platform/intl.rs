@@ -62,7 +62,7 @@ pub(crate) fn named_countries(countries: &[Country], locale: &str) -> Vec<NamedC
     if let Ok(sort) = sort.dyn_into::<Function>() {
         let _ = sort.call1(&lines, &compare);
     }
-    let named = lines.iter().filter_map(|line| {
+    let countries = lines.iter().filter_map(|line| {
         let line = line.as_string()?;
         let mut parts = line.split('\0');
         Some(NamedCountry {
@@ -71,7 +71,7 @@ pub(crate) fn named_countries(countries: &[Country], locale: &str) -> Vec<NamedC
             calling_code: parts.next()?.parse().ok()?,
         })
     });
-    named.collect()
+    countries.collect()
 }
 
 fn display_names(languages: &Array) -> Option<Intl::DisplayNames> {

@@ -1,4 +1,4 @@
-//! JSON by way of the browser, which has a parser already: serde_json is a seventh of
+//! JSON by way of the browser, which has a parser already: `serde_json` is a seventh of
 //! the page's whole budget.
 
 use std::fmt;

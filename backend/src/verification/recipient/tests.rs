@@ -151,3 +151,61 @@ fn a_zero_is_dropped_only_where_the_country_dials_one() {
         assert_eq!(read(refused), Err(Refusal::RecipientInvalid), "{refused}");
     }
 }
+
+#[test]
+fn clients_learn_how_each_country_dials_and_writes_its_numbers() {
+    let countries = countries(&policy());
+    let country = |code: &str| {
+        countries
+            .iter()
+            .find(|country| country.code == code)
+            .unwrap()
+    };
+    for (code, prefixes) in [
+        ("GB", &["0"][..]),
+        ("HU", &["06"]),
+        ("RU", &["8"]),
+        ("KZ", &["8"]),
+        ("US", &["1"]),
+        ("IT", &[]),
+    ] {
+        assert_eq!(country(code).national_prefixes, prefixes, "{code}");
+    }
+    for (code, groups) in [
+        ("GB", &[4, 6][..]),
+        ("FR", &[1, 2, 2, 2, 2]),
+        ("HU", &[2, 3, 4]),
+        ("US", &[3, 3, 4]),
+    ] {
+        assert!(country(code).groups.contains(&groups.to_vec()), "{code}");
+    }
+    for country in &countries {
+        let national = country.example.len() - 1 - country.calling_code.to_string().len();
+        let fits =
+            |groups: &Vec<u8>| groups.iter().copied().map(usize::from).sum::<usize>() == national;
+        assert!(country.groups.iter().any(fits), "{}", country.code);
+    }
+}
+
+#[test]
+fn a_landline_is_refused_with_the_call_that_would_do_where_there_is_one() {
+    let landline = |channels: &[Channel]| {
+        let policy = Policy {
+            channels: channels.to_vec(),
+            ..policy()
+        };
+        read("+442079460958", Channel::Sms, &policy)
+    };
+    for (channels, other_channel) in [
+        (&[Channel::Sms, Channel::Voice][..], true),
+        (&[Channel::Sms], false),
+    ] {
+        let refused = Refusal::NumberTypeNotAllowed { other_channel };
+        assert_eq!(landline(channels), Err(refused));
+    }
+    let premium = read("+449012345678", Channel::Sms, &policy());
+    let refused = Refusal::NumberTypeNotAllowed {
+        other_channel: false,
+    };
+    assert_eq!(premium, Err(refused));
+}
