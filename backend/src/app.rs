@@ -1,8 +1,24 @@
 //! Puts the parts together and serves them.
 
+pub mod check_config;
+mod clock_skew;
+pub mod command;
 mod error;
-mod parts;
+pub mod healthy;
+mod key_files;
+mod maintenance;
+mod metrics_server;
+mod move_store;
+pub mod number;
+mod run;
+#[cfg(feature = "sandbox")]
+pub mod sandbox_program;
+mod server;
 mod sockets;
+mod stop_signals;
+mod store_metrics;
+pub mod try_plivo;
+pub(crate) mod wiring;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -11,39 +27,38 @@ use std::{
 };
 
 use actix_web::{
-    App as Service, HttpServer,
+    App as Service,
     dev::{Server, ServerHandle},
     middleware::{Condition, from_fn},
     web::{self, Data},
 };
 use tokio::task::JoinHandle;
 
-pub(crate) use self::parts::page;
-use self::sockets::Sockets;
-pub use self::{error::StartError, parts::open_store};
-use crate::{
-    clock::{Clock, SystemClock},
-    config::{Config, Upstream},
-    connections::{self, Connections},
-    draining::{Drain, Stop, StopSignals},
-    metrics::{Metrics, MetricsServer},
-    problem,
-    rate_limit::Shields,
-    request_id,
-    routes::{self, FixedAnswers, Streams},
-    security_headers::{self, ContentSecurityPolicy},
-    single_page_app::{Inline, SinglePageApp},
-    store::Store,
-    verification::{self, Verification},
+use self::{clock_skew::ClockSkew, maintenance::Maintenance, run::Run, sockets::Sockets};
+pub use self::{
+    error::StartError,
+    stop_signals::{Stop, StopSignals},
+    wiring::open_store,
 };
+use crate::{
+    app::metrics_server::MetricsServer,
+    config::{Config, Upstream},
+    http::{
+        drain::Drain,
+        middleware::{
+            preflight, request_id,
+            security_headers::{self, ContentSecurityPolicy},
+        },
+        page::SinglePageApp,
+        problem,
+        routes::{self, Bounds, FixedAnswers},
+    },
+};
+use countersign_core::recipient;
+use countersign_metrics::Metrics;
+use countersign_platform::clock::{Clock, SystemClock};
+use countersign_store::Store;
 
-/// How often what is over is forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
-/// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection waits for its next request: longer than the 60 seconds
-/// of usual proxies, so that it is they who close, with no request on its way.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long what is under way may take in the end: once while others are still
 /// served, and once more when nobody listens. A step takes hardly more than ten
 /// seconds; only a caller who dawdles over his request is cut off.
@@ -57,11 +72,11 @@ pub struct App {
     address: SocketAddr,
     server: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
-    sweeper: JoinHandle<()>,
+    maintenance: Arc<Maintenance>,
+    periodic: JoinHandle<()>,
     drain: Drain,
     shutdown_grace: Duration,
     metrics: Option<MetricsServer>,
-    verification: Data<Verification>,
     #[cfg(feature = "sandbox")]
     simulator: Option<Arc<plivo_simulator::Simulator>>,
 }
@@ -98,52 +113,49 @@ impl App {
             source,
         };
         let address = sockets.api.local_addr().map_err(listen_error)?;
-        let proofs = parts::proofs(&config, address, clock.now())?;
-        let page = page(&config)?;
-        web::block(verification::warm_up).await.ok();
+        key_files::check(&config)?;
+        let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
+        let page = wiring::page(&config)?;
+        web::block(recipient::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]
-        let simulator = parts::simulator(&config)?;
+        let simulator = wiring::simulator(&config)?;
         let account = match &config.upstream {
             Upstream::Live(account) => account.clone(),
             #[cfg(feature = "sandbox")]
-            Upstream::Sandbox => parts::account_at(simulator.as_deref()),
+            Upstream::Sandbox => wiring::account_at(simulator.as_deref()),
             #[cfg(not(feature = "sandbox"))]
             Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
         };
         let metrics = Arc::new(Metrics::default());
-        let made = (store, proofs, clock, metrics.clone());
-        let verification = Data::new(parts::assembled(&config, account, made)?);
-        let streams = Data::new(Streams::default());
+        let skew = ClockSkew::new(clock.clone(), metrics.clone());
+        let state = wiring::state(&config, account, store, proofs, clock, metrics.clone())?;
+        let run = Run::begin(&config, state.store.clone()).await?;
+        let bounds = Bounds::default();
         let drain = Drain::default();
-        let connections = Connections::new(
-            config.connections_per_address,
-            config.trusted_proxies.clone(),
-        );
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let most_connections = connections::make_room(config.calls_at_once).div_ceil(workers);
+        let connections = wiring::connections(&config)?;
+        tokio::spawn(connections.clone().keep_room());
         let proxies = Data::new(config.trusted_proxies.clone());
         let origins = Data::new(config.allowed_origins.clone());
-        let fixed = FixedAnswers::new(&parts::facts(&config));
-        let shields = parts::shields(&config);
-        let sweeper = tokio::spawn(sweep(verification.clone(), shields.clone()));
-        let inline = page.as_ref().map(SinglePageApp::inline);
-        let policy = Data::new(ContentSecurityPolicy::new(
-            inline.unwrap_or(&Inline::default()),
-        ));
+        let are_listed = !origins.is_empty();
+        let fixed = FixedAnswers::new(&wiring::public_config(&config));
+        let limits = wiring::rate_limits(&config);
+        let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew, run));
+        let periodic = tokio::spawn(maintenance.clone().run());
+        let inline = page.as_ref().map(SinglePageApp::inline).cloned();
+        let policy = Data::new(ContentSecurityPolicy::new(&inline.unwrap_or_default()));
 
         #[cfg(feature = "sandbox")]
         let messages = simulator.clone().map(Data::new);
-        let shared = verification.clone();
+        let shared = state.clone();
         let counted = Data::from(metrics.clone());
         let draining = Data::new(drain.clone());
-        let server = HttpServer::new(move || {
+        let application = move || {
             let service = Service::new()
                 .app_data(shared.clone())
                 .app_data(counted.clone())
                 .app_data(draining.clone())
                 .app_data(proxies.clone())
-                .app_data(streams.clone())
                 .app_data(origins.clone())
                 .app_data(policy.clone());
             #[cfg(feature = "sandbox")]
@@ -153,44 +165,35 @@ impl App {
             };
             // The last one wrapped is the first one met.
             service
-                .wrap(Condition::new(!origins.is_empty(), origins.cors()))
+                .wrap(Condition::new(are_listed, origins.cors()))
+                .wrap(Condition::new(are_listed, from_fn(preflight::narrow)))
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| routes::configure(config, &shields, &fixed))
+                .configure(|config| routes::configure(config, (&limits, &bounds), &fixed))
                 .configure(|config| {
                     if let Some(page) = &page {
                         page.configure(config);
                     }
                 })
                 .default_service(web::to(routes::nothing_here))
-        })
-        .on_connect(move |connection, kept| connections.opened(connection, kept))
-        .workers(workers)
-        .max_connections(most_connections)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout((DRAIN_TIMEOUT + CLOSE_TIMEOUT).as_secs())
-        // See `run`.
-        .disable_signals()
-        .listen(sockets.api)
-        .map_err(listen_error)?
-        .run();
+        };
+        let shutdown_timeout = DRAIN_TIMEOUT + CLOSE_TIMEOUT;
+        let server = server::serve(sockets.api, connections, shutdown_timeout, application)
+            .map_err(listen_error)?;
         let handle = server.handle();
-        let metrics = sockets
-            .metrics
-            .map(|socket| serve_metrics(socket, &metrics));
-        let metrics = metrics.transpose()?;
-        announce(address, metrics.as_ref(), &config.upstream);
+        let metrics = serve_metrics(sockets.metrics, &metrics)?;
+        let issuer = maintenance.state.proofs.issuer();
+        announce(address, metrics.as_ref(), issuer, &config.upstream);
         Ok(Self {
             address,
             server: tokio::spawn(serve(server)),
             handle,
-            sweeper,
+            maintenance,
+            periodic,
             drain,
             shutdown_grace: config.shutdown_grace,
             metrics,
-            verification,
             #[cfg(feature = "sandbox")]
             simulator,
         })
@@ -206,14 +209,14 @@ impl App {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
-    /// Does at once what is done now and then.
+    /// Does at once what is done periodically.
     pub async fn sweep(&self) {
-        self.verification.sweep().await;
+        self.maintenance.once().await;
     }
 
-    /// Reads the keys that sign proofs at once, which is done now and then.
+    /// Reads the keys that sign proofs at once, which is done periodically.
     pub fn reload_keys(&self) {
-        self.verification.reload_keys();
+        self.maintenance.state.proofs.reload();
     }
 
     /// The simulator, in sandbox.
@@ -226,7 +229,7 @@ impl App {
     pub async fn run(mut self, mut signals: StopSignals) -> std::io::Result<()> {
         let stop = tokio::select! {
             ended = &mut self.server => {
-                self.sweeper.abort();
+                self.periodic.abort();
                 return ended.unwrap_or(Ok(()));
             }
             stop = signals.next() => stop,
@@ -268,7 +271,8 @@ impl App {
             () = closed => {}
             () = finished => {}
         }
-        self.sweeper.abort();
+        self.periodic.abort();
+        self.maintenance.run.end().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
@@ -280,33 +284,45 @@ async fn serve(server: Server) -> std::io::Result<()> {
 }
 
 fn serve_metrics(
-    (address, listener): (SocketAddr, TcpListener),
+    socket: Option<(SocketAddr, TcpListener)>,
     metrics: &Arc<Metrics>,
-) -> Result<MetricsServer, StartError> {
-    MetricsServer::start(listener, metrics)
+) -> Result<Option<MetricsServer>, StartError> {
+    let Some((address, listener)) = socket else {
+        return Ok(None);
+    };
+    let started = MetricsServer::start(listener, metrics);
+    started
+        .map(Some)
         .map_err(|source| StartError::Metrics { address, source })
 }
 
-fn announce(address: SocketAddr, metrics: Option<&MetricsServer>, upstream: &Upstream) {
+fn announce(
+    address: SocketAddr,
+    metrics: Option<&MetricsServer>,
+    issuer: &str,
+    upstream: &Upstream,
+) {
     let metrics = metrics.map(|it| it.address().to_string());
     log::info!(
         event = "server.started",
         address = address.to_string().as_str(),
         metrics = metrics.as_deref().unwrap_or("off"),
-        mode = mode(upstream);
+        mode = mode(upstream),
+        issuer = issuer;
         "listening on http://{address}"
     );
-    if matches!(upstream, Upstream::Sandbox) {
-        log::warn!(event = "server.sandbox"; "SANDBOX: nothing is really sent");
-    }
-}
-
-async fn sweep(verification: Data<Verification>, shields: Shields) {
-    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        ticks.tick().await;
-        verification.sweep().await;
-        shields.sweep();
+    match upstream {
+        Upstream::Sandbox => {
+            log::warn!(event = "server.sandbox"; "SANDBOX: nothing is really sent");
+        }
+        Upstream::Live(account) => {
+            for message in account.accepted_messages.others() {
+                log::warn!(
+                    event = "upstream.accepted_message", text = message;
+                    "PLIVO_ACCEPTED_MESSAGES: this answer of Plivo's accepts a code, too"
+                );
+            }
+        }
     }
 }
 

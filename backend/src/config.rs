@@ -3,13 +3,16 @@
 //! Every variable stands in [`variables::VARIABLES`] with its default and its
 //! meaning; `--help` and `.env.example` are that table.
 
-mod home;
+mod budget;
 mod limits;
 mod rules;
-mod spending;
+#[cfg(feature = "sandbox")]
+mod sandbox_program;
+mod store;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod urls;
 mod values;
 pub mod variables;
 
@@ -21,20 +24,16 @@ use std::{
     time::Duration,
 };
 
-pub use self::{
-    home::{LONGEST_PROOF, ProofSettings, StoreHome},
-    limits::{Limits, Quota},
-    rules::{ConversionRule, Policy, Rules},
-    spending::Spending,
-    upstream::{Account, Upstream},
-    variables::help,
-};
+pub use self::{store::StoreConfig, upstream::Upstream, values::SecretFile, variables::help};
+use countersign_core::{AccessPolicy, Budget, Limits, Quota, SessionRules};
+
 use self::{values::Reader, variables::Variable};
-use crate::{
-    client_ip::TrustedProxies,
-    cross_origin::AllowedOrigins,
-    single_page_app::host::{Hosts, ReturnUrls},
+use crate::http::{
+    allowed_origins::AllowedOrigins,
+    extract::caller::TrustedProxies,
+    page::embedding::{Hosts, ReturnUrls},
 };
+use crate::{logging, proof};
 
 /// Why the process does not start: one line that names the variable.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,13 +64,13 @@ pub struct Config {
     /// How many calls of Plivo are under way at most.
     pub calls_at_once: NonZeroU16,
     /// How one verification runs.
-    pub rules: Rules,
+    pub rules: SessionRules,
     /// Whom codes are sent to.
-    pub policy: Policy,
+    pub policy: AccessPolicy,
     /// Where sessions and limits are kept.
-    pub store: StoreHome,
+    pub store: StoreConfig,
     /// How numbers are proven to applications.
-    pub proofs: ProofSettings,
+    pub proofs: proof::Settings,
     /// Which other sites' pages may call.
     pub allowed_origins: AllowedOrigins,
     /// Who forwards requests to us.
@@ -82,12 +81,14 @@ pub struct Config {
     pub requests_per_address: Option<Quota>,
     /// How many introspections one address may make.
     pub introspections_per_address: Option<Quota>,
+    /// How often one address may read sessions.
+    pub reads_per_address: Option<Quota>,
     /// How many connections one address may have open.
     pub connections_per_address: Option<NonZeroU32>,
     /// How long requests are still taken when the service is about to end.
     pub shutdown_grace: Duration,
     /// What codes cost and may cost, where that is known.
-    pub spending: Option<Spending>,
+    pub budget: Option<Budget>,
     /// The name people see.
     pub brand_name: String,
     /// A file of styles of the operator's own.
@@ -101,69 +102,60 @@ pub struct Config {
     /// True when `page_dir` was asked for, so that its absence is an error.
     pub page_required: bool,
     /// How the log is written.
-    pub log: Log,
-}
-
-/// How the log is written.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// One JSON object a line, for machines.
-    pub json: bool,
-    /// What is written, in `env_logger`'s words.
-    pub filter: String,
+    pub log: logging::Settings,
+    /// The files that values were read from.
+    pub secret_files: Vec<SecretFile>,
 }
 
 impl Config {
     /// Reads the process's environment and, behind it, the file `.env` of the
     /// working directory.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        let file = values::read_env_file(std::path::Path::new(".env"))?;
-        Self::read(|name| {
-            std::env::var_os(name).map_or_else(
-                || file.get(name).cloned(),
-                // A value that is no text fails the variable's own check.
-                |value| Some(value.to_string_lossy().into_owned()),
-            )
-        })
+        Self::read(environment()?)
     }
 
     /// Reads every variable through `lookup`. An empty value counts as none.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let reader = Reader::new(&lookup);
-        let upstream = upstream::upstream(&reader)?;
+        let upstream = upstream::read_upstream(&reader)?;
         let sandbox = matches!(upstream, Upstream::Sandbox);
-        let store = home::store(&reader)?;
-        let channels = rules::channels(&reader)?;
+        let store = store::read_store(&reader)?;
+        let channels = rules::read_channels(&reader)?;
         Ok(Self {
-            spending: spending::spending(&reader, &channels)?,
-            public_url: public_url(&reader)?,
-            proofs: home::proofs(&reader, &store)?,
-            listen: reader.parse(&variables::LISTEN_ADDR, "an address and port")?,
-            metrics: metrics(&reader)?,
-            calls_at_once: upstream::calls_at_once(&reader)?,
-            rules: rules::rules(&reader)?,
-            policy: Policy {
-                countries: rules::countries(&reader, sandbox)?,
+            budget: budget::read_budget(&reader, &channels)?,
+            public_url: read_public_url(&reader)?,
+            proofs: store::read_proofs(&reader, &store)?,
+            listen: read_listen(&reader)?,
+            metrics: read_metrics(&reader)?,
+            calls_at_once: upstream::read_calls_at_once(&reader)?,
+            rules: rules::read_rules(&reader, sandbox)?,
+            policy: AccessPolicy {
+                countries: rules::read_countries(&reader, sandbox)?,
                 channels,
                 fictitious_numbers: sandbox,
             },
             upstream,
             store,
-            allowed_origins: origins(&reader, &variables::ALLOWED_ORIGINS)?,
+            allowed_origins: read_origins(
+                &reader,
+                &variables::ALLOWED_ORIGINS,
+                AllowedOrigins::for_callers,
+            )?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
-            limits: limits::limits(&reader, sandbox)?,
+            limits: limits::read_limits(&reader, sandbox)?,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
             introspections_per_address: reader
                 .quota(&variables::LIMIT_INTROSPECTIONS_PER_ADDRESS)?,
-            connections_per_address: connections_per_address(&reader)?,
-            shutdown_grace: shutdown_grace(&reader)?,
-            brand_name: brand_name(&reader)?,
-            theme_file: file(&reader, &variables::THEME_FILE)?,
-            logo_file: file(&reader, &variables::BRAND_LOGO_FILE)?,
-            hosts: hosts(&reader)?,
+            reads_per_address: reader.quota(&variables::LIMIT_READS_PER_ADDRESS)?,
+            connections_per_address: read_connections_per_address(&reader)?,
+            shutdown_grace: read_shutdown_grace(&reader)?,
+            brand_name: read_brand_name(&reader)?,
+            theme_file: read_file(&reader, &variables::THEME_FILE)?,
+            logo_file: read_file(&reader, &variables::BRAND_LOGO_FILE)?,
+            hosts: read_hosts(&reader)?,
             page_required: reader.is_set(&variables::PAGE_DIR),
             page_dir: reader.required(&variables::PAGE_DIR)?.into(),
-            log: Log {
+            log: logging::Settings {
                 json: match reader.required(&variables::LOG_FORMAT)?.as_str() {
                     "json" => true,
                     "text" => false,
@@ -171,11 +163,35 @@ impl Config {
                 },
                 filter: reader.required(&variables::RUST_LOG)?,
             },
+            // After all that was read.
+            secret_files: reader.files(),
         })
     }
 }
 
-fn metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
+/// Looks variables up in the process's environment and, behind it, in the file `.env` of
+/// the working directory.
+fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigError> {
+    let file = values::read_env_file(std::path::Path::new(".env"))?;
+    Ok(move |name: &str| {
+        std::env::var_os(name).map_or_else(
+            || file.get(name).cloned(),
+            // A value that is no text fails the variable's own check.
+            |value| Some(value.to_string_lossy().into_owned()),
+        )
+    })
+}
+
+/// `LISTEN_ADDR` alone, for a process that asks the running service something.
+pub fn listen_address() -> Result<SocketAddr, ConfigError> {
+    read_listen(&Reader::new(&environment()?))
+}
+
+fn read_listen(reader: &Reader<'_>) -> Result<SocketAddr, ConfigError> {
+    reader.parse(&variables::LISTEN_ADDR, "an address and port")
+}
+
+fn read_metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
     let variable = &variables::METRICS_ADDR;
     if reader.required(variable)? == "off" {
         return Ok(None);
@@ -185,7 +201,7 @@ fn metrics(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
         .map(Some)
 }
 
-fn connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, ConfigError> {
+fn read_connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, ConfigError> {
     let variable = &variables::LIMIT_CONNECTIONS_PER_ADDRESS;
     if reader.required(variable)? == "off" {
         return Ok(None);
@@ -195,7 +211,7 @@ fn connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32>, Co
 
 /// With what is under way, and the connections' end, it stays below the 30
 /// seconds that service managers wait before they kill.
-fn shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
+fn read_shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
     let variable = &variables::SHUTDOWN_GRACE;
     let grace = reader.duration(variable)?;
     if grace <= Duration::from_secs(5) {
@@ -205,15 +221,19 @@ fn shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
     }
 }
 
-fn public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+fn read_public_url(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     let variable = &variables::PUBLIC_URL;
-    let url = reader.text(variable)?.map(|url| values::base_url(&url));
+    let url = reader.text(variable)?.map(|url| urls::host_url(&url));
     url.transpose().map_err(|problem| variable.error(problem))
 }
 
-fn origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, ConfigError> {
+fn read_origins(
+    reader: &Reader<'_>,
+    variable: &Variable,
+    read: impl Fn(Vec<String>) -> Result<AllowedOrigins, String>,
+) -> Result<AllowedOrigins, ConfigError> {
     let text = reader.text(variable)?.unwrap_or_default();
-    AllowedOrigins::new(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
+    read(values::list(&text).map(str::to_owned).collect()).map_err(|wrong| {
         variable.error(format!(
             "{wrong} is no origin; list them as browsers write them, such as https://example.com,http://localhost:3000"
         ))
@@ -221,7 +241,7 @@ fn origins(reader: &Reader<'_>, variable: &Variable) -> Result<AllowedOrigins, C
 }
 
 /// A file that is there, or the start says so.
-fn file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, ConfigError> {
+fn read_file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, ConfigError> {
     let path = reader.text(variable)?.map(PathBuf::from);
     match path {
         Some(path) if !path.is_file() => Err(variable.error("names no file that is there")),
@@ -229,21 +249,22 @@ fn file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, Con
     }
 }
 
-fn hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
+fn read_hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     let list = reader.text(&variables::RETURN_URLS)?.unwrap_or_default();
     let return_urls = ReturnUrls::new(values::list(&list)).map_err(|wrong| {
         variables::RETURN_URLS.error(format!(
-            "{wrong} is no address to return to; list https addresses (http on loopback) without \
-             query, such as https://example.com/account/"
+            "{wrong} is no address to return to; list https addresses (http on loopback), or whole \
+             ones of a private scheme with a dot in it, without query, such as \
+             https://example.com/account/ or com.example.app:/verified"
         ))
     })?;
     Ok(Hosts {
         return_urls,
-        embed_origins: origins(reader, &variables::EMBED_ORIGINS)?,
+        embed_origins: read_origins(reader, &variables::EMBED_ORIGINS, AllowedOrigins::new)?,
     })
 }
 
-fn brand_name(reader: &Reader<'_>) -> Result<String, ConfigError> {
+fn read_brand_name(reader: &Reader<'_>) -> Result<String, ConfigError> {
     let name = reader.required(&variables::BRAND_NAME)?;
     if name.chars().count() <= 40 && !name.chars().any(char::is_control) {
         Ok(name)

@@ -1,32 +1,22 @@
 //! Countersign's API: a JSON service that verifies phone numbers by one-time
 //! codes, which Plivo Verify delivers.
 //!
-//! Arrows run one way: `routes → verification → {plivo, store} → shared`.
+//! Every arrow points down, which `tests/layers.rs` holds:
+//!
+//! ```text
+//! 7  app            wiring, sockets, shutdown
+//! 6  config         environment → each room's own settings; imported by `app` only
+//! 5  http           problem, extractors, middleware, routes, OpenAPI, page
+//! 4  verification   send, check, callback, introspect: orchestrates the rules
+//! 3  proof · logging                 and the crates countersign-store, -plivo
+//! 2                                  the crates countersign-metrics, -platform
+//! 1                                  the crate countersign-core: the rules
+//! 0                                  the crate countersign-shared: wire types
+//! ```
 
 pub mod app;
-pub mod attempt;
-pub mod check_config;
-pub mod client_ip;
-pub mod clock;
 pub mod config;
-pub mod connections;
-pub mod contract;
-pub mod cross_origin;
-pub mod draining;
-pub mod encoded;
+pub mod http;
 pub mod logging;
-pub mod metrics;
-pub mod money;
-pub mod plivo;
-pub mod prices;
-pub mod private_file;
-pub mod problem;
 pub mod proof;
-pub mod rate_limit;
-pub mod request_id;
-pub mod routes;
-pub mod security_headers;
-pub mod single_page_app;
-pub mod store;
-pub mod tls;
 pub mod verification;

@@ -1,7 +1,10 @@
 //! The log: one line per event, as text or as JSON.
 
+mod context;
 mod line;
 mod lines;
+mod request_id;
+mod trace_id;
 
 use std::io::Write;
 
@@ -9,10 +12,23 @@ use env_logger::{Builder, Logger, Target};
 use log::{LevelFilter, Metadata, Record};
 
 use self::lines::Lines;
-use crate::config::Log;
+pub use self::{
+    context::{Context, carried, note, request_id},
+    request_id::RequestId,
+    trace_id::trace_id,
+};
+
+/// How the log is written.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// One JSON object a line, for machines.
+    pub json: bool,
+    /// What is written, in `env_logger`'s words.
+    pub filter: String,
+}
 
 /// Starts the log, with the defaults when the settings cannot be read.
-pub fn start(settings: Option<&Log>) {
+pub fn start(settings: Option<&Settings>) {
     let (json, filter) = settings.map_or((false, "info"), |log| (log.json, log.filter.as_str()));
     let lines = Lines::to(std::io::stderr());
     let logger = Builder::new()

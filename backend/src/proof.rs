@@ -13,14 +13,13 @@ use std::{
 };
 
 use countersign_shared::{
-    Channel,
+    Channel, PhoneNumber,
     proof::{Claims, TYPE},
 };
 use jsonwebtoken::{Algorithm, Validation, jwk::JwkSet};
 
 use self::keys_file::Key;
 pub use self::keys_file::{KeysError, Rotated, check, rotate};
-use crate::store::Session;
 
 /// How long whoever fetches the public keys may keep them.
 pub const KEYS_KEPT: Duration = Duration::from_mins(5);
@@ -30,6 +29,25 @@ const ANNOUNCED: Duration = Duration::from_mins(6);
 /// How far the clocks of two instances may be apart.
 pub(crate) const SKEW: Duration = Duration::from_secs(5);
 
+/// The longest that a proof holds (NIST SP 800-63B and OWASP ASVS 6.5.5 give a code no
+/// more).
+pub const MAX_LIFETIME: Duration = Duration::from_mins(10);
+
+/// How numbers are proven to applications.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The file with the signing keys.
+    pub keys_file: PathBuf,
+    /// True when the file was asked for, so that its absence is an error.
+    pub is_given: bool,
+    /// Who says so; the address we listen on when absent.
+    pub issuer: Option<String>,
+    /// For whom.
+    pub audience: String,
+    /// How long a proof holds.
+    pub lifetime: Duration,
+}
+
 /// A proof, and its end.
 #[derive(Clone, Debug)]
 pub struct Proof {
@@ -37,6 +55,16 @@ pub struct Proof {
     pub token: String,
     /// Until when it holds.
     pub expires_at: SystemTime,
+}
+
+/// What one proof is about.
+pub struct Subject<'a> {
+    /// Whose number is verified.
+    pub recipient: &'a PhoneNumber,
+    /// How its last code travelled.
+    pub channel: Channel,
+    /// What the application gave to be repeated.
+    pub nonce: Option<&'a str>,
 }
 
 /// What all proofs of this service have in common.
@@ -76,6 +104,11 @@ impl Proofs {
         })
     }
 
+    /// Who says so, as every proof names it.
+    pub fn issuer(&self) -> &str {
+        &self.terms.issuer
+    }
+
     /// Reads the keys again, which may have been rotated. Where that fails the
     /// known ones stay.
     pub fn reload(&self) {
@@ -104,8 +137,8 @@ impl Proofs {
         }
     }
 
-    /// A proof of the session's number.
-    pub fn sign(&self, session: &Session, now: SystemTime) -> Proof {
+    /// A proof that a number is verified.
+    pub fn sign(&self, subject: &Subject<'_>, now: SystemTime) -> Proof {
         let keys = self.keys();
         let announced = |key: &&Key| key.made_at + ANNOUNCED <= now;
         let key = keys.iter().find(announced).or(keys.last());
@@ -117,10 +150,10 @@ impl Proofs {
             iat: seconds(now),
             exp: seconds(expires_at),
             jti: random_name(),
-            phone_number: session.recipient.as_str().to_owned(),
+            phone_number: subject.recipient.as_str().to_owned(),
             phone_number_verified: true,
-            amr: amr(session.last_channel()),
-            nonce: session.nonce.clone(),
+            amr: amr(subject.channel),
+            nonce: subject.nonce.map(str::to_owned),
             sandbox: self.terms.sandbox,
         };
         Proof {
@@ -173,7 +206,8 @@ fn random_name() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn seconds(time: SystemTime) -> u64 {
+/// Whole seconds since the Unix epoch.
+pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()

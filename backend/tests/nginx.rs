@@ -109,7 +109,7 @@ impl Nginx {
         put("/etc/ssl/countersign/privkey.pem", "key.pem");
         // So that the test sees who answered.
         let whole = format!(
-            "worker_processes 1; pid nginx.pid; error_log stderr;
+            "worker_processes 1; pid nginx.pid; error_log error.log;
             events {{}}
             http {{
                 client_body_temp_path body; proxy_temp_path proxy;
@@ -268,4 +268,24 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
     assert_eq!(down.headers()["retry-after"], "5");
     let down: Value = down.json().await.unwrap();
     assert_eq!(down["code"], "temporarily_unavailable");
+
+    // What fails is in nginx's log, but for paths with something secret in them.
+    let secret = "a-secret-of-the-callback";
+    let large = "x".repeat(100_000);
+    for (method, path) in [
+        (Method::POST, format!("/api/plivo/callback/{secret}")),
+        (Method::GET, format!("/api/plivo/callback/{secret}?a=b")),
+        (Method::GET, format!("/api/otp/sessions/{id}")),
+        (Method::HEAD, format!("/api/otp/sessions/{id}")),
+        (Method::GET, format!("/api/otp/sessions/{id}/events")),
+        (Method::GET, format!("/api/otp/sessions/{id}/no-such-thing")),
+    ] {
+        for body in ["", &large] {
+            let request = client.request(method.clone(), nginx.url(&path));
+            request.body(body.to_owned()).send().await.ok();
+        }
+    }
+    let log = std::fs::read_to_string(nginx.directory.path().join("error.log")).unwrap();
+    assert!(log.contains("/api/otp/verify"), "{log}");
+    assert!(!log.contains(secret) && !log.contains(id), "{log}");
 }

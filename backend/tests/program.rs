@@ -20,6 +20,8 @@ use hostile::{Fault, Hostile};
 #[expect(dead_code, reason = "the tests of the API use the rest")]
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "program/operators.rs"]
+mod operators;
 
 /// The program in an empty directory, with nothing in its environment.
 struct Program {
@@ -84,6 +86,20 @@ impl Running {
     }
 
     fn start_by(program: &Program, command: Command, settings: &[(&str, &str)]) -> Self {
+        Self::started(program, command, settings).0
+    }
+
+    /// The same, and what was logged until it had started.
+    fn start_logged(program: &Program, settings: &[(&str, &str)]) -> (Self, Vec<Value>) {
+        let command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        Self::started(program, command, settings)
+    }
+
+    fn started(
+        program: &Program,
+        command: Command,
+        settings: &[(&str, &str)],
+    ) -> (Self, Vec<Value>) {
         let mut command = program.prepared(command, settings);
         command.env("LOG_FORMAT", "json");
         if settings.iter().all(|(name, _)| *name != "PLIVO_MODE") {
@@ -93,28 +109,41 @@ impl Running {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut before = Vec::new();
         let address = lines.find_map(|line| {
             let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             let started = line["event"] == "server.started";
-            started.then(|| line["address"].as_str().unwrap().to_owned())
+            let address = started.then(|| line["address"].as_str().unwrap().to_owned());
+            before.push(line);
+            address
         });
-        Self {
+        let running = Self {
             child,
             log: std::thread::spawn(|| lines.map_while(Result::ok).collect()),
             address: address.unwrap(),
-        }
+        };
+        (running, before)
     }
 
     /// Tells it to end as a service manager does.
     fn tell_to_end(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let kill = Command::new("kill").args(["-TERM", &id]).status();
+        let kill = Command::new("kill").args([signal, &id]).status();
         assert!(kill.unwrap().success());
     }
 
     /// Ends it, and answers how it ended and what it logged since it started.
-    fn terminate(mut self) -> (Option<i32>, String) {
+    fn terminate(self) -> (Option<i32>, String) {
         self.tell_to_end();
+        self.ended()
+    }
+
+    /// Waits for its end; the answer is as above.
+    fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
         let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
         (code, log.join().unwrap().join("\n"))
@@ -262,8 +291,12 @@ fn a_check_of_the_settings_asks_redis() {
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     assert!(check_refuses(&program, &settings[..3]).contains("PROOF_SIGNING_KEYS_FILE"));
+    // Two of them would not take each other's proofs.
+    assert!(check_refuses(&program, &settings[..4]).contains("PUBLIC_URL"));
+    assert!(program.refuses(&settings[..4]).contains("PROOF_ISSUER"));
     let made = program
         .command(&settings)
         .arg("--rotate-proof-key")
@@ -359,7 +392,7 @@ async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0]["per"], "1h");
     assert_eq!(alerts[0]["spent"], "0.100000");
-    let slumps: Vec<&Value> = of("conversion.slump");
+    let slumps: Vec<&Value> = of("conversion.tripped");
     let rules: Vec<&Value> = slumps.iter().map(|line| &line["rule"]).collect();
     assert_eq!(rules, ["conversion_country", "conversion_prefix"]);
     for line in slumps {
@@ -367,9 +400,9 @@ async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
             (&line["mode"], &line["country"]),
             (&json!("monitor"), &json!("US"))
         );
-        assert_eq!(line["place"].as_str().unwrap().len(), 12);
+        assert_eq!(line["destination"].as_str().unwrap().len(), 12);
     }
-    let reached: Vec<&Value> = of("limit.reached");
+    let reached: Vec<&Value> = of("rate_limit.hit");
     assert_eq!(reached[0]["limit"], "spend_cap");
     assert!(!log.contains("1415555"), "a range is in the log");
 }
@@ -387,7 +420,7 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
         let answer = http.post(url(path)).json(&body).send().await.unwrap();
         answer.json().await.unwrap()
     };
-    let recipient = "+14155550187";
+    let recipient = "+14155550137";
     let sent = post("/api/otp/send", json!({"recipient": recipient})).await;
     let id = sent["session_uuid"].as_str().unwrap();
     let messages: Value = http
@@ -438,7 +471,7 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
         assert!(route.starts_with("/api/otp/"), "{line}");
     }
     for secret in [
-        "4155550187",
+        "4155550137",
         &otp,
         wrong,
         &id,
@@ -555,6 +588,7 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
         ("STORE_URL", url.as_str()),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     let made = program.command(&store).arg("--rotate-proof-key").output();
     assert_eq!(made.unwrap().status.code(), Some(0));
@@ -608,15 +642,15 @@ async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
             .status()
             .as_u16()
     };
-    assert_eq!(send("+14155550181").await, 200);
+    assert_eq!(send("+14155550131").await, 200);
     limit_files(&running, "4096:unlimited");
-    assert_eq!(send("+14155550182").await, 503);
+    assert_eq!(send("+14155550132").await, 503);
     assert_eq!(ready().await, 503);
     let messages = http.get(url("/sandbox/messages")).send().await.unwrap();
     let messages: Value = messages.json().await.unwrap();
     assert_eq!(messages.as_array().unwrap().len(), 1);
     limit_files(&running, "unlimited:unlimited");
-    assert_eq!(send("+14155550182").await, 200);
+    assert_eq!(send("+14155550132").await, 200);
     assert_eq!(ready().await, 200);
     // Half a write was left behind by nothing.
     running.terminate();
@@ -672,6 +706,57 @@ fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
         let refusal = program.refuses(&given);
         assert!(refusal.contains("no signing keys"), "{garbage}: {refusal}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn who_cannot_keep_the_keys_owner_rotates_nothing() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let program = Program::new("proof-keys-owner");
+    let path = program.directory.join("keys.json");
+    if chown(&program.directory, Some(0), Some(0)).is_err() {
+        // Only root can give files away.
+        return;
+    }
+    let given = [
+        ("PLIVO_MODE", "sandbox"),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+    ];
+    let rotate = |command: Command| {
+        let mut command = program.prepared(command, &given);
+        command.arg("--rotate-proof-key").output().unwrap()
+    };
+    let countersign = env!("CARGO_BIN_EXE_countersign");
+    assert!(rotate(Command::new(countersign)).status.success());
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let (before, made_at) = kept.split_once(r#""made_at": ""#).unwrap();
+    let long_ago = format!(r#"{before}"made_at": "2020{}"#, &made_at[4..]);
+    std::fs::write(&path, &long_ago).unwrap();
+    chown(&path, Some(65_534), Some(65_534)).unwrap();
+
+    // Root, as it is in a container that may give nothing away.
+    let mut weak = Command::new("/usr/bin/setpriv");
+    weak.args([
+        "--bounding-set",
+        "-chown",
+        "--inh-caps",
+        "-chown",
+        countersign,
+    ]);
+    let refused = rotate(weak);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("PROOF_SIGNING_KEYS_FILE") && said.contains("owner 65534:65534"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), long_ago);
+    assert_eq!(std::fs::read_dir(&program.directory).unwrap().count(), 1);
+
+    assert!(rotate(Command::new(countersign)).status.success());
+    let metadata = std::fs::metadata(&path).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534));
+    assert_ne!(std::fs::read_to_string(&path).unwrap(), long_ago);
 }
 
 #[test]
@@ -824,6 +909,165 @@ async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
     closed.await.expect("it is closed").ok();
     drop(sockets);
     assert_eq!(running.terminate().0, Some(0));
+}
+
+/// A connection whose own side takes next to nothing before somebody reads.
+async fn narrow(address: &str) -> tokio::net::TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(address.parse().unwrap()).await.unwrap()
+}
+
+/// What the open files of a process are called.
+#[cfg(target_os = "linux")]
+fn open_files(running: &Running) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(format!("/proc/{}/fd", running.child.id())).unwrap();
+    files
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+        .collect()
+}
+
+/// A page with a program of a million bytes.
+fn large_page(program: &Program) -> String {
+    let page = program.directory.join("page");
+    std::fs::create_dir(&page).unwrap();
+    std::fs::write(page.join("index.html"), "<title>x</title>").unwrap();
+    std::fs::write(page.join("app-0123456789abcdef.js"), vec![b' '; 1_000_000]).unwrap();
+    std::fs::write(page.join("style-0123456789abcdef.css"), vec![b' '; 100_000]).unwrap();
+    std::fs::write(program.directory.join("theme.css"), vec![b' '; 1_000_000]).unwrap();
+    page.to_str().unwrap().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
+    let program = Program::new("unread");
+    let page = large_page(&program);
+    let settings = [
+        ("PAGE_DIR", page.as_str()),
+        ("THEME_FILE", "theme.css"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    let running = Running::start(&program, &settings);
+    let is_socket = |file: &PathBuf| file.to_string_lossy().starts_with("socket:");
+    let open_sockets = || {
+        open_files(&running)
+            .iter()
+            .filter(|it| is_socket(it))
+            .count()
+    };
+    let mut sockets = Vec::new();
+    for (path, count) in [
+        ("/app-0123456789abcdef.js", 1),
+        ("/app-0123456789abcdef.js", 16),
+        ("/theme.css", 1),
+        // The system takes the whole of it.
+        ("/style-0123456789abcdef.css", 1),
+        ("/api/docs", 16),
+    ] {
+        let mut socket = narrow(&running.address).await;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        let requests = request.repeat(count);
+        socket.write_all(requests.as_bytes()).await.unwrap();
+        // It is under way.
+        let mut begun = [0; 12];
+        socket.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200");
+        sockets.push(socket);
+    }
+    let others = open_sockets() - sockets.len();
+    let of_page = |file: &PathBuf| file.starts_with(&page) || file.ends_with("theme.css");
+    let files: Vec<_> = open_files(&running).into_iter().filter(of_page).collect();
+    assert_eq!(files, Vec::<PathBuf>::new());
+    // One reads a drop now and then, the others nothing at all.
+    let started = Instant::now();
+    while open_sockets() > others {
+        assert!(started.elapsed() < Duration::from_secs(40));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut drop = [0; 1];
+        sockets[0].read_exact(&mut drop).await.ok();
+    }
+    assert!(started.elapsed() > Duration::from_secs(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_head_is_not_waited_for_on_a_connection_that_was_used_either() {
+    let program = Program::new("second-head");
+    let running = Running::start(&program, &[]);
+    let mut socket = tokio::net::TcpStream::connect(&running.address)
+        .await
+        .unwrap();
+    let mut answer = [0; 4096];
+    for _ in 0..2 {
+        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+        socket.write_all(request).await.unwrap();
+        let count = socket.read(&mut answer).await.unwrap();
+        assert!(answer[..count].starts_with(b"HTTP/1.1 200"));
+    }
+    socket
+        .write_all(b"GET /healthz HTTP/1.1\r\nho")
+        .await
+        .unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(9), socket.read(&mut answer));
+    let closed = closed.await.expect("it is closed");
+    assert!(closed.is_err() || closed.is_ok_and(|count| count == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_on_which_nothing_happens_make_room_for_new_ones() {
+    let hostile = Hostile::start(Fault::None);
+    let base_url = hostile.base_url();
+    let mut settings = hostile_settings(&base_url);
+    settings.extend([("PLIVO_CALLS_AT_ONCE", "64"), ("PATH", "/usr/bin:/bin")]);
+    let program = Program::new("crowded");
+    let page = large_page(&program);
+    settings.push(("PAGE_DIR", &page));
+    let mut command = Command::new("/usr/bin/prlimit");
+    command.args(["--nofile=600:600", env!("CARGO_BIN_EXE_countersign")]);
+    let running = Running::start_by(&program, command, &settings);
+    let mut sockets = Vec::new();
+    // Some say nothing, some have had an answer, some do not read theirs: more than
+    // there is room for, and they come faster than others are closed.
+    for index in 0..700 {
+        let connect = narrow(&running.address);
+        let connected = tokio::time::timeout(Duration::from_secs(10), connect).await;
+        let mut socket = connected.expect("there is room for one more");
+        let said: &[u8] = match index % 3 {
+            0 => b"",
+            1 => b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+            _ => b"GET /app-0123456789abcdef.js HTTP/1.1\r\nhost: x\r\n\r\n",
+        };
+        socket.write_all(said).await.unwrap();
+        sockets.push(socket);
+    }
+    let url = |path: &str| format!("http://{}{path}", running.address);
+    for index in 0..20 {
+        // Each over a connection of its own.
+        let body = json!({"recipient": format!("+14155552{index:03}")});
+        let answer = http().post(url("/api/otp/send")).json(&body).send();
+        let answer = tokio::time::timeout(Duration::from_secs(5), answer);
+        assert_eq!(answer.await.expect("in time").unwrap().status(), 200);
+    }
+    drop(sockets);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("connections.crowded"), "{log}");
+    assert!(!log.contains("store.failed"), "{log}");
+}
+
+#[test]
+fn too_few_files_for_callers_beside_plivo_stop_the_start() {
+    let program = Program::new("files");
+    let settings = hostile_settings("http://127.0.0.1:9");
+    for argument in [None, Some("--check-config")] {
+        let mut command = Command::new("/usr/bin/prlimit");
+        command.args(["--nofile=300:300", env!("CARGO_BIN_EXE_countersign")]);
+        command.args(argument);
+        let output = program.prepared(command, &settings).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("PLIVO_CALLS_AT_ONCE: 256 calls"), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,15 @@ export const framing = (application, hosting, parameters) =>
      });
    </script>`;
 
+/** Types a number and has a code sent to it. */
+export async function askForCode(frame, number) {
+  await frame.getByLabel("Phone number", { exact: true }).fill(number);
+  // Until the page knows the countries, a press only asks for them.
+  await expect(frame.getByText("We will text")).toBeVisible();
+  await frame.getByRole("button", { name: "Text me a code" }).click();
+  await expect(frame.getByLabel("6-digit code")).toBeVisible();
+}
+
 /** The code that a number received. */
 export async function codeFrom(page, number, origin) {
   let code;

@@ -1,7 +1,7 @@
 // Other applications send people here: in a frame, or there and back.
 
 import { readFileSync } from "node:fs";
-import { claims, codeFrom, expect, framing, link, test } from "./application.js";
+import { askForCode, claims, codeFrom, expect, framing, link, test } from "./application.js";
 import { atStep, open } from "./fixtures.js";
 import { isAccessible, picture } from "./states.js";
 
@@ -13,9 +13,7 @@ function example(name) {
 }
 
 async function verify(page, frame, number, origin) {
-  await frame.locator("#phone").fill(number);
-  await frame.getByRole("button", { name: "Text me a code" }).click();
-  await expect(frame.locator("#code")).toBeVisible();
+  await askForCode(frame, number);
   await frame.locator("#code").fill(await codeFrom(page, number, origin));
 }
 
@@ -61,6 +59,92 @@ test("who cancels goes back without a proof", async ({ page, application, hostin
   expect(new URL(page.url()).hash).toBe("#error=cancelled&state=s");
 });
 
+// What HTML reads as something else unless it is escaped, what URLs do, and what
+// programs between the two might: each on its own and all in one.
+const tricky = [
+  "&period;&period;&sol;admin",
+  "&#46;&#46;&#x2f;admin",
+  "&amp;&amp;amp;&lt;b&gt;&quot;&apos;&nbsp;",
+  "&num;error=forged",
+  "&copy=1&reg;&notin&para",
+  "&Tab;&NewLine;&lbrace;",
+  "'\"<>`${x}{{y}}\\",
+  "%26period%3B%00%2e",
+  "a+b c%20d",
+  "-->]]></script><!--",
+  "caf\u00e9 \u202e\u2028 \u{1f600} \ufeff\ufffd\uffff",
+];
+const allTricky = tricky.join("|");
+
+/** Goes there and cancels: the application is asked for exactly that address. */
+async function cancelled(page, { application, hosting }, return_to, state) {
+  const before = application.asked.length;
+  const answer = await page.goto(link(hosting.origin, { return_to, state }));
+  expect(answer.status(), return_to).toBe(200);
+  await page.getByRole("button", { name: "Cancel and go back" }).click();
+  await page.waitForURL((url) => url.origin === application.origin);
+  const sent = new URL(return_to);
+  const asked = application.asked.slice(before).filter((target) => target !== "/favicon.ico");
+  expect(asked).toEqual([sent.pathname + sent.search]);
+  const { hash } = new URL(page.url());
+  expect([...new URLSearchParams(hash.slice(1))]).toEqual([
+    ["error", "cancelled"],
+    ["state", state],
+  ]);
+}
+
+test("the state comes back to the letter", async ({ page, application, hosting }) => {
+  for (const state of [allTricky, "\r\n\t\x01\x7f\f", "a\rb", "&"]) {
+    await cancelled(page, { application, hosting }, `${application.origin}/account/`, state);
+  }
+});
+
+test("what was checked is what is followed, whatever the characters", async ({
+  page,
+  application,
+  hosting,
+}) => {
+  // As an application's library writes them, and as a careless one does: each goes
+  // there, or nowhere.
+  const encoded = encodeURIComponent(allTricky);
+  const addresses = [`?next=${encoded}`, `?${allTricky}`];
+  addresses.push(...tricky.map((characters) => `${characters}/end`));
+  addresses.push(...tricky.map(encodeURIComponent));
+  let followed = 0;
+  for (const address of addresses) {
+    const return_to = `${application.origin}/account/${address}`;
+    const answer = await page.request.get(link(hosting.origin, { return_to }));
+    expect([200, 400], return_to).toContain(answer.status());
+    if (answer.status() === 400) continue;
+    await cancelled(page, { application, hosting }, return_to, "s");
+    followed += 1;
+  }
+  expect(followed).toBeGreaterThan(6);
+});
+
+test("the proof repeats the nonce to the letter, and the state comes back with it", async ({
+  page,
+  number,
+  application,
+  hosting,
+}) => {
+  const nonce = "&period;&amp;&#35;\"'<>%00\\&copy";
+  application.pages.set("/account/", "<title>back</title>");
+  await page.goto(
+    link(hosting.origin, {
+      return_to: `${application.origin}/account/`,
+      state: allTricky,
+      nonce,
+      locale: "en",
+    }),
+  );
+  await verify(page, page, number, hosting.origin);
+  await expect(page).toHaveTitle("back");
+  const fragment = new URLSearchParams(new URL(page.url()).hash.slice(1));
+  expect(fragment.get("state")).toBe(allTricky);
+  expect(claims(fragment.get("proof")).nonce).toBe(nonce);
+});
+
 test("nobody is sent to a stranger", async ({ page, stranger, application, hosting }) => {
   const asked = [];
   page.on("request", (request) => asked.push(request.url()));
@@ -72,11 +156,15 @@ test("nobody is sent to a stranger", async ({ page, stranger, application, hosti
     { return_to: `//${stranger.origin.slice(7)}/account/` },
     { return_to: "javascript:alert(document.domain)//account/" },
     { return_to: `${application.origin}/account/#proof=forged` },
+    { return_to: `${application.origin}/account/..;/admin` },
+    { return_to: `${application.origin}/account/%252e%252e/admin` },
+    { return_to: `${application.origin}/account/%c0%ae%c0%ae/admin` },
     { return_to: "" },
     { embed: stranger.origin },
     { embed: "*" },
     { embed: application.origin, return_to: `${application.origin}/account/` },
     { return_to: `${application.origin}/account/`, nonce: "two words" },
+    { return_to: `${application.origin}/account/`, state: "no\0text" },
   ];
   for (const parameters of attempts) {
     const answer = await page.goto(link(hosting.origin, parameters));
@@ -87,6 +175,8 @@ test("nobody is sent to a stranger", async ({ page, stranger, application, hosti
   }
   await isAccessible(page);
   await picture(page, "refused");
+  const bytes = `${hosting.origin}/?return_to=${application.origin}/account/&state=%FF`;
+  expect((await page.goto(bytes)).status()).toBe(400);
   const twice = `${hosting.origin}/?return_to=${application.origin}/account/&return_to=${stranger.origin}/`;
   expect((await page.goto(twice)).status()).toBe(400);
   expect(asked.filter((url) => url.startsWith(stranger.origin))).toEqual([]);
@@ -118,7 +208,7 @@ test("in the application's frame, the proof comes as a message", async ({
   await expect.poll(async () => (await heard()).length).toBe(1);
   const [[origin, message]] = await heard();
   expect(origin).toBe(hosting.origin);
-  expect(message).toMatchObject({ type: "countersign.verified", state: "s" });
+  expect(message).toMatchObject({ type: "countersign.verified", state: allTricky });
   expect(claims(message.proof)).toMatchObject({ phone_number: number, nonce: "n" });
   await expect(page.frameLocator("iframe").locator("#verified-heading")).toBeVisible();
 });
@@ -192,9 +282,7 @@ test("a session for one link's proof is not taken up for another's", async ({
   const to = (nonce) =>
     link(hosting.origin, { return_to: `${application.origin}/account/`, nonce });
   await page.goto(to("first"));
-  await page.locator("#phone").fill(number);
-  await page.getByRole("button", { name: "Text me a code" }).click();
-  await atStep(page, "enter-code");
+  await askForCode(page, number);
   await page.reload();
   await atStep(page, "enter-code");
   await page.goto(to("second"));

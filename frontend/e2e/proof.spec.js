@@ -1,6 +1,6 @@
 // The proof reaches the application, or the person is told that it did not.
 
-import { claims, codeFrom, expect, framing, link, test } from "./application.js";
+import { askForCode, claims, codeFrom, expect, framing, link, test } from "./application.js";
 import { wrong } from "./fixtures.js";
 
 const heading = (frame) => frame.getByRole("heading", { name: "Phone number verified" });
@@ -85,9 +85,7 @@ async function brokenNetwork(page, loss = "broken") {
 
 /** From the phone number to the code that is typed. */
 async function typeCode(page, frame, number, origin, change = (code) => code) {
-  await frame.getByLabel("Phone number", { exact: true }).fill(number);
-  await frame.getByRole("button", { name: "Text me a code" }).click();
-  await expect(codeField(frame)).toBeVisible();
+  await askForCode(frame, number);
   const code = await codeFrom(page, number, origin);
   await codeField(frame).fill(change(code));
   return code;
@@ -171,10 +169,8 @@ for (const [name, { open, frame: frameOf, succeeds }] of Object.entries(places))
     test("another tab has used the code", async ({ page, context, number, application, hosting }) => {
       await open(page, application, hosting);
       const frame = frameOf(page);
-      // Nothing is typed here: it is the other tab that takes this session along.
-      await frame.getByLabel("Phone number", { exact: true }).fill(number);
-      await frame.getByRole("button", { name: "Text me a code" }).click();
-      await expect(codeField(frame)).toBeVisible();
+      // No code is typed here: it is the other tab that takes this session along.
+      await askForCode(frame, number);
       const kept = await page.frames().at(-1).evaluate(() => ({ ...sessionStorage }));
       const other = await context.newPage();
       await other.addInitScript((kept) => Object.assign(sessionStorage, kept), kept);

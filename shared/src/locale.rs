@@ -1,8 +1,10 @@
 //! The language a code is sent in.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::page_locale::is_traditional_chinese;
 
 /// ISO 639-1 languages a code may be asked for in. Plivo publishes no list, only
 /// the form of the value; these are the languages of two letters that phones
@@ -12,6 +14,9 @@ pub(crate) const LANGUAGES: [&str; 40] = [
     "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk",
     "sl", "sv", "th", "tr", "uk", "ur", "vi", "zh",
 ];
+
+/// Longer than any tag that somebody's language needs.
+const MAX_TAG: usize = 64;
 
 /// A language, optionally of a country, as Plivo writes it: `en` or `en_US`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -40,10 +45,68 @@ impl Locale {
         }))
     }
 
+    /// The nearest that we send codes in to a BCP 47 tag such as `zh-Hant-TW`, `es-419` or
+    /// `en-us`, also in the spelling with `_`: its language, and its country where it
+    /// names one. `None` where the language is none of ours.
+    pub fn nearest(tag: &str) -> Result<Option<Self>, InvalidLocale> {
+        let tag = tag.replace('_', "-");
+        if !is_well_formed(&tag) {
+            return Err(InvalidLocale);
+        }
+        let tag = tag.to_ascii_lowercase();
+        let mut subtags = tag.split('-');
+        let language = subtags.next().unwrap_or_default();
+        // Before the first single letter, with which an extension begins.
+        let country = subtags
+            .take_while(|subtag| subtag.len() > 1)
+            .find(|subtag| is_letters(subtag, 2..=2));
+        let country = match (usual(language), country) {
+            ("zh", country) if is_traditional_chinese(&tag) => country
+                .filter(|country| ["tw", "hk", "mo"].contains(country))
+                .or(Some("tw")),
+            ("zh", Some("tw" | "hk" | "mo")) => None,
+            (_, country) => country,
+        };
+        let spelled = match country {
+            Some(country) => format!("{}_{}", usual(language), country.to_ascii_uppercase()),
+            None => usual(language).to_owned(),
+        };
+        Ok(Self::parse(&spelled).ok())
+    }
+
     /// The locale in Plivo's form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What codes are sent in, for languages that are written under another name too.
+fn usual(language: &str) -> &str {
+    match language {
+        "iw" => "he",
+        "in" => "id",
+        "no" | "nn" => "nb",
+        "cmn" => "zh",
+        language => language,
+    }
+}
+
+fn is_letters(subtag: &str, length: RangeInclusive<usize>) -> bool {
+    length.contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// By the grammar of RFC 5646, 2.1, as far as every tag follows it: a language of two to
+/// eight letters (or `x` or `i`, of private and old tags), then parts of one to eight
+/// letters and digits.
+fn is_well_formed(tag: &str) -> bool {
+    let subtags: Vec<&str> = tag.split('-').collect();
+    let is_part = |subtag: &&str| {
+        (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let first = subtags[0];
+    let is_language = is_letters(first, 2..=8)
+        || (subtags.len() > 1 && ["x", "i"].iter().any(|it| first.eq_ignore_ascii_case(it)));
+    tag.len() <= MAX_TAG && is_language && subtags[1..].iter().all(is_part)
 }
 
 impl fmt::Display for InvalidLocale {
@@ -54,11 +117,11 @@ impl fmt::Display for InvalidLocale {
 
 impl std::error::Error for InvalidLocale {}
 
-impl<'de> Deserialize<'de> for Locale {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
+/// Reads a wish: the nearest that there is, or none.
+pub(crate) fn wish<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Locale>, D::Error> {
+    let tag = Option::<String>::deserialize(deserializer)?;
+    let nearest = tag.map_or(Ok(None), |tag| Locale::nearest(&tag));
+    nearest.map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]
@@ -70,6 +133,66 @@ mod tests {
         for (text, read) in [("en", "en"), ("en_US", "en_US"), ("pt-BR", "pt_BR")] {
             assert_eq!(Locale::parse(text).unwrap().as_str(), read);
         }
+    }
+
+    #[test]
+    fn a_wish_is_met_as_nearly_as_there_is_something() {
+        for (tag, nearest) in [
+            ("en", Some("en")),
+            ("en-us", Some("en_US")),
+            ("EN_us", Some("en_US")),
+            ("pt-BR", Some("pt_BR")),
+            ("es-419", Some("es")),
+            ("zh-Hant-TW", Some("zh_TW")),
+            ("zh-Hant", Some("zh_TW")),
+            ("zh-HK", Some("zh_HK")),
+            ("zh-Hant-CN", Some("zh_TW")),
+            ("zh-Hans-HK", Some("zh")),
+            ("zh-CN", Some("zh_CN")),
+            ("cmn-Hant", Some("zh_TW")),
+            ("sr-Latn-RS", None),
+            ("ca-ES-valencia", Some("ca_ES")),
+            ("de-CH-1996", Some("de_CH")),
+            ("de-x-at", Some("de")),
+            ("en-u-hc-h23", Some("en")),
+            ("de-a-us", Some("de")),
+            ("iw-IL", Some("he_IL")),
+            ("no", Some("nb")),
+            ("nn-NO", Some("nb_NO")),
+            ("xx", None),
+            ("tlh", None),
+            ("zebra", None),
+            ("i-klingon", None),
+            ("x-whatever", None),
+        ] {
+            let found = Locale::nearest(tag).unwrap();
+            assert_eq!(found.as_ref().map(Locale::as_str), nearest, "{tag}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_is_no_wish() {
+        for text in [
+            "",
+            "-",
+            "e",
+            "en-",
+            "-en",
+            "en--US",
+            "e n",
+            "en-US ",
+            "1en",
+            "en-\u{e9}",
+            "x",
+            "en-toolongsubtag",
+            "languages",
+            "en,de",
+            "*",
+        ] {
+            assert_eq!(Locale::nearest(text), Err(InvalidLocale), "{text:?}");
+        }
+        let long = format!("en{}", "-abcdefgh".repeat(8));
+        assert_eq!(Locale::nearest(&long), Err(InvalidLocale));
     }
 
     #[test]

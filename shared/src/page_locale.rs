@@ -22,11 +22,12 @@ pub fn path(locale: &str) -> String {
 /// Chinese the script.
 pub fn negotiate<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
     wanted.into_iter().find_map(|tag| {
-        let mut subtags = tag.split(['-', '_']);
-        let language = match subtags.next().unwrap_or_default() {
+        let language = match tag.split(['-', '_']).next().unwrap_or_default() {
             // Java and old Androids still call Hebrew by its name of before 1989.
             "iw" => "he",
-            language if language.eq_ignore_ascii_case("zh") && is_traditional(subtags) => "zh-Hant",
+            language if language.eq_ignore_ascii_case("zh") && is_traditional_chinese(tag) => {
+                "zh-Hant"
+            }
             language => language,
         };
         PAGE_LOCALES
@@ -35,17 +36,15 @@ pub fn negotiate<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Option<&'stat
     })
 }
 
-/// Whether what follows `zh` means the traditional script: by its name, or by a
-/// place that writes it where no script is named.
-fn is_traditional<'a>(subtags: impl Iterator<Item = &'a str>) -> bool {
-    subtags
-        .map(str::to_ascii_lowercase)
-        .find_map(|subtag| match subtag.as_str() {
-            "hant" | "tw" | "hk" | "mo" => Some(true),
-            "hans" => Some(false),
-            _ => None,
-        })
-        .unwrap_or(false)
+/// By the script, or else by the places where it is the usual one.
+pub(crate) fn is_traditional_chinese(tag: &str) -> bool {
+    names(tag, &["hant"]) || (!names(tag, &["hans"]) && names(tag, &["tw", "hk", "mo"]))
+}
+
+/// Whether one of the tag's parts behind the language is one of these.
+fn names(tag: &str, parts: &[&str]) -> bool {
+    let mut subtags = tag.split(['-', '_']).skip(1);
+    subtags.any(|subtag| parts.iter().any(|part| subtag.eq_ignore_ascii_case(part)))
 }
 
 /// The direction its script runs in, as HTML's `dir` names it.
@@ -74,6 +73,7 @@ mod tests {
             (&["zh_TW"], Some("zh-Hant")),
             (&["zh-HK"], Some("zh-Hant")),
             (&["zh-MO"], Some("zh-Hant")),
+            (&["zh-TW", "zh", "en"], Some("zh-Hant")),
             (&["en_US"], Some("en")),
             (&["xx", "", "*"], None),
             (&[], None),

@@ -114,6 +114,14 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub retry_after: Option<u64>,
+    /// The rate limit that is full, such as `resend_waits` or `sends_per_number`; one that
+    /// has a variable is named after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(nullable = false, examples("resend_waits"))
+    )]
+    pub limit: Option<Cow<'static, str>>,
     /// False when a code was checked and found wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]

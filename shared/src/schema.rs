@@ -17,7 +17,6 @@ use utoipa::{
 
 use crate::{
     ErrorCode, Locale, OneTimeCode, PhoneNumber, SessionId,
-    locale::LANGUAGES,
     proof::{Claims, Introspection},
     session::{AttemptReason, AttemptStatus, NextAction},
 };
@@ -81,9 +80,9 @@ impl PartialSchema for SessionId {
 
 impl PartialSchema for Locale {
     fn schema() -> RefOr<Schema> {
-        let pattern = format!("^({})([_-][A-Z]{{2}})?$", LANGUAGES.join("|"));
-        let said = "A language (ISO 639-1), optionally of a country (ISO 3166-1).";
-        text(said, &pattern, "en_US").into()
+        let pattern = "^([A-Za-z]{2,8}|[xXiI][_-][A-Za-z0-9]{1,8})([_-][A-Za-z0-9]{1,8})*$";
+        let said = "A BCP 47 tag: the nearest language that there is counts, or else the server's.";
+        text(said, pattern, "en-US").max_length(Some(64)).into()
     }
 }
 

@@ -28,8 +28,13 @@ pub struct SendRequest {
     /// How the code travels; `sms` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
-    /// The language of the message; the server's own when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The language of the message, a BCP 47 tag: the nearest that there is, or the
+    /// server's own.
+    #[serde(
+        default,
+        deserialize_with = "crate::locale::wish",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub locale: Option<Locale>,
     /// A word of the application's, which the proof repeats: 1 to 255 visible
     /// ASCII characters.

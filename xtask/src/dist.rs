@@ -9,45 +9,90 @@ use std::{
 };
 
 use crate::{
-    command::{Outcome, cargo, command, exists, run, say, target},
-    page, tools,
+    command::{Outcome, cargo, run, say, target},
+    page,
+    target::X86_64,
+    tools,
 };
 
-const BUILD: &str = "build --profile dist --package countersign-backend --bin countersign \
-                     --no-default-features --features embed-page";
-
-/// Builds it, for another target where one is named, and looks whether it does what
-/// it is for.
-pub(crate) fn dist(arguments: &[String]) -> Outcome {
-    tools::install()?;
-    page::build()?;
-    let (words, program) = match arguments {
-        [] => (BUILD.to_owned(), target().join("dist/countersign")),
-        [triple] => {
-            prepare(triple)?;
-            let program = target().join(triple).join("dist/countersign");
-            (format!("{BUILD} --target {triple}"), program)
-        }
-        _ => return Err("dist takes one target at most".to_owned()),
-    };
-    say("building the program: some minutes on two cores");
-    run(&mut cargo(&words))?;
-    check(&program)?;
-    let size = fs::metadata(&program).map_err(|error| error.to_string())?;
-    say(&format!("{} bytes  {}", size.len(), program.display()));
-    Ok(())
+/// What can be given away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// The service, which carries no sandbox.
+    Service,
+    /// What people try it with.
+    Sandbox,
 }
 
-/// What a target needs beside the compiler.
-fn prepare(triple: &str) -> Outcome {
-    if exists("rustup") {
-        run(command("rustup").args(["target", "add", triple]))?;
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Service => "countersign",
+            Self::Sandbox => "countersign-sandbox",
+        }
     }
-    // SQLite and ring have parts in C.
-    if triple.contains("musl") && !exists("musl-gcc") {
-        return Err("musl-gcc is missing; on Debian: apt-get install musl-tools".to_owned());
+
+    fn features(self) -> &'static str {
+        match self {
+            Self::Service => "embed-page",
+            Self::Sandbox => "embed-page,sandbox",
+        }
     }
-    Ok(())
+
+    /// Where it is built.
+    pub(crate) fn path(self, triple: Option<&str>) -> PathBuf {
+        target()
+            .join(triple.unwrap_or_default())
+            .join("dist")
+            .join(self.name())
+    }
+}
+
+/// Builds one, for another target where one is named, and looks whether it does what
+/// it is for. The sandbox program is static, to run wherever it is copied to.
+pub(crate) fn dist(arguments: &[String]) -> Outcome {
+    let (sandbox, targets): (Vec<_>, Vec<_>) = arguments
+        .iter()
+        .map(String::as_str)
+        .partition(|word| *word == "--sandbox");
+    let program = if sandbox.is_empty() {
+        Program::Service
+    } else {
+        Program::Sandbox
+    };
+    let triple = match targets.as_slice() {
+        [] => (program == Program::Sandbox).then_some(X86_64),
+        [triple] => Some(*triple),
+        _ => return Err("dist takes --sandbox and one target at most".to_owned()),
+    };
+    tools::install()?;
+    page::build()?;
+    build(program, triple).map(drop)
+}
+
+/// Builds it around the page that is there, and answers where it is.
+pub(crate) fn build(program: Program, triple: Option<&str>) -> Outcome<PathBuf> {
+    let name = program.name();
+    let words = format!(
+        "--profile dist --package countersign-backend --bin {name} --no-default-features --features {}",
+        program.features()
+    );
+    let mut cargo = match triple {
+        Some(triple) => crate::target::build(triple, &words)?,
+        None => cargo(&format!("build {words}")),
+    };
+    say(&format!("building {name}: some minutes on two cores"));
+    run(&mut cargo)?;
+    let file = program.path(triple);
+    match triple {
+        Some(triple) if !triple.starts_with(env::consts::ARCH) => {
+            say(&format!("{name} was not started: it is for {triple}"));
+        }
+        _ => check(program, &file)?,
+    }
+    let size = fs::metadata(&file).map_err(|error| error.to_string())?;
+    say(&format!("{} bytes  {}", size.len(), file.display()));
+    Ok(file)
 }
 
 /// The program in a directory of its own where nothing else is.
@@ -71,6 +116,7 @@ impl Alone {
             .env("PLIVO_MODE", mode)
             .env("LISTEN_ADDR", "127.0.0.1:0")
             .env("METRICS_ADDR", "off")
+            .env("TMPDIR", &self.directory)
             .stdin(Stdio::null());
         if mode == "live" {
             command
@@ -84,8 +130,8 @@ impl Alone {
     }
 
     /// What it says, and whether it ended well.
-    fn says(&self, mode: &str, argument: &str) -> Outcome<(bool, String)> {
-        let output = self.command(mode).arg(argument).output();
+    fn says(&self, mode: &str, arguments: &[&str]) -> Outcome<(bool, String)> {
+        let output = self.command(mode).args(arguments).output();
         let output = output.map_err(|error| error.to_string())?;
         let text = [output.stdout, output.stderr].concat();
         Ok((
@@ -95,18 +141,18 @@ impl Alone {
     }
 }
 
-/// Copied to an empty directory it says what it is, refuses the sandbox that it
-/// does not carry, and serves the page.
-fn check(program: &Path) -> Outcome {
+/// Copied to an empty directory it says what it is, refuses what it is not for, and
+/// serves the page.
+fn check(program: Program, file: &Path) -> Outcome {
     let directory = env::temp_dir().join(format!("countersign-dist-{}", std::process::id()));
     let made = fs::create_dir_all(&directory);
     made.map_err(|error| format!("{}: {error}", directory.display()))?;
     let alone = Alone {
-        program: directory.join("countersign"),
+        program: directory.join(program.name()),
         directory,
     };
-    let copied = fs::copy(program, &alone.program);
-    copied.map_err(|error| format!("{}: {error}", program.display()))?;
+    let copied = fs::copy(file, &alone.program);
+    copied.map_err(|error| format!("{}: {error}", file.display()))?;
     let expect = |(well, text): (bool, String), is_good: bool, word: &str| {
         if well == is_good && text.contains(word) {
             Ok(())
@@ -114,18 +160,26 @@ fn check(program: &Path) -> Outcome {
             Err(format!("the program says: {text}"))
         }
     };
-    expect(alone.says("live", "--version")?, true, "countersign ")?;
-    expect(alone.says("live", "--check-config")?, true, "is fine")?;
-    expect(
-        alone.says("sandbox", "--check-config")?,
-        false,
-        "PLIVO_MODE",
-    )?;
-    serves_the_page(&alone)
+    expect(alone.says("live", &["--version"])?, true, program.name())?;
+    match program {
+        Program::Service => {
+            expect(alone.says("live", &["--check-config"])?, true, "is fine")?;
+            expect(
+                alone.says("sandbox", &["--check-config"])?,
+                false,
+                "PLIVO_MODE",
+            )?;
+            serves_the_page(&alone, "live")
+        }
+        Program::Sandbox => {
+            expect(alone.says("live", &[])?, false, "PLIVO_MODE")?;
+            serves_the_page(&alone, "sandbox")
+        }
+    }
 }
 
-fn serves_the_page(alone: &Alone) -> Outcome {
-    let mut running = Running::start(alone)?;
+fn serves_the_page(alone: &Alone, mode: &str) -> Outcome {
+    let mut running = Running::start(alone, mode)?;
     let index = running.get("/", "identity")?;
     let names = index.split(['"', '\'']).filter_map(|word| {
         let name = word.strip_prefix("./").or(word.strip_prefix('/'))?;
@@ -167,8 +221,10 @@ impl Drop for Running {
 }
 
 impl Running {
-    fn start(alone: &Alone) -> Outcome<Self> {
-        let mut command = alone.command("live");
+    fn start(alone: &Alone, mode: &str) -> Outcome<Self> {
+        let mut command = alone.command(mode);
+        // The line with the address.
+        command.env("RUST_LOG", "info");
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| error.to_string())?;
         let output = child.stderr.take().ok_or("it has no log")?;

@@ -3,9 +3,12 @@
 mod bench;
 mod command;
 mod dist;
+mod image;
 mod page;
 mod run;
+mod serve;
 mod system_packages;
+mod target;
 mod test;
 mod tools;
 
@@ -14,13 +17,15 @@ use std::process::ExitCode;
 use command::{Outcome, say};
 
 const HELP: &str = "cargo xtask run            build the page and start everything, in sandbox unless .env says otherwise
+cargo xtask serve          the page with hot reload (trunk serve), beside cargo xtask run
 cargo xtask accounts       the example of an application with accounts, beside the sandbox
 cargo xtask test [step…]   every check and test, or the named steps only; --long adds those that take minutes
 cargo xtask page           build the page and check its size
 cargo xtask lighthouse     Lighthouse on the page, five times, and whether it is what we promise
 cargo xtask bench [--quick]  what the service costs beside a bare pass-through, into docs/benchmarks.md
 cargo xtask soak [minutes]   a mixed day over each store for that long; fails where memory or descriptors grow
-cargo xtask dist [target]  build one program that carries the page inside, and check it
+cargo xtask dist [--sandbox] [target]  build one program that carries the page inside, and check it
+cargo xtask image [--built] [target]   put both programs into container images, as OCI archives
 cargo xtask help           this";
 
 fn main() -> ExitCode {
@@ -28,6 +33,7 @@ fn main() -> ExitCode {
     let rest = arguments.get(1..).unwrap_or_default();
     let outcome = enter_workspace().and_then(|()| match arguments.first().map(String::as_str) {
         Some("run") => run::run(),
+        Some("serve") => serve::serve(rest),
         Some("accounts") => run::accounts(),
         Some("test") => test::test(rest),
         Some("page") => tools::install().and_then(|()| page::build()),
@@ -39,6 +45,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::bench(rest),
         Some("soak") => bench::soak(rest),
         Some("dist") => dist::dist(rest),
+        Some("image") => image::image(rest),
         None | Some("help" | "--help") => {
             say(HELP);
             say(&format!("\nsteps of test: {}", test::names()));

@@ -15,14 +15,11 @@ use crate::{
     page, tools,
 };
 
-const LISTEN_ADDR: &str = "127.0.0.1:8080";
+pub(crate) const LISTEN_ADDR: &str = "127.0.0.1:8080";
 
 /// Builds and starts everything, and stays until it is stopped.
 pub(crate) fn run() -> Outcome {
-    tools::install()?;
-    page::build_to_look_at()?;
-    say("building the service");
-    finish(&mut cargo("build --package countersign-backend"))?;
+    build()?;
     let program = target().join("debug/countersign");
     let mut service = command(&program.display().to_string());
     if !Path::new(".env").exists() && env::var_os("PLIVO_MODE").is_none() {
@@ -44,6 +41,26 @@ pub(crate) fn run() -> Outcome {
         Ok(status) => Err(format!("the service ended: {status}")),
         Err(error) => Err(format!("the service was lost: {error}")),
     }
+}
+
+/// The page and the service beside each other: either has long stretches on one core. They
+/// use directories of their own, and so do not wait for each other's lock.
+fn build() -> Outcome {
+    // It is built where the service is.
+    tools::wasm_bindgen()?;
+    thread::scope(|scope| {
+        let service = scope.spawn(|| {
+            say("building the service");
+            finish(&mut cargo(
+                "build --package countersign-backend --bin countersign",
+            ))
+        });
+        let page = tools::install().and_then(|()| page::build_to_look_at());
+        let service = service
+            .join()
+            .map_err(|_| "the build of the service panicked")?;
+        page.and(service)
+    })
 }
 
 const ACCOUNTS_ADDR: &str = "127.0.0.1:8090";
@@ -95,7 +112,7 @@ pub(crate) fn accounts() -> Outcome {
 }
 
 /// Where the service will listen, as it reads that itself.
-fn listen_addr() -> String {
+pub(crate) fn listen_addr() -> String {
     let file = std::fs::read_to_string(".env").unwrap_or_default();
     env::var("LISTEN_ADDR")
         .ok()

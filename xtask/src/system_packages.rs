@@ -5,13 +5,16 @@ use std::path::Path;
 use crate::command::{Outcome, command, exists, output, run, say};
 
 /// A program, and Debian's package for it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 9] = [
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
     ("/usr/bin/python3", "python3-venv"),
     ("/usr/bin/redis-server", "redis-server"),
     ("/usr/sbin/nginx", "nginx-light"),
     ("/usr/bin/promtool", "prometheus"),
+    ("/usr/bin/skopeo", "skopeo"),
+    ("/usr/bin/umoci", "umoci"),
+    ("/usr/bin/musl-gcc", "musl-tools"),
 ];
 
 /// Installs what is missing where it may, and else says how.

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Instant};
 
 use crate::{
     command::{Outcome, cargo, command, exists, run, say, target, watch},
-    dist, page, system_packages, tools,
+    dist, image, page, system_packages, tools,
 };
 
 /// Tests counted so far.
@@ -199,16 +199,27 @@ fn rust(totals: &mut Totals) -> Outcome {
 }
 
 /// The program that is given away; the ignored tests, which wait in real time, each
-/// with a bound of its own and this one for all; and the contract, at length.
+/// with a bound of its own and this one for all; ten minutes of schedules; and the
+/// contract, at length.
 fn long(totals: &mut Totals) -> Outcome {
     dist::dist(&[])?;
+    image::image(&[])?;
+    image::check()?;
     let tests = "test --package countersign-backend --tests";
     run(&mut cargo(&format!("{tests} --no-run")))?;
     let mut bounded = command("timeout");
     bounded.args(["20m", "cargo"]);
     bounded.args(format!("{tests} -- --ignored --nocapture").split(' '));
     let waited = count(&mut bounded, totals, rust_line);
-    contract(totals, "1000", "1500").and(waited)
+    let schedules = count(&mut simulation(10), totals, rust_line);
+    contract(totals, "1000", "1500").and(waited).and(schedules)
+}
+
+/// Schedules of the simulation, for so long.
+fn simulation(minutes: u32) -> std::process::Command {
+    let mut tests = cargo("test --package countersign-simulation --test schedules -- --nocapture");
+    tests.env("SIMULATION_MINUTES", minutes.to_string());
+    tests
 }
 
 /// The API once more, with its state in Redis.
@@ -287,7 +298,7 @@ fn service() -> Outcome<std::path::PathBuf> {
 }
 
 /// Installs what the file names into a virtual environment in that folder.
-fn python_packages(home: &Path, requirements: &Path) -> Outcome {
+pub(crate) fn python_packages(home: &Path, requirements: &Path) -> Outcome {
     let venv = home.join("venv");
     run(command("python3")
         .args(["-m", "venv", "--clear"])
@@ -319,6 +330,7 @@ fn other_languages(source: &Path, home: &Path) -> Outcome<std::path::PathBuf> {
 }
 
 fn browser(totals: &mut Totals) -> Outcome {
+    tools::install_test_runner()?;
     let mut tests = cargo("test --package countersign-frontend --target wasm32-unknown-unknown");
     tests
         .env(

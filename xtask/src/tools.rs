@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use crate::command::{Outcome, TOOLS, cargo, command, exists, output, run, say};
+use crate::command::{Outcome, TOOLS, cargo, command, exists, output, run, say, target};
 
 /// The last trunk that this project's Rust can build.
 const TRUNK: &str = "0.21.14";
@@ -21,9 +21,38 @@ pub(crate) fn install_supply_checks() -> Outcome {
 pub(crate) fn install() -> Outcome {
     add_target()?;
     tool("trunk", "trunk", TRUNK, "three minutes")?;
+    wasm_bindgen()
+}
+
+/// The program that Trunk calls, made of wasm-bindgen's library alone.
+pub(crate) fn wasm_bindgen() -> Outcome {
+    let version = wasm_bindgen_version()?;
+    if is_there("wasm-bindgen", &version) {
+        return Ok(());
+    }
+    say("building wasm-bindgen");
+    run(&mut cargo("build --package countersign-wasm-bindgen"))?;
+    let programs = Path::new(TOOLS).join("bin");
+    // Under its own name the compiler would take it for an old version of the crate.
+    let built = target().join("debug/countersign-wasm-bindgen");
+    let file = programs.join("wasm-bindgen");
+    fs::create_dir_all(&programs)
+        .and_then(|()| fs::copy(built, &file))
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(())
+}
+
+/// Installs what is missing to test the page's code in a browser.
+pub(crate) fn install_test_runner() -> Outcome {
+    let version = wasm_bindgen_version()?;
+    let only = "wasm-bindgen-cli --bin wasm-bindgen-test-runner";
+    tool("wasm-bindgen-test-runner", only, &version, "a minute")
+}
+
+fn wasm_bindgen_version() -> Outcome<String> {
     let lock = fs::read_to_string("Cargo.lock").map_err(|error| format!("Cargo.lock: {error}"))?;
     let version = locked_version(&lock, "wasm-bindgen").ok_or("Cargo.lock has no wasm-bindgen")?;
-    tool("wasm-bindgen", "wasm-bindgen-cli", version, "a minute")
+    Ok(version.to_owned())
 }
 
 fn add_target() -> Outcome {
@@ -51,7 +80,8 @@ fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
         std::path::absolute(Path::new(TOOLS)).map_err(|error| format!("{TOOLS}: {error}"))?;
     let at = format!("--root {}", root.display());
     if exists("cargo-binstall") {
-        let arguments = format!("binstall --no-confirm --force {at} {package}@{version}");
+        let name = package.split(' ').next().unwrap_or(package);
+        let arguments = format!("binstall --no-confirm --force {at} {name}@{version}");
         if run(&mut cargo(&arguments)).is_ok() && is_there(program, version) {
             return Ok(());
         }

@@ -83,6 +83,7 @@ impl Subject {
         let command = || {
             let mut command = countersign(binary, upstream, &home.url());
             command.env("PROOF_SIGNING_KEYS_FILE", &keys);
+            command.env("PROOF_ISSUER", "https://verify.example.com");
             command
         };
         // Beside a file the keys are made; with Redis they must be there.
@@ -147,7 +148,7 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
         .env("PLIVO_CALLS_AT_ONCE", "512")
         .env("ALLOWED_COUNTRIES", "*")
         // No session ends while the store is filled.
-        .env("SESSION_LIFETIME", "1h")
+        .env("SESSION_LIFETIME", "15m")
         .env("STORE_URL", store_url)
         .env("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
     for limit in [

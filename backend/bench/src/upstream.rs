@@ -14,6 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::http::Connection;
 
+/// Sessions made so far, by whichever connection: one is never another number's.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
+
 /// The code that every phone receives.
 pub(crate) const OTP: &str = "123456";
 
@@ -59,7 +62,6 @@ impl Upstream {
 
 async fn serve(socket: TcpStream, delay: Duration) -> io::Result<()> {
     let mut connection = Connection::new(socket)?;
-    let mut sessions = 0_u64;
     while let Some(request) = connection.next().await? {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -80,8 +82,8 @@ async fn serve(socket: TcpStream, delay: Duration) -> io::Result<()> {
                 )
             }
         } else {
-            sessions += 1;
-            let id = format!("{:08x}-0000-4000-8000-000000000000", sessions & 0xffff_ffff);
+            let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
+            let id = format!("{session:08x}-0000-4000-8000-000000000000");
             let body =
                 format!(r#"{{"api_id":"x","message":"Session initiated","session_uuid":"{id}"}}"#);
             ("202 Accepted", body)

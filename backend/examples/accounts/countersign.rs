@@ -26,7 +26,7 @@ pub(crate) struct Countersign {
 
 impl Countersign {
     pub(crate) fn new(url: &str, accepts_sandbox: bool) -> Result<Self, reqwest::Error> {
-        countersign_backend::tls::set_up();
+        countersign_platform::tls::set_up();
         Ok(Self {
             http: reqwest::Client::builder()
                 .timeout(Duration::from_secs(5))

@@ -111,19 +111,26 @@ impl Reporter {
         let now = self.world.clock.now();
         self.look(|session| {
             let attempt = &session.attempts[self.created.attempt];
-            [
-                ("SessionUUID", session.id.clone()),
-                ("SessionStatus", session.status(now).to_owned()),
-                ("AttemptUUID", attempt.id.clone()),
-                ("AttemptSequence", (self.created.attempt + 1).to_string()),
-                ("Channel", attempt.channel.clone()),
-                ("ChannelStatus", step.status.to_owned()),
-                ("ChannelErrorCode", step.error_code.to_owned()),
-                ("Recipient", session.recipient.clone()),
-                ("RequestTime", request_time(attempt.started_at)),
-            ]
-            .map(|(name, value)| (name.to_owned(), value))
-            .to_vec()
+            let settings = &self.world.settings;
+            let plus = if settings.callback_recipient_has_plus {
+                "+"
+            } else {
+                ""
+            };
+            let value = |name: &str| match name {
+                "SessionUUID" => session.id.clone(),
+                "SessionStatus" => session.status(now).to_owned(),
+                "AttemptUUID" => attempt.id.clone(),
+                "AttemptSequence" => (self.created.attempt + 1).to_string(),
+                "Channel" => attempt.channel.clone(),
+                "ChannelStatus" => step.status.to_owned(),
+                "ChannelErrorCode" => step.error_code.to_owned(),
+                "Recipient" => format!("{plus}{}", session.recipient),
+                "RequestTime" => request_time(attempt.started_at),
+                _ => String::new(),
+            };
+            let names = settings.callback_parameters.iter();
+            names.map(|name| (name.clone(), value(name))).collect()
         })
     }
 
@@ -142,7 +149,7 @@ impl Reporter {
         } else {
             self.http
                 .post(url)
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(CONTENT_TYPE, &self.world.settings.callback_content_type)
                 .body(encoded)
         };
         let token = &self.world.settings.auth_token;

@@ -72,6 +72,7 @@ fn set(settings: &mut Settings, option: &str, value: &str) -> Option<()> {
         }
         "--max-attempts" => settings.max_attempts = value.parse().ok()?,
         "--max-validations" => settings.max_validations = value.parse().ok()?,
+        "--replay" => replay(settings, value)?,
         "--speed" => settings.speed = value.parse().ok().filter(|speed| *speed > 0.0)?,
         "--signature" => {
             settings.signature = match value {
@@ -83,6 +84,11 @@ fn set(settings: &mut Settings, option: &str, value: &str) -> Option<()> {
         _ => return None,
     }
     Some(())
+}
+
+fn replay(settings: &mut Settings, file: &str) -> Option<()> {
+    let recording = std::fs::read_to_string(file).ok()?;
+    settings.replay(&recording).ok()
 }
 
 fn help() -> String {
@@ -99,7 +105,8 @@ fn help() -> String {
          --max-attempts COUNT    deliveries in a session ({})\n  \
          --max-validations COUNT checks in a session ({})\n  \
          --speed FACTOR          how much faster than real time deliveries go (1)\n  \
-         --signature v2|v3       how callbacks are signed (v2)\n\n\
+         --signature v2|v3       how callbacks are signed (v2)\n  \
+         --replay FILE           behave as a recording of countersign --try-plivo says\n\n\
          The recipient's last two digits steer what happens:\n",
         settings.auth_id,
         settings.auth_token,

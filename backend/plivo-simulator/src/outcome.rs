@@ -32,10 +32,52 @@ pub enum Outcome {
     Disordered,
     /// Delivered; the callback at expiry comes 30 seconds late.
     LateExpiry,
+    /// Delivered; the success of a check has no full stop.
+    NoFullStop,
+    /// Delivered; a wrong code is answered with 200 and a refusal.
+    RefusalWith200,
+    /// Delivered; every code is answered with 200 and a text of no known meaning.
+    UnknownText,
+    /// Delivered; every code is answered with 200 and "already validated".
+    AlreadyValidated,
+    /// Delivered; the success of a check names another session.
+    OtherSession,
+    /// Delivered; a create answers the session of another number, where there is one.
+    SharedSession,
 }
 
 /// The table: last two digits, outcome, and what it looks like from outside.
-pub const TABLE: [(&str, Outcome, &str); 12] = [
+pub const TABLE: [(&str, Outcome, &str); 18] = [
+    (
+        "82",
+        Outcome::SharedSession,
+        "a create answers the session id of another number, where there is one",
+    ),
+    (
+        "83",
+        Outcome::OtherSession,
+        "the success of a check names another session",
+    ),
+    (
+        "84",
+        Outcome::AlreadyValidated,
+        "every code: 200 \"session already validated\"; the right one is taken",
+    ),
+    (
+        "85",
+        Outcome::UnknownText,
+        "every code: 200 \"request processed\"; the right one is taken",
+    ),
+    (
+        "86",
+        Outcome::RefusalWith200,
+        "a wrong code: 200 \"The passcode entered is incorrect.\"",
+    ),
+    (
+        "87",
+        Outcome::NoFullStop,
+        "the success of a check without its full stop",
+    ),
     (
         "88",
         Outcome::LateExpiry,

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::Client;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     callback::Reporter,
@@ -17,7 +17,7 @@ use crate::{
     outcome::Outcome,
     random,
     request::{self, CreateRequest},
-    settings::RefusalText,
+    settings::AnswerText,
     world::{ReceivedRequest, World},
 };
 
@@ -28,7 +28,7 @@ const UNAUTHORIZED: &str =
     "Could not verify your access level for that URL.\nYou have to login with proper credentials";
 
 pub(crate) fn configure(config: &mut ServiceConfig) {
-    let refuse = || web::to(async || refusal(&RefusalText::new(405, "method not allowed")));
+    let refuse = || web::to(async || refusal(&AnswerText::new(405, "method not allowed")));
     config
         .service(
             web::resource(SESSIONS)
@@ -44,7 +44,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         )
         .route("/_messages", web::get().to(messages))
         .default_service(web::to(async || {
-            refusal(&RefusalText::new(404, "not found"))
+            refusal(&AnswerText::new(404, "not found"))
         }));
 }
 
@@ -59,19 +59,19 @@ async fn create(
     }
     world.lock().calls.create += 1;
     let create = match read(&body)
-        .and_then(|body| CreateRequest::read(&body).map_err(|text| RefusalText::new(400, text)))
+        .and_then(|body| CreateRequest::read(&body).map_err(|text| AnswerText::new(400, text)))
     {
         Ok(create) => create,
         Err(text) => return refusal(&text),
     };
     match Outcome::of(&create.recipient) {
-        Outcome::InsufficientCredit => refusal(&RefusalText::new(400, "Insufficient Credit")),
-        Outcome::GeoRefused => refusal(&RefusalText::new(
+        Outcome::InsufficientCredit => refusal(&AnswerText::new(400, "Insufficient Credit")),
+        Outcome::GeoRefused => refusal(&AnswerText::new(
             403,
             "country is not enabled for this account",
         )),
-        Outcome::Throttled => refusal(&RefusalText::new(429, "too many requests")),
-        Outcome::ServerError => refusal(&RefusalText::new(500, "internal server error")),
+        Outcome::Throttled => refusal(&AnswerText::new(429, "too many requests")),
+        Outcome::ServerError => refusal(&AnswerText::new(500, "internal server error")),
         Outcome::Silent => std::future::pending().await,
         Outcome::Garbage => HttpResponse::Ok()
             .content_type("text/html")
@@ -92,16 +92,18 @@ fn created(
     match world.create(create, requestor_ip) {
         Err(text) => refusal(&text),
         Ok(made) => {
-            let session_id = made.session_id.clone();
-            let world = Arc::clone(world);
-            let reporter = Reporter::new(world, http.get_ref().clone(), create, made);
+            let session_id = match Outcome::of(&create.recipient) {
+                Outcome::SharedSession => world.session_of_another(&create.recipient),
+                _ => None,
+            };
+            let session_id = session_id.unwrap_or_else(|| made.session_id.clone());
+            let reporter = Reporter::new(Arc::clone(world), http.get_ref().clone(), create, made);
             if let Some(reporter) = reporter {
                 actix_web::rt::spawn(reporter.run());
             }
-            answer(
-                202,
-                json!({"message": "Session initiated", "session_uuid": session_id}),
-            )
+            let mut body = world.settings.created.body();
+            body["session_uuid"] = session_id.into();
+            answer(world.settings.created.status, body)
         }
     }
 }
@@ -111,10 +113,26 @@ async fn validate(world: Data<World>, request: HttpRequest, body: Bytes) -> Http
         return answer;
     }
     world.lock().calls.validate += 1;
-    match read(&body).and_then(|body| world.validate(session_id(&request), &body)) {
-        Ok(()) => answer(200, json!({"message": "session validated successfully."})),
-        Err(text) => refusal(&text),
+    let id = session_id(&request);
+    let outcome = world.with_session(id, |session, _| Outcome::of(&session.recipient));
+    let checked = read(&body).and_then(|body| world.validate(id, &body));
+    let message = match (outcome, &checked) {
+        (Some(Outcome::UnknownText), _) => "request processed",
+        (Some(Outcome::AlreadyValidated), _) => "session already validated",
+        (Some(Outcome::RefusalWith200), Err(_)) => "The passcode entered is incorrect.",
+        (Some(Outcome::NoFullStop), Ok(())) => "session validated successfully",
+        (_, Ok(())) => &world.settings.validated.text,
+        (_, Err(text)) => return refusal(text),
+    };
+    let status = match checked {
+        Ok(()) => world.settings.validated.status,
+        Err(_) => 200,
+    };
+    let mut body = AnswerText::new(status, message).body();
+    if outcome == Some(Outcome::OtherSession) {
+        body["session_uuid"] = random::uuid().into();
     }
+    answer(status, body)
 }
 
 async fn retrieve(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResponse {
@@ -134,11 +152,11 @@ async fn list(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResp
     }
     world.lock().calls.list += 1;
     if !world.admits_list() {
-        return refusal(&RefusalText::new(429, "too many requests"));
+        return refusal(&AnswerText::new(429, "too many requests"));
     }
     match list::page(&world, request.path(), request.query_string()) {
         Ok(page) => answer(200, page),
-        Err(text) => refusal(&RefusalText::new(400, text)),
+        Err(text) => refusal(&AnswerText::new(400, text)),
     }
 }
 
@@ -185,19 +203,19 @@ fn refused(world: &World, request: &HttpRequest, body: &[u8]) -> Option<HttpResp
                 .body(UNAUTHORIZED),
         );
     }
-    (!world.admits_request()).then(|| refusal(&RefusalText::new(429, "too many requests")))
+    (!world.admits_request()).then(|| refusal(&AnswerText::new(429, "too many requests")))
 }
 
 fn session_id(request: &HttpRequest) -> &str {
     request.match_info().get("session_uuid").unwrap_or_default()
 }
 
-fn read(body: &[u8]) -> Result<Map<String, Value>, RefusalText> {
-    request::object(body).ok_or_else(|| RefusalText::new(400, "invalid JSON"))
+fn read(body: &[u8]) -> Result<Map<String, Value>, AnswerText> {
+    request::object(body).ok_or_else(|| AnswerText::new(400, "invalid JSON"))
 }
 
-fn refusal(text: &RefusalText) -> HttpResponse {
-    answer(text.status, json!({"error": text.text}))
+fn refusal(text: &AnswerText) -> HttpResponse {
+    answer(text.status, text.body())
 }
 
 /// Every answer carries an id of its own.

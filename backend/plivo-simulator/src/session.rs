@@ -131,7 +131,10 @@ impl Session {
             "recipient": self.recipient,
             "channel": last.map_or("sms", |attempt| attempt.channel.as_str()),
             "locale": last.map_or("en", |attempt| attempt.locale.as_str()),
-            "status": self.status(now),
+            "status": match self.status(now) {
+                "verified" => settings.verified_status.as_str(),
+                status => status,
+            },
             "count": self.attempts.len(),
             "requestor_ip": self.requestor_ip,
             "destination_country_iso2": country(&self.recipient),

@@ -3,6 +3,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use serde_json::{Value, json};
+
 /// How callbacks are signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignatureVersion {
@@ -13,24 +15,47 @@ pub enum SignatureVersion {
     V3,
 }
 
-/// A refusal that Plivo does not document: its status and its text.
+/// An answer that Plivo does not document: its status and its text, which stands in
+/// `message` behind a 2xx and in `error` else.
 #[derive(Clone, Debug)]
-pub struct RefusalText {
+pub struct AnswerText {
     /// HTTP status.
     pub status: u16,
-    /// The value of `error`.
+    /// What it says.
     pub text: String,
 }
 
-impl RefusalText {
-    /// A refusal.
+impl AnswerText {
+    /// An answer.
     pub fn new(status: u16, text: &str) -> Self {
         Self {
             status,
             text: text.to_owned(),
         }
     }
+
+    pub(crate) fn body(&self) -> Value {
+        let key = if (200..300).contains(&self.status) {
+            "message"
+        } else {
+            "error"
+        };
+        json!({ key: self.text })
+    }
 }
+
+/// What Plivo documents of a callback.
+const CALLBACK_PARAMETERS: [&str; 9] = [
+    "SessionUUID",
+    "SessionStatus",
+    "AttemptUUID",
+    "AttemptSequence",
+    "Channel",
+    "ChannelStatus",
+    "ChannelErrorCode",
+    "Recipient",
+    "RequestTime",
+];
 
 /// How the simulator behaves.
 #[derive(Clone, Debug)]
@@ -64,18 +89,34 @@ pub struct Settings {
     pub requests_per_5s: usize,
     /// List requests in a minute before 429. Plivo: 20.
     pub lists_per_minute: usize,
+    /// The answer to a create.
+    pub created: AnswerText,
+    /// Whether a create finds the session of the number that still waits for its code.
+    pub reuses_open_session: bool,
+    /// Whether a create finds the session of the number that was verified.
+    pub reuses_verified_session: bool,
+    /// The answer to the right code.
+    pub validated: AnswerText,
+    /// The status of a session whose code was taken.
+    pub verified_status: String,
+    /// How the parameters of a callback are declared.
+    pub callback_content_type: String,
+    /// The parameters of a callback; those that the simulator does not know are empty.
+    pub callback_parameters: Vec<String>,
+    /// Whether the number in a callback has its `+`.
+    pub callback_recipient_has_plus: bool,
     /// The answer to a wrong code.
-    pub wrong_otp: RefusalText,
+    pub wrong_otp: AnswerText,
     /// The answer to a check of an expired session.
-    pub expired: RefusalText,
+    pub expired: AnswerText,
     /// The answer to a check of a verified session.
-    pub already_verified: RefusalText,
+    pub already_verified: AnswerText,
     /// The answer to a check beyond the last.
-    pub too_many_validations: RefusalText,
+    pub too_many_validations: AnswerText,
     /// The answer about a session that is not there.
-    pub unknown_session: RefusalText,
+    pub unknown_session: AnswerText,
     /// The answer to a delivery beyond the last.
-    pub too_many_attempts: RefusalText,
+    pub too_many_attempts: AnswerText,
 }
 
 impl Settings {
@@ -96,12 +137,20 @@ impl Settings {
             brand_name: "Simulator".to_owned(),
             requests_per_5s: 300,
             lists_per_minute: 20,
-            wrong_otp: RefusalText::new(400, "incorrect otp"),
-            expired: RefusalText::new(400, "session expired"),
-            already_verified: RefusalText::new(400, "session already verified"),
-            too_many_validations: RefusalText::new(400, "maximum validation attempts reached"),
-            unknown_session: RefusalText::new(404, "session not found"),
-            too_many_attempts: RefusalText::new(400, "maximum attempts reached"),
+            created: AnswerText::new(202, "Session initiated"),
+            reuses_open_session: true,
+            reuses_verified_session: false,
+            validated: AnswerText::new(200, "session validated successfully."),
+            verified_status: "verified".to_owned(),
+            callback_content_type: "application/x-www-form-urlencoded".to_owned(),
+            callback_parameters: CALLBACK_PARAMETERS.map(str::to_owned).to_vec(),
+            callback_recipient_has_plus: false,
+            wrong_otp: AnswerText::new(400, "incorrect otp"),
+            expired: AnswerText::new(400, "session expired"),
+            already_verified: AnswerText::new(400, "session already verified"),
+            too_many_validations: AnswerText::new(400, "maximum validation attempts reached"),
+            unknown_session: AnswerText::new(404, "session not found"),
+            too_many_attempts: AnswerText::new(400, "maximum attempts reached"),
         }
     }
 }

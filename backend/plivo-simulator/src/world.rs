@@ -14,7 +14,7 @@ use crate::{
     random,
     request::{self, CreateRequest},
     session::{Session, rfc3339},
-    settings::{RefusalText, Settings},
+    settings::{AnswerText, Settings},
 };
 
 /// Sessions and requests beyond this many are forgotten, oldest first.
@@ -128,17 +128,21 @@ impl World {
         &self,
         request: &CreateRequest,
         requestor_ip: String,
-    ) -> Result<Created, RefusalText> {
+    ) -> Result<Created, AnswerText> {
         if !self.settings.channels.contains(&request.channel) {
-            return Err(RefusalText::new(400, "channel not enabled for application"));
+            return Err(AnswerText::new(400, "channel not enabled for application"));
         }
         let now = self.clock.now();
         let mut state = self.lock();
         let app_uuid = request.app_uuid.clone().unwrap_or_default();
+        let settings = &self.settings;
         let open = state.sessions.iter().position(|session| {
-            session.recipient == request.recipient
-                && session.app_uuid == app_uuid
-                && session.is_open(now)
+            let is_found = if session.verified {
+                settings.reuses_verified_session && now < session.expires_at
+            } else {
+                settings.reuses_open_session && session.is_open(now)
+            };
+            is_found && session.recipient == request.recipient && session.app_uuid == app_uuid
         });
         let index = if let Some(index) = open {
             let attempts = state.sessions[index].attempts.len();
@@ -184,7 +188,7 @@ impl World {
         &self,
         session_id: &str,
         body: &Map<String, Value>,
-    ) -> Result<(), RefusalText> {
+    ) -> Result<(), AnswerText> {
         let now = self.clock.now();
         let mut state = self.lock();
         let session = state
@@ -194,7 +198,7 @@ impl World {
             .ok_or_else(|| self.settings.unknown_session.clone())?;
         let otp = request::text(body, "otp");
         if otp.is_none() && !session.custom_otp {
-            return Err(RefusalText::new(400, "otp is required"));
+            return Err(AnswerText::new(400, "otp is required"));
         }
         if session.verified {
             return Err(self.settings.already_verified.clone());
@@ -214,7 +218,7 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn retrieve(&self, session_id: &str) -> Result<Map<String, Value>, RefusalText> {
+    pub(crate) fn retrieve(&self, session_id: &str) -> Result<Map<String, Value>, AnswerText> {
         self.with_session(session_id, |session, now| {
             session.as_json(now, &self.settings)
         })
@@ -249,6 +253,14 @@ impl World {
             .iter()
             .find(|session| session.id == session_id);
         session.map(|session| look(session, now))
+    }
+
+    /// The newest session of any other number.
+    pub(crate) fn session_of_another(&self, recipient: &str) -> Option<String> {
+        let state = self.lock();
+        let mut sessions = state.sessions.iter().rev();
+        let other = sessions.find(|session| session.recipient != recipient);
+        other.map(|session| session.id.clone())
     }
 
     /// What the pretend phones have by now, newest first.

@@ -1,11 +1,10 @@
 //! Why the service does not start.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{
-    proof::KeysError,
-    store::{key_file::KeyFileError, redis, sqlite},
-};
+use countersign_store::{key_file::KeyFileError, redis, sqlite};
+
+use crate::{http::connections::TooFewFiles, proof::KeysError};
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +25,11 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The system lets the process open too few files.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     /// The page that was asked for is not there.
-    #[error("PAGE_DIR: {directory} has no index.html: {source}")]
+    #[error("PAGE_DIR: {directory} has no page to serve: {source}")]
     Page {
         /// What was asked for.
         directory: String,
@@ -49,6 +51,20 @@ pub enum StartError {
     /// The client of Plivo could not be set up.
     #[error("the HTTPS client cannot start: {0}")]
     Client(#[from] reqwest::Error),
+    /// Others can write a file with a key in it.
+    #[error("{variable}: others can write {path}, and so choose what is in it; chmod 600 it")]
+    WritableKeyFile {
+        /// The variable that names it.
+        variable: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another sandbox works over the same store, with codes of its own.
+    #[error(
+        "STORE_URL: another sandbox works over this store, and each knows only its own codes; \
+         run one simulator, and both services with PLIVO_MODE=live and PLIVO_BASE_URL at its address"
+    )]
+    OtherSandbox,
     /// The simulator could not be started.
     #[error("the simulator cannot start: {0}")]
     Simulator(std::io::Error),

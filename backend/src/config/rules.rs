@@ -1,75 +1,31 @@
 //! How a verification runs, and for whom.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
+use countersign_core::{
+    SessionRules,
+    country::{countries_but, is_country},
+};
 use countersign_shared::{Channel, Locale, OneTimeCode};
 
 use super::{
-    ConfigError, spending,
+    ConfigError, budget,
     values::{self, Reader},
     variables,
 };
 
-/// How one verification runs.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// Digits in a code.
-    pub otp_length: u8,
-    /// A session's life from the first send.
-    pub session_lifetime: Duration,
-    /// Codes that may be tried in one session.
-    pub checks_per_session: u8,
-    /// How long to wait for a resend: after the first send, the second and so
-    /// on; the last one holds from then on. Never empty.
-    pub resend_waits: Vec<Duration>,
-    /// The language of a message when the caller names none.
-    pub default_locale: Locale,
-    /// When too few codes are given back somewhere; none counts nothing.
-    pub conversion: Option<ConversionRule>,
-}
+/// A code lives 10 minutes at most by NIST SP 800-63B (section 5.1.3.2) and OWASP ASVS
+/// (6.5.5); some minutes more are for networks that deliver late.
+const SESSION_LIFETIMES: RangeInclusive<Duration> =
+    Duration::from_mins(1)..=Duration::from_mins(15);
 
-impl Rules {
-    /// How long after the `sends`th send (from 1) the next may follow.
-    pub fn wait_after(&self, sends: u32) -> Duration {
-        let last = self.resend_waits.len() - 1;
-        let index = usize::try_from(sends.saturating_sub(1)).unwrap_or(last);
-        self.resend_waits[index.min(last)]
-    }
-}
-
-/// When too few of the codes that are sent to a country, or to a range of
-/// numbers, are given back: nobody there wants them, or somebody is paid for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConversionRule {
-    /// The share that must be given back, in percent.
-    pub floor: u8,
-    /// Codes within the hour before the share is looked at.
-    pub least: NonZeroU32,
-    /// How long a code may be out before it counts as not given back.
-    pub grace: Duration,
-    /// How long sends stop there.
-    pub cooling: Duration,
-    /// Whether they do; else what would be stopped is written down only.
-    pub enforced: bool,
-}
-
-/// Whom codes are sent to, and how.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// ISO 3166-1 alpha-2 codes; `None` for every country.
-    pub countries: Option<Vec<String>>,
-    /// The channels that may be asked for, the usual one first. Never empty.
-    pub channels: Vec<Channel>,
-    /// Takes numbers that regulators keep for fiction, which no phone has.
-    pub fictitious_numbers: bool,
-}
-
-pub(super) fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
+pub(super) fn read_rules(reader: &Reader<'_>, sandbox: bool) -> Result<SessionRules, ConfigError> {
     let lifetime = reader.duration(&variables::SESSION_LIFETIME)?;
-    if !(Duration::from_mins(1)..=Duration::from_hours(1)).contains(&lifetime) {
-        return Err(variables::SESSION_LIFETIME.error("must be 1m to 1h"));
+    if !SESSION_LIFETIMES.contains(&lifetime) {
+        return Err(variables::SESSION_LIFETIME
+            .error("must be 1m to 15m; NIST SP 800-63B and OWASP ASVS allow a code 10 minutes"));
     }
-    Ok(Rules {
+    Ok(SessionRules {
         otp_length: reader.within(
             &variables::OTP_LENGTH,
             OneTimeCode::MIN_LENGTH,
@@ -81,11 +37,12 @@ pub(super) fn rules(reader: &Reader<'_>) -> Result<Rules, ConfigError> {
         resend_waits: reader.durations(&variables::RESEND_WAITS)?,
         default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
             .map_err(|_| variables::DEFAULT_LOCALE.error("must be a locale such as en or en_US"))?,
-        conversion: spending::conversion(reader)?,
+        verified_owes_no_wait: sandbox,
+        conversion: budget::read_conversion(reader)?,
     })
 }
 
-pub(super) fn countries(
+pub(super) fn read_countries(
     reader: &Reader<'_>,
     sandbox: bool,
 ) -> Result<Option<Vec<String>>, ConfigError> {
@@ -100,21 +57,54 @@ pub(super) fn countries(
     if text == "*" {
         return Ok(None);
     }
-    let codes = values::list(&text)
-        .map(str::to_ascii_uppercase)
-        .collect::<Vec<_>>();
-    if codes
+    let entries: Vec<String> = values::list(&text).map(str::to_ascii_uppercase).collect();
+    let (listed, excluded) = match entries.split_first() {
+        Some((all, rest)) if all == "*" => (None, rest),
+        _ => (Some(&entries[..]), &[][..]),
+    };
+    let excluded: Option<Vec<&str>> = excluded
         .iter()
-        .all(|code| crate::verification::is_country(code))
-        && !codes.is_empty()
-    {
-        Ok(Some(codes))
-    } else {
-        Err(variable.error("must be * or a list of ISO country codes such as US,GB"))
+        .map(|entry| entry.strip_prefix('-'))
+        .collect();
+    let form =
+        "must be *, * without some as in *,-RU, or a list of ISO country codes such as US,GB";
+    let Some(excluded) = excluded else {
+        return Err(variable.error(form));
+    };
+    let mut codes = listed
+        .unwrap_or_default()
+        .iter()
+        .map(String::as_str)
+        .chain(excluded.iter().copied());
+    if let Some(wrong) = codes.find(|code| !is_country(code)) {
+        return Err(variable.error(match meant_by(wrong) {
+            Some(code) => format!("{wrong} is no ISO country code, {code} is"),
+            None => form.to_owned(),
+        }));
+    }
+    match listed {
+        None => Ok(Some(countries_but(&excluded))),
+        Some([]) => Err(variable.error(form)),
+        Some(codes) => Ok(Some(codes.to_vec())),
     }
 }
 
-pub(super) fn channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {
+/// The ISO 3166-1 alpha-2 code of a country that is commonly written another way: as
+/// in a domain, in the European Union, as a language or in three letters.
+fn meant_by(text: &str) -> Option<&'static str> {
+    Some(match text {
+        "UK" | "EN" | "GBR" => "GB",
+        "EL" | "GRC" => "GR",
+        "JA" | "JPN" => "JP",
+        "USA" => "US",
+        "DEU" => "DE",
+        "FRA" => "FR",
+        "IND" => "IN",
+        _ => return None,
+    })
+}
+
+pub(super) fn read_channels(reader: &Reader<'_>) -> Result<Vec<Channel>, ConfigError> {
     let variable = &variables::ALLOWED_CHANNELS;
     let text = reader.required(variable)?;
     let mut channels = Vec::new();

@@ -45,6 +45,29 @@ fn live_reads_its_account() {
     assert!(!config.policy.fictitious_numbers);
 }
 
+/// What several instances share, but for who says so in their proofs.
+const SHARED: [(&str, &str); 3] = [
+    ("STORE_URL", "redis://redis"),
+    ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+];
+
+#[test]
+fn several_instances_name_one_issuer() {
+    let shared = |name, value| read(&live_but(&[&SHARED[..], &[(name, value)]].concat()));
+    for (name, value) in [
+        ("PUBLIC_URL", "https://verify.example.com"),
+        ("PROOF_ISSUER", "countersign"),
+    ] {
+        let proofs = shared(name, value).unwrap().proofs;
+        assert_eq!(proofs.issuer.as_deref(), Some(value));
+    }
+    let refusal = shared("PROOF_AUDIENCE", "shop").map(drop).unwrap_err();
+    assert!(refusal.to_string().contains("PROOF_ISSUER"), "{refusal}");
+    // One instance over a file needs neither.
+    assert_eq!(read(&LIVE).unwrap().proofs.issuer, None);
+}
+
 /// As it is shipped.
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/prices.sample.csv");
 
@@ -57,14 +80,14 @@ fn caps_are_exact_and_need_only_the_prices_of_what_is_sent() {
         // Voice is dearer than that.
         ("SPEND_CAP", "0.25/1h, 50.000001/1d"),
     ];
-    let spending = read(&settings).unwrap().spending.unwrap();
+    let spending = read(&settings).unwrap().budget.unwrap();
     let caps: Vec<u64> = spending.caps.iter().map(|cap| cap.count.get()).collect();
     assert_eq!(caps, [250_000, 50_000_001]);
     assert_eq!(spending.alert_at, 80);
     // Prices alone are counted, without a cap.
-    let spending = read(&settings[..3]).unwrap().spending.unwrap();
+    let spending = read(&settings[..3]).unwrap().budget.unwrap();
     assert!(spending.caps.is_empty());
-    assert!(read(&settings[..1]).unwrap().spending.is_none());
+    assert!(read(&settings[..1]).unwrap().budget.is_none());
 }
 
 #[test]
@@ -144,7 +167,7 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "4"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "300"))),
         ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "10"))),
-        ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "2h"))),
+        ("SESSION_LIFETIME", sandbox(("SESSION_LIFETIME", "16m"))),
         ("CHECKS_PER_SESSION", sandbox(("CHECKS_PER_SESSION", "0"))),
         ("RESEND_WAITS", sandbox(("RESEND_WAITS", "30s,,0s"))),
         ("RESEND_WAITS", sandbox(("RESEND_WAITS", ","))),
@@ -219,8 +242,41 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
                 ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
             ]),
         ),
+        ("PUBLIC_URL", live_but(&SHARED)),
+        (
+            "PUBLIC_URL",
+            live_but(&[&SHARED[..], &[("PROOF_ISSUER", " ")]].concat()),
+        ),
         ("PROOF_LIFETIME", sandbox(("PROOF_LIFETIME", "11m"))),
         ("PUBLIC_URL", sandbox(("PUBLIC_URL", "http://example.com"))),
+        (
+            "PUBLIC_URL",
+            sandbox(("PUBLIC_URL", "https://example.com/verify")),
+        ),
+        (
+            "ALLOWED_ORIGINS",
+            sandbox(("ALLOWED_ORIGINS", "capacitor://localhost/")),
+        ),
+        (
+            "EMBED_ORIGINS",
+            sandbox(("EMBED_ORIGINS", "capacitor://localhost")),
+        ),
+        (
+            "RETURN_URLS",
+            sandbox(("RETURN_URLS", "intent://scan/#Intent;end")),
+        ),
+        (
+            "ALLOWED_COUNTRIES",
+            live_but(&[("ALLOWED_COUNTRIES", "US,-RU")]),
+        ),
+        (
+            "ALLOWED_COUNTRIES",
+            live_but(&[("ALLOWED_COUNTRIES", "*,RU")]),
+        ),
+        (
+            "ALLOWED_COUNTRIES",
+            live_but(&[("ALLOWED_COUNTRIES", "-RU")]),
+        ),
         ("SECRET_KEY", sandbox(("SECRET_KEY", "c2hvcnQ="))),
         ("BRAND_NAME", sandbox(("BRAND_NAME", "a\nb"))),
         ("DEFAULT_LOCALE", sandbox(("DEFAULT_LOCALE", "english"))),
@@ -235,6 +291,54 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             !message.contains("test_auth_token") && !message.contains('\n'),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn a_service_has_a_host_of_its_own() {
+    let public_url = |url: &str| read(&[("PLIVO_MODE", "sandbox"), ("PUBLIC_URL", url)]);
+    for (url, kept) in [
+        ("https://verify.example.com", "https://verify.example.com"),
+        ("https://verify.example.com/", "https://verify.example.com"),
+        (
+            "https://Verify.Example.com:443",
+            "https://verify.example.com",
+        ),
+        ("http://localhost:8080/", "http://localhost:8080"),
+    ] {
+        let config = public_url(url).unwrap();
+        assert_eq!(config.public_url.as_deref(), Some(kept));
+        assert_eq!(config.proofs.issuer.as_deref(), Some(kept));
+    }
+    for path in ["verify", "verify/", "a/b", "?", "#", "//"] {
+        let url = format!("https://example.com/{path}");
+        let message = public_url(&url).map(drop).unwrap_err().to_string();
+        let said = path == "?" || path == "#" || message.contains("a host of its own");
+        assert!(said && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn every_country_but_some_and_hints_for_codes_of_other_lists() {
+    let countries = |list: &'static str| {
+        let config = read(&live_but(&[("ALLOWED_COUNTRIES", list)]));
+        config
+            .map(|config| config.policy)
+            .map_err(|error| error.to_string())
+    };
+    let policy = countries("*, -RU,-by").unwrap();
+    assert!(policy.serves("US") && policy.serves("GB") && policy.serves("KZ"));
+    assert!(!policy.serves("RU") && !policy.serves("BY"));
+    assert_eq!(countries("*").unwrap().countries, None);
+    for (list, hint) in [
+        ("US,UK", "GB is"),
+        ("*,-UK", "GB is"),
+        ("EL", "GR is"),
+        ("usa", "US is"),
+        ("US,ZZ", "such as US,GB"),
+    ] {
+        let message = countries(list).map(drop).unwrap_err();
+        assert!(message.contains(hint), "{message}");
     }
 }
 
@@ -271,6 +375,7 @@ fn debug_shows_no_token_and_no_password() {
         ("STORE_URL", "redis://me:test_auth_token@redis"),
         ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "countersign"),
     ]);
     let shown = format!("{:?}", read(&settings).unwrap());
     assert!(!shown.contains("test_auth_token") && !shown.contains("AAECAwQF"));

@@ -2,11 +2,12 @@
 
 use std::num::NonZeroU16;
 
+use countersign_plivo::{AcceptedMessages, Account};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    ConfigError,
-    values::{self, Reader},
+    ConfigError, urls,
+    values::Reader,
     variables::{self, Variable},
 };
 
@@ -19,22 +20,7 @@ pub enum Upstream {
     Live(Account),
 }
 
-/// An account at Plivo.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// Where the API is, without a slash at the end.
-    pub base_url: String,
-    /// The name in HTTP Basic authentication and in every path.
-    pub auth_id: String,
-    /// The password.
-    pub auth_token: SecretString,
-    /// The Verify application; the account's default one when absent.
-    pub app_uuid: Option<String>,
-    /// What an Android application knows its own messages by.
-    pub app_hash: Option<String>,
-}
-
-pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
+pub(super) fn read_upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
     use variables::{PLIVO_AUTH_ID, PLIVO_AUTH_TOKEN, PLIVO_BASE_URL, PLIVO_MODE};
     match reader.text(&PLIVO_MODE)?.as_deref() {
         Some("sandbox") => {
@@ -51,15 +37,16 @@ pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
             }
         }
         Some("live") => Ok(Upstream::Live(Account {
-            base_url: values::base_url(&reader.required(&PLIVO_BASE_URL)?)
+            base_url: urls::base_url(&reader.required(&PLIVO_BASE_URL)?)
                 .map_err(|problem| PLIVO_BASE_URL.error(problem))?,
             auth_id: reader.identifier(&PLIVO_AUTH_ID)?,
-            auth_token: auth_token(reader)?,
+            auth_token: read_auth_token(reader)?,
             app_uuid: reader
                 .is_set(&variables::PLIVO_APP_UUID)
                 .then(|| reader.identifier(&variables::PLIVO_APP_UUID))
                 .transpose()?,
-            app_hash: app_hash(reader)?,
+            app_hash: read_app_hash(reader)?,
+            accepted_messages: read_accepted_messages(reader)?,
         })),
         Some(_) => Err(PLIVO_MODE.error("must be live or sandbox")),
         None => Err(PLIVO_MODE.error(
@@ -70,7 +57,7 @@ pub(super) fn upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError> {
 }
 
 /// With fewer, the share of the checks would be all or nothing.
-pub(super) fn calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigError> {
+pub(super) fn read_calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigError> {
     let variable = &variables::PLIVO_CALLS_AT_ONCE;
     let count: u16 = reader.parse(variable, "5 to 10000")?;
     let count = NonZeroU16::new(count).filter(|count| (5..=10_000).contains(&count.get()));
@@ -78,7 +65,7 @@ pub(super) fn calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigErr
 }
 
 /// 11 characters of base64 (Google's SMS Retriever).
-fn app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+fn read_app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     let variable = &variables::PLIVO_APP_HASH;
     let hash = reader.text(variable)?;
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
@@ -91,7 +78,17 @@ fn app_hash(reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
     }
 }
 
-fn auth_token(reader: &Reader<'_>) -> Result<SecretString, ConfigError> {
+fn read_accepted_messages(reader: &Reader<'_>) -> Result<AcceptedMessages, ConfigError> {
+    let variable = &variables::PLIVO_ACCEPTED_MESSAGES;
+    let messages = AcceptedMessages::parse(&reader.required(variable)?);
+    messages.ok_or_else(|| {
+        variable.error(
+            "must be whole sentences between |, of at least 12 letters and at most 200 bytes each",
+        )
+    })
+}
+
+fn read_auth_token(reader: &Reader<'_>) -> Result<SecretString, ConfigError> {
     let token = SecretString::from(reader.required(&variables::PLIVO_AUTH_TOKEN)?);
     if token
         .expose_secret()

@@ -1,14 +1,21 @@
 //! How values are written: durations, lists, quotas, addresses.
 
 use std::{
-    collections::HashMap, fmt::Display, net::IpAddr, num::NonZeroU64, ops::RangeInclusive,
-    path::Path, str::FromStr, time::Duration,
+    cell::RefCell,
+    collections::HashMap,
+    fmt::Display,
+    net::IpAddr,
+    num::NonZeroU64,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
 };
 
+use countersign_core::{MicroDollars, Quota};
 use ipnet::IpNet;
 
-use super::{ConfigError, Quota, variables::Variable};
-use crate::{money::MicroDollars, tls};
+use super::{ConfigError, variables::Variable};
 
 /// The shortest and the longest wait there is.
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
@@ -21,11 +28,41 @@ const MOST_QUOTAS: usize = 8;
 /// Reads variables through a lookup and names them when they are wrong.
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// The files that values were read from.
+    files: RefCell<Vec<SecretFile>>,
+}
+
+/// A file that holds a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// The variable that names it.
+    pub variable: String,
+    /// Where it is.
+    pub path: PathBuf,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup }
+        Self {
+            lookup,
+            files: RefCell::default(),
+        }
+    }
+
+    /// The files that values were read from, each once.
+    pub(super) fn files(&self) -> Vec<SecretFile> {
+        self.files.borrow().clone()
+    }
+
+    fn note_file(&self, variable: &Variable, path: &str) {
+        let file = SecretFile {
+            variable: format!("{}_FILE", variable.name),
+            path: path.into(),
+        };
+        let mut files = self.files.borrow_mut();
+        if !files.contains(&file) {
+            files.push(file);
+        }
     }
 
     fn given(&self, name: &str) -> Option<String> {
@@ -52,13 +89,27 @@ impl<'a> Reader<'a> {
                 "is set, and so is {}_FILE; unset one",
                 variable.name
             ))),
+            (None, Some(path)) if is_quoted(&path) => Err(variable.error(format!(
+                "{}_FILE is in quotes that are part of the path; write it without",
+                variable.name
+            ))),
             (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(content) if !content.trim().is_empty() => Ok(Some(content.trim().to_owned())),
+                Ok(content) if !content.trim().is_empty() => {
+                    self.note_file(variable, &path);
+                    Ok(Some(content.trim().to_owned()))
+                }
                 Ok(_) => Err(variable.error(format!("the file {path} is empty"))),
                 Err(error) => Err(variable.error(format!("cannot read the file {path}: {error}"))),
             },
             (value, None) => Ok(value.or_else(|| variable.default.map(str::to_owned))),
         }
+        .and_then(|value| match value {
+            Some(value) if is_quoted(&value) => Err(variable.error(
+                "is in quotes that are part of the value, as docker --env-file passes them; \
+                 write it without",
+            )),
+            value => Ok(value),
+        })
     }
 
     pub(super) fn required(&self, variable: &Variable) -> Result<String, ConfigError> {
@@ -229,29 +280,20 @@ fn have_different_times(quotas: &[Quota]) -> bool {
     times.len() == quotas.len()
 }
 
+/// In quotes as a shell would take away: nothing that can be set has them around all
+/// of it.
+fn is_quoted(text: &str) -> bool {
+    ['"', '\''].into_iter().any(|quote| {
+        let rest = text.strip_prefix(quote);
+        rest.is_some_and(|rest| rest.ends_with(quote))
+    })
+}
+
 /// The parts between commas, without spaces around them.
 pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
-}
-
-/// Where Plivo is. The token travels with every call: in clear text on loopback
-/// only.
-pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
-    let url = reqwest::Url::parse(text)
-        .map_err(|_| "must be an address such as https://api.plivo.com")?;
-    if !tls::is_private(&url) {
-        return Err("must be https, or http on loopback");
-    }
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.query().is_some()
-        || url.fragment().is_some()
-    {
-        return Err("must be scheme, host, port and path only");
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// The lines of `.env`, where there is one. The process's own environment is

@@ -46,7 +46,7 @@ variables! {
     METRICS_ADDR = Some("127.0.0.1:9464"), false,
         "Address and port of /metrics, for Prometheus, apart from the API; port 0 takes a free one, off serves none.";
     PUBLIC_URL = None, false,
-        "How the world reaches this service, such as https://verify.example.com; https, or http on loopback.";
+        "How the world reaches this service, such as https://verify.example.com: a host of its own, without a path; https, or http on loopback.";
     PLIVO_MODE = None, false,
         "sandbox: a simulator inside this process, nothing is really sent; live: Plivo. Required.";
     PLIVO_AUTH_ID = None, true,
@@ -59,6 +59,8 @@ variables! {
         "What an Android application knows its messages by, 11 characters, live mode only.";
     PLIVO_BASE_URL = Some("https://api.plivo.com"), false,
         "Where Plivo is; https, or http on loopback for a local stand-in.";
+    PLIVO_ACCEPTED_MESSAGES = Some("session validated successfully"), false,
+        "Plivo's answers that mean a code is right: whole sentences between |, at least 12 letters each, compared without case and final full stop. Change it only where Plivo changed its words; whatever is not listed never accepts a code.";
     PLIVO_CALLS_AT_ONCE = Some("256"), false,
         "Calls of Plivo that may be under way at once, 5 to 10000; a fifth of them is kept for checks. Beyond it callers hear 503 at once.";
     STORE_URL = Some("sqlite:data/countersign.db"), true,
@@ -68,7 +70,7 @@ variables! {
     PROOF_SIGNING_KEYS_FILE = None, false,
         "File with the keys that sign proofs, shared by all instances; made and kept beside the SQLite file when not set, required with Redis. countersign --rotate-proof-key makes it and rotates it.";
     PROOF_ISSUER = None, false,
-        "iss of a proof; PUBLIC_URL when not set, or else the address listened on.";
+        "iss of a proof, without a slash at its end; PUBLIC_URL when not set, or else the address listened on. With Redis one of the two is required, the same for all instances.";
     PROOF_AUDIENCE = Some("countersign"), false,
         "aud of a proof: the application that it is for.";
     PROOF_LIFETIME = Some("10m"), false,
@@ -76,29 +78,29 @@ variables! {
     OTP_LENGTH = Some("6"), false,
         "Digits in a code, 6 to 8.";
     SESSION_LIFETIME = Some("10m"), false,
-        "A session's life from the first send, 1m to 1h. Keep it at most the application's at Plivo.";
+        "A session's life from the first send, 1m to 15m. NIST SP 800-63B and OWASP ASVS allow a code 10 minutes. Keep it at most the application's at Plivo.";
     CHECKS_PER_SESSION = Some("5"), false,
         "Codes that may be tried in one session, 1 to 10.";
     RESEND_WAITS = Some("30s,60s,120s,300s"), false,
         "Waits before the second send, the third and so on; the last one repeats. 1s to 1h each.";
     ALLOWED_COUNTRIES = None, false,
-        "ISO codes of the countries to send to, such as US,GB, or *. Required in live mode; * in sandbox.";
+        "ISO codes of the countries to send to, such as US,GB; or *, or * without some, such as *,-RU. Required in live mode; * in sandbox.";
     ALLOWED_CHANNELS = Some("sms,voice"), false,
         "Channels that may be asked for, the usual one first: sms, voice, whatsapp.";
     ALLOWED_ORIGINS = None, false,
-        "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set.";
+        "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set. Also capacitor://localhost, ionic://localhost and tauri://localhost, which are the origin of every application in the world that is made with them.";
     RETURN_URLS = None, false,
-        "Where the page may send people back to, such as https://example.com/account/: exact origins and what their paths begin with, between commas. Nowhere when not set.";
+        "Where the page may send people back to, such as https://example.com/account/: exact origins and what their paths begin with, between commas; or whole addresses of a private scheme with a dot in it, such as com.example.app:/verified, for which a nonce is required. Nowhere when not set.";
     EMBED_ORIGINS = None, false,
         "Other sites whose pages may have the page in a frame, such as https://example.com: exact origins, between commas. None when not set.";
     TRUSTED_PROXIES = None, false,
         "Addresses or networks of the proxies in front, such as 10.0.0.0/8, whose forwarding headers count.";
     LIMIT_SENDS_PER_NUMBER = Some("3/10m,5/1h,10/1d"), false,
-        "Codes to one number: a list of counts in times of 1s to 30d, or off.";
+        "Codes to one number: a list of counts in times of 1s to 30d, or off. In sandbox 100/1h unless set.";
     LIMIT_VOICE_PER_NUMBER = Some("2/1h,4/1d"), false,
-        "Calls to one number.";
+        "Calls to one number. In sandbox 100/1h unless set.";
     LIMIT_WRONG_CHECKS_PER_NUMBER = Some("10/1h,20/1d"), false,
-        "Wrong codes for one number, over all its sessions.";
+        "Wrong codes for one number, over all its sessions. In sandbox 100/1h unless set.";
     LIMIT_SENDS_PER_ADDRESS = Some("5/10m"), false,
         "Codes asked for from one address (IPv6: one /64; four times that for one /48). In sandbox off unless set.";
     LIMIT_CHECKS_PER_ADDRESS = Some("20/10m"), false,
@@ -115,18 +117,20 @@ variables! {
         "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
     LIMIT_INTROSPECTIONS_PER_ADDRESS = Some("6000/1m"), false,
         "Introspections from one address (IPv6: one /64), apart from the requests above: an application's server asks for all its users. Such as 6000/1m, or off.";
+    LIMIT_READS_PER_ADDRESS = Some("600/1m"), false,
+        "Looks at sessions, and streams of their events, from one address (IPv6: one /64), apart from the requests above. Such as 600/1m, or off.";
     LIMIT_CONNECTIONS_PER_ADDRESS = Some("256"), false,
         "Open connections from one address (IPv6: one /64), or off. Loopback and TRUSTED_PROXIES have no bound.";
     SHUTDOWN_GRACE = Some("3s"), false,
         "How long after SIGTERM new requests are still taken, 0s to 5s, while /readyz says 503 already.";
     CONVERSION_BREAKER = Some("monitor"), false,
-        "What to do where too few of the codes sent are given back, by country and by range of numbers: monitor writes down what would be stopped, enforce stops sends there, off counts nothing.";
+        "What to do where too few of the codes sent are entered, by country and by range of numbers: monitor writes down what would be stopped, enforce stops sends there, off counts nothing.";
     CONVERSION_FLOOR = Some("20%"), false,
-        "The share of codes that must be given back, 1% to 90%.";
+        "The share of codes that must be entered, 1% to 90%.";
     CONVERSION_LEAST_SENDS = Some("30"), false,
         "Codes within an hour before a share is looked at, 10 to 100000.";
     CONVERSION_GRACE = Some("3m"), false,
-        "How long a code may be out before it counts as not given back, 0s to 30m.";
+        "How long a code may be out before it counts as not entered, 0s to 30m.";
     CONVERSION_COOLING = Some("30m"), false,
         "How long sends stop there, 1m to 1d.";
     PRICES_FILE = None, false,
@@ -140,11 +144,11 @@ variables! {
     BRAND_LOGO_FILE = None, false,
         "An image that stands beside the name on the page, such as a square SVG.";
     THEME_FILE = None, false,
-        "A CSS file that the page loads after its own style (docs/theming.md); read anew at each request.";
+        "A CSS file that the page loads after its own style (docs/theming.md); read again when it has changed.";
     DEFAULT_LOCALE = Some("en"), false,
         "Language of the message when the caller names none, such as en or en_US, and of the page for readers of none of its languages.";
     PAGE_DIR = Some("frontend/dist"), false,
-        "Directory of the built page. A release carries the page inside and reads no directory unless this is set.";
+        "Directory of the built page, read once at the start. A release carries the page inside and reads no directory unless this is set.";
     LOG_FORMAT = Some("text"), false,
         "text, or json for one object a line.";
     RUST_LOG = Some("info"), false,
@@ -158,6 +162,8 @@ pub fn help() -> String {
          countersign                      serves\n\
          countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
          countersign --check-config       says whether a start would come about, and changes nothing\n\
+         countersign --move-store FROM TO carries sessions and counts from one STORE_URL to another, with the service stopped\n\
+         countersign --number +1415…     says what is known of a number now, and its name in the log\n\
          countersign --version, --help\n\n\
          Settings come from the environment, or from a file .env in the working directory:\n",
     );

@@ -7,7 +7,7 @@ use log::{
     kv::{self, Key, Value, VisitSource},
 };
 
-use crate::request_id::RequestId;
+use super::context::{Context, Field};
 
 /// Longer than most lines.
 const USUAL_LENGTH: usize = 320;
@@ -24,12 +24,12 @@ impl<'a> VisitSource<'a> for Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn of(record: &'a Record<'a>, request_id: Option<&'a str>) -> Self {
+    fn of(record: &'a Record<'a>, context: &'a [Field]) -> Self {
         let mut fields = Self(Vec::with_capacity(12));
         record.key_values().visit(&mut fields).ok();
         // So that all lines of one request are found by one name.
-        if let Some(id) = request_id {
-            fields.push("request_id", id);
+        for (name, value) in context {
+            fields.push(name, value.as_str());
         }
         fields
     }
@@ -53,18 +53,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn request_id() -> Option<String> {
-    RequestId::current().map(|id| id.to_string())
-}
-
 fn time() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 /// An object of names and values.
 pub(super) fn as_json(record: &Record<'_>) -> Vec<u8> {
-    let (time, request_id) = (time(), request_id());
-    let mut fields = Fields::of(record, request_id.as_deref());
+    let (time, context) = (time(), Context::fields());
+    let mut fields = Fields::of(record, &context);
     fields.push("time", time.as_str());
     fields.push("level", level(record.level()));
     fields.push("target", record.target());
@@ -84,11 +80,11 @@ pub(super) fn as_json(record: &Record<'_>) -> Vec<u8> {
 
 /// For people.
 pub(super) fn as_text(record: &Record<'_>) -> Vec<u8> {
-    let request_id = request_id();
+    let context = Context::fields();
     // A line break from a library must not look like a line of ours.
     let message = record.args().to_string().replace(['\n', '\r'], " ");
     let mut line = format!("{} {:5} {message}", time(), level(record.level())).into_bytes();
-    for (name, value) in Fields::of(record, request_id.as_deref()).sorted() {
+    for (name, value) in Fields::of(record, &context).sorted() {
         write!(line, " {name}=").ok();
         write_json(&mut line, &value);
     }

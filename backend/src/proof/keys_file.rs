@@ -20,8 +20,8 @@ use jsonwebtoken::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::ANNOUNCED;
-use crate::{config::LONGEST_PROOF, private_file};
+use super::{ANNOUNCED, MAX_LIFETIME};
+use countersign_platform::private_file;
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,16 @@ pub enum KeysError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The first key was made a moment ago.
+    #[error(
+        "PROOF_SIGNING_KEYS_FILE: {path} was made a moment ago and its first key signs already; there is nothing to do, and a new key can be put in front in {seconds} seconds"
+    )]
+    JustMade {
+        /// The file.
+        path: PathBuf,
+        /// How long until it may be rotated.
+        seconds: u64,
     },
     /// The newest key is not in use everywhere yet.
     #[error(
@@ -213,15 +223,17 @@ pub fn rotate(path: &Path, now: SystemTime) -> Result<Rotated, KeysError> {
     };
     // The one before signs until the newest is known everywhere, and what it
     // signed is to hold to its end.
-    let settled = ANNOUNCED + LONGEST_PROOF;
+    let settled = ANNOUNCED + MAX_LIFETIME;
     let newest = keys.first().and_then(Kept::key);
     let age = newest.map(|key| now.duration_since(key.made_at).unwrap_or_default());
     if let Some(left) = age.and_then(|age| settled.checked_sub(age))
         && left > Duration::ZERO
     {
-        return Err(KeysError::TooSoon {
-            path: path.to_owned(),
-            seconds: crate::clock::whole_seconds_up(left),
+        let path = path.to_owned();
+        let seconds = countersign_platform::clock::whole_seconds_up(left);
+        return Err(match keys.len() {
+            1 => KeysError::JustMade { path, seconds },
+            _ => KeysError::TooSoon { path, seconds },
         });
     }
     let signs_in = if keys.is_empty() {

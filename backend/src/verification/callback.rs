@@ -5,21 +5,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix_web::http::header::HeaderMap;
-use secrecy::{ExposeSecret, SecretString};
-
-use super::{Refusal, Verification};
-use crate::{
-    plivo::{
-        callback::Told,
-        signature::{self, Callback},
-    },
-    store::StoreUnreachable,
+use countersign_core::{
+    recipient,
+    transitions::{CallbackOutcome, CallbackRecipient, RecordCallback},
 };
+use countersign_plivo::{
+    callback::DeliveryCallback,
+    signature::{self, Callback, Signatures},
+};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use super::{Refusal, Verification, attempts::log_change, store_deadline};
 
 /// How long a nonce is remembered. Plivo's own repetitions take seven minutes
 /// (reference: status callbacks).
-const REMEMBERED: Duration = Duration::from_hours(1);
+const NONCE_TTL: Duration = Duration::from_hours(1);
 
 /// Where Plivo calls back, and what it signs with.
 pub struct Callbacks {
@@ -31,7 +32,7 @@ pub struct Callbacks {
     pub auth_token: SecretString,
 }
 
-/// Why a callback is not taken.
+/// Why a callback is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallbackRefusal {
     /// There is nothing at that address.
@@ -56,50 +57,96 @@ impl Verification {
         secret: &str,
         query: &[(String, String)],
         form: &[(String, String)],
-        headers: &HeaderMap,
+        signatures: Signatures<'_>,
     ) -> Result<(), CallbackRefusal> {
         use CallbackRefusal::{NotHere, Refused, Store};
         let callbacks = self.callbacks.as_ref().ok_or(NotHere)?;
-        if callbacks.secret.expose_secret() != secret {
+        let expected = callbacks.secret.expose_secret().as_bytes();
+        if !bool::from(expected.ct_eq(secret.as_bytes())) {
             return Err(NotHere);
         }
-        let callback = Callback {
+        let signed = Callback {
             url: callbacks.url.expose_secret(),
             query,
             form,
-            headers,
+            signatures,
         };
-        let nonce = signature::nonce(&callbacks.auth_token, &callback);
+        let nonce = signature::nonce(&callbacks.auth_token, &signed);
         let nonce = nonce.ok_or(Refused("signature"))?;
         let fields = if form.is_empty() { query } else { form };
-        let told = Told::read(fields).ok_or(Refused("content"))?;
-        if is_stale(told.requested_at, self.clock.now()) {
+        let callback = DeliveryCallback::read(fields).ok_or(Refused("content"))?;
+        if let Some(number) = &callback.recipient {
+            self.note_number(number);
+        }
+        if is_stale(callback.requested_at, self.clock.now()) {
             return Err(Refused("age"));
         }
-        let name = format!("callback {nonce}");
-        let store = |_| Store(StoreUnreachable.into());
-        if self.store.is_spent(&name).await.map_err(store)? {
-            return Err(Refused("nonce"));
-        }
-        // Spent last: where the store fails meanwhile, Plivo comes again.
-        self.hint(&told.upstream_id, told.noted, told.recipient.as_ref())
+        let recorded = self
+            .record_callback(nonce, &callback)
             .await
             .map_err(Store)?;
-        self.store.spend(&name, REMEMBERED).await.map_err(store)?;
-        Ok(())
+        match recorded {
+            CallbackOutcome::Repeated => Err(Refused("nonce")),
+            CallbackOutcome::OtherRecipient => Err(Refused("recipient")),
+            CallbackOutcome::Recorded {
+                changes,
+                told,
+                has_adopted,
+            } => {
+                let number = callback.recipient.as_ref();
+                let (upstream_id, error_code) = (&callback.upstream_id, &callback.error_code);
+                self.note_changes(&changes, number, upstream_id, error_code);
+                if changes.is_empty() && !error_code.is_empty() {
+                    // Whoever watches was told first, without Plivo's code.
+                    log_change(&told, upstream_id, error_code);
+                }
+                if has_adopted {
+                    log::info!(
+                        event = "otp.adopted";
+                        "a send whose answer was lost is live: Plivo called back"
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn record_callback(
+        &self,
+        nonce: &str,
+        callback: &DeliveryCallback,
+    ) -> Result<CallbackOutcome, Refusal> {
+        let number = callback.recipient.as_ref();
+        let upstream_id = &callback.upstream_id;
+        let upstream = match number {
+            Some(number) => self.keys.upstream(number, upstream_id),
+            None => self.keys.unowned_upstream(upstream_id),
+        };
+        let step = RecordCallback {
+            nonce: self.keys.single_use("callback", nonce),
+            kept_for: NONCE_TTL,
+            upstream,
+            recipient: number.map(|number| CallbackRecipient {
+                number: self.keys.number(number),
+                destination: self.keys.destination(&recipient::of_number(number)),
+            }),
+            update: callback.update,
+            rules: self.rules.clone(),
+        };
+        Ok(self.store.run(step, store_deadline()).await?)
     }
 }
 
 /// Longer ago than any session lives, and any repetition takes.
 fn is_stale(requested_at: Option<SystemTime>, now: SystemTime) -> bool {
-    requested_at.is_some_and(|at| at + 2 * REMEMBERED < now)
+    requested_at.is_some_and(|at| at + 2 * NONCE_TTL < now)
 }
 
-/// How many were refused since the start.
-static REFUSED: AtomicU64 = AtomicU64::new(0);
+/// Callbacks rejected since the start.
+static REJECTED: AtomicU64 = AtomicU64::new(0);
 
-/// One log line for a callback that was not taken, and how many there were.
+/// Logs a rejected callback, and how many there were.
 pub fn log_refused(why: &str) {
-    let refused = REFUSED.fetch_add(1, Ordering::Relaxed) + 1;
-    log::warn!(event = "callback.refused", reason = why, refused = refused; "a callback was not taken");
+    let rejected = REJECTED.fetch_add(1, Ordering::Relaxed) + 1;
+    log::warn!(event = "callback.rejected", reason = why, rejected = rejected; "callback rejected");
 }

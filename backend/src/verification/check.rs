@@ -1,22 +1,35 @@
 //! One try at the code.
 
-use countersign_shared::{OneTimeCode, PhoneNumber, SessionId};
-
-use super::{Refusal, THROTTLED_WAIT, Verification, limits::prefix, log_upstream, recipient};
-use crate::{
-    client_ip::Caller,
-    metrics::UpstreamCall,
-    plivo::{PlivoError, RejectionHint, Validation},
-    proof::Proof,
-    store::{CheckReservation, Place, SessionOver, Settlement},
+use countersign_core::{
+    CountryCode, Verdict,
+    flow::{CheckEnd, CheckFlow, CheckStep},
+    recipient,
+    transitions::{CheckReservation, ReserveCheck},
 };
+use countersign_metrics::UpstreamCall;
+use countersign_plivo::{Admission, PlivoError};
+use countersign_shared::{Channel, OneTimeCode, PhoneNumber, SessionId};
 
-/// A number that is verified.
-pub struct Verified {
-    /// Which.
-    pub recipient: PhoneNumber,
-    /// What an application's server is shown.
-    pub proof: Proof,
+use super::{
+    Caller, Contact, IdempotentRequest, Refusal, Verification, Verified,
+    deliver::log_upstream,
+    idempotency::{CHECK_ANSWER_TTL, KeptAnswer},
+    refusal, store_deadline,
+};
+use crate::proof::{self, Subject};
+
+/// A check that Plivo is asked about.
+struct Check<'a> {
+    otp: &'a OneTimeCode,
+    request: Option<IdempotentRequest>,
+    admission: Admission,
+}
+
+/// A code that Plivo accepted, before it is settled.
+struct Accepted {
+    recipient: PhoneNumber,
+    channel: Channel,
+    verified: Verified,
 }
 
 impl Verification {
@@ -26,66 +39,146 @@ impl Verification {
         caller: &Caller,
         id: SessionId,
         otp: &OneTimeCode,
+        request: Option<IdempotentRequest>,
     ) -> Result<Verified, Refusal> {
         let expected = self.rules.otp_length;
         if otp.length() != usize::from(expected) {
             return Err(Refusal::OtpLength { expected });
         }
-        self.has_room(UpstreamCall::Validate)?;
-        let terms = self.check_terms(caller);
-        let (hold, session) = match self.store.reserve_check(id, terms).await? {
-            CheckReservation::Reserved { hold, session } => (hold, session),
-            CheckReservation::Wait(wait) => return Err(self.must_wait(&wait)),
-            CheckReservation::Over(over) => return Err(over.into()),
+        let admission = self.plivo.admit(UpstreamCall::Validate)?;
+        let claim = request
+            .as_ref()
+            .map(|request| self.keys.claim(request, None, CHECK_ANSWER_TTL));
+        let reserve = ReserveCheck {
+            session: self.keys.session(id),
+            wrong_per_number: self.limits.wrong_checks_per_number.clone(),
+            checks: self.limits.of_check(&self.keys.callers(caller)),
+            claim,
+            rules: self.rules.clone(),
         };
-        let validation = match self.plivo.validate(&session.upstream_id, otp).await {
-            Ok(validation) => validation,
-            Err(error) => {
-                log_upstream("validate", error);
-                return Err(match error {
-                    _ if error.never_left() => {
-                        self.store.release_check(id, hold).await?;
-                        error.into()
+        let check = Check {
+            otp,
+            request,
+            admission,
+        };
+        let mut flow = CheckFlow::new(&reserve);
+        let mut step = flow.reserved(self.store.run(reserve, store_deadline()).await);
+        let (mut accepted, mut error) = (None, PlivoError::InvalidResponse);
+        loop {
+            step = match step {
+                CheckStep::Call(reservation) => {
+                    let contact = self.keys.open_contact(id, &reservation.session().contact);
+                    let contact = contact.ok_or(Refusal::UNSETTLED)?;
+                    self.note_number(&contact.recipient);
+                    let answered = self.ask(&check, &reservation, &contact).await;
+                    if let Err(failure) = answered {
+                        log_upstream("validate", failure);
+                        error = failure;
                     }
-                    // The check is used all the same: whether Plivo counted it is
-                    // not known.
-                    PlivoError::Throttled { retry_after } => Refusal::Unsettled {
-                        retry_after: retry_after.unwrap_or(THROTTLED_WAIT),
-                    },
-                    _ => error.into(),
-                });
-            }
-        };
-        let accepted = validation == Validation::Accepted;
-        let country = recipient::country_code(&session.recipient);
-        let place = Place {
-            country: country.to_string(),
-            prefix: prefix(session.recipient.as_str()).to_owned(),
-        };
-        let settled = self.store.settle_check(id, accepted, hold, &place).await;
-        match settled.map_err(Refusal::unsettled)? {
-            Settlement::Verified => {
-                self.metrics.verified(country, session.last_channel());
-                log::info!(
-                    event = "otp.verified",
-                    recipient = session.recipient.masked().as_str();
-                    "number verified"
-                );
-                Ok(Verified {
-                    proof: self.proofs.sign(&session, self.clock.now()),
-                    recipient: session.recipient,
-                })
-            }
-            Settlement::Incorrect { checks_left } => {
-                log::info!(event = "otp.incorrect", checks_left = checks_left; "code not accepted");
-                Err(match validation {
-                    Validation::Rejected(RejectionHint::CodeDead) => {
-                        Refusal::Over(SessionOver::Expired)
+                    if answered == Ok(Verdict::Accepted) {
+                        accepted = Some(self.accepted(&reservation, &contact));
                     }
-                    _ => Refusal::OtpIncorrect { checks_left },
-                })
-            }
-            Settlement::Over(over) => Err(over.into()),
+                    let request = check.request.as_ref();
+                    let proof = request.zip(accepted.as_ref()).map(|(request, accepted)| {
+                        let answer = KeptAnswer::Verified(accepted.verified.clone());
+                        self.seal_kept(request, &answer)
+                    });
+                    let recipient = recipient::of_number(&contact.recipient);
+                    let destination = self.keys.destination(&recipient);
+                    let outcome = answered.map_err(|failure| failure.outcome());
+                    flow.called(outcome, proof, destination, |_| {
+                        self.kept_refusal(request, Refusal::of_check(error))
+                    })
+                }
+                CheckStep::Settle(settle) => {
+                    flow.settled(self.store.run(settle, store_deadline()).await)
+                }
+                CheckStep::Release(release) => {
+                    flow.released(self.store.run(release, store_deadline()).await)
+                }
+                CheckStep::KeepAnswer(keep) => {
+                    flow.kept(self.store.run(keep, store_deadline()).await)
+                }
+                CheckStep::Finish(end) => {
+                    if matches!(end, CheckEnd::Wait(_) | CheckEnd::Over(_)) {
+                        // Nothing was reserved: whom it is about the log learns here.
+                        self.view(id).await.ok();
+                    }
+                    return self.checked(&check, end, accepted, error);
+                }
+            };
         }
+    }
+
+    async fn ask(
+        &self,
+        check: &Check<'_>,
+        reservation: &CheckReservation,
+        contact: &Contact,
+    ) -> Result<Verdict, PlivoError> {
+        let sealed = &reservation.upstream().id;
+        let upstream_id = self.keys.open_upstream(&contact.recipient, sealed);
+        let upstream_id = upstream_id.ok_or(PlivoError::InvalidResponse)?;
+        self.plivo
+            .validate(&check.admission, &upstream_id, check.otp)
+            .await
+    }
+
+    /// Signs the proof before the check is settled, so that it can be kept with the
+    /// settlement; it is handed out only if that verifies the session.
+    fn accepted(&self, reservation: &CheckReservation, contact: &Contact) -> Accepted {
+        let channel = reservation.session().last_channel();
+        let subject = Subject {
+            recipient: &contact.recipient,
+            channel,
+            nonce: contact.nonce.as_deref(),
+        };
+        let proof = self.proofs.sign(&subject, self.clock.now());
+        Accepted {
+            recipient: contact.recipient.clone(),
+            channel,
+            verified: Verified {
+                recipient: contact.recipient.as_str().to_owned(),
+                proof: proof.token,
+                expires_at: proof::seconds(proof.expires_at),
+            },
+        }
+    }
+
+    fn checked(
+        &self,
+        check: &Check<'_>,
+        end: CheckEnd,
+        accepted: Option<Accepted>,
+        error: PlivoError,
+    ) -> Result<Verified, Refusal> {
+        let settlement = match end {
+            CheckEnd::Settled(settlement) => settlement,
+            CheckEnd::Wait(wait) => return Err(self.must_wait(&wait)),
+            CheckEnd::Over(over) => return Err(over.into()),
+            CheckEnd::Repeated(repetition) => {
+                let request = check.request.as_ref();
+                let request = request.expect("a request that is repeated has a key");
+                return self.repeated_check(request, &repetition);
+            }
+            CheckEnd::Failed(_) => return Err(Refusal::of_check(error)),
+            CheckEnd::NotReserved => return Err(Refusal::STORE_UNAVAILABLE),
+            CheckEnd::Unsettled => return Err(Refusal::UNSETTLED),
+        };
+        if let Some(refusal) = refusal::of_settlement(settlement) {
+            if let Refusal::OtpIncorrect { checks_left } = refusal {
+                log::info!(event = "otp.incorrect", checks_left = checks_left; "code not accepted");
+            }
+            return Err(refusal);
+        }
+        let accepted = accepted.expect("only an accepted code is settled as verified");
+        let country = CountryCode::of_number(&accepted.recipient);
+        self.metrics.verified(country, accepted.channel);
+        log::info!(
+            event = "otp.verified",
+            recipient = accepted.recipient.masked().as_str();
+            "number verified"
+        );
+        Ok(accepted.verified)
     }
 }

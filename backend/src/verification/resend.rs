@@ -1,9 +1,10 @@
 //! The same session and code, delivered once more.
 
+use countersign_core::{flow::Reserve, recipient, transitions::ReserveResend};
+use countersign_metrics::UpstreamCall;
 use countersign_shared::{Channel, SessionId};
 
-use super::{Refusal, Sent, Verification, log_upstream, recipient};
-use crate::{client_ip::Caller, metrics::UpstreamCall, store::ResendReservation};
+use super::{Caller, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery};
 
 impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.
@@ -12,56 +13,42 @@ impl Verification {
         caller: &Caller,
         id: SessionId,
         channel: Option<Channel>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
-        self.has_room(UpstreamCall::Create)?;
-        let session = self.store.session(id).await??;
-        let channel = self.channel(channel, session.last_channel())?;
+        let admission = self.plivo.admit(UpstreamCall::Create)?;
+        let view = self.view(id).await?;
+        let usual = view.session.last_channel();
+        let channel = self.policy.channel(channel, usual);
+        let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
         // A number that took the first channel need not take the other.
-        let recipient = recipient::read(session.recipient.as_str(), channel, &self.policy)?;
-        let terms = self.send_terms(caller, &recipient, channel);
-        let (country, price) = (recipient.country_code(), self.price(&recipient, channel));
-        // Where the last way has failed, another one need not wait.
-        let at_once = channel != session.last_channel() && self.has_failed(&session).await?;
-        let hold = match self.store.reserve_resend(&session, terms, at_once).await? {
-            ResendReservation::Reserved(hold) => hold,
-            ResendReservation::Wait(wait) => {
-                self.note_slumps(country, &wait.slumps);
-                return Err(self.must_wait(&wait));
-            }
-            ResendReservation::Over(over) => return Err(over.into()),
-        };
-        self.note_slumps(country, hold.slumps());
-        self.note_spent(hold.spent());
-        self.metrics.send_requested(country, channel);
-        let created = self
-            .create(&session.recipient, channel, &session.locale)
-            .await;
-        self.note_expected((country, channel), price, &created);
-        match created {
-            Ok(upstream_id) => {
-                self.metrics.send_accepted(country, channel);
-                log::info!(
-                    event = "otp.resent",
-                    recipient = session.recipient.masked().as_str(),
-                    channel = channel.as_str();
-                    "code sent again"
-                );
-                let recorded = self
-                    .store
-                    .record_resent(&session, channel, upstream_id, &hold);
-                let session = recorded.await.map_err(Refusal::unsettled)??;
-                Ok(Sent {
-                    resend_in: hold.next_in(session.seen_at),
-                    session,
-                })
-            }
-            Err(error) => {
-                log_upstream("resend", error);
-                if error.never_left() {
-                    self.store.release_send(&session.recipient, hold).await?;
-                }
-                Err(error.into())
-            }
-        }
+        let number = view.contact.recipient.as_str();
+        let recipient = recipient::read(number, channel, &self.policy)?;
+        // If the last way has failed, another one need not wait.
+        let at_once = channel != usual && self.has_failed(&view).await?;
+        let kept_for = self.rules.session_lifetime;
+        let claim = request
+            .as_ref()
+            .map(|request| self.keys.claim(request, None, kept_for));
+        let reserve = Reserve::Resend(ReserveResend {
+            session: self.keys.session(id),
+            channel,
+            limits: self.send_limits(caller, &recipient, channel),
+            at_once,
+            claim,
+            rules: self.rules.clone(),
+        });
+        self.deliver(
+            reserve,
+            Delivery {
+                session_id: id,
+                recipient,
+                channel,
+                locale: view.contact.locale,
+                request,
+                admission,
+                is_first: false,
+            },
+        )
+        .await
     }
 }

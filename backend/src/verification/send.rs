@@ -1,73 +1,104 @@
 //! A new session and its first code.
 
-use countersign_shared::{Channel, Locale, SessionId};
+use countersign_core::{
+    NewSession, SendLimits, flow::Reserve, recipient, transitions::ReserveSend,
+};
+use countersign_metrics::UpstreamCall;
+use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 
-use super::{Refusal, Sent, Verification, log_upstream, recipient};
-use crate::{
-    client_ip::Caller,
-    metrics::UpstreamCall,
-    store::{NewSession, SendReservation},
+use super::{
+    Caller, Contact, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery, row_keys,
 };
 
+/// What is asked of a send.
+pub struct SendCommand {
+    /// The number as a person wrote it.
+    pub recipient: String,
+    /// How the code is to travel; the usual way where none is named.
+    pub channel: Option<Channel>,
+    /// The language of the message; the usual one where none is named.
+    pub locale: Option<Locale>,
+    /// What the proof repeats.
+    pub nonce: Option<String>,
+}
+
 impl Verification {
-    /// Sends a code to `recipient`, as a person wrote it.
+    /// Sends a code.
     pub async fn send(
         &self,
         caller: &Caller,
-        recipient: &str,
-        channel: Option<Channel>,
-        locale: Option<Locale>,
-        nonce: Option<String>,
+        command: SendCommand,
+        request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
-        let channel = self.channel(channel, self.policy.channels[0])?;
-        let recipient = recipient::read(recipient, channel, &self.policy)?;
-        self.has_room(UpstreamCall::Create)?;
-        let terms = self.send_terms(caller, &recipient, channel);
-        let (country, price) = (recipient.country_code(), self.price(&recipient, channel));
-        let session = NewSession {
-            id: new_id(),
-            recipient: recipient.number,
+        let usual = self.policy.default_channel();
+        let channel = self.policy.channel(command.channel, usual);
+        let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
+        let recipient = recipient::read(&command.recipient, channel, &self.policy);
+        // Also of a number that is refused, where it is one.
+        let number = recipient
+            .as_ref()
+            .map(|recipient| recipient.number.clone())
+            .or_else(|_| PhoneNumber::parse(&command.recipient));
+        if let Ok(number) = number {
+            self.note_number(&number);
+        }
+        let recipient = recipient?;
+        let admission = self.plivo.admit(UpstreamCall::Create)?;
+        let id = new_id();
+        let contact = Contact {
+            recipient: recipient.number.clone(),
+            locale: command
+                .locale
+                .unwrap_or_else(|| self.rules.default_locale.clone()),
+            nonce: command.nonce,
+        };
+        let new = NewSession {
+            key: self.keys.session(id),
+            number: self.keys.number(&recipient.number),
+            contact: self.keys.seal_contact(id, &contact),
             channel,
-            locale: locale.unwrap_or_else(|| self.rules.default_locale.clone()),
-            nonce,
         };
-        let hold = match self.store.reserve_send(&session.recipient, terms).await? {
-            SendReservation::Reserved(hold) => hold,
-            SendReservation::Wait(wait) => {
-                self.note_slumps(country, &wait.slumps);
-                return Err(self.must_wait(&wait));
-            }
-        };
-        self.note_slumps(country, hold.slumps());
-        self.note_spent(hold.spent());
-        self.metrics.send_requested(country, channel);
-        let created = self
-            .create(&session.recipient, channel, &session.locale)
-            .await;
-        self.note_expected((country, channel), price, &created);
-        match created {
-            Ok(upstream_id) => {
-                self.metrics.send_accepted(country, channel);
-                log::info!(
-                    event = "otp.sent",
-                    recipient = session.recipient.masked().as_str(),
-                    channel = channel.as_str();
-                    "code sent"
-                );
-                let recorded = self.store.record_sent(&session, upstream_id, &hold).await;
-                let session = recorded.map_err(Refusal::unsettled)?;
-                Ok(Sent {
-                    resend_in: hold.next_in(session.seen_at),
-                    session,
-                })
-            }
-            Err(error) => {
-                log_upstream("create", error);
-                if error.never_left() {
-                    self.store.release_send(&session.recipient, hold).await?;
-                }
-                Err(error.into())
-            }
+        let kept_for = self.rules.session_lifetime;
+        let claim = request
+            .as_ref()
+            .map(|request| self.keys.claim(request, Some(id), kept_for));
+        let reserve = Reserve::Send(ReserveSend {
+            limits: self.send_limits(caller, &recipient, channel),
+            new,
+            claim,
+            rules: self.rules.clone(),
+        });
+        self.deliver(
+            reserve,
+            Delivery {
+                session_id: id,
+                recipient,
+                channel,
+                locale: contact.locale,
+                request,
+                admission,
+                is_first: true,
+            },
+        )
+        .await
+    }
+
+    /// What one more code to this number is held against, first or again.
+    pub(super) fn send_limits(
+        &self,
+        caller: &Caller,
+        recipient: &countersign_core::Recipient,
+        channel: Channel,
+    ) -> SendLimits {
+        let keys = self.keys.send(caller, recipient);
+        let budget = self
+            .budget
+            .as_ref()
+            .and_then(|budget| budget.of_send(&self.keys.budget(), &recipient.country, channel));
+        SendLimits {
+            checks: row_keys::with_budget(self.limits.of_send(&keys, channel), budget),
+            number: keys.number,
+            destination: self.keys.destination(recipient),
         }
     }
 }

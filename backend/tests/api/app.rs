@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use countersign_backend::{app::App, clock::Clock, config::Config, proof::rotate};
+use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_platform::clock::Clock;
 use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
@@ -132,7 +133,7 @@ impl TestStore {
         Self::File(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn settings(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn settings(&self) -> [(&'static str, String); 4] {
         let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         let url = match self {
             Self::File(directory) => {
@@ -142,6 +143,11 @@ impl TestStore {
         };
         let (Self::File(directory) | Self::Redis(_, directory)) = self;
         let keys = directory.path().join(KEYS);
+        // One instance over a file is an issuer by itself.
+        let issuer = match self {
+            Self::File(_) => String::new(),
+            Self::Redis(..) => "https://verify.example.com".to_owned(),
+        };
         // Beside a file it is made by itself.
         let keys = if keys.exists() {
             keys.display().to_string()
@@ -152,6 +158,7 @@ impl TestStore {
             ("STORE_URL", url),
             ("SECRET_KEY", key.to_owned()),
             ("PROOF_SIGNING_KEYS_FILE", keys),
+            ("PROOF_ISSUER", issuer),
         ]
     }
 
@@ -178,8 +185,12 @@ pub(crate) struct TestApp {
 }
 
 /// What a test in sandbox runs with, unless it says otherwise.
-const SANDBOX: [(&str, &str); 2] = [
+const SANDBOX: [(&str, &str); 5] = [
     ("PLIVO_MODE", "sandbox"),
+    // Those of live mode: in sandbox they are generous.
+    ("LIMIT_SENDS_PER_NUMBER", "3/10m,5/1h,10/1d"),
+    ("LIMIT_VOICE_PER_NUMBER", "2/1h,4/1d"),
+    ("LIMIT_WRONG_CHECKS_PER_NUMBER", "10/1h,20/1d"),
     ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
 ];
 
@@ -265,7 +276,7 @@ impl TestApp {
         Self::start_as(store, &all).await
     }
 
-    async fn start_as(store: TestStore, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_as(store: TestStore, settings: &[(&str, &str)]) -> Self {
         let clock = manual_clock();
         let home = store.settings();
         let home = home.each_ref().map(|(name, value)| (*name, value.as_str()));

@@ -64,9 +64,29 @@ async fn malformed_bodies() {
             "channel",
         ),
         (
-            "an unknown locale",
-            br#"{"recipient":"+14155550123","locale":"zebra"}"#,
+            "a locale that is no tag",
+            br#"{"recipient":"+14155550123","locale":"zebra zebra"}"#,
             "locale",
+        ),
+        (
+            "a number for a locale",
+            br#"{"recipient":"+14155550123","locale":7}"#,
+            "locale",
+        ),
+        (
+            "another name for what is missing",
+            br#"{"zebra":"+14155550123"}"#,
+            "recipient",
+        ),
+        (
+            "an unknown field of another call",
+            br#"{"recipient":"+14155550123","otp":"zebra"}"#,
+            "otp",
+        ),
+        (
+            "a parameter of Plivo's",
+            br#"{"recipient":"+14155550123","url":"https://zebra.example/"}"#,
+            "url",
         ),
         (
             "more after it",

@@ -64,6 +64,7 @@ async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
         let answer = send_from(&app, index, &number(415, index)).await;
         let problem = answer.problem(429, "rate_limited");
         assert_eq!(problem["retry_after"], 1800);
+        assert_eq!(problem["limit"], "service_protection");
         for word in ["conversion", "prefix", "range", "country"] {
             assert!(!answer.text.contains(word), "{}", answer.text);
         }
@@ -74,9 +75,12 @@ async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
     send_from(&app, 51, &number(212, 51)).await.ok();
     let text = app.metrics().await;
     let of = |name, rule| metric(&text, name, rule, "enforce");
-    assert_eq!(of("conversion_slumps", "conversion_prefix"), Some(1));
+    assert_eq!(
+        of("conversion_breaker_tripped", "conversion_prefix"),
+        Some(1)
+    );
     assert_eq!(of("conversion_stopped", "conversion_prefix"), Some(9));
-    assert_eq!(of("conversion_slumps", "conversion_country"), None);
+    assert_eq!(of("conversion_breaker_tripped", "conversion_country"), None);
     assert!(text.contains("countersign_refusals_total{rule=\"conversion_prefix\"} 9"));
     // Whole minutes: not when to the second it began.
     app.advance(Duration::from_secs(90));
@@ -110,9 +114,12 @@ async fn a_pump_over_one_country_is_stopped_there_and_checks_and_other_countries
     app.verify(&live, &live.otp).await.ok();
     let text = app.metrics().await;
     let of = |name, rule| metric(&text, name, rule, "enforce");
-    assert_eq!(of("conversion_slumps", "conversion_country"), Some(1));
+    assert_eq!(
+        of("conversion_breaker_tripped", "conversion_country"),
+        Some(1)
+    );
     assert_eq!(of("conversion_stopped", "conversion_country"), Some(2));
-    assert_eq!(of("conversion_slumps", "conversion_prefix"), None);
+    assert_eq!(of("conversion_breaker_tripped", "conversion_prefix"), None);
 }
 
 #[actix_web::test]
@@ -129,7 +136,7 @@ async fn in_monitor_mode_a_pump_is_written_down_only_and_off_counts_nothing() {
         let text = app.metrics().await;
         let counts = (mode != "off").then_some((1, 10));
         for rule in ["conversion_country", "conversion_prefix"] {
-            let slumps = metric(&text, "conversion_slumps", rule, "monitor");
+            let slumps = metric(&text, "conversion_breaker_tripped", rule, "monitor");
             let stopped = metric(&text, "conversion_stopped", rule, "monitor");
             assert_eq!(slumps.zip(stopped), counts, "{mode} {rule}");
         }
@@ -151,7 +158,7 @@ async fn honest_people_are_not_stopped_however_many_come() {
         }
     }
     let text = app.metrics().await;
-    assert!(!text.contains("countersign_conversion_slumps_total{"));
+    assert!(!text.contains("countersign_conversion_breaker_tripped_total{"));
 }
 
 #[actix_web::test]

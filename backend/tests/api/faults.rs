@@ -112,6 +112,8 @@ async fn a_send_meets_each_fault_once_and_counts_and_the_next_one_passes() {
         let app = app_at(&hostile, &[]).await;
         hold(what, &app.send(&number(0)).await, expected);
         hostile.does(Fault::None);
+        // Past the pause of a Plivo that throttles.
+        app.advance(Duration::from_secs(5));
         // Something may have left: the number's wait stands, and it was one call.
         let again = app.send(&number(0)).await;
         hold(what, &again, Some((429, "rate_limited")));
@@ -134,6 +136,8 @@ async fn a_check_meets_each_fault_once_and_is_used_up() {
         // meant for a send does not have.
         hold(what, &first, expected);
         hostile.does(Fault::None);
+        // As above.
+        app.advance(Duration::from_secs(5));
         let second = app.post("/api/otp/verify", &check).await;
         if expected.is_none() {
             second.problem(409, "session_already_verified");
@@ -261,6 +265,21 @@ async fn a_pause_that_plivo_names_is_kept_by_all() {
     // Of those that were not sent, nothing was counted.
     app.send(&number(1)).await.ok();
     app.send(&number(2)).await.ok();
+}
+
+#[actix_web::test]
+async fn a_pause_that_plivo_does_not_name_is_five_seconds() {
+    let hostile = Hostile::start(Fault::answer("429 Slower", JSON, b"{}"));
+    let app = app_at(&hostile, &[]).await;
+    for index in 0..3 {
+        let answer = app.send(&number(index)).await;
+        let problem = answer.problem(503, "temporarily_unavailable");
+        assert_eq!(problem["retry_after"], 5);
+    }
+    assert_eq!(hostile.creates(), 1);
+    hostile.does(Fault::None);
+    app.advance(Duration::from_secs(5));
+    app.send(&number(1)).await.ok();
 }
 
 #[actix_web::test]

@@ -219,6 +219,9 @@ async fn converse(
 /// The code that is right, and the only one.
 pub(crate) const OTP: &str = "123456";
 
+/// The end of the fixtures' session id, which is another one for each recipient.
+const ID_END: &str = "8f4265d8354e";
+
 fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
     let (status, body) = match (method, is_create) {
         (Some("GET"), _) => ("200 OK", include_str!("../plivo/retrieve_200.json")),
@@ -229,6 +232,9 @@ fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
             include_str!("../plivo/validate_400.json"),
         ),
     };
+    let recipient = request.split_once(r#""recipient":"+"#);
+    let recipient = recipient.and_then(|(_, rest)| rest.split('"').next());
+    let body = body.replace(ID_END, &format!("{:0>12}", recipient.unwrap_or(ID_END)));
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()

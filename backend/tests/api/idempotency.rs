@@ -117,6 +117,132 @@ async fn what_did_nothing_may_be_asked_again_under_its_key() {
     keyed(&app, "/api/otp/send", KEY, &body).await.ok();
 }
 
+/// Requests that are refused before anything is counted, by what needs no state
+/// and by what does.
+fn refused(session: &str, gone: &str) -> [(&'static str, Value, &'static str); 9] {
+    let send = |body| ("/api/otp/send", body);
+    let unknown = "1110a4f8-094c-4cda-9f99-f9afb659047f";
+    [
+        (
+            send(json!({"recipient": "+4915123456789"})),
+            "country_not_allowed",
+        ),
+        (
+            send(json!({"recipient": "+18005550199"})),
+            "number_type_not_allowed",
+        ),
+        (
+            send(json!({"recipient": "+14155550199", "channel": "whatsapp"})),
+            "channel_not_available",
+        ),
+        (
+            send(json!({"recipient": "4155550199"})),
+            "recipient_invalid",
+        ),
+        (
+            ("/api/otp/resend", json!({"session_uuid": unknown})),
+            "session_not_found",
+        ),
+        (
+            (
+                "/api/otp/resend",
+                json!({"session_uuid": session, "channel": "whatsapp"}),
+            ),
+            "channel_not_available",
+        ),
+        (
+            (
+                "/api/otp/verify",
+                json!({"session_uuid": session, "otp": "12345"}),
+            ),
+            "invalid_request",
+        ),
+        (
+            (
+                "/api/otp/verify",
+                json!({"session_uuid": unknown, "otp": "123456"}),
+            ),
+            "session_not_found",
+        ),
+        (
+            (
+                "/api/otp/verify",
+                json!({"session_uuid": gone, "otp": "123456"}),
+            ),
+            "session_already_verified",
+        ),
+    ]
+    .map(|((path, body), code)| (path, body, code))
+}
+
+/// A service with a session that is open, and one that is over.
+async fn with_sessions(store: TestStore) -> (TestApp, String, String) {
+    let settings = [
+        ("ALLOWED_COUNTRIES", "US,GB"),
+        ("ALLOWED_CHANNELS", "sms,voice"),
+    ];
+    let app = TestApp::start_in(store, &settings).await;
+    let session = app.sent("+14155550123").await;
+    let gone = app.sent("+14155550124").await;
+    app.verify(&gone, &gone.otp).await.ok();
+    (app, session.id, gone.id)
+}
+
+#[actix_web::test]
+async fn a_refusal_for_which_nothing_was_counted_leaves_the_key_free() {
+    let (app, session, gone) = with_sessions(TestStore::usual()).await;
+    for (index, (path, body, code)) in refused(&session, &gone).into_iter().enumerate() {
+        let key = format!("key-of-a-refused-request-{index}");
+        for _ in 0..2 {
+            let answer = keyed(&app, path, &key, &body).await;
+            assert_eq!(answer.json()["code"], code, "{body}");
+        }
+        // It was taken by none of them: another request may have it.
+        let other = match path {
+            "/api/otp/send" => json!({"recipient": format!("+1415555013{index}")}),
+            "/api/otp/resend" => json!({"session_uuid": session, "channel": "voice"}),
+            _ => json!({"session_uuid": body["session_uuid"], "otp": "654321"}),
+        };
+        let answer = keyed(&app, path, &key, &other).await;
+        assert_ne!(answer.status, 422, "{body}: {}", answer.text);
+    }
+    // A wrong code was counted: it is one check however often it is repeated.
+    let body = json!({"session_uuid": session, "otp": "000000"});
+    let left = keyed(&app, "/api/otp/verify", KEY, &body).await;
+    let again = keyed(&app, "/api/otp/verify", KEY, &body).await;
+    left.problem(400, "otp_incorrect");
+    assert_eq!(left.json()["checks_left"], again.json()["checks_left"]);
+}
+
+#[actix_web::test]
+async fn a_refusal_for_which_nothing_was_counted_is_not_written_down() {
+    let (app, session, gone) = with_sessions(TestStore::file()).await;
+    let path = app.store.directory().join("countersign.db");
+    let kept = || {
+        let file = rusqlite::Connection::open(&path).unwrap();
+        let count = file.query_row("SELECT count(*) FROM answer", [], |row| row.get(0));
+        count.map(|count: i64| count).unwrap()
+    };
+    let log = || {
+        std::fs::metadata(path.with_extension("db-wal"))
+            .unwrap()
+            .len()
+    };
+    for (index, (path, body, code)) in refused(&session, &gone).into_iter().enumerate() {
+        let before = log();
+        for round in 0..10 {
+            let key = format!("key-of-a-refused-request-{index}-{round}");
+            let answer = keyed(&app, path, &key, &body).await;
+            assert_eq!(answer.json()["code"], code, "{body}");
+        }
+        assert_eq!(kept(), 0, "{body}");
+        // Not even for a moment, where no session is there that may have an answer.
+        if code != "session_already_verified" {
+            assert_eq!(log(), before, "{body}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_key_belongs_to_its_caller_and_its_call() {
     let app =
@@ -324,6 +450,8 @@ async fn a_send_whose_end_was_lost_is_not_done_again_under_its_key() {
     let upstream = Upstream::start().await;
     let app = TestApp::start_live_in(TestStore::file(), &upstream.base_url, &[]).await;
     let body = json!({"recipient": "+14155552671"});
+    // Steps have deadlines.
+    app.clock.run();
     let path = app.store.directory().join("countersign.db");
     let other = rusqlite::Connection::open(path).unwrap();
     let hold_up = async {

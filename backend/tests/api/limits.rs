@@ -14,6 +14,7 @@ async fn an_address_has_one_limit_for_all_three_calls() {
     }
     for path in ["/api/otp/send", "/api/otp/resend", "/api/otp/verify"] {
         let problem = app.post(path, &body).await.problem(429, "rate_limited");
+        assert_eq!(problem["limit"], "requests_per_address");
         // A third of an hour, less what has passed since.
         let seconds = problem["retry_after"].as_u64().unwrap();
         assert!((1190..=1200).contains(&seconds), "{seconds}");
@@ -94,6 +95,8 @@ async fn admits(limit: &str, value: &str, numbers: &[String], pass: usize, secon
     for _ in 0..3 {
         let problem = app.send(refused).await.problem(429, "rate_limited");
         assert_eq!(problem["retry_after"], seconds, "{limit}");
+        let name = limit.trim_start_matches("LIMIT_").to_lowercase();
+        assert_eq!(problem["limit"], name.as_str());
     }
     assert_eq!(app.simulator().calls().create, pass as u64, "{limit}");
     app.advance(Duration::from_secs(seconds - 1));

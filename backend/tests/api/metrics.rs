@@ -1,11 +1,8 @@
 //! `GET /metrics`: what an operator sees, and nothing of anybody.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use countersign_backend::{
-    app::App,
-    store::{Vault, sqlite::SqliteStore},
-};
+use countersign_backend::app::{App, open_store};
 
 use crate::app::{TestApp, TestStore, config, http, manual_clock};
 
@@ -27,8 +24,8 @@ async fn the_funnel_is_counted_by_country_and_channel() {
         &format!("countersign_sends_accepted_total{place}"),
         &format!("countersign_sends_delivered_total{place}"),
         &format!("countersign_sessions_verified_total{place}"),
-        "countersign_refusals_total{rule=\"resend_waits\"} 1",
-        "countersign_store_step_duration_seconds_count{step=\"reserve_send\",outcome=\"answered\"} 2",
+        "countersign_refusals_total{rule=\"resend_backoff\"} 1",
+        "countersign_store_step_duration_seconds_count{step=\"Reserve\",outcome=\"answered\"} 2",
         "countersign_http_requests_total{route=\"/api/otp/verify\",status=\"200\"} 1",
         "countersign_http_requests_in_flight 0",
     ] {
@@ -88,17 +85,13 @@ async fn a_clock_that_is_not_the_stores_is_told_of() {
     let (home, theirs) = (TestStore::file(), manual_clock());
     theirs.advance(Duration::from_hours(1));
     let settings = home.settings();
-    let [store, key, keys] = settings
+    let [store, key, keys, issuer] = settings
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
     let metrics = ("METRICS_ADDR", "127.0.0.1:0");
-    let config = config(&[store, key, keys, ("PLIVO_MODE", "sandbox"), metrics]);
-    let vault = Vault::new(&key.1.into()).unwrap();
-    let path = home.directory().join("countersign.db");
-    let store = SqliteStore::open(&path, vault, config.rules.clone(), Some(theirs));
-    let app = App::start_over(config, Arc::new(store.unwrap()))
-        .await
-        .unwrap();
+    let config = config(&[store, key, keys, issuer, ("PLIVO_MODE", "sandbox"), metrics]);
+    let store = open_store(&config, Some(theirs)).await.unwrap();
+    let app = App::start_over(config, store).await.unwrap();
     app.sweep().await;
     let address = app.metrics_address().unwrap();
     let url = format!("http://{address}/metrics");

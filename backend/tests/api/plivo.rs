@@ -3,10 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_backend::{
-    config::Account,
-    plivo::{Create, PlivoClient, PlivoError, RejectionHint, Validation},
-};
+use countersign_core::Verdict;
+use countersign_plivo::{AcceptedMessages, Account, Answered, Create, PlivoClient, PlivoError};
 use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
@@ -58,6 +56,7 @@ impl Upstream {
             auth_token: "test_auth_token".to_owned().into(),
             app_uuid: None,
             app_hash: None,
+            accepted_messages: AcceptedMessages::default(),
         })
         .unwrap()
     }
@@ -78,7 +77,7 @@ impl Upstream {
             .await
     }
 
-    async fn validate(&self) -> Result<Validation, PlivoError> {
+    async fn validate(&self) -> Result<Answered, PlivoError> {
         let otp = OneTimeCode::parse("012345").unwrap();
         self.client().validate(ID, &otp, WITHIN).await
     }
@@ -110,7 +109,10 @@ async fn a_create_on_the_wire() {
 #[actix_web::test]
 async fn a_validate_on_the_wire() {
     let upstream = Upstream::json(200, include_str!("../plivo/validate_200.json")).await;
-    assert_eq!(upstream.validate().await, Ok(Validation::Accepted));
+    assert_eq!(
+        upstream.validate().await,
+        Ok(Answered::Decided(Verdict::Accepted))
+    );
     let received = upstream.received();
     assert!(received[0].starts_with(&format!(
         "POST /v1/Account/MAXXXXXXXXXXXXXXXXXX/Verify/Session/{ID}/ HTTP/1.1\r\n"
@@ -137,23 +139,23 @@ async fn a_retrieve_on_the_wire() {
 #[actix_web::test]
 async fn answers_to_create_keep_their_kind() {
     for (status, body, error) in [
-        (200, "{}", PlivoError::Nonsense),
+        (200, "{}", PlivoError::InvalidResponse),
         (
             202,
             r#"{"session_uuid":"x","error":"no"}"#,
-            PlivoError::Nonsense,
+            PlivoError::InvalidResponse,
         ),
         (
             202,
             r#"{"session_uuid":"../../Message"}"#,
-            PlivoError::Nonsense,
+            PlivoError::InvalidResponse,
         ),
-        (202, r#"{"session_uuid":""}"#, PlivoError::Nonsense),
-        (202, r#"{"session_uuid":7}"#, PlivoError::Nonsense),
-        (202, r#"["x"]"#, PlivoError::Nonsense),
-        (202, "zebra", PlivoError::Nonsense),
-        (204, "", PlivoError::Nonsense),
-        (301, "{}", PlivoError::Nonsense),
+        (202, r#"{"session_uuid":""}"#, PlivoError::InvalidResponse),
+        (202, r#"{"session_uuid":7}"#, PlivoError::InvalidResponse),
+        (202, r#"["x"]"#, PlivoError::InvalidResponse),
+        (202, "zebra", PlivoError::InvalidResponse),
+        (204, "", PlivoError::InvalidResponse),
+        (301, "{}", PlivoError::InvalidResponse),
         (
             400,
             r#"{"error":"recipient is invalid"}"#,
@@ -189,24 +191,20 @@ async fn answers_to_create_keep_their_kind() {
 
 #[actix_web::test]
 async fn answers_to_validate_keep_their_kind() {
-    let incorrect = Ok(Validation::Rejected(RejectionHint::Incorrect));
-    let dead = Ok(Validation::Rejected(RejectionHint::CodeDead));
+    let rejected = |hint| Ok(Answered::Decided(hint));
+    let incorrect = || rejected(Verdict::Incorrect);
+    let dead = || rejected(Verdict::CodeUsed);
     for (status, body, expected) in [
-        (
-            200,
-            r#"{"message":"x","error":"no"}"#,
-            Err(PlivoError::Nonsense),
-        ),
-        (200, "{}", Err(PlivoError::Nonsense)),
-        (200, "null", Err(PlivoError::Nonsense)),
-        // Only 200 is a success.
-        (201, r#"{"message":"x"}"#, Err(PlivoError::Nonsense)),
-        (400, include_str!("../plivo/validate_400.json"), incorrect),
-        (400, "", incorrect),
-        (404, "{}", incorrect),
-        (400, r#"{"error":"session expired"}"#, dead),
-        (400, r#"{"error":"session already verified"}"#, dead),
-        (404, r#"{"error":"session not found"}"#, dead),
+        (200, "zebra", Err(PlivoError::InvalidResponse)),
+        (204, "", Err(PlivoError::InvalidResponse)),
+        (400, include_str!("../plivo/validate_400.json"), incorrect()),
+        (400, "", incorrect()),
+        (404, "{}", incorrect()),
+        (400, r#"{"error":"session expired"}"#, dead()),
+        (400, r#"{"message":"session expired"}"#, dead()),
+        (400, r#"{"error":{"message":"Session Expired"}}"#, dead()),
+        (400, r#"{"error":"session already verified"}"#, dead()),
+        (404, r#"{"error":"session not found"}"#, dead()),
         (401, "", Err(PlivoError::Refused { status: 401 })),
         (500, "", Err(PlivoError::Failed { status: 500 })),
     ] {
@@ -217,12 +215,37 @@ async fn answers_to_validate_keep_their_kind() {
 }
 
 #[actix_web::test]
+async fn another_2xx_than_plivos_success_is_no_success() {
+    let success = r#"{"message":"session validated successfully."}"#;
+    for (status, body) in [
+        (200, "{}"),
+        (200, "null"),
+        (200, r#"["session validated successfully."]"#),
+        (200, r#"{"message":"x"}"#),
+        (200, r#"{"message":"The passcode entered is incorrect."}"#),
+        (
+            200,
+            r#"{"message":"session validated successfully.","error":""}"#,
+        ),
+        (201, success),
+        (202, success),
+        (206, success),
+    ] {
+        let upstream = Upstream::json(status, body).await;
+        let json = serde_json::from_str(body).unwrap();
+        let expected = Answered::Unexpected { status, body: json };
+        assert_eq!(upstream.validate().await, Ok(expected), "{status} {body}");
+        assert_eq!(upstream.received().len(), 1, "a validate was repeated");
+    }
+}
+
+#[actix_web::test]
 async fn lies_and_floods_are_nonsense() {
     let html = Upstream::answering(200, "text/html", r#"{"message":"x"}"#).await;
-    assert_eq!(html.validate().await, Err(PlivoError::Nonsense));
+    assert_eq!(html.validate().await, Err(PlivoError::InvalidResponse));
     let large = format!(r#"{{"message":"{}"}}"#, "x".repeat(70_000));
     let flood = Upstream::json(200, &large).await;
-    assert_eq!(flood.validate().await, Err(PlivoError::Nonsense));
+    assert_eq!(flood.validate().await, Err(PlivoError::InvalidResponse));
 }
 
 #[actix_web::test]
@@ -233,7 +256,7 @@ async fn a_redirect_is_not_followed() {
         target.base_url
     );
     let upstream = Upstream::raw(answer.into_bytes()).await;
-    assert_eq!(upstream.validate().await, Err(PlivoError::Nonsense));
+    assert_eq!(upstream.validate().await, Err(PlivoError::InvalidResponse));
     assert!(target.received().is_empty());
 }
 

@@ -215,6 +215,7 @@ async fn a_full_cap_stops_sends_and_resends_and_no_check() {
         (3600..=3660).contains(&seconds) && seconds % 60 == 0,
         "{seconds}"
     );
+    assert_eq!(problem["limit"], "service_protection");
     for word in ["spend", "cap", "cost"] {
         assert!(!answer.text.contains(word), "{}", answer.text);
     }

@@ -192,6 +192,7 @@ fn a_session_ends_by_its_time_only_once_nothing_is_outstanding() {
     let request = flow.begin_check("123456", KEY.to_owned(), after(590));
     flow.checked(&request.unwrap(), &lost(), after(590));
     let again = repeated(&mut flow, after(601));
+    assert_eq!(flow.tick(after(602)), None);
     assert_eq!(flow.session().unwrap().ending, None);
     flow.checked(&again, &Ok(success()), after(601));
     assert_eq!(proof(&flow), Some("a.b.c"));

@@ -70,6 +70,7 @@ impl From<FailureKind> for Failure {
         Self {
             kind,
             retry_after: None,
+            limit: None,
             checks_left: None,
             other_channel: false,
         }

@@ -1,0 +1,186 @@
+//! What Plivo charged for its sessions, booked once however often it is told.
+//!
+//! A charge never becomes less, and nothing is no charge: Plivo's payload has
+//! zeros before it has prices. Each of Plivo's attempts settles one delivery of
+//! ours, of the same channel, which had its expected price booked: from then on
+//! that moment counts with what was charged.
+
+use countersign_shared::Channel;
+use serde::{Deserialize, Serialize};
+
+use crate::{Delivery, MicroDollars, Millis, delivery::MAX_ATTEMPTS};
+
+/// What Plivo charges for one of its sessions, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Charges {
+    /// For each attempt, oldest first; nothing where there is no price yet.
+    pub attempts: Vec<(Channel, MicroDollars)>,
+    /// For the check of the code.
+    pub validation: MicroDollars,
+}
+
+/// What was charged that was not known before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// For a code by this channel; none for the check of one.
+    pub channel: Option<Channel>,
+    /// So much more.
+    pub amount: MicroDollars,
+}
+
+/// The charge of one of Plivo's attempts, and when the delivery was asked for that
+/// it settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct AttemptCharge(u64, Option<Millis>);
+
+/// What is booked of the charges of one of Plivo's sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChargeBook {
+    validation: u64,
+    attempts: Vec<AttemptCharge>,
+}
+
+/// An amount that is known better now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Correction {
+    /// When it was booked.
+    pub(crate) at: Millis,
+    /// What was booked.
+    pub(crate) before: u64,
+    /// What it is.
+    pub(crate) after: u64,
+}
+
+/// What follows from what Plivo told.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Booking {
+    pub(crate) charged: Vec<Charged>,
+    pub(crate) corrections: Vec<Correction>,
+    /// Whether a delivery was settled, be it with what was expected.
+    has_settled: bool,
+}
+
+impl ChargeBook {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Books what is new, and settles deliveries, newest first as attempts are
+    /// matched everywhere.
+    pub(crate) fn enter(&mut self, deliveries: &mut [Delivery], charges: &Charges) -> Booking {
+        let mut booking = Booking::default();
+        let told = charges.attempts.iter().take(MAX_ATTEMPTS);
+        for (index, (channel, charge)) in told.clone().enumerate() {
+            if self.attempts.len() <= index {
+                self.attempts.push(AttemptCharge::default());
+            }
+            let attempt = &mut self.attempts[index];
+            let (before, after) = (attempt.0, charge.0);
+            if after > before {
+                attempt.0 = after;
+                booking.charge(Some(*channel), after - before);
+                if let Some(at) = attempt.1 {
+                    booking.correct(at, before, after);
+                }
+            }
+        }
+        for delivery in deliveries.iter_mut().rev() {
+            let Some(expected) = delivery.expected else {
+                continue;
+            };
+            let mut told = told.clone().zip(&mut self.attempts).rev();
+            let settles = told.find(|((channel, _), attempt)| {
+                *channel == delivery.channel && attempt.0 > 0 && attempt.1.is_none()
+            });
+            if let Some((_, attempt)) = settles {
+                attempt.1 = Some(delivery.requested_at);
+                delivery.expected = None;
+                booking.has_settled = true;
+                booking.correct(delivery.requested_at, expected, attempt.0);
+            }
+        }
+        let (before, after) = (self.validation, charges.validation.0);
+        if after > before {
+            self.validation = after;
+            booking.charge(None, after - before);
+            if let Some(last) = deliveries.last() {
+                booking.correct(last.requested_at, before, after);
+            }
+        }
+        booking
+    }
+}
+
+impl Booking {
+    /// Whether all of it was known.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.charged.is_empty() && !self.has_settled
+    }
+
+    fn charge(&mut self, channel: Option<Channel>, amount: u64) {
+        self.charged.push(Charged {
+            channel,
+            amount: MicroDollars(amount),
+        });
+    }
+
+    fn correct(&mut self, at: Millis, before: u64, after: u64) {
+        if before != after {
+            self.corrections.push(Correction { at, before, after });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn channels() -> impl Strategy<Value = Channel> {
+        prop_oneof![Just(Channel::Sms), Just(Channel::Voice)]
+    }
+
+    proptest! {
+        /// Whatever is told in which order and how often: each charge is booked
+        /// once, and every delivery ends up as what was charged for it.
+        #[test]
+        fn each_charge_is_booked_once(
+            sent in prop::collection::vec((channels(), 1..50_000_u64), 1..6),
+            told in prop::collection::vec((1..7_usize, any::<bool>()), 1..20),
+        ) {
+            let attempts: Vec<_> = sent.iter().map(|(channel, charge)| (*channel, MicroDollars(*charge))).collect();
+            let all = Charges { attempts, validation: MicroDollars(50_000) };
+            let mut deliveries: Vec<Delivery> = (1..)
+                .map(Millis)
+                .zip(&sent)
+                .map(|(requested_at, (channel, _))| Delivery { channel: *channel, requested_at, expected: Some(9_000) })
+                .collect();
+            let (mut book, mut bookings) = (ChargeBook::default(), Vec::new());
+            let part = |length: usize, zeros: bool| Charges {
+                attempts: all
+                    .attempts
+                    .iter()
+                    .take(length)
+                    .map(|(channel, charge)| (*channel, if zeros { MicroDollars(0) } else { *charge }))
+                    .collect(),
+                validation: MicroDollars(0),
+            };
+            for (length, zeros) in told {
+                let known = length.min(deliveries.len());
+                bookings.push(book.enter(&mut deliveries[..known], &part(length, zeros)));
+            }
+            bookings.push(book.enter(&mut deliveries, &all));
+            prop_assert_eq!(book.enter(&mut deliveries, &all), Booking::default());
+            let charged: u64 = bookings.iter().flat_map(|it| &it.charged).map(|it| it.amount.0).sum();
+            let bill: u64 = sent.iter().map(|(_, charge)| charge).sum::<u64>() + 50_000;
+            prop_assert_eq!(charged, bill);
+            let corrections = bookings.iter().flat_map(|it| &it.corrections);
+            let (before, after) = corrections.fold((0, 0), |(before, after), it| {
+                (before + it.before, after + it.after)
+            });
+            prop_assert_eq!(9_000 * sent.len() as u64 + after - before, bill);
+            prop_assert!(deliveries.iter().all(|delivery| delivery.expected.is_none()));
+        }
+    }
+}

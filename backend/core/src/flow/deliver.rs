@@ -1,0 +1,226 @@
+//! The order of a send and of a resend.
+
+use std::sync::Arc;
+
+use crate::{
+    AfterSend, Answer, Key, NewSession, Repetition, Rows, SentAnswer, Session, SessionOver,
+    SessionRules, Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
+    transitions::{
+        KeepAnswer, RecordResent, RecordSent, Recorded, ReleaseSend, ReserveResend, ReserveSend,
+        Reserved, SendReservation,
+    },
+};
+
+/// The reservation of a send or a resend.
+pub enum Reserve {
+    /// A new session and its first code.
+    Send(ReserveSend),
+    /// The same session's code once more.
+    Resend(ReserveResend),
+}
+
+impl Transition for Reserve {
+    type Outcome = Reserved<SendReservation>;
+
+    fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        match self {
+            Self::Send(step) => step.keys(rows),
+            Self::Resend(step) => step.keys(rows),
+        }
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
+        match self {
+            Self::Send(step) => step.apply(rows),
+            Self::Resend(step) => step.apply(rows),
+        }
+    }
+}
+
+/// The record of a send or a resend that Plivo took.
+pub enum Record {
+    /// Of a send.
+    Sent(RecordSent),
+    /// Of a resend.
+    Resent(RecordResent),
+}
+
+impl Transition for Record {
+    type Outcome = Recorded;
+
+    fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        match self {
+            Self::Sent(step) => step.keys(rows),
+            Self::Resent(step) => step.keys(rows),
+        }
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
+        match self {
+            Self::Sent(step) => step.apply(rows),
+            Self::Resent(step) => step.apply(rows),
+        }
+    }
+}
+
+/// What to do next.
+pub enum DeliverStep {
+    /// Ask Plivo to deliver a code, once; then [`DeliverFlow::called`].
+    Call(Arc<SendReservation>),
+    /// Run this, then [`DeliverFlow::recorded`].
+    Record(Record),
+    /// Run this, then [`DeliverFlow::released`].
+    Release(ReleaseSend),
+    /// Run this, then [`DeliverFlow::kept`].
+    KeepAnswer(KeepAnswer),
+    /// Nothing more.
+    Finish(DeliverEnd),
+}
+
+/// How a send or resend ended.
+#[derive(Debug)]
+pub enum DeliverEnd {
+    /// The code is out.
+    Sent {
+        /// The session as it stands.
+        session: Session,
+        /// What is answered, now and to a repetition.
+        answer: SentAnswer,
+    },
+    /// Not now. Nothing was counted.
+    Wait(Wait),
+    /// The session takes no resend.
+    Over(SessionOver),
+    /// The request was made before.
+    Repeated(Repetition),
+    /// Plivo did not take it.
+    Failed(UpstreamOutcome),
+    /// The store failed before Plivo was asked.
+    NotReserved,
+    /// The store failed after Plivo took it: how it ended is not known.
+    Unsettled,
+}
+
+/// A send or resend under way.
+pub struct DeliverFlow {
+    /// Of a send, the session that begins.
+    new: Option<NewSession>,
+    rules: Arc<SessionRules>,
+    /// The id of the request that asks for it.
+    request_id: String,
+    reservation: Option<Arc<SendReservation>>,
+    /// How Plivo failed.
+    failure: UpstreamOutcome,
+}
+
+impl DeliverFlow {
+    /// The flow of that reservation, which is to be run first; then
+    /// [`Self::reserved`]. The request's id is recorded with the send.
+    pub fn new(reserve: &Reserve, request_id: String) -> Self {
+        let (new, rules) = match reserve {
+            Reserve::Send(step) => (Some(step.new.clone()), &step.rules),
+            Reserve::Resend(step) => (None, &step.rules),
+        };
+        Self {
+            new,
+            rules: rules.clone(),
+            request_id,
+            reservation: None,
+            failure: UpstreamOutcome::InvalidResponse,
+        }
+    }
+
+    /// The reservation ended so.
+    pub fn reserved<E>(&mut self, outcome: Result<Reserved<SendReservation>, E>) -> DeliverStep {
+        DeliverStep::Finish(match outcome {
+            Ok(Reserved::Reserved(reservation)) => {
+                let reservation = Arc::new(reservation);
+                self.reservation = Some(reservation.clone());
+                return DeliverStep::Call(reservation);
+            }
+            Ok(Reserved::Wait(wait)) => DeliverEnd::Wait(wait),
+            Ok(Reserved::Over(over)) => DeliverEnd::Over(over),
+            Ok(Reserved::Repeated(repetition)) => DeliverEnd::Repeated(repetition),
+            Err(_) => DeliverEnd::NotReserved,
+        })
+    }
+
+    /// Plivo answered so. `failed` is what the caller hears of a failure, to be kept
+    /// for a repetition.
+    pub fn called(
+        &mut self,
+        outcome: Result<Upstream, UpstreamOutcome>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
+    ) -> DeliverStep {
+        let reservation = self.held();
+        let (rules, request_id) = (self.rules.clone(), self.request_id.clone());
+        let ended = outcome.as_ref().err().copied();
+        let ended = ended.unwrap_or(UpstreamOutcome::Done);
+        self.failure = ended;
+        match (ended.after_send(), outcome) {
+            (AfterSend::Record, Ok(upstream)) => DeliverStep::Record(match &self.new {
+                Some(new) => Record::Sent(RecordSent {
+                    new: new.clone(),
+                    upstream,
+                    reservation,
+                    request_id,
+                    rules,
+                }),
+                None => Record::Resent(RecordResent {
+                    upstream,
+                    reservation,
+                    request_id,
+                    rules,
+                }),
+            }),
+            (AfterSend::Release, _) => DeliverStep::Release(ReleaseSend { reservation, rules }),
+            (AfterSend::LeaveCounted | AfterSend::Record, _) => self.keep(failed),
+        }
+    }
+
+    /// The record ended so. `failed` as above.
+    pub fn recorded<E>(
+        &mut self,
+        outcome: Result<Recorded, E>,
+        failed: impl FnOnce(UpstreamOutcome) -> Answer,
+    ) -> DeliverStep {
+        DeliverStep::Finish(match outcome {
+            Ok(Recorded::Sent { session, answer }) => DeliverEnd::Sent { session, answer },
+            Ok(Recorded::Over(over)) => DeliverEnd::Over(over),
+            Ok(Recorded::OtherRecipient) => {
+                self.failure = UpstreamOutcome::InvalidResponse;
+                return self.keep(failed);
+            }
+            Err(_) => DeliverEnd::Unsettled,
+        })
+    }
+
+    /// The release ended so. Where the store failed it stays counted, and the caller
+    /// hears of Plivo's failure all the same.
+    pub fn released<E>(&mut self, _: Result<(), E>) -> DeliverStep {
+        DeliverStep::Finish(DeliverEnd::Failed(self.failure))
+    }
+
+    /// The answer is kept, or the store failed: then a repetition hears that it is
+    /// lost.
+    pub fn kept<E>(&mut self, _: Result<(), E>) -> DeliverStep {
+        DeliverStep::Finish(DeliverEnd::Failed(self.failure))
+    }
+
+    fn held(&self) -> Arc<SendReservation> {
+        let reservation = self.reservation.clone();
+        reservation.expect("Plivo is called after the reservation")
+    }
+
+    fn keep(&self, failed: impl FnOnce(UpstreamOutcome) -> Answer) -> DeliverStep {
+        let reservation = self.held();
+        match reservation.claim() {
+            Some((claim, claimed_at)) => DeliverStep::KeepAnswer(KeepAnswer {
+                claim: claim.clone(),
+                claimed_at,
+                answer: failed(self.failure),
+            }),
+            None => DeliverStep::Finish(DeliverEnd::Failed(self.failure)),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Idempotency keys: a request that its caller repeats under one key has one effect
+//! and one answer (the IETF draft on the Idempotency-Key header).
+//!
+//! The key is claimed in the transition that reserves the effect, and the answer is
+//! kept in the one that records it, so neither is ever there without the other.
+
+use std::time::Duration;
+
+use countersign_shared::Channel;
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, Millis, Row, Rows, Sealed, Settlement, Unreadable};
+
+/// Longer than any request takes: after that its process has died.
+const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Repetitions with another body before the key is refused without comparing: else
+/// a session and its key would tell, uncounted, which code was tried.
+const MAX_MISMATCHES: u8 = 5;
+
+/// A request under a key.
+#[derive(Clone, Debug)]
+pub struct IdempotencyClaim {
+    /// The key's row. Of a send the key belongs to the caller, of a resend or check
+    /// to the session.
+    pub key: Key,
+    /// The keyed hash of the body: under the same key it must be the same.
+    pub body: String,
+    /// How long the answer is kept.
+    pub kept_for: Duration,
+    /// What the request is about, sealed with it: the session that it begins.
+    pub subject: Option<Sealed>,
+}
+
+/// What is known of a request that was made before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repetition {
+    /// It is under way.
+    UnderWay,
+    /// It was begun and never answered: its process has died, or the store was
+    /// gone. What it did is not known.
+    Lost {
+        /// What it was about.
+        subject: Option<Sealed>,
+    },
+    /// The key was used for another request.
+    Reused,
+    /// It was answered.
+    Answered {
+        /// So.
+        answer: Answer,
+        /// What it was about.
+        subject: Option<Sealed>,
+    },
+}
+
+/// An answer that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The whole answer, sealed with its request.
+    Sealed(Sealed),
+    /// A send or resend that Plivo took, as far as the subject does not tell.
+    Sent(SentAnswer),
+    /// A check that did not verify, or a resend whose session ended meanwhile.
+    Settled(Settlement),
+}
+
+/// What a send or resend was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentAnswer {
+    /// When that was.
+    pub seen_at: Millis,
+    /// How the code travels.
+    pub channel: Channel,
+    /// When the session ends.
+    pub expires_at: Millis,
+    /// When the next code may be sent.
+    pub next_at: Millis,
+    /// Codes that may still be tried.
+    pub checks_left: u8,
+}
+
+/// The row of an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IdempotencyRow {
+    body: String,
+    claimed_at: Millis,
+    kept_until: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<Sealed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
+    #[serde(default)]
+    mismatches: u8,
+}
+
+impl SentAnswer {
+    /// How long the session lives, as of when it was answered.
+    pub fn expires_in(&self) -> Duration {
+        self.seen_at.until(self.expires_at)
+    }
+
+    /// How long until another code passes, as of when it was answered.
+    pub fn resend_in(&self) -> Duration {
+        self.seen_at.until(self.next_at)
+    }
+}
+
+impl Row for IdempotencyRow {
+    const KIND: &'static str = "idempotency";
+}
+
+/// A repetition, and whether its body was compared in vain, which counts.
+pub(crate) struct Repeated {
+    pub(crate) repetition: Repetition,
+    pub(crate) is_mismatch: bool,
+}
+
+/// What is known of the request; none where it is new. A body that differs is
+/// counted here.
+pub(crate) fn repeated(
+    rows: &mut Rows<'_>,
+    claim: &IdempotencyClaim,
+) -> Result<Option<Repeated>, Unreadable> {
+    let Some(mut row) = rows.get::<IdempotencyRow>(&claim.key)? else {
+        return Ok(None);
+    };
+    let mut is_mismatch = false;
+    let repetition = if row.mismatches >= MAX_MISMATCHES {
+        Repetition::Reused
+    } else if row.body != claim.body {
+        is_mismatch = true;
+        row.mismatches += 1;
+        let kept_until = row.kept_until;
+        rows.put(&claim.key, &row, kept_until);
+        Repetition::Reused
+    } else if let Some(answer) = row.answer {
+        let subject = row.subject;
+        Repetition::Answered { answer, subject }
+    } else if is_recent(row.claimed_at, rows.now()) {
+        Repetition::UnderWay
+    } else {
+        let subject = row.subject;
+        Repetition::Lost { subject }
+    };
+    Ok(Some(Repeated {
+        repetition,
+        is_mismatch,
+    }))
+}
+
+/// Near enough to now, whichever way the clock was set.
+fn is_recent(claimed_at: Millis, now: Millis) -> bool {
+    Duration::from_millis(now.0.abs_diff(claimed_at.0)) < UNDER_WAY_TIMEOUT
+}
+
+/// Takes the key.
+pub(crate) fn claim(rows: &mut Rows<'_>, claim: &IdempotencyClaim) {
+    put(rows, claim, None);
+}
+
+/// Keeps the answer of a request that claimed its key at that moment. Answers what is
+/// kept: a callback may have been first.
+pub(crate) fn answer(
+    rows: &mut Rows<'_>,
+    claim: &IdempotencyClaim,
+    claimed_at: Millis,
+    answer: Answer,
+) -> Result<Answer, Unreadable> {
+    match rows.get::<IdempotencyRow>(&claim.key)? {
+        // Another request's by now.
+        Some(row) if row.claimed_at != claimed_at => {}
+        Some(IdempotencyRow {
+            answer: Some(kept), ..
+        }) => return Ok(kept),
+        Some(mut row) => {
+            row.answer = Some(answer.clone());
+            row.kept_until = rows.now().after(claim.kept_for);
+            let kept_until = row.kept_until;
+            rows.put(&claim.key, &row, kept_until);
+        }
+        None => put(rows, claim, Some(answer.clone())),
+    }
+    Ok(answer)
+}
+
+/// A send that was claimed at that moment is adopted: its answer takes the place of
+/// the failure, if one was kept.
+pub(crate) fn adopt(
+    rows: &mut Rows<'_>,
+    key: &Key,
+    claimed_at: Millis,
+    answer: SentAnswer,
+) -> Result<(), Unreadable> {
+    if let Some(mut row) = rows.get::<IdempotencyRow>(key)?
+        && row.claimed_at == claimed_at
+    {
+        row.answer = Some(Answer::Sent(answer));
+        let kept_until = row.kept_until;
+        rows.put(key, &row, kept_until);
+    }
+    Ok(())
+}
+
+/// Frees a key that was claimed at that moment: nothing was done.
+pub(crate) fn free(
+    rows: &mut Rows<'_>,
+    claim: &IdempotencyClaim,
+    claimed_at: Millis,
+) -> Result<(), Unreadable> {
+    let row = rows.get::<IdempotencyRow>(&claim.key)?;
+    // Also where a callback about another send has answered it.
+    if row.is_some_and(|row| row.claimed_at == claimed_at) {
+        rows.delete(&claim.key);
+    }
+    Ok(())
+}
+
+fn put(rows: &mut Rows<'_>, claim: &IdempotencyClaim, answer: Option<Answer>) {
+    let kept_until = rows.now().after(claim.kept_for);
+    let row = IdempotencyRow {
+        body: claim.body.clone(),
+        claimed_at: rows.now(),
+        kept_until,
+        subject: claim.subject.clone(),
+        answer,
+        mismatches: 0,
+    };
+    rows.put(&claim.key, &row, kept_until);
+}

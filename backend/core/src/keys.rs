@@ -1,0 +1,126 @@
+//! Names of rows.
+//!
+//! A row's name is its kind and a keyed hash, `number/9f86…`. The hash is made at
+//! the border, by whoever holds the operator's key, so no name tells whom the row
+//! is about.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    Key, Limit, Row,
+    conversion::ConversionRow,
+    idempotency::IdempotencyRow,
+    number::NumberRow,
+    rate_limit::LimitRow,
+    run::{RunRow, SimulatorRow},
+    session::{EndedRow, SessionRow},
+    single_use::SingleUseRow,
+    upstream_session::UpstreamRow,
+};
+
+/// A session's row, by the hash of its id.
+pub fn session(hash: &str) -> Key {
+    of::<SessionRow>(hash)
+}
+
+/// The row that outlives a session, so that its holder hears "expired".
+pub(crate) fn ended(session: &Key) -> Key {
+    let (_, hash) = session.as_str().split_once('/').unwrap_or_default();
+    of::<EndedRow>(hash)
+}
+
+/// A number's row, by the hash of the number.
+pub fn number(hash: &str) -> Key {
+    of::<NumberRow>(hash)
+}
+
+/// The row of one of Plivo's sessions, by the hash of Plivo's id.
+pub fn upstream(hash: &str) -> Key {
+    of::<UpstreamRow>(hash)
+}
+
+/// The row of one subject of a limit, by the hash of limit and subject. Limits of
+/// a number stand in the number's own row instead.
+pub fn limit(limit: Limit, hash: &str) -> Key {
+    Key::new(&format!("{}/{}/{hash}", LimitRow::KIND, limit.as_str()))
+}
+
+/// The conversion of a country or a range of numbers, by the hash of which of the
+/// two it is and its name.
+pub fn conversion(hash: &str) -> Key {
+    of::<ConversionRow>(hash)
+}
+
+/// The row of an idempotency key, by the hash of its scope and the key.
+pub fn idempotency(hash: &str) -> Key {
+    of::<IdempotencyRow>(hash)
+}
+
+/// The row of what may be used once, by the hash of what it is.
+pub fn single_use(hash: &str) -> Key {
+    of::<SingleUseRow>(hash)
+}
+
+/// The row of an instance's run, by the hash of the instance's name.
+pub fn run(hash: &str) -> Key {
+    of::<RunRow>(hash)
+}
+
+/// The row of the process whose simulator holds the codes.
+pub(crate) fn simulator() -> Key {
+    of::<SimulatorRow>("codes")
+}
+
+fn of<R: Row>(hash: &str) -> Key {
+    Key::new(&format!("{}/{hash}", R::KIND))
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(Self::new(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_row_has_names_of_its_own() {
+        let names = [
+            session("ab"),
+            ended(&session("ab")),
+            number("ab"),
+            upstream("ab"),
+            limit(Limit::SendsTotal, "ab"),
+            conversion("ab"),
+            idempotency("ab"),
+            single_use("ab"),
+            run("ab"),
+            simulator(),
+        ];
+        let names: Vec<&str> = names.iter().map(Key::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "session/ab",
+                "ended/ab",
+                "number/ab",
+                "upstream/ab",
+                "limit/sends_total/ab",
+                "conversion/ab",
+                "idempotency/ab",
+                "single_use/ab",
+                "run/ab",
+                "simulator/codes"
+            ]
+        );
+    }
+}

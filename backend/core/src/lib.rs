@@ -1,0 +1,65 @@
+//! The rules of a verification, written once, as pure functions.
+//!
+//! Each step of a verification is a [`Transition`]: it names the rows it reads, and
+//! given those rows and the store's time it answers an outcome and changes rows.
+//! Nothing here knows a database, a clock, a random source or an executor, so a
+//! step may be run again whenever another instance was first.
+//!
+//! Each notion has one home: [`rate_limit`], [`sliding_window`], [`conversion`],
+//! [`session`], [`delivery`], [`charges`], [`idempotency`] and so on; [`transitions`]
+//! puts them together, one step a file, and [`flow`] says in which order steps
+//! follow each other.
+
+pub mod access_policy;
+pub mod budget;
+pub mod charges;
+pub mod conversion;
+pub mod country;
+pub mod delivery;
+pub mod flow;
+pub mod idempotency;
+pub mod keys;
+mod millis;
+pub mod money;
+mod number;
+pub mod prices;
+pub mod rate_limit;
+pub mod recipient;
+mod refusal_rule;
+mod resend_backoff;
+mod row;
+mod run;
+mod sealed;
+pub mod session;
+pub mod session_rules;
+mod single_use;
+pub mod sliding_window;
+mod transition;
+pub mod transitions;
+pub mod upstream_outcome;
+pub mod upstream_session;
+
+pub use self::{
+    access_policy::AccessPolicy,
+    budget::Budget,
+    charges::{Charged, Charges},
+    conversion::{ConversionRate, ConversionRule, Destination, LowConversion},
+    country::CountryCode,
+    delivery::{AttemptUpdate, Delivery, DeliveryChange, UpstreamAttempt},
+    idempotency::{Answer, IdempotencyClaim, Repetition, SentAnswer},
+    millis::Millis,
+    money::MicroDollars,
+    prices::Prices,
+    rate_limit::{CallerKeys, Limit, LimitCheck, Limits, Quota, SendKeys, Wait},
+    recipient::{Recipient, RecipientError},
+    refusal_rule::RefusalRule,
+    row::{Key, Row, Unreadable},
+    sealed::Sealed,
+    session::{NewSession, Session, SessionOver},
+    session_rules::SessionRules,
+    sliding_window::Use,
+    transition::{Rows, StoredRow, Transition, Write},
+    transitions::{SendLimits, Settlement},
+    upstream_outcome::{AfterCheck, AfterSend, UpstreamOutcome, Verdict},
+    upstream_session::Upstream,
+};

@@ -1,0 +1,96 @@
+//! A number's row: its resend backoff, its own limits, and its sends that are
+//! reserved.
+
+use countersign_shared::Channel;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Key, Limit, Millis, Row, SessionRules, resend_backoff::ResendBackoff, sliding_window::Counter,
+};
+
+/// More sends than are under way to one number; beyond, the oldest is forgotten.
+const MAX_RESERVED: usize = 8;
+
+/// A send that was reserved. It is known here until its session would end, so that
+/// a callback finds it by its number when the answer to the send got lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReservedSend {
+    /// The session's row.
+    pub(crate) session: Key,
+    pub(crate) channel: Channel,
+    pub(crate) at: Millis,
+    /// What it is expected to cost.
+    pub(crate) expected: u64,
+    /// When another send like it passes.
+    pub(crate) next_at: Millis,
+    /// The row of its idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) claim: Option<Key>,
+}
+
+/// What is counted of one number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NumberRow {
+    #[serde(default)]
+    pub(crate) backoff: ResendBackoff,
+    #[serde(default, skip_serializing_if = "Counter::is_unused")]
+    sends: Counter,
+    #[serde(default, skip_serializing_if = "Counter::is_unused")]
+    voice: Counter,
+    #[serde(default, skip_serializing_if = "Counter::is_unused")]
+    wrong_checks: Counter,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reserved: Vec<ReservedSend>,
+}
+
+impl Row for NumberRow {
+    const KIND: &'static str = "number";
+}
+
+impl NumberRow {
+    /// Whether a limit is counted here and not in a row of its own.
+    pub(crate) const fn counts(limit: Limit) -> bool {
+        matches!(
+            limit,
+            Limit::SendsPerNumber | Limit::VoicePerNumber | Limit::WrongChecksPerNumber
+        )
+    }
+
+    /// The counter of one of its own limits.
+    pub(crate) fn counter(&mut self, limit: Limit) -> Option<&mut Counter> {
+        match limit {
+            Limit::SendsPerNumber => Some(&mut self.sends),
+            Limit::VoicePerNumber => Some(&mut self.voice),
+            Limit::WrongChecksPerNumber => Some(&mut self.wrong_checks),
+            _ => None,
+        }
+    }
+
+    /// Remembers a send that is reserved now.
+    pub(crate) fn reserve(&mut self, send: ReservedSend, rules: &SessionRules, now: Millis) {
+        let lifetime = rules.session_lifetime;
+        self.reserved
+            .retain(|it| it.at.after(lifetime) > now && it.at <= now);
+        if self.reserved.len() == MAX_RESERVED {
+            self.reserved.remove(0);
+        }
+        self.reserved.push(send);
+    }
+
+    /// Forgets a send that certainly never left.
+    pub(crate) fn unreserve(&mut self, session: &Key, at: Millis) {
+        let is_it = |it: &ReservedSend| it.session == *session && it.at == at;
+        self.reserved.retain(|it| !is_it(it));
+    }
+
+    /// When none of it counts any more.
+    pub(crate) fn ends_at(&self, rules: &SessionRules) -> Millis {
+        let counters = [&self.sends, &self.voice, &self.wrong_checks];
+        let counted = counters.map(Counter::ends_at).into_iter().max();
+        let last = self.reserved.last();
+        let reserved = last.map(|it| it.at.after(rules.session_lifetime));
+        let ends = [counted, reserved, Some(self.backoff.ends_at(rules))];
+        ends.into_iter().flatten().max().unwrap_or_default()
+    }
+}

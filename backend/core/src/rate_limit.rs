@@ -1,0 +1,267 @@
+//! Rate limits: how often codes are sent and tried, whatever the session.
+//!
+//! All limits of a step are looked at together and used together. A refused step
+//! uses nothing and does not push the caller's window back.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use countersign_shared::Channel;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Key, Row,
+    conversion::LowConversion,
+    sliding_window::{Counter, Use},
+};
+
+/// A site's IPv6 /48 holds many subscribers: it may do that many times what one
+/// of them may.
+pub const SITE_FACTOR: u32 = 4;
+
+/// So many in so long, used in one go or spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many; or of money, how many millionths of a dollar.
+    pub count: NonZeroU64,
+    /// In how long.
+    pub per: Duration,
+}
+
+impl Quota {
+    /// That many times as many in the same time.
+    #[must_use]
+    pub fn times(&self, factor: u32) -> Self {
+        let count = self.count.get().saturating_mul(factor.into());
+        Self {
+            count: NonZeroU64::new(count).unwrap_or(self.count),
+            per: self.per,
+        }
+    }
+
+    /// Its time in milliseconds.
+    pub fn milliseconds(&self) -> u64 {
+        u64::try_from(self.per.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A limit across sessions. Each has its own variable: `LIMIT_…`, `SPEND_CAP`,
+/// `CONVERSION_…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Codes sent to one number, resends included.
+    SendsPerNumber,
+    /// Calls to one number.
+    VoicePerNumber,
+    /// Wrong codes for one number, whatever the session.
+    WrongChecksPerNumber,
+    /// Codes asked for from one address.
+    SendsPerAddress,
+    /// Codes tried from one address.
+    ChecksPerAddress,
+    /// Distinct numbers that one address asked for.
+    NumbersPerAddress,
+    /// Codes sent to one range of numbers.
+    SendsPerPrefix,
+    /// Codes sent to one country.
+    SendsPerCountry,
+    /// Codes sent at all.
+    SendsTotal,
+    /// What codes cost.
+    Budget,
+    /// Too few codes of a country are given back.
+    ConversionPerCountry,
+    /// Too few codes of a range of numbers are given back.
+    ConversionPerPrefix,
+}
+
+impl Limit {
+    /// The name in logs, metrics and rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SendsPerNumber => "sends_per_number",
+            Self::VoicePerNumber => "voice_per_number",
+            Self::WrongChecksPerNumber => "wrong_checks_per_number",
+            Self::SendsPerAddress => "sends_per_address",
+            Self::ChecksPerAddress => "checks_per_address",
+            Self::NumbersPerAddress => "numbers_per_address",
+            Self::SendsPerPrefix => "sends_per_prefix",
+            Self::SendsPerCountry => "sends_per_country",
+            Self::SendsTotal => "sends_total",
+            Self::Budget => "spend_cap",
+            Self::ConversionPerCountry => "conversion_country",
+            Self::ConversionPerPrefix => "conversion_prefix",
+        }
+    }
+}
+
+/// The row of one subject of a limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct LimitRow(pub(crate) Counter);
+
+impl Row for LimitRow {
+    const KIND: &'static str = "limit";
+}
+
+/// One use of one limit by one subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitCheck {
+    /// Which limit.
+    pub limit: Limit,
+    /// The row it is counted in.
+    pub row: Key,
+    /// Every one of these must have room.
+    pub quotas: Vec<Quota>,
+    /// What is used.
+    pub used: Use,
+}
+
+/// How often codes are sent and tried, over all sessions. Each is a list of
+/// quotas that all must have room; an empty one is no limit.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Codes to one number.
+    pub sends_per_number: Vec<Quota>,
+    /// Calls to one number.
+    pub voice_per_number: Vec<Quota>,
+    /// Wrong codes for one number.
+    pub wrong_checks_per_number: Vec<Quota>,
+    /// Codes asked for from one address.
+    pub sends_per_address: Vec<Quota>,
+    /// Codes tried from one address.
+    pub checks_per_address: Vec<Quota>,
+    /// Distinct numbers asked for from one address.
+    pub numbers_per_address: Vec<Quota>,
+    /// Codes to one range of numbers.
+    pub sends_per_prefix: Vec<Quota>,
+    /// Codes to one country.
+    pub sends_per_country: Vec<Quota>,
+    /// Codes at all.
+    pub sends_total: Vec<Quota>,
+}
+
+/// The rows of one way in which a caller is counted: their address, or their site.
+#[derive(Clone, Debug)]
+pub struct CallerKeys {
+    /// Of [`Limit::SendsPerAddress`].
+    pub sends: Key,
+    /// Of [`Limit::ChecksPerAddress`].
+    pub checks: Key,
+    /// Of [`Limit::NumbersPerAddress`].
+    pub numbers: Key,
+    /// How many times the quotas hold: 1, or [`SITE_FACTOR`].
+    pub factor: u32,
+}
+
+/// The rows that a send is counted in.
+#[derive(Clone, Debug)]
+pub struct SendKeys {
+    /// The number's row.
+    pub number: Key,
+    /// Of [`Limit::SendsPerPrefix`].
+    pub prefix: Key,
+    /// Of [`Limit::SendsPerCountry`].
+    pub country: Key,
+    /// Of [`Limit::SendsTotal`].
+    pub total: Key,
+    /// Every way in which the caller is counted.
+    pub callers: Vec<CallerKeys>,
+    /// The number, as one of the distinct ones that a caller asked for: part of a keyed
+    /// hash, of which 47 bits are kept.
+    pub number_mark: u64,
+}
+
+impl Limits {
+    /// What one more code is held against, first or again.
+    pub fn of_send(&self, keys: &SendKeys, channel: Channel) -> Vec<LimitCheck> {
+        let number = &keys.number;
+        let mut checks = vec![
+            once(Limit::SendsPerNumber, number, &self.sends_per_number),
+            once(Limit::SendsPerPrefix, &keys.prefix, &self.sends_per_prefix),
+            once(
+                Limit::SendsPerCountry,
+                &keys.country,
+                &self.sends_per_country,
+            ),
+            once(Limit::SendsTotal, &keys.total, &self.sends_total),
+        ];
+        if channel == Channel::Voice {
+            checks.push(once(Limit::VoicePerNumber, number, &self.voice_per_number));
+        }
+        for caller in &keys.callers {
+            let sends = times(&self.sends_per_address, caller.factor);
+            checks.push(once(Limit::SendsPerAddress, &caller.sends, &sends));
+        }
+        for caller in &keys.callers {
+            checks.push(LimitCheck {
+                limit: Limit::NumbersPerAddress,
+                row: caller.numbers.clone(),
+                quotas: times(&self.numbers_per_address, caller.factor),
+                used: Use::Distinct(keys.number_mark),
+            });
+        }
+        checks.retain(|check| !check.quotas.is_empty());
+        checks
+    }
+
+    /// What one try at a code is held against, beside the number's wrong ones.
+    pub fn of_check(&self, callers: &[CallerKeys]) -> Vec<LimitCheck> {
+        let checks = callers.iter().map(|caller| {
+            let quotas = times(&self.checks_per_address, caller.factor);
+            once(Limit::ChecksPerAddress, &caller.checks, &quotas)
+        });
+        checks.filter(|check| !check.quotas.is_empty()).collect()
+    }
+}
+
+/// One more of a limit.
+pub(crate) fn once(limit: Limit, row: &Key, quotas: &[Quota]) -> LimitCheck {
+    LimitCheck {
+        limit,
+        row: row.clone(),
+        quotas: quotas.to_vec(),
+        used: Use::Amount(1),
+    }
+}
+
+fn times(quotas: &[Quota], factor: u32) -> Vec<Quota> {
+    quotas.iter().map(|quota| quota.times(factor)).collect()
+}
+
+/// Why a step has to wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// After that long the next one passes.
+    pub retry_after: Duration,
+    /// The limit that is full; none while the number's resend backoff holds.
+    pub limit: Option<Limit>,
+    /// Where too few codes are given back, enforced or not.
+    pub low_conversion: Vec<LowConversion>,
+}
+
+impl Wait {
+    /// A wait of at least a millisecond.
+    pub(crate) fn of(milliseconds: u64, limit: Option<Limit>) -> Self {
+        Self {
+            retry_after: Duration::from_millis(milliseconds.max(1)),
+            limit,
+            low_conversion: Vec::new(),
+        }
+    }
+
+    /// The wait as callers are told: of money and conversion in whole minutes, since
+    /// to the second it would say when the budget or the range is free again.
+    pub fn announced(&self) -> Duration {
+        match self.limit {
+            Some(Limit::Budget | Limit::ConversionPerCountry | Limit::ConversionPerPrefix) => {
+                let seconds = self.retry_after.as_millis().div_ceil(1000);
+                Duration::from_mins(u64::try_from(seconds.div_ceil(60)).unwrap_or(u64::MAX))
+            }
+            _ => self.retry_after,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

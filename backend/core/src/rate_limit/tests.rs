@@ -1,0 +1,97 @@
+use super::*;
+
+fn quotas(count: u64) -> Vec<Quota> {
+    vec![Quota {
+        count: count.try_into().unwrap(),
+        per: Duration::from_mins(1),
+    }]
+}
+
+fn caller(name: &str, factor: u32) -> CallerKeys {
+    let key = |limit: Limit| crate::keys::limit(limit, name);
+    CallerKeys {
+        sends: key(Limit::SendsPerAddress),
+        checks: key(Limit::ChecksPerAddress),
+        numbers: key(Limit::NumbersPerAddress),
+        factor,
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        sends_per_number: quotas(1),
+        voice_per_number: quotas(2),
+        wrong_checks_per_number: quotas(3),
+        sends_per_address: quotas(4),
+        checks_per_address: quotas(5),
+        numbers_per_address: quotas(6),
+        sends_per_prefix: quotas(7),
+        sends_per_country: quotas(8),
+        sends_total: quotas(9),
+    }
+}
+
+/// Each limit with its row and its count.
+fn shown(checks: &[LimitCheck]) -> Vec<(&str, &str, u64)> {
+    let shown = checks.iter().map(|check| {
+        let count = check.quotas[0].count.get();
+        (check.limit.as_str(), check.row.as_str(), count)
+    });
+    shown.collect()
+}
+
+#[test]
+fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destination() {
+    let keys = SendKeys {
+        number: crate::keys::number("n"),
+        prefix: crate::keys::limit(Limit::SendsPerPrefix, "p"),
+        country: crate::keys::limit(Limit::SendsPerCountry, "c"),
+        total: crate::keys::limit(Limit::SendsTotal, "t"),
+        callers: vec![caller("a", 1), caller("s", SITE_FACTOR)],
+        number_mark: 77,
+    };
+    let checks = limits().of_send(&keys, Channel::Sms);
+    let expected = [
+        ("sends_per_number", "number/n", 1),
+        ("sends_per_prefix", "limit/sends_per_prefix/p", 7),
+        ("sends_per_country", "limit/sends_per_country/c", 8),
+        ("sends_total", "limit/sends_total/t", 9),
+        ("sends_per_address", "limit/sends_per_address/a", 4),
+        ("sends_per_address", "limit/sends_per_address/s", 16),
+        ("numbers_per_address", "limit/numbers_per_address/a", 6),
+        ("numbers_per_address", "limit/numbers_per_address/s", 24),
+    ];
+    assert_eq!(shown(&checks), expected);
+    assert!(checks[6..].iter().all(|it| it.used == Use::Distinct(77)));
+    assert!(checks[..6].iter().all(|it| it.used == Use::Amount(1)));
+
+    let voice = limits().of_send(&keys, Channel::Voice);
+    assert!(shown(&voice).contains(&("voice_per_number", "number/n", 2)));
+    assert_eq!(voice.len(), checks.len() + 1);
+    assert!(Limits::default().of_send(&keys, Channel::Voice).is_empty());
+}
+
+#[test]
+fn a_check_is_held_against_the_limits_of_its_caller() {
+    let callers = [caller("a", 1), caller("s", SITE_FACTOR)];
+    let expected = [
+        ("checks_per_address", "limit/checks_per_address/a", 5),
+        ("checks_per_address", "limit/checks_per_address/s", 20),
+    ];
+    assert_eq!(shown(&limits().of_check(&callers)), expected);
+    assert!(Limits::default().of_check(&callers).is_empty());
+}
+
+#[test]
+fn waits_for_money_and_conversion_are_told_in_whole_minutes() {
+    for (limit, milliseconds, seconds) in [
+        (Some(Limit::Budget), 1, 60.0),
+        (Some(Limit::ConversionPerCountry), 60_000, 60.0),
+        (Some(Limit::ConversionPerPrefix), 60_001, 120.0),
+        (Some(Limit::SendsTotal), 1_500, 1.5),
+        (None, 0, 0.001),
+    ] {
+        let told = Wait::of(milliseconds, limit).announced();
+        assert_eq!(told, Duration::from_secs_f64(seconds), "{limit:?}");
+    }
+}

@@ -1,0 +1,26 @@
+//! Runs of the service's processes: one that has not ended, and the one whose simulator
+//! holds the codes of a sandbox.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Millis, Row};
+
+/// A run that has begun. The row goes when the run ends as it was told to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunRow {
+    pub(crate) began_at: Millis,
+}
+
+impl Row for RunRow {
+    const KIND: &'static str = "run";
+}
+
+/// The process whose simulator holds the codes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SimulatorRow {
+    pub(crate) owner: String,
+}
+
+impl Row for SimulatorRow {
+    const KIND: &'static str = "simulator";
+}

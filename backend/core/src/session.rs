@@ -1,0 +1,214 @@
+//! Sessions: one person's verification of one number, from the first code to the
+//! right one.
+
+use std::time::Duration;
+
+use countersign_shared::{Channel, session::SessionStatus};
+use serde::{Deserialize, Serialize};
+
+use crate::{Delivery, Key, Millis, Row, Rows, Sealed, SessionRules, Unreadable, Upstream, keys};
+
+/// How long the name of an ended session is remembered, without its number, so
+/// that its holder hears "expired" and not "never heard of it".
+pub(crate) const ENDED_TTL: Duration = Duration::from_hours(1);
+/// More deliveries than anybody asks for; beyond, the oldest is forgotten.
+const MAX_DELIVERIES: usize = 64;
+
+/// A session that begins.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its row.
+    pub key: Key,
+    /// The number's row.
+    pub number: Key,
+    /// Whom it is about (number, locale, nonce), sealed with the session's id.
+    pub contact: Sealed,
+    /// How the first code travels.
+    pub channel: Channel,
+}
+
+/// A live session, seen at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The number's row.
+    pub number: Key,
+    /// Whom it is about, sealed with the session's id.
+    pub contact: Sealed,
+    /// Plivo's session behind it.
+    pub upstream: Upstream,
+    /// How it stands.
+    pub status: SessionStatus,
+    /// Every delivery, oldest first. Never empty.
+    pub deliveries: Vec<Delivery>,
+    /// When this was seen, by the store's clock.
+    pub seen_at: Millis,
+    /// When it ends.
+    pub expires_at: Millis,
+    /// Codes that may still be tried.
+    pub checks_left: u8,
+}
+
+impl Session {
+    /// How the last code travelled.
+    pub fn last_channel(&self) -> Channel {
+        let last = self.deliveries.last();
+        last.map(|delivery| delivery.channel).unwrap_or_default()
+    }
+
+    /// How long until it ends.
+    pub fn expires_in(&self) -> Duration {
+        self.seen_at.until(self.expires_at)
+    }
+}
+
+/// Why a session takes no further step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionOver {
+    /// Never heard of it, or long forgotten.
+    NotFound,
+    /// Its time is over.
+    Expired,
+    /// Its code was used.
+    AlreadyVerified,
+    /// Its checks are used up.
+    ChecksExhausted,
+}
+
+/// How a session stands, in its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// Its send is reserved and not recorded: there is no session yet, and if the
+    /// send got lost, a callback of Plivo's makes it one.
+    Reserved,
+    /// The code is out.
+    Pending,
+    /// The right code was given.
+    Verified,
+    /// All checks were wrong.
+    Exhausted,
+}
+
+/// A session's row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionRow {
+    pub(crate) status: Status,
+    pub(crate) number: Key,
+    pub(crate) contact: Sealed,
+    /// None while its send is only reserved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upstream: Option<Upstream>,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) checks_left: u8,
+    pub(crate) expires_at: Millis,
+}
+
+impl Row for SessionRow {
+    const KIND: &'static str = "session";
+}
+
+/// The row that outlives a session by [`ENDED_TTL`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndedRow {}
+
+impl Row for EndedRow {
+    const KIND: &'static str = "ended";
+}
+
+impl SessionRow {
+    /// A session whose first send is reserved.
+    pub(crate) fn reserved(new: &NewSession, rules: &SessionRules, now: Millis) -> Self {
+        Self {
+            status: Status::Reserved,
+            number: new.number.clone(),
+            contact: new.contact.clone(),
+            upstream: None,
+            deliveries: Vec::new(),
+            checks_left: rules.checks_per_session,
+            expires_at: now.after(rules.session_lifetime),
+        }
+    }
+
+    /// Plivo took a send of it: it is live from the first on.
+    pub(crate) fn deliver(&mut self, upstream: &Upstream, delivery: Delivery) {
+        if self.status == Status::Reserved {
+            self.status = Status::Pending;
+        }
+        self.upstream = Some(upstream.clone());
+        if self.deliveries.len() == MAX_DELIVERIES {
+            self.deliveries.remove(0);
+        }
+        self.deliveries.push(delivery);
+    }
+
+    /// That delivery never was.
+    pub(crate) fn undeliver(&mut self, channel: Channel, requested_at: Millis) {
+        self.deliveries
+            .retain(|it| (it.channel, it.requested_at) != (channel, requested_at));
+    }
+
+    /// Whether the send that was reserved then is recorded.
+    pub(crate) fn has_delivery(&self, channel: Channel, requested_at: Millis) -> bool {
+        let mut deliveries = self.deliveries.iter();
+        deliveries.any(|it| (it.channel, it.requested_at) == (channel, requested_at))
+    }
+
+    /// As callers see it; nothing while its send is only reserved.
+    pub(crate) fn seen(self, now: Millis) -> Option<Session> {
+        Some(Session {
+            status: match self.status {
+                Status::Reserved => return None,
+                Status::Pending => SessionStatus::Pending,
+                Status::Verified => SessionStatus::Verified,
+                Status::Exhausted => SessionStatus::ChecksExhausted,
+            },
+            number: self.number,
+            contact: self.contact,
+            upstream: self.upstream?,
+            deliveries: self.deliveries,
+            seen_at: now,
+            expires_at: self.expires_at,
+            checks_left: self.checks_left,
+        })
+    }
+
+    /// The rows that [`Self::live`] reads.
+    pub(crate) fn keys(key: &Key) -> [Key; 2] {
+        [key.clone(), keys::ended(key)]
+    }
+
+    /// The session while it lives, whatever its status.
+    pub(crate) fn live(
+        rows: &Rows<'_>,
+        key: &Key,
+    ) -> Result<Result<Self, SessionOver>, Unreadable> {
+        Ok(match rows.get::<Self>(key)? {
+            Some(row) if row.status != Status::Reserved => Ok(row),
+            _ if rows.get::<EndedRow>(&keys::ended(key))?.is_some() => Err(SessionOver::Expired),
+            _ => Err(SessionOver::NotFound),
+        })
+    }
+
+    /// The session while codes may be sent and tried.
+    pub(crate) fn open(
+        rows: &Rows<'_>,
+        key: &Key,
+    ) -> Result<Result<Self, SessionOver>, Unreadable> {
+        Ok(Self::live(rows, key)?.and_then(|row| match row.status {
+            Status::Pending => Ok(row),
+            Status::Verified => Err(SessionOver::AlreadyVerified),
+            Status::Exhausted => Err(SessionOver::ChecksExhausted),
+            Status::Reserved => Err(SessionOver::NotFound),
+        }))
+    }
+
+    /// Stores it until it ends, and its name for longer.
+    pub(crate) fn save(&self, rows: &mut Rows<'_>, key: &Key) {
+        rows.put(key, self, self.expires_at);
+        if self.status != Status::Reserved {
+            let forgotten_at = self.expires_at.after(ENDED_TTL);
+            rows.put(&keys::ended(key), &EndedRow {}, forgotten_at);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Adoption: a send whose answer got lost becomes a session all the same.
+//!
+//! Plivo was silent, or the process was killed, and the text came. A callback brings
+//! Plivo's session and the number; the number's row knows which sends to it are
+//! reserved. Those that are not recorded, of the same channel, are recorded with
+//! that session: Plivo keeps one for a number while its code lives, so whichever of
+//! them it is about, its code is theirs too. A session of Plivo's that is over, its
+//! code used or its time past, adopts nothing.
+
+use super::{
+    record_callback::{CallbackRecipient, RecordCallback},
+    record_sent::count_sent,
+    send_limits::destination_keys,
+};
+use crate::{
+    Delivery, Key, Rows, SentAnswer, SessionRules, Unreadable, idempotency,
+    number::{NumberRow, ReservedSend},
+    session::SessionRow,
+    upstream_session::UpstreamRow,
+};
+
+/// The rows of the sessions whose sends are reserved, of their idempotency keys, and
+/// of where they went.
+pub(crate) fn keys(
+    rows: &Rows<'_>,
+    recipient: &CallbackRecipient,
+    rules: &SessionRules,
+) -> Result<Vec<Key>, Unreadable> {
+    let row = rows
+        .get::<NumberRow>(&recipient.number)?
+        .unwrap_or_default();
+    let mut keys: Vec<Key> = row.reserved.into_iter().flat_map(rows_of).collect();
+    if !keys.is_empty() {
+        keys.extend(destination_keys(&recipient.destination, rules));
+    }
+    Ok(keys)
+}
+
+fn rows_of(send: ReservedSend) -> impl Iterator<Item = Key> {
+    let session = SessionRow::keys(&send.session);
+    session.into_iter().chain(send.claim)
+}
+
+impl RecordCallback {
+    /// Records the sends that this callback may be about and that are not recorded.
+    pub(crate) fn adopt(
+        &self,
+        rows: &mut Rows<'_>,
+        recipient: &CallbackRecipient,
+        upstream: &mut UpstreamRow,
+    ) -> Result<bool, Unreadable> {
+        let index = self.update.index;
+        let may_hold = upstream.may_hold(index, &self.rules, rows.now());
+        upstream.recorded_to(index);
+        if !may_hold || !upstream.is_of(&recipient.number) {
+            return Ok(false);
+        }
+        let number = rows
+            .get::<NumberRow>(&recipient.number)?
+            .unwrap_or_default();
+        let mut has_adopted = false;
+        for send in number.reserved {
+            has_adopted |= self.adopt_one(rows, recipient, &send)?;
+        }
+        if has_adopted {
+            upstream.bind(&recipient.number);
+        }
+        Ok(has_adopted)
+    }
+
+    fn adopt_one(
+        &self,
+        rows: &mut Rows<'_>,
+        recipient: &CallbackRecipient,
+        send: &ReservedSend,
+    ) -> Result<bool, Unreadable> {
+        // One that was reserved since the rows were named waits for a later callback.
+        let mut named =
+            rows_of(send.clone()).chain(destination_keys(&recipient.destination, &self.rules));
+        let is_loaded = named.all(|key| rows.is_loaded(&key));
+        if !is_loaded || send.channel != self.update.attempt.channel {
+            return Ok(false);
+        }
+        let Some(mut session) = rows.get::<SessionRow>(&send.session)? else {
+            return Ok(false);
+        };
+        let is_theirs = session.number == recipient.number;
+        if !is_theirs || session.has_delivery(send.channel, send.at) {
+            return Ok(false);
+        }
+        session.deliver(
+            &self.upstream,
+            Delivery {
+                channel: send.channel,
+                requested_at: send.at,
+                expected: Some(send.expected),
+            },
+        );
+        session.save(rows, &send.session);
+        if let Some(key) = &send.claim {
+            let answer = SentAnswer {
+                seen_at: rows.now(),
+                channel: send.channel,
+                expires_at: session.expires_at,
+                next_at: send.next_at,
+                checks_left: session.checks_left,
+            };
+            idempotency::adopt(rows, key, send.at, answer)?;
+        }
+        count_sent(rows, &self.rules, &recipient.destination, send.at)?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,47 @@
+//! Single use: what may be used once is used, or looked at.
+
+use std::time::Duration;
+
+use crate::{Key, Rows, Transition, Unreadable, single_use};
+
+/// Uses what works once; false when it was used before.
+pub struct ConsumeOnce {
+    /// Its row.
+    pub key: Key,
+    /// How long it is remembered.
+    pub kept_for: Duration,
+}
+
+impl Transition for ConsumeOnce {
+    type Outcome = bool;
+
+    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        Ok(vec![self.key.clone()])
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<bool, Unreadable> {
+        single_use::consume(rows, &self.key, self.kept_for)
+    }
+
+    fn guards_single_use(&self) -> bool {
+        true
+    }
+}
+
+/// Reads whether it was used.
+pub struct IsConsumed {
+    /// Its row.
+    pub key: Key,
+}
+
+impl Transition for IsConsumed {
+    type Outcome = bool;
+
+    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        Ok(vec![self.key.clone()])
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<bool, Unreadable> {
+        single_use::is_consumed(rows, &self.key)
+    }
+}

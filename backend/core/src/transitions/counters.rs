@@ -1,0 +1,173 @@
+//! The counters of a step: read once, used together, and stored where they changed.
+
+use crate::{
+    Key, Limit, LimitCheck, Millis, Row, Rows, SessionRules, Unreadable,
+    number::NumberRow,
+    rate_limit::LimitRow,
+    sliding_window::{Counter, Taken, Use},
+};
+
+/// A use of a limit that was counted, and can be given back.
+#[derive(Clone, Debug)]
+pub(crate) struct TakenLimit {
+    pub(crate) check: LimitCheck,
+    taken: Taken,
+}
+
+/// A row with what is to become of it.
+pub(crate) struct Loaded<R> {
+    pub(crate) key: Key,
+    pub(crate) row: R,
+    pub(crate) is_changed: bool,
+}
+
+impl<R: Row + Default> Loaded<R> {
+    pub(crate) fn load(rows: &Rows<'_>, key: &Key) -> Result<Self, Unreadable> {
+        Ok(Self {
+            key: key.clone(),
+            row: rows.get(key)?.unwrap_or_default(),
+            is_changed: false,
+        })
+    }
+
+    /// Stores what changed until `ends_at`, or removes it where that has passed.
+    pub(crate) fn save(&self, rows: &mut Rows<'_>, ends_at: Millis) {
+        if !self.is_changed {
+            return;
+        }
+        if ends_at > rows.now() {
+            rows.put(&self.key, &self.row, ends_at);
+        } else {
+            rows.delete(&self.key);
+        }
+    }
+}
+
+/// The counters of a step, and the row of its number.
+pub(crate) struct Counters<'a> {
+    rules: &'a SessionRules,
+    now: Millis,
+    /// None where the step counts nothing of a number.
+    number: Option<Loaded<NumberRow>>,
+    limits: Vec<Loaded<LimitRow>>,
+}
+
+impl<'a> Counters<'a> {
+    /// The rows that checks are counted in, beside a number's.
+    pub(crate) fn keys(checks: &[LimitCheck]) -> impl Iterator<Item = Key> {
+        checks.iter().map(|check| check.row.clone())
+    }
+
+    /// Reads the counters of `checks`, as they count now.
+    pub(crate) fn load(
+        rows: &Rows<'_>,
+        rules: &'a SessionRules,
+        number: Option<&Key>,
+        checks: &[LimitCheck],
+    ) -> Result<Self, Unreadable> {
+        let now = rows.now();
+        let number = number.map(|key| Loaded::<NumberRow>::load(rows, key));
+        let mut counters = Self {
+            rules,
+            now,
+            number: number.transpose()?,
+            limits: Vec::with_capacity(checks.len()),
+        };
+        if let Some(number) = &mut counters.number {
+            let (backoff, is_shifted) = number.row.backoff.current(rules, now);
+            number.row.backoff = backoff;
+            number.is_changed |= is_shifted;
+        }
+        for check in checks {
+            if !NumberRow::counts(check.limit) {
+                let loaded = Loaded::load(rows, &check.row)?;
+                counters.limits.push(loaded);
+            }
+            let is_distinct = matches!(check.used, Use::Distinct(_));
+            let (counter, is_changed) = counters.counter(check);
+            *is_changed |= counter.fit(&check.quotas, is_distinct, now);
+        }
+        Ok(counters)
+    }
+
+    /// The number's row.
+    pub(crate) fn number(&self) -> Option<&NumberRow> {
+        self.number.as_ref().map(|number| &number.row)
+    }
+
+    /// The number's row, to be changed.
+    pub(crate) fn edit_number(&mut self) -> Option<&mut NumberRow> {
+        let number = self.number.as_mut()?;
+        number.is_changed = true;
+        Some(&mut number.row)
+    }
+
+    /// Milliseconds until that passes; 0 when it passes now.
+    pub(crate) fn wait(&mut self, check: &LimitCheck) -> u64 {
+        let now = self.now;
+        let (counter, _) = self.counter(check);
+        counter.wait(&check.quotas, check.used, now)
+    }
+
+    /// Counts it.
+    pub(crate) fn take(&mut self, check: &LimitCheck) -> TakenLimit {
+        let now = self.now;
+        let (counter, is_changed) = self.counter(check);
+        *is_changed = true;
+        TakenLimit {
+            check: check.clone(),
+            taken: counter.take(check.used, now),
+        }
+    }
+
+    /// Counts it no more.
+    pub(crate) fn give_back(&mut self, taken: &TakenLimit) {
+        let now = self.now;
+        let (counter, is_changed) = self.counter(&taken.check);
+        *is_changed = true;
+        counter.give_back(&taken.taken, now);
+    }
+
+    /// What was counted at `at` turns out to be another amount.
+    pub(crate) fn correct(&mut self, check: &LimitCheck, at: Millis, before: u64, after: u64) {
+        let now = self.now;
+        let (counter, is_changed) = self.counter(check);
+        *is_changed = true;
+        counter.correct(at, before, after, now);
+    }
+
+    /// How much of each quota is used.
+    pub(crate) fn used(&mut self, check: &LimitCheck) -> Vec<u64> {
+        let now = self.now;
+        let (counter, _) = self.counter(check);
+        counter.used(&check.quotas, now)
+    }
+
+    /// Stores what changed.
+    pub(crate) fn save(self, rows: &mut Rows<'_>) {
+        if let Some(number) = &self.number {
+            number.save(rows, number.row.ends_at(self.rules));
+        }
+        for limit in &self.limits {
+            limit.save(rows, limit.row.0.ends_at());
+        }
+    }
+
+    fn counter(&mut self, check: &LimitCheck) -> (&mut Counter, &mut bool) {
+        if NumberRow::counts(check.limit) {
+            let number = self.number.as_mut().expect("a number's limit has its row");
+            let counter = number.row.counter(check.limit);
+            let counter = counter.expect("the number's row counts it");
+            return (counter, &mut number.is_changed);
+        }
+        let mut limits = self.limits.iter_mut();
+        let limit = limits.find(|limit| limit.key == check.row);
+        let limit = limit.expect("a step loads the counters it uses");
+        (&mut limit.row.0, &mut limit.is_changed)
+    }
+}
+
+/// Whether a check counts in its number's row.
+pub(crate) fn is_of_number(limit: Limit) -> bool {
+    NumberRow::counts(limit)
+}

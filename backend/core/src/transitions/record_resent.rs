@@ -1,0 +1,63 @@
+//! Plivo took a resend.
+
+use std::sync::Arc;
+
+use super::{
+    record_sent::{Recorded, count_sent, record, record_keys},
+    reservation::SendReservation,
+};
+use crate::{
+    Answer, Key, Rows, SessionRules, Settlement, Transition, Unreadable, Upstream, idempotency,
+    session::SessionRow, upstream_session::UpstreamRow,
+};
+
+/// Records a resend that Plivo took, counts where it went, and keeps its answer.
+/// Plivo's session may be another one when the first was over.
+pub struct RecordResent {
+    /// Plivo's session for it.
+    pub upstream: Upstream,
+    /// What was reserved.
+    pub reservation: Arc<SendReservation>,
+    /// The id of the request that asked for it.
+    pub request_id: String,
+    /// The rules in force.
+    pub rules: Arc<SessionRules>,
+}
+
+impl Transition for RecordResent {
+    type Outcome = Recorded;
+
+    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        let session = &self.reservation.session;
+        Ok(record_keys(
+            session,
+            &self.upstream,
+            &self.reservation,
+            &self.rules,
+        ))
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Recorded, Unreadable> {
+        let reservation = &self.reservation;
+        match SessionRow::live(rows, &reservation.session)? {
+            Ok(row) => {
+                let (upstream, request_id) = (&self.upstream, &self.request_id);
+                record(rows, &self.rules, upstream, reservation, request_id, row)
+            }
+            Err(over) => {
+                // The code went out all the same.
+                let number = &reservation.number;
+                if !UpstreamRow::load(rows, &self.upstream.key)?.is_of(number) {
+                    return Ok(Recorded::OtherRecipient);
+                }
+                let (destination, at) = (&reservation.destination, reservation.reserved_at);
+                count_sent(rows, &self.rules, destination, at)?;
+                if let Some(claim) = &reservation.claim {
+                    let answer = Answer::Settled(Settlement::Over(over));
+                    idempotency::answer(rows, claim, at, answer)?;
+                }
+                Ok(Recorded::Over(over))
+            }
+        }
+    }
+}

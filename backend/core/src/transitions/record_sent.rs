@@ -1,0 +1,162 @@
+//! Plivo took a send: its session begins.
+
+use std::sync::Arc;
+
+use super::{
+    reservation::SendReservation,
+    send_limits::{count_conversion, destination_keys},
+};
+use crate::{
+    Answer, Destination, Key, Millis, NewSession, Rows, SentAnswer, Session, SessionOver,
+    SessionRules, Transition, Unreadable, Upstream, idempotency,
+    session::{SessionRow, Status},
+    upstream_session::UpstreamRow,
+};
+
+/// What became of a send or resend that Plivo took.
+#[derive(Debug)]
+pub enum Recorded {
+    /// The code is out.
+    Sent {
+        /// The session as it stands.
+        session: Session,
+        /// What is answered, now and to a repetition.
+        answer: SentAnswer,
+    },
+    /// The session ended meanwhile.
+    Over(SessionOver),
+    /// Plivo answered with a session of another number's: nonsense. The send stays
+    /// counted.
+    OtherRecipient,
+}
+
+/// Records a send that Plivo took, counts where it went, and keeps its answer. A
+/// session that a callback has adopted meanwhile is recorded once.
+pub struct RecordSent {
+    /// The session that begins.
+    pub new: NewSession,
+    /// Plivo's session for it.
+    pub upstream: Upstream,
+    /// What was reserved.
+    pub reservation: Arc<SendReservation>,
+    /// The id of the request that asked for it.
+    pub request_id: String,
+    /// The rules in force.
+    pub rules: Arc<SessionRules>,
+}
+
+impl Transition for RecordSent {
+    type Outcome = Recorded;
+
+    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        let key = &self.new.key;
+        Ok(record_keys(
+            key,
+            &self.upstream,
+            &self.reservation,
+            &self.rules,
+        ))
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Recorded, Unreadable> {
+        let now = rows.now();
+        let mut row = match rows.get::<SessionRow>(&self.new.key)? {
+            Some(row) => row,
+            None => SessionRow::reserved(&self.new, &self.rules, now),
+        };
+        if row.status == Status::Reserved {
+            row.expires_at = now.after(self.rules.session_lifetime);
+        }
+        let (upstream, reservation) = (&self.upstream, &self.reservation);
+        record(
+            rows,
+            &self.rules,
+            upstream,
+            reservation,
+            &self.request_id,
+            row,
+        )
+    }
+}
+
+/// The rows that recording a send or resend reads.
+pub(crate) fn record_keys(
+    session: &Key,
+    upstream: &Upstream,
+    reservation: &SendReservation,
+    rules: &SessionRules,
+) -> Vec<Key> {
+    let mut keys = SessionRow::keys(session).to_vec();
+    keys.push(upstream.key.clone());
+    keys.extend(destination_keys(&reservation.destination, rules));
+    keys.extend(reservation.claim.as_ref().map(|claim| claim.key.clone()));
+    keys
+}
+
+/// Records one send of a session, unless a callback was first.
+pub(crate) fn record(
+    rows: &mut Rows<'_>,
+    rules: &SessionRules,
+    upstream: &Upstream,
+    reservation: &SendReservation,
+    request_id: &str,
+    mut row: SessionRow,
+) -> Result<Recorded, Unreadable> {
+    let now = rows.now();
+    let mut upstream_row = UpstreamRow::load(rows, &upstream.key)?;
+    let is_adopted = row.has_delivery(reservation.channel, reservation.reserved_at);
+    let is_known = row.upstream.as_ref().map(|it| &it.key) == Some(&upstream.key);
+    if is_adopted && is_known {
+        upstream_row.asked_by(request_id);
+    } else if upstream_row
+        .record_send(&reservation.number, request_id)
+        .is_err()
+    {
+        return Ok(Recorded::OtherRecipient);
+    }
+    upstream_row.save(rows, &upstream.key, rules);
+    if is_adopted {
+        // Plivo's answer knows better than a callback.
+        row.upstream = Some(upstream.clone());
+    } else {
+        row.deliver(upstream, reservation.delivery());
+        count_sent(
+            rows,
+            rules,
+            &reservation.destination,
+            reservation.reserved_at,
+        )?;
+    }
+    row.save(rows, &reservation.session);
+    let mut answer = SentAnswer {
+        seen_at: now,
+        channel: reservation.channel,
+        expires_at: row.expires_at,
+        next_at: reservation.next_at,
+        checks_left: row.checks_left,
+    };
+    if let Some(claim) = &reservation.claim {
+        let claimed_at = reservation.reserved_at;
+        let kept = idempotency::answer(rows, claim, claimed_at, Answer::Sent(answer))?;
+        if let Answer::Sent(kept) = kept {
+            answer = kept;
+        }
+    }
+    Ok(match row.seen(now) {
+        Some(session) => Recorded::Sent { session, answer },
+        None => Recorded::Over(SessionOver::NotFound),
+    })
+}
+
+/// A code went there at that moment.
+pub(crate) fn count_sent(
+    rows: &mut Rows<'_>,
+    rules: &SessionRules,
+    destination: &Destination,
+    at: Millis,
+) -> Result<(), Unreadable> {
+    let now = rows.now();
+    count_conversion(rows, rules, destination, |row, rule| {
+        row.sent(rule, at, now);
+    })
+}

@@ -1,0 +1,117 @@
+//! What a step holds while Plivo is asked.
+
+use std::time::Duration;
+
+use countersign_shared::Channel;
+
+use super::counters::TakenLimit;
+use crate::{
+    Delivery, Destination, IdempotencyClaim, Key, LowConversion, Millis, Repetition, Session,
+    SessionOver, Upstream, Wait, resend_backoff::ResendBackoff,
+};
+
+/// May this step go ahead?
+#[derive(Debug)]
+pub enum Reserved<R> {
+    /// Yes; every limit has counted it.
+    Reserved(R),
+    /// Not now. Nothing was counted.
+    Wait(Wait),
+    /// The session takes no such step. Nothing was counted.
+    Over(SessionOver),
+    /// The request was made before. Nothing was counted, but another body.
+    Repeated(Repetition),
+}
+
+/// A send or resend that was counted, until it is recorded or released.
+#[derive(Debug)]
+#[must_use = "what is reserved is recorded, released or left counted"]
+pub struct SendReservation {
+    pub(crate) session: Key,
+    pub(crate) number: Key,
+    pub(crate) destination: Destination,
+    pub(crate) channel: Channel,
+    pub(crate) reserved_at: Millis,
+    /// What it is expected to cost, where that is booked.
+    pub(crate) expected: u64,
+    pub(crate) taken: Vec<TakenLimit>,
+    pub(crate) backoff_before: ResendBackoff,
+    pub(crate) next_at: Millis,
+    pub(crate) claim: Option<IdempotencyClaim>,
+    pub(crate) low_conversion: Vec<LowConversion>,
+    pub(crate) budget_used: Vec<u64>,
+}
+
+impl SendReservation {
+    /// How the code is to travel.
+    pub fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// Where too few codes are given back, which is not enforced.
+    pub fn low_conversion(&self) -> &[LowConversion] {
+        &self.low_conversion
+    }
+
+    /// When it was counted.
+    pub fn reserved_at(&self) -> Millis {
+        self.reserved_at
+    }
+
+    /// How much of each spending cap is used, in millionths of a dollar, this
+    /// included; none without caps.
+    pub fn budget_used(&self) -> &[u64] {
+        &self.budget_used
+    }
+
+    /// How long after `now` another send like this one passes.
+    pub fn next_in(&self, now: Millis) -> Duration {
+        now.until(self.next_at)
+    }
+
+    /// The request's idempotency key and the moment it was claimed.
+    pub fn claim(&self) -> Option<(&IdempotencyClaim, Millis)> {
+        self.claim.as_ref().map(|claim| (claim, self.reserved_at))
+    }
+
+    pub(crate) fn delivery(&self) -> Delivery {
+        Delivery {
+            channel: self.channel,
+            requested_at: self.reserved_at,
+            expected: Some(self.expected),
+        }
+    }
+}
+
+/// A check that was counted, until it is settled or released.
+#[derive(Debug)]
+#[must_use = "what is reserved is settled, released or left counted"]
+pub struct CheckReservation {
+    pub(crate) key: Key,
+    pub(crate) session: Session,
+    pub(crate) reserved_at: Millis,
+    pub(crate) taken: Vec<TakenLimit>,
+    pub(crate) claim: Option<IdempotencyClaim>,
+}
+
+impl CheckReservation {
+    /// When it was counted.
+    pub fn reserved_at(&self) -> Millis {
+        self.reserved_at
+    }
+
+    /// The session as it stands with this check used.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Plivo's session to ask.
+    pub fn upstream(&self) -> &Upstream {
+        &self.session.upstream
+    }
+
+    /// The request's idempotency key and the moment it was claimed.
+    pub fn claim(&self) -> Option<(&IdempotencyClaim, Millis)> {
+        self.claim.as_ref().map(|claim| (claim, self.reserved_at))
+    }
+}

@@ -1,0 +1,131 @@
+//! One check is used up, before Plivo is called.
+
+use std::sync::Arc;
+
+use super::{
+    counters::Counters,
+    reservation::{CheckReservation, Reserved},
+};
+use crate::{
+    IdempotencyClaim, Key, Limit, LimitCheck, Quota, Rows, SessionOver, SessionRules, Transition,
+    Unreadable, Wait, idempotency, rate_limit, session::SessionRow,
+};
+
+/// Reserves a check: the session has one less, limits count it, and its idempotency
+/// key is claimed. It counts as wrong until Plivo says that it is right, so that
+/// checks at the same moment cannot outrun the count.
+pub struct ReserveCheck {
+    /// The session's row.
+    pub session: Key,
+    /// How many wrong codes the session's number may be given, whatever the session.
+    pub wrong_per_number: Vec<Quota>,
+    /// What it uses besides.
+    pub checks: Vec<LimitCheck>,
+    /// The request's key, where it has one.
+    pub claim: Option<IdempotencyClaim>,
+    /// The rules in force.
+    pub rules: Arc<SessionRules>,
+}
+
+impl Transition for ReserveCheck {
+    type Outcome = Reserved<CheckReservation>;
+
+    /// Whose number it is stands in the session's row.
+    fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        let mut keys = SessionRow::keys(&self.session).to_vec();
+        keys.extend(Counters::keys(&self.checks));
+        keys.extend(self.claim.as_ref().map(|claim| claim.key.clone()));
+        if rows.is_loaded(&self.session)
+            && let Some(row) = rows.get::<SessionRow>(&self.session)?
+        {
+            keys.push(row.number);
+        }
+        Ok(keys)
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
+        if let Some(claim) = &self.claim
+            && let Some(repeated) = idempotency::repeated(rows, claim)?
+        {
+            if repeated.is_mismatch
+                && let Some(wait) = self.count_mismatch(rows)?
+            {
+                return Ok(Reserved::Wait(wait));
+            }
+            return Ok(Reserved::Repeated(repeated.repetition));
+        }
+        let mut row = match SessionRow::open(rows, &self.session)? {
+            Ok(row) => row,
+            Err(over) => return Ok(Reserved::Over(over)),
+        };
+        // The last check is under way; its answer decides the status.
+        if row.checks_left == 0 {
+            return Ok(Reserved::Over(SessionOver::ChecksExhausted));
+        }
+        let checks = self.limit_checks(&row.number);
+        let number = Some(&row.number);
+        let mut counters = Counters::load(rows, &self.rules, number, &checks)?;
+        if let Some(wait) = longest_wait(&mut counters, &checks) {
+            counters.save(rows);
+            return Ok(Reserved::Wait(wait));
+        }
+        let taken = checks.iter().map(|check| counters.take(check)).collect();
+        counters.save(rows);
+        row.checks_left -= 1;
+        row.save(rows, &self.session);
+        if let Some(claim) = &self.claim {
+            idempotency::claim(rows, claim);
+        }
+        let Some(session) = row.seen(rows.now()) else {
+            return Ok(Reserved::Over(SessionOver::NotFound));
+        };
+        Ok(Reserved::Reserved(CheckReservation {
+            key: self.session.clone(),
+            session,
+            reserved_at: rows.now(),
+            taken,
+            claim: self.claim.clone(),
+        }))
+    }
+}
+
+impl ReserveCheck {
+    fn limit_checks(&self, number: &Key) -> Vec<LimitCheck> {
+        let quotas = &self.wrong_per_number;
+        let wrong = rate_limit::once(Limit::WrongChecksPerNumber, number, quotas);
+        let wrong = Some(wrong).filter(|check| !check.quotas.is_empty());
+        wrong
+            .into_iter()
+            .chain(self.checks.iter().cloned())
+            .collect()
+    }
+
+    /// Another body under a known key counts as a check of its caller's, which has to wait
+    /// where there is no room.
+    fn count_mismatch(&self, rows: &mut Rows<'_>) -> Result<Option<Wait>, Unreadable> {
+        let mut counters = Counters::load(rows, &self.rules, None, &self.checks)?;
+        let wait = longest_wait(&mut counters, &self.checks);
+        if wait.is_none() {
+            for check in &self.checks {
+                counters.take(check);
+            }
+        }
+        counters.save(rows);
+        Ok(wait)
+    }
+}
+
+fn longest_wait(counters: &mut Counters<'_>, checks: &[LimitCheck]) -> Option<Wait> {
+    let mut longest: Option<Wait> = None;
+    for check in checks {
+        let milliseconds = counters.wait(check);
+        let next = Wait::of(milliseconds, Some(check.limit));
+        let is_longest = longest
+            .as_ref()
+            .is_none_or(|known| known.retry_after < next.retry_after);
+        if milliseconds > 0 && is_longest {
+            longest = Some(next);
+        }
+    }
+    longest
+}

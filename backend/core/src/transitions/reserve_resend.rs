@@ -1,0 +1,67 @@
+//! A resend is counted everywhere, before Plivo is called.
+
+use std::sync::Arc;
+
+use countersign_shared::Channel;
+
+use super::{
+    reservation::{Reserved, SendReservation},
+    send_limits::{Evaluation, SendLimits},
+};
+use crate::{
+    IdempotencyClaim, Key, Rows, SessionOver, SessionRules, Transition, Unreadable, idempotency,
+    session::SessionRow,
+};
+
+/// Reserves a resend: limits count it, its idempotency key is claimed, and it is
+/// remembered, so that a callback can adopt it when the answer gets lost.
+pub struct ReserveResend {
+    /// The session's row.
+    pub session: Key,
+    /// How the code is to travel.
+    pub channel: Channel,
+    /// What the resend is held against.
+    pub limits: SendLimits,
+    /// It waits for no resend backoff, but lengthens it: the last way has failed,
+    /// and this is another one.
+    pub at_once: bool,
+    /// The request's key, where it has one.
+    pub claim: Option<IdempotencyClaim>,
+    /// The rules in force.
+    pub rules: Arc<SessionRules>,
+}
+
+impl Transition for ReserveResend {
+    type Outcome = Reserved<SendReservation>;
+
+    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        let mut keys = self.limits.keys(&self.rules);
+        keys.extend(SessionRow::keys(&self.session));
+        keys.extend(self.claim.as_ref().map(|claim| claim.key.clone()));
+        Ok(keys)
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
+        if let Some(claim) = &self.claim
+            && let Some(repeated) = idempotency::repeated(rows, claim)?
+        {
+            return Ok(Reserved::Repeated(repeated.repetition));
+        }
+        match SessionRow::open(rows, &self.session)? {
+            Ok(row) if row.number == self.limits.number => {}
+            Ok(_) => return Ok(Reserved::Over(SessionOver::NotFound)),
+            Err(over) => return Ok(Reserved::Over(over)),
+        }
+        let evaluation = Evaluation::of(rows, &self.rules, &self.limits, self.at_once)?;
+        if let Some(wait) = evaluation.wait() {
+            evaluation.refuse(rows);
+            return Ok(Reserved::Wait(wait));
+        }
+        if let Some(claim) = &self.claim {
+            idempotency::claim(rows, claim);
+        }
+        let claim = self.claim.clone();
+        let reserved = evaluation.reserve(rows, &self.session, self.channel, claim);
+        Ok(Reserved::Reserved(reserved))
+    }
+}

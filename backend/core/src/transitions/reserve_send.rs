@@ -1,0 +1,57 @@
+//! A send is counted everywhere, before Plivo is called.
+
+use std::sync::Arc;
+
+use super::{
+    reservation::{Reserved, SendReservation},
+    send_limits::{Evaluation, SendLimits},
+};
+use crate::{
+    IdempotencyClaim, Key, NewSession, Rows, SessionRules, Transition, Unreadable, idempotency,
+    session::SessionRow,
+};
+
+/// Reserves a send: limits count it, its idempotency key is claimed, and its session
+/// is remembered, so that a callback can adopt it when the answer gets lost.
+pub struct ReserveSend {
+    /// The session that begins.
+    pub new: NewSession,
+    /// What the send is held against.
+    pub limits: SendLimits,
+    /// The request's key, where it has one.
+    pub claim: Option<IdempotencyClaim>,
+    /// The rules in force.
+    pub rules: Arc<SessionRules>,
+}
+
+impl Transition for ReserveSend {
+    type Outcome = Reserved<SendReservation>;
+
+    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        let mut keys = self.limits.keys(&self.rules);
+        keys.push(self.new.key.clone());
+        keys.extend(self.claim.as_ref().map(|claim| claim.key.clone()));
+        Ok(keys)
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
+        if let Some(claim) = &self.claim
+            && let Some(repeated) = idempotency::repeated(rows, claim)?
+        {
+            return Ok(Reserved::Repeated(repeated.repetition));
+        }
+        let evaluation = Evaluation::of(rows, &self.rules, &self.limits, false)?;
+        if let Some(wait) = evaluation.wait() {
+            evaluation.refuse(rows);
+            return Ok(Reserved::Wait(wait));
+        }
+        if let Some(claim) = &self.claim {
+            idempotency::claim(rows, claim);
+        }
+        let row = SessionRow::reserved(&self.new, &self.rules, rows.now());
+        row.save(rows, &self.new.key);
+        let claim = self.claim.clone();
+        let reserved = evaluation.reserve(rows, &self.new.key, self.new.channel, claim);
+        Ok(Reserved::Reserved(reserved))
+    }
+}

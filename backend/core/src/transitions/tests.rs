@@ -1,0 +1,10 @@
+mod adoption;
+mod charges;
+mod check;
+mod conversion;
+mod idempotency;
+mod reads;
+mod rows;
+mod runs;
+mod send;
+mod world;

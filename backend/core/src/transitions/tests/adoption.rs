@@ -1,0 +1,291 @@
+use std::{sync::Arc, time::Duration};
+
+use countersign_shared::{Channel, session::SessionStatus};
+
+use super::world::{World, claim, destination, plivo, reserved};
+use crate::{
+    Answer, ConversionRule, Repetition, Sealed, SessionOver, Settlement, Verdict,
+    conversion::ConversionRow,
+    keys,
+    transitions::{
+        CallbackOutcome, KeepAnswer, RecordCallback, RecordResent, Recorded, ReleaseSend,
+        ReserveResend, ReserveSend, Reserved, ViewSession,
+    },
+};
+
+fn view(session: &str) -> ViewSession {
+    ViewSession {
+        session: keys::session(session),
+    }
+}
+
+fn has_adopted(outcome: &CallbackOutcome) -> bool {
+    matches!(
+        outcome,
+        CallbackOutcome::Recorded {
+            has_adopted: true,
+            ..
+        }
+    )
+}
+
+fn counting() -> World {
+    World::with_rules(|rules| {
+        rules.conversion = Some(ConversionRule {
+            floor: 20,
+            min_sends: 30.try_into().unwrap(),
+            grace: Duration::from_mins(3),
+            cooldown: Duration::from_mins(30),
+            enforced: true,
+        });
+    })
+}
+
+/// Codes that the country's row counts.
+fn counted(world: &World) -> String {
+    let row = &world.rows[&destination().country];
+    let row = <ConversionRow as crate::Row>::decode(&row.value).unwrap();
+    format!("{row:?}")
+}
+
+#[test]
+fn a_lost_send_becomes_a_session_that_can_be_verified() {
+    let mut world = counting();
+    world.reserved("one", "number");
+    assert_eq!(world.run(&view("one")), Err(SessionOver::NotFound));
+    world.advance(9);
+    let callback = world.callback("nonce", "plivo", "number");
+    assert!(has_adopted(&world.run(&callback)));
+    let session = world.run(&view("one")).unwrap();
+    assert_eq!(session.status, SessionStatus::Pending);
+    assert_eq!(session.upstream, plivo("plivo"));
+    assert_eq!(session.expires_in(), Duration::from_secs(591));
+    assert_eq!(session.deliveries.len(), 1);
+    assert!(counted(&world).contains(", 1, 0)"), "{}", counted(&world));
+    let settled = reserved(world.check("one", Verdict::Accepted));
+    assert_eq!(settled, Settlement::Verified);
+    assert!(counted(&world).contains(", 1, 1)"), "{}", counted(&world));
+}
+
+#[test]
+fn plivos_answer_after_its_callback_records_nothing_twice() {
+    let mut world = counting();
+    let reservation = world.reserved("one", "number");
+    let callback = world.callback("nonce", "plivo", "number");
+    assert!(has_adopted(&world.run(&callback)));
+    let record = world.record_sent(("one", "number"), "plivo", &reservation);
+    let Recorded::Sent { session, .. } = world.run(&record) else {
+        panic!("it is not recorded")
+    };
+    assert_eq!(session.deliveries.len(), 1);
+    assert!(counted(&world).contains(", 1, 0)"));
+    // Nor does a later callback, or one that comes again.
+    let repeated = world.run(&callback);
+    assert_eq!(repeated, CallbackOutcome::Repeated);
+    let later = world.callback("later", "plivo", "number");
+    assert!(!has_adopted(&world.run(&later)));
+    assert_eq!(world.run(&view("one")).unwrap().deliveries.len(), 1);
+    // Where the callback was about another of Plivo's sessions, its answer counts.
+    world.advance(30);
+    let reservation = world.reserved("two", "number");
+    let lie = world.callback("lie", "stale", "number");
+    assert!(has_adopted(&world.run(&lie)));
+    let record = world.record_sent(("two", "number"), "fresh", &reservation);
+    world.run(&record);
+    let session = world.run(&view("two")).unwrap();
+    assert_eq!(
+        (session.upstream, session.deliveries.len()),
+        (plivo("fresh"), 1)
+    );
+}
+
+#[test]
+fn a_callback_about_somebody_else_or_another_channel_adopts_nothing() {
+    let mut world = World::new();
+    world.reserved("two", "number");
+    // Of another number.
+    let other = world.callback("other", "theirs", "another");
+    assert!(!has_adopted(&world.run(&other)));
+    // Of one of Plivo's sessions that is another number's.
+    world.sent("three", "another", "theirs");
+    let foreign = world.callback("foreign", "theirs", "number");
+    assert_eq!(world.run(&foreign), CallbackOutcome::OtherRecipient);
+    // By another channel.
+    let mut call = world.callback("call", "new", "number");
+    call.update.attempt.channel = Channel::Voice;
+    assert!(!has_adopted(&world.run(&call)));
+    // Without a number.
+    let nobody = RecordCallback {
+        recipient: None,
+        ..world.callback("nobody", "plivo", "number")
+    };
+    assert!(!has_adopted(&world.run(&nobody)));
+    assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
+}
+
+#[test]
+fn one_of_plivos_sessions_adopts_while_its_code_lives() {
+    let mut world = World::with_rules(|rules| rules.session_lifetime = Duration::from_mins(10));
+    world.sent("one", "number", "plivo");
+    world.advance(30);
+    world.reserved("two", "number");
+    // Plivo put the second send into the session of the first; a callback about
+    // either tells so.
+    let first = world.callback("first", "plivo", "number");
+    assert!(has_adopted(&world.run(&first)));
+    // Its code is used: what comes late is about the past.
+    reserved(world.check("two", Verdict::Accepted));
+    world.advance(60);
+    world.reserved("three", "number");
+    let late = world.callback("late", "plivo", "number");
+    assert!(!has_adopted(&world.run(&late)));
+    let fresh = world.callback("fresh", "next", "number");
+    assert!(has_adopted(&world.run(&fresh)));
+    // Its time is past, unless an attempt is new.
+    world.advance(600);
+    world.reserved("four", "number");
+    let late = world.callback("later", "next", "number");
+    assert!(!has_adopted(&world.run(&late)));
+    let mut new = world.callback("new", "next", "number");
+    new.update.index = 1;
+    assert!(has_adopted(&world.run(&new)));
+}
+
+#[test]
+fn a_released_send_is_not_adopted_and_one_whose_time_is_over_neither() {
+    let mut world = World::new();
+    let reservation = world.reserved("one", "number");
+    let release = ReleaseSend {
+        reservation,
+        rules: world.rules.clone(),
+    };
+    world.run(&release);
+    let callback = world.callback("nonce", "plivo", "number");
+    assert!(!has_adopted(&world.run(&callback)));
+    world.reserved("two", "number");
+    world.advance(600);
+    let callback = world.callback("later", "plivo", "number");
+    assert!(!has_adopted(&world.run(&callback)));
+    assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
+}
+
+#[test]
+fn a_lost_resend_brings_plivos_new_session() {
+    let mut world = World::new();
+    world.sent("one", "number", "first");
+    world.advance(30);
+    let step = ReserveResend {
+        session: keys::session("one"),
+        channel: Channel::Sms,
+        limits: world.send_limits("number", Channel::Sms),
+        at_once: false,
+        claim: None,
+        rules: world.rules.clone(),
+    };
+    let reservation = Arc::new(reserved(world.run(&step)));
+    let callback = world.callback("nonce", "second", "number");
+    assert!(has_adopted(&world.run(&callback)));
+    let session = world.run(&view("one")).unwrap();
+    assert_eq!(session.upstream, plivo("second"));
+    assert_eq!(session.deliveries.len(), 2);
+    let record = RecordResent {
+        upstream: plivo("second"),
+        reservation,
+        request_id: "another request".to_owned(),
+        rules: world.rules.clone(),
+    };
+    world.run(&record);
+    assert_eq!(world.run(&view("one")).unwrap().deliveries.len(), 2);
+}
+
+#[test]
+fn a_repetition_of_a_lost_send_finds_the_session_that_was_adopted() {
+    for is_failure_kept in [false, true] {
+        let mut world = World::new();
+        let step = ReserveSend {
+            claim: Some(claim("key", "body")),
+            ..world.reserve_send("one", "number")
+        };
+        let reservation = reserved(world.run(&step));
+        if is_failure_kept {
+            let (claim, claimed_at) = reservation.claim().unwrap();
+            let keep = KeepAnswer {
+                claim: claim.clone(),
+                claimed_at,
+                answer: Answer::Sealed(Sealed(b"timeout".to_vec())),
+            };
+            world.run(&keep);
+        }
+        world.advance(60);
+        let callback = world.callback("nonce", "plivo", "number");
+        assert!(has_adopted(&world.run(&callback)));
+        let Reserved::Repeated(Repetition::Answered { answer, subject }) = world.run(&step) else {
+            panic!("the answer is not found")
+        };
+        assert_eq!(subject, claim("key", "body").subject);
+        let session = world.run(&view("one")).unwrap();
+        let Answer::Sent(sent) = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(sent.expires_at, session.expires_at);
+        assert_eq!(sent.next_at, reservation.next_at);
+    }
+}
+
+#[test]
+fn a_callback_moves_its_attempt_forward_once_and_makes_it_somebodys_turn() {
+    let mut world = World::new();
+    world.sent("one", "number", "plivo");
+    let turn = crate::transitions::PollTurn {
+        upstream: keys::upstream("plivo"),
+        interval: Duration::from_secs(20),
+        rules: world.rules.clone(),
+    };
+    assert!(world.run(&turn).is_turn);
+    assert!(!world.run(&turn).is_turn);
+    let mut callback = world.callback("nonce", "plivo", "number");
+    callback.update.attempt.status = countersign_shared::session::AttemptStatus::Delivered;
+    let changes = |outcome| match outcome {
+        CallbackOutcome::Recorded { changes, .. } => changes,
+        other => panic!("{other:?}"),
+    };
+    let arrived = crate::DeliveryChange {
+        channel: Channel::Sms,
+        status: countersign_shared::session::AttemptStatus::Delivered,
+        request_id: Some("a request".to_owned()),
+    };
+    assert_eq!(changes(world.run(&callback)), [arrived]);
+    let poll = world.run(&turn);
+    assert!(poll.is_turn);
+    assert_eq!(poll.attempts, [callback.update.attempt]);
+    callback.nonce = keys::single_use("again");
+    assert_eq!(changes(world.run(&callback)), []);
+}
+
+#[test]
+fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
+    let mut world = counting();
+    world.reserved("one", "number");
+    world.advance(30);
+    let step = ReserveSend {
+        claim: Some(claim("key", "body")),
+        ..world.reserve_send("two", "number")
+    };
+    let second = Arc::new(reserved(world.run(&step)));
+    let callback = world.callback("nonce", "plivo", "number");
+    assert!(has_adopted(&world.run(&callback)));
+    for session in ["one", "two"] {
+        assert_eq!(world.run(&view(session)).unwrap().upstream, plivo("plivo"));
+    }
+    assert!(counted(&world).contains(", 2, 0)"), "{}", counted(&world));
+    // The second one never left: only the first is a session.
+    let release = ReleaseSend {
+        reservation: second,
+        rules: world.rules.clone(),
+    };
+    world.run(&release);
+    assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
+    assert!(world.run(&view("one")).is_ok());
+    assert!(!world.rows.contains_key(&keys::idempotency("key")));
+    assert!(counted(&world).contains(", 1, 0)"), "{}", counted(&world));
+}

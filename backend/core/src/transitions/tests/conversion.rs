@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use super::world::{World, destination};
+use crate::{ConversionRule, Limit, Verdict, transitions::Reserved};
+
+#[test]
+fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
+    for enforced in [true, false] {
+        let mut world = World::with_rules(|rules| {
+            rules.conversion = Some(ConversionRule {
+                floor: 20,
+                min_sends: 10.try_into().unwrap(),
+                grace: Duration::from_mins(3),
+                cooldown: Duration::from_mins(30),
+                enforced,
+            });
+        });
+        for index in 0..10 {
+            let name = index.to_string();
+            world.sent(&name, &name, &name);
+        }
+        world.advance(180);
+        let step = world.reserve_send("next", "next");
+        let low = match world.run(&step) {
+            Reserved::Wait(wait) if enforced => {
+                assert_eq!(wait.limit, Some(Limit::ConversionPerCountry));
+                assert_eq!(wait.retry_after, Duration::from_mins(30));
+                wait.low_conversion
+            }
+            Reserved::Reserved(reservation) if !enforced => reservation.low_conversion,
+            other => panic!("{other:?}"),
+        };
+        let rates: Vec<u32> = low.iter().map(|it| it.tripped_by.unwrap().sends).collect();
+        assert_eq!(rates, [10, 10]);
+        assert_eq!(low[1].row, destination().range);
+        // The step that sees it first says why; later ones only that it is so.
+        world.advance(60);
+        let step = world.reserve_send("later", "later");
+        let low = match world.run(&step) {
+            Reserved::Wait(wait) => wait.low_conversion,
+            Reserved::Reserved(reservation) => reservation.low_conversion,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(low.iter().filter(|it| it.tripped_by.is_none()).count(), 2);
+        // Verified codes count as given back, so it is not stopped.
+        world.advance(1_800);
+        for index in 0..10 {
+            let name = format!("again{index}");
+            world.sent(&name, &name, &name);
+            if index < 2 {
+                world.check(&name, Verdict::Accepted);
+            }
+        }
+        world.advance(180);
+        let step = world.reserve_send("last", "last");
+        assert!(matches!(world.run(&step), Reserved::Reserved(it) if it.low_conversion.is_empty()));
+    }
+}

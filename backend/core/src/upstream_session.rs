@@ -1,0 +1,148 @@
+//! One of Plivo's sessions: whose it is, what is known of its attempts and charges,
+//! and whether its code was used.
+//!
+//! Plivo keeps one session for a number while its code lives, so several of ours
+//! may share one of Plivo's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Key, Millis, Row, Rows, Sealed, SessionRules, Unreadable, UpstreamAttempt,
+    charges::ChargeBook,
+    delivery::{AttemptChange, DeliveryChange, MAX_ATTEMPTS},
+    session::ENDED_TTL,
+};
+
+/// One of Plivo's sessions, as a session of ours refers to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Its row.
+    pub key: Key,
+    /// Plivo's id, sealed so that whoever knows the number opens it.
+    pub id: Sealed,
+}
+
+/// Plivo answered one of its session ids for two different numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherRecipient;
+
+/// What is known of one of Plivo's sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UpstreamRow {
+    /// The number's row, once a send was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<Key>,
+    /// When it was first heard of.
+    #[serde(default)]
+    began_at: Millis,
+    /// Attempts that are accounted for: a send was recorded, or a callback about
+    /// one came.
+    #[serde(default)]
+    recorded: usize,
+    /// The session of ours that its code verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) verified: Option<Key>,
+    /// When Plivo was last asked.
+    #[serde(default)]
+    pub(crate) polled_at: Millis,
+    /// Oldest first.
+    #[serde(default)]
+    pub(crate) attempts: Vec<UpstreamAttempt>,
+    #[serde(default, skip_serializing_if = "ChargeBook::is_empty")]
+    pub(crate) charges: ChargeBook,
+    /// The id of the request behind each attempt, empty where it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    request_ids: Vec<String>,
+}
+
+impl Row for UpstreamRow {
+    const KIND: &'static str = "upstream";
+}
+
+impl UpstreamRow {
+    pub(crate) fn load(rows: &Rows<'_>, key: &Key) -> Result<Self, Unreadable> {
+        Ok(rows.get(key)?.unwrap_or_else(|| Self {
+            began_at: rows.now(),
+            ..Self::default()
+        }))
+    }
+
+    /// Kept as long as any session that refers to it, and its name, may be.
+    pub(crate) fn save(&self, rows: &mut Rows<'_>, key: &Key, rules: &SessionRules) {
+        let kept_for = rules.session_lifetime + ENDED_TTL;
+        let expires_at = rows.now().after(kept_for);
+        rows.put(key, self, expires_at);
+    }
+
+    /// Whether it may belong to that number.
+    pub(crate) fn is_of(&self, number: &Key) -> bool {
+        self.number.as_ref().is_none_or(|known| known == number)
+    }
+
+    /// It belongs to that number from now on.
+    pub(crate) fn bind(&mut self, number: &Key) {
+        self.number = Some(number.clone());
+    }
+
+    /// A send to that number, asked for by that request, was recorded with it.
+    pub(crate) fn record_send(
+        &mut self,
+        number: &Key,
+        request_id: &str,
+    ) -> Result<(), OtherRecipient> {
+        if !self.is_of(number) {
+            return Err(OtherRecipient);
+        }
+        self.bind(number);
+        self.recorded += 1;
+        self.asked_by(request_id);
+        Ok(())
+    }
+
+    /// The newest recorded send was asked for by that request.
+    pub(crate) fn asked_by(&mut self, request_id: &str) {
+        if let Some(index) = self.recorded.checked_sub(1).filter(|it| *it < MAX_ATTEMPTS) {
+            self.request_ids.resize(index + 1, String::new());
+            request_id.clone_into(&mut self.request_ids[index]);
+        }
+    }
+
+    /// The changes, each with the request that asked for the delivery.
+    pub(crate) fn delivery_changes(&self, changes: &[AttemptChange]) -> Vec<DeliveryChange> {
+        changes.iter().map(|it| self.delivery_change(it)).collect()
+    }
+
+    pub(crate) fn delivery_change(&self, change: &AttemptChange) -> DeliveryChange {
+        let request_id = self.request_ids.get(change.index);
+        DeliveryChange {
+            channel: change.channel,
+            status: change.status,
+            request_id: request_id.filter(|id| !id.is_empty()).cloned(),
+        }
+    }
+
+    /// Whether a send of now may be the attempt of that index (from 0). While its
+    /// code lives Plivo puts every send to the number into this session; later only
+    /// an attempt that nothing accounts for tells that it still does.
+    pub(crate) fn may_hold(&self, index: usize, rules: &SessionRules, now: Millis) -> bool {
+        let is_young = self.began_at.after(rules.session_lifetime) > now;
+        self.verified.is_none() && (is_young || index >= self.recorded)
+    }
+
+    /// That attempt, and those before it, are accounted for.
+    pub(crate) fn recorded_to(&mut self, index: usize) {
+        self.recorded = self.recorded.max(index.saturating_add(1));
+    }
+
+    /// Takes the turn to ask Plivo; one is free once in an interval.
+    pub(crate) fn take_turn(&mut self, interval: Duration, now: Millis) -> bool {
+        // A moment ahead is from before the clock was set back.
+        let is_free = self.polled_at > now || self.polled_at.after(interval) <= now;
+        if is_free {
+            self.polled_at = now;
+        }
+        is_free
+    }
+}

@@ -1,0 +1,521 @@
+//! What is counted, for the operator: one [`Metrics`] per application, read at
+//! `GET /metrics` on an address of its own.
+//!
+//! The methods are the domain's events. Labels take few values and never name
+//! anybody: ISO codes of countries, and words of ours.
+
+mod labels;
+
+use std::{
+    sync::atomic::AtomicU64,
+    time::{Duration, SystemTime},
+};
+
+use countersign_core::{CountryCode, Limit, MicroDollars, RefusalRule, UpstreamOutcome};
+use countersign_shared::Channel;
+use prometheus_client::{
+    encoding::prometheus_text::encode,
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+    },
+    registry::{Registry, Unit},
+};
+
+pub use self::labels::{BreakerState, OtherClock, UpstreamCall};
+use self::labels::{
+    CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels, CostLabels, CountryLabel,
+    RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,
+};
+
+/// The whole of it. One for each application, so that several in one process
+/// count apart.
+pub struct Metrics {
+    registry: Registry,
+    /// What is called the same in every program.
+    process: Registry,
+    requested: Family<SendLabels, Counter>,
+    accepted: Family<SendLabels, Counter>,
+    delivered: Family<SendLabels, Counter>,
+    undelivered: Family<SendLabels, Counter>,
+    verified: Family<SendLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
+    upstream_calls: Family<UpstreamLabels, Histogram, Seconds>,
+    upstream_in_flight: Family<CallLabels, Gauge>,
+    upstream_retries: Counter,
+    upstream_unexpected: Counter,
+    breaker: Family<StateLabels, Gauge>,
+    breaker_opened: Counter,
+    store_steps: Family<StepLabels, Histogram, Seconds>,
+    store_commits: Family<CommitLabels, Histogram, Seconds>,
+    store_group_size: Histogram,
+    requests: Family<RequestLabels, Counter>,
+    request_durations: Histogram,
+    requests_in_flight: Gauge,
+    callers_proxies: Counter,
+    clock_skew: Family<ClockLabels, Gauge<f64, AtomicU64>>,
+    spend_expected: Family<CostLabels, Counter>,
+    spend_charged: Family<CostLabels, Counter>,
+    spend_cap: Family<CapLabels, Gauge>,
+    spend_cap_remaining: Family<CapLabels, Gauge>,
+    conversion_breaker_tripped: Family<ConversionLabels, Counter>,
+    conversion_stopped: Family<ConversionLabels, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("countersign");
+        let mut counted = |name: &str, help: &str| {
+            let family = Family::<SendLabels, Counter>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let build = Family::<[(&str, &str); 1], Gauge>::default();
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        build.get_or_create(&version).set(1);
+        let requested = counted("sends_requested", "Codes asked for that no rule refused");
+        let accepted = counted("sends_accepted", "Codes that Plivo took to deliver");
+        let delivered = counted("sends_delivered", "Codes known to have arrived");
+        let undelivered = counted("sends_undelivered", "Codes known not to have arrived");
+        let verified = counted("sessions_verified", "Numbers verified, by the last channel");
+        let mut metrics = Self {
+            requested,
+            accepted,
+            delivered,
+            undelivered,
+            verified,
+            refusals: Family::default(),
+            upstream_calls: Family::new_with_constructor(Seconds(&UPSTREAM_SECONDS)),
+            upstream_in_flight: Family::default(),
+            upstream_retries: Counter::default(),
+            upstream_unexpected: Counter::default(),
+            breaker: Family::default(),
+            breaker_opened: Counter::default(),
+            store_steps: Family::new_with_constructor(Seconds(&STORE_SECONDS)),
+            store_commits: Family::new_with_constructor(Seconds(&STORE_SECONDS)),
+            store_group_size: Histogram::new(GROUP_SIZES),
+            requests: Family::default(),
+            request_durations: Histogram::new(UPSTREAM_SECONDS),
+            requests_in_flight: Gauge::default(),
+            callers_proxies: Counter::default(),
+            clock_skew: Family::default(),
+            spend_expected: Family::default(),
+            spend_charged: Family::default(),
+            spend_cap: Family::default(),
+            spend_cap_remaining: Family::default(),
+            conversion_breaker_tripped: Family::default(),
+            conversion_stopped: Family::default(),
+            registry,
+            process: process(),
+        };
+        metrics
+            .registry
+            .register("build_info", "The version that runs", build);
+        metrics.breaker_is(BreakerState::Closed);
+        metrics.registered().with_money()
+    }
+}
+
+/// What every process tells of itself, by the names that Prometheus' own clients use.
+fn process() -> Registry {
+    let mut registry = Registry::default();
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let gauge = Gauge::<f64, AtomicU64>::default();
+    gauge.set(started.unwrap_or_default().as_secs_f64());
+    registry.register_with_unit(
+        "process_start_time",
+        "When the process started, since the Unix epoch",
+        Unit::Seconds,
+        gauge,
+    );
+    registry
+}
+
+/// Bounds of buckets in seconds, around Plivo's some hundred milliseconds and up
+/// to the deadline of a request.
+const UPSTREAM_SECONDS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+/// The same around a store's milliseconds.
+const STORE_SECONDS: [f64; 10] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 5.0,
+];
+
+/// Bounds of buckets for steps in one commit, up to the most that share one.
+const GROUP_SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+
+/// Makes histograms with these bounds.
+#[derive(Clone)]
+struct Seconds(&'static [f64]);
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
+
+impl Metrics {
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register(
+            "refusals",
+            "Steps that a rule refused",
+            self.refusals.clone(),
+        );
+        registry.register_with_unit(
+            "upstream_call_duration",
+            "Calls of Plivo, by how they ended",
+            Unit::Seconds,
+            self.upstream_calls.clone(),
+        );
+        registry.register(
+            "callers_proxies",
+            "Requests whose caller was found to be a trusted proxy",
+            self.callers_proxies.clone(),
+        );
+        registry.register(
+            "upstream_calls_in_flight",
+            "Calls of Plivo under way",
+            self.upstream_in_flight.clone(),
+        );
+        registry.register(
+            "upstream_retries",
+            "Calls of Plivo repeated because no connection came about",
+            self.upstream_retries.clone(),
+        );
+        registry.register(
+            "upstream_unexpected",
+            "Answers of Plivo's to a code that were neither its success nor a refusal",
+            self.upstream_unexpected.clone(),
+        );
+        registry.register(
+            "upstream_breaker_state",
+            "1 for the state that the breaker in front of Plivo is in",
+            self.breaker.clone(),
+        );
+        registry.register(
+            "upstream_breaker_opened",
+            "How often the breaker in front of Plivo opened",
+            self.breaker_opened.clone(),
+        );
+        registry.register_with_unit(
+            "store_step_duration",
+            "Steps of the store",
+            Unit::Seconds,
+            self.store_steps.clone(),
+        );
+        registry.register_with_unit(
+            "store_commit_duration",
+            "Commits of the store, by how they ended",
+            Unit::Seconds,
+            self.store_commits.clone(),
+        );
+        registry.register(
+            "store_group_size",
+            "Steps that shared one commit",
+            self.store_group_size.clone(),
+        );
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Requests, up to the head of their answer",
+            Unit::Seconds,
+            self.request_durations.clone(),
+        );
+        registry.register(
+            "http_requests_in_flight",
+            "Requests not answered yet",
+            self.requests_in_flight.clone(),
+        );
+        registry.register_with_unit(
+            "clock_skew",
+            "How far the clock that proofs are dated by is ahead of another",
+            Unit::Seconds,
+            self.clock_skew.clone(),
+        );
+        self
+    }
+
+    fn with_money(mut self) -> Self {
+        let registry = &mut self.registry;
+        let mut counted = |name: &str, help: &str, family: &Family<CostLabels, Counter>| {
+            registry.register(name, help, family.clone());
+        };
+        counted(
+            "spend_expected_microdollars",
+            "What codes cost by the operator's prices, in millionths of a US dollar",
+            &self.spend_expected,
+        );
+        counted(
+            "spend_charged_microdollars",
+            "What Plivo is known to have charged, in millionths of a US dollar",
+            &self.spend_charged,
+        );
+        registry.register(
+            "spend_cap_microdollars",
+            "What codes may cost in a time, in millionths of a US dollar",
+            self.spend_cap.clone(),
+        );
+        registry.register(
+            "spend_cap_remaining_microdollars",
+            "How much of it is left, in millionths of a US dollar",
+            self.spend_cap_remaining.clone(),
+        );
+        registry.register(
+            "conversion_breaker_tripped",
+            "How often the conversion breaker of a country or range tripped",
+            self.conversion_breaker_tripped.clone(),
+        );
+        registry.register(
+            "conversion_stopped",
+            "Sends that were stopped there, or would have been in mode monitor",
+            self.conversion_stopped.clone(),
+        );
+        self
+    }
+
+    /// All of it, in the text format that Prometheus reads.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for registry in [&self.registry, &self.process] {
+            encode(&mut text, registry).expect("writing to memory does not fail");
+        }
+        text
+    }
+
+    /// A send or resend passed every rule and is asked of Plivo.
+    pub fn send_requested(&self, country: CountryCode, channel: Channel) {
+        went(&self.requested, country, channel);
+    }
+
+    /// Plivo took it.
+    pub fn send_accepted(&self, country: CountryCode, channel: Channel) {
+        went(&self.accepted, country, channel);
+    }
+
+    /// It arrived, as far as Plivo told. Once for each, over all instances.
+    pub fn send_delivered(&self, country: CountryCode, channel: Channel) {
+        went(&self.delivered, country, channel);
+    }
+
+    /// It did not, as far as Plivo told; it may still. Once for each.
+    pub fn send_undelivered(&self, country: CountryCode, channel: Channel) {
+        went(&self.undelivered, country, channel);
+    }
+
+    /// Its code came back: `channel` is the last one that it went by.
+    pub fn verified(&self, country: CountryCode, channel: Channel) {
+        went(&self.verified, country, channel);
+    }
+
+    /// A trusted proxy was found to be the caller.
+    pub fn caller_was_proxy(&self) {
+        self.callers_proxies.inc();
+    }
+
+    /// A rule refused a step.
+    pub fn refused(&self, rule: RefusalRule) {
+        let rule = rule.as_str();
+        self.refusals.get_or_create(&RefusalLabels { rule }).inc();
+    }
+
+    /// A call of Plivo begins; it ends with the value that this answers.
+    pub fn upstream_call(&self, call: UpstreamCall) -> InFlight {
+        let label = CallLabels {
+            call: call.as_str(),
+        };
+        InFlight::of(self.upstream_in_flight.get_or_create_owned(&label))
+    }
+
+    /// A call of Plivo ended.
+    pub fn upstream_ended(&self, call: UpstreamCall, outcome: UpstreamOutcome, took: Duration) {
+        let label = UpstreamLabels {
+            call: call.as_str(),
+            outcome: outcome.as_str(),
+        };
+        let durations = self.upstream_calls.get_or_create(&label);
+        durations.observe(took.as_secs_f64());
+    }
+
+    /// A call of Plivo is made once more.
+    pub fn upstream_retried(&self) {
+        self.upstream_retries.inc();
+    }
+
+    /// Plivo answered a code with neither its success nor a refusal.
+    pub fn upstream_unexpected(&self) {
+        self.upstream_unexpected.inc();
+    }
+
+    /// The breaker in front of Plivo is in that state now.
+    pub fn breaker_is(&self, now: BreakerState) {
+        for state in BreakerState::ALL {
+            let label = StateLabels {
+                state: state.as_str(),
+            };
+            let gauge = self.breaker.get_or_create(&label);
+            gauge.set(i64::from(*state == now));
+        }
+        if now == BreakerState::Open {
+            self.breaker_opened.inc();
+        }
+    }
+
+    /// A step of the store ended. The name is the transition's.
+    pub fn store_step(&self, step: &'static str, answered: bool, took: Duration) {
+        let outcome = if answered { "answered" } else { "unreachable" };
+        let durations = self
+            .store_steps
+            .get_or_create(&StepLabels { step, outcome });
+        durations.observe(took.as_secs_f64());
+    }
+
+    /// A group of steps was committed, or not.
+    pub fn store_commit(&self, members: usize, outcome: &'static str, took: Duration) {
+        let durations = self.store_commits.get_or_create(&CommitLabels { outcome });
+        durations.observe(took.as_secs_f64());
+        let members = u32::try_from(members).unwrap_or(u32::MAX);
+        self.store_group_size.observe(f64::from(members));
+    }
+
+    /// The clock that proofs are dated by is so many seconds ahead of that one, or
+    /// behind it where they are less than none.
+    pub fn clock_skew(&self, other: OtherClock, seconds: f64) {
+        let other = other.as_str();
+        self.clock_skew
+            .get_or_create(&ClockLabels { other })
+            .set(seconds);
+    }
+
+    /// A request came; it ends with the value that this answers.
+    pub fn request(&self) -> InFlight {
+        InFlight::of(self.requests_in_flight.clone())
+    }
+
+    /// A request was answered. `route` is a pattern of ours.
+    pub fn request_ended(&self, route: String, status: u16, took: Duration) {
+        self.requests
+            .get_or_create(&RequestLabels { route, status })
+            .inc();
+        self.request_durations.observe(took.as_secs_f64());
+    }
+}
+
+impl Metrics {
+    /// A code went out, or may have, that costs so much by the operator's prices.
+    pub fn spend_expected(&self, country: CountryCode, channel: Channel, price: MicroDollars) {
+        let label = CostLabels {
+            country: CountryLabel(country),
+            channel: channel.as_str(),
+        };
+        self.spend_expected.get_or_create(&label).inc_by(price.0);
+    }
+
+    /// Plivo said that it charged so much more, for a code or for the check of
+    /// one. Once for each charge, over all instances.
+    pub fn spend_charged(
+        &self,
+        country: CountryCode,
+        channel: Option<Channel>,
+        amount: MicroDollars,
+    ) {
+        let label = CostLabels {
+            country: CountryLabel(country),
+            channel: channel.map_or("validation", Channel::as_str),
+        };
+        self.spend_charged.get_or_create(&label).inc_by(amount.0);
+    }
+
+    /// So much is spent of a cap, which holds for the time `per`.
+    pub fn spend_of_cap(&self, per: &str, cap: MicroDollars, spent: MicroDollars) {
+        let gauge = |family: &Family<CapLabels, Gauge>, amount: u64| {
+            let label = CapLabels {
+                per: per.to_owned(),
+            };
+            let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+            family.get_or_create(&label).set(amount);
+        };
+        gauge(&self.spend_cap, cap.0);
+        gauge(&self.spend_cap_remaining, cap.0.saturating_sub(spent.0));
+    }
+
+    /// The conversion breaker of a country or range tripped.
+    pub fn conversion_tripped(&self, rule: Limit, enforced: bool) {
+        let label = ConversionLabels::of(rule, enforced);
+        self.conversion_breaker_tripped.get_or_create(&label).inc();
+    }
+
+    /// A send was stopped for that, or would have been.
+    pub fn conversion_stopped(&self, rule: Limit, enforced: bool) {
+        let label = ConversionLabels::of(rule, enforced);
+        self.conversion_stopped.get_or_create(&label).inc();
+    }
+}
+
+fn went(family: &Family<SendLabels, Counter>, country: CountryCode, channel: Channel) {
+    let label = SendLabels {
+        country: CountryLabel(country),
+        channel: channel.as_str(),
+    };
+    family.get_or_create(&label).inc();
+}
+
+/// Something under way, counted until this is dropped.
+#[must_use = "it is under way as long as this lives"]
+pub struct InFlight(Gauge);
+
+impl InFlight {
+    fn of(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_stand_in_the_text_by_their_labels() {
+        let metrics = Metrics::default();
+        let country = CountryCode::of("GB");
+        metrics.send_requested(country, Channel::Voice);
+        metrics.refused(RefusalRule::UpstreamFull);
+        metrics.breaker_is(BreakerState::Open);
+        metrics.store_step("ready", true, Duration::from_millis(2));
+        let under_way = metrics.upstream_call(UpstreamCall::Create);
+        let text = metrics.text();
+        for line in [
+            "countersign_sends_requested_total{country=\"GB\",channel=\"voice\"} 1",
+            "countersign_refusals_total{rule=\"upstream_full\"} 1",
+            "countersign_upstream_breaker_state{state=\"open\"} 1",
+            "countersign_upstream_breaker_state{state=\"closed\"} 0",
+            "countersign_upstream_calls_in_flight{call=\"create\"} 1",
+            "countersign_store_step_duration_seconds_count{step=\"ready\",outcome=\"answered\"} 1",
+        ] {
+            assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
+        }
+        drop(under_way);
+        assert!(
+            metrics
+                .text()
+                .contains("countersign_upstream_calls_in_flight{call=\"create\"} 0")
+        );
+    }
+
+    #[test]
+    fn a_country_is_two_letters_or_other() {
+        for text in ["", "U", "USA", "+1", "+14155550123", "us"] {
+            assert_eq!(CountryCode::of(text).to_string(), "other", "{text}");
+        }
+        assert_eq!(CountryCode::of("US").to_string(), "US");
+    }
+}

@@ -1,0 +1,196 @@
+//! Files with keys in them: for their owner's eyes only, and there whole or not
+//! at all.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io::{Error, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+/// Makes a file that is not there yet; an error of the kind `AlreadyExists` where
+/// another process was faster.
+pub fn create(path: &Path, content: &str) -> std::io::Result<()> {
+    let draft = Draft::write(path, content, None)?;
+    fs::hard_link(&draft.0, path)
+}
+
+/// Makes a file or puts another in its place, which has the owner and the mode of
+/// the one before: where root replaces it, the service is to read it as before.
+/// Where that cannot be kept, nothing is replaced.
+pub fn replace(path: &Path, content: &str) -> std::io::Result<()> {
+    // A symbolic link stays: what it leads to is replaced.
+    let (path, before) = match fs::canonicalize(path) {
+        Ok(path) => {
+            let before = fs::metadata(&path)?;
+            (path, Some(before))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => (path.to_owned(), None),
+        Err(error) => return Err(error),
+    };
+    let draft = Draft::write(&path, content, before.as_ref())?;
+    fs::rename(&draft.0, &path)
+}
+
+/// The content, under a name that no other process has, also not one that died
+/// here. Gone with the value.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn write(path: &Path, content: &str, before: Option<&Metadata>) -> std::io::Result<Self> {
+        let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)?;
+        let mut name = [0; 8];
+        getrandom::fill(&mut name).map_err(Error::other)?;
+        let draft = path.with_extension(format!("{:016x}", u64::from_le_bytes(name)));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&draft)?;
+        let draft = Self(draft);
+        match before {
+            Some(before) => belong_like(&file, before)?,
+            None => belong_where_it_is(&file, directory)?,
+        }
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
+        Ok(draft)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Where it was renamed it is not there any more.
+        fs::remove_file(&self.0).ok();
+    }
+}
+
+#[cfg(unix)]
+fn belong_like(file: &File, before: &Metadata) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let made = file.metadata()?;
+    if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
+        fchown(file, Some(before.uid()), Some(before.gid())).map_err(|error| {
+            Error::new(
+                error.kind(),
+                format!(
+                    "its owner {}:{} cannot be kept ({error}); do it as that user or as root",
+                    before.uid(),
+                    before.gid()
+                ),
+            )
+        })?;
+    }
+    file.set_permissions(before.permissions())
+}
+
+/// What root makes in somebody's directory is for that user, as the service that
+/// has the directory is to read it.
+#[cfg(unix)]
+fn belong_where_it_is(file: &File, directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (made, directory) = (file.metadata()?, fs::metadata(directory)?);
+    if made.uid() == 0 && directory.uid() != 0 {
+        fchown(file, Some(directory.uid()), Some(directory.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn belong_like(file: &File, before: &Metadata) -> std::io::Result<()> {
+    file.set_permissions(before.permissions())
+}
+
+#[cfg(not(unix))]
+fn belong_where_it_is(_: &File, _: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn files(directory: &Path) -> usize {
+        fs::read_dir(directory).unwrap().count()
+    }
+
+    #[test]
+    fn what_replaces_a_file_is_as_open_as_it_was_and_no_link_is_lost() {
+        let home = tempfile::tempdir().unwrap();
+        let (real, link) = (home.path().join("real.json"), home.path().join("link.json"));
+        replace(&real, "first").unwrap();
+        assert_eq!(mode(&real), 0o600);
+        symlink(&real, &link).unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&link, "second").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "second");
+        assert_eq!(mode(&real), 0o640);
+        assert_eq!(
+            create(&real, "third").unwrap_err().kind(),
+            ErrorKind::AlreadyExists
+        );
+        // A directory cannot be replaced.
+        replace(home.path(), "fourth").unwrap_err();
+        assert_eq!(files(home.path()), 2);
+    }
+
+    #[test]
+    fn what_root_replaces_or_makes_belongs_to_whom_it_belonged() {
+        if !rustix::process::geteuid().is_root() {
+            // Nobody else can give files away.
+            return;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("keys.json");
+        let owner = |path: &Path| {
+            let metadata = fs::metadata(path).unwrap();
+            (metadata.uid(), metadata.gid())
+        };
+        replace(&path, "of root").unwrap();
+        assert_eq!(owner(&path), (0, 0));
+        chown(&path, Some(65_534), Some(1)).unwrap();
+        replace(&path, "of nobody").unwrap();
+        assert_eq!(owner(&path), (65_534, 1));
+        chown(home.path(), Some(65_533), Some(2)).unwrap();
+        let made = home.path().join("made.key");
+        create(&made, "new").unwrap();
+        assert_eq!(owner(&made), (65_533, 2));
+    }
+}
+
+/// Who beside its owner may do something with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// Nobody, or the group may read it.
+    Private,
+    /// Everybody may read it.
+    Readable,
+    /// Others may write it.
+    Writable,
+}
+
+/// Who may, by the file's mode. What is no plain file, or is not there, is not judged.
+pub fn exposure(path: &Path) -> Exposure {
+    #[cfg(unix)]
+    if let Ok(file) = fs::metadata(path)
+        && file.is_file()
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.permissions());
+        if mode & 0o022 != 0 {
+            return Exposure::Writable;
+        }
+        if mode & 0o004 != 0 {
+            return Exposure::Readable;
+        }
+    }
+    Exposure::Private
+}

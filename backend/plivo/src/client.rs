@@ -1,0 +1,264 @@
+//! Talks to one account at Plivo, one HTTP request a call.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use countersign_core::{Charges, UpstreamAttempt, Verdict};
+use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber};
+use reqwest::{
+    Client, Method, Response, Url,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::{AcceptedMessages, Account, PlivoError, error, wire};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time after which an idle connection is closed: shorter than any load balancer's, so
+/// that it is we who close.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Plivo's answers are some hundred bytes; a session with many attempts a few
+/// thousand.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+
+/// Talks to one account at Plivo.
+pub struct PlivoClient {
+    http: Client,
+    /// Where sessions are created; each is below it.
+    sessions: Url,
+    app_uuid: Option<String>,
+    app_hash: Option<String>,
+    accepted_messages: AcceptedMessages,
+}
+
+/// What Plivo is asked to deliver.
+#[derive(Debug)]
+pub struct Create<'a> {
+    /// Where the code goes.
+    pub recipient: &'a PhoneNumber,
+    /// How it goes there.
+    pub channel: Channel,
+    /// The language of the message.
+    pub locale: &'a Locale,
+    /// The name in the message.
+    pub brand_name: &'a str,
+    /// Digits in the code.
+    pub otp_length: u8,
+    /// Where Plivo tells how it goes, if the world can reach us.
+    pub callback_url: Option<&'a str>,
+}
+
+/// What Plivo answered to a code.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answered {
+    /// Its success or a refusal.
+    Decided(Verdict),
+    /// Some other 2xx with JSON: no success, and no refusal that is known.
+    Unexpected {
+        /// Plivo's status.
+        status: u16,
+        /// The whole answer. Nothing of it may be shown as it is.
+        body: Value,
+    },
+}
+
+/// The status of one of Plivo's sessions, as far as it decides anything. `verified`
+/// does not: two sessions of ours can share one of Plivo's, so that it may be
+/// another caller's success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamStatus {
+    /// No code was accepted yet.
+    InProgress,
+    /// No code will be accepted any more.
+    Expired,
+    /// `verified`, or nothing that is known.
+    Other,
+}
+
+/// What Plivo knows of a session of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retrieved {
+    /// The session's own status.
+    pub status: UpstreamStatus,
+    /// Each attempt, oldest first.
+    pub attempts: Vec<UpstreamAttempt>,
+    /// What they cost, in the same order.
+    pub charges: Charges,
+}
+
+impl PlivoClient {
+    /// A client for `account`. It opens no connection yet.
+    pub fn new(account: Account) -> Result<Self, reqwest::Error> {
+        countersign_platform::tls::set_up();
+        let mut http = Client::builder()
+            .default_headers(headers(&account))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
+        if account.base_url.starts_with("http://") {
+            // Loopback only (see the configuration): never through a proxy, and on machines
+            // without certificates too.
+            http = http.no_proxy().tls_certs_only([]);
+        }
+        let http = http.build()?;
+        let sessions = format!(
+            "{}/v1/Account/{}/Verify/Session/",
+            account.base_url, account.auth_id
+        );
+        Ok(Self {
+            // Read once; that it is no address is found out at the start.
+            sessions: http.post(sessions).build()?.url().clone(),
+            http,
+            app_uuid: account.app_uuid,
+            app_hash: account.app_hash,
+            accepted_messages: account.accepted_messages,
+        })
+    }
+
+    /// Creates a session, or adds an attempt to the one the recipient has, and
+    /// answers with Plivo's id for it (reference: create session).
+    pub async fn create(
+        &self,
+        create: &Create<'_>,
+        within: Duration,
+    ) -> Result<String, PlivoError> {
+        let body = wire::CreateBody {
+            recipient: create.recipient.as_str(),
+            channel: create.channel,
+            locale: create.locale.as_str(),
+            brand_name: create.brand_name,
+            code_length: create.otp_length,
+            app_uuid: self.app_uuid.as_deref(),
+            app_hash: self.app_hash.as_deref(),
+            url: create.callback_url,
+            method: create.callback_url.map(|_| "POST"),
+        };
+        let response = self
+            .call(Method::POST, self.sessions.clone(), Some(&body), within)
+            .await?;
+        match response.status().as_u16() {
+            200..=299 => wire::created(&read(response).await?),
+            400 => Err(error::create_refused(
+                &read(response).await.unwrap_or_default(),
+            )),
+            403 => Err(PlivoError::CountryRefused),
+            _ => Err(error::failed(&response)),
+        }
+    }
+
+    /// Checks a code (reference: validate session). Success is status 200 and
+    /// Plivo's own sentence for it, see [`AcceptedMessages`].
+    pub async fn validate(
+        &self,
+        upstream_id: &str,
+        otp: &OneTimeCode,
+        within: Duration,
+    ) -> Result<Answered, PlivoError> {
+        let session = self.session(upstream_id);
+        let body = wire::ValidateBody { otp: otp.expose() };
+        let response = self
+            .call(Method::POST, session, Some(&body), within)
+            .await?;
+        let status = response.status().as_u16();
+        match status {
+            200..=299 => {
+                let body = read(response).await?;
+                let body =
+                    serde_json::from_slice(&body).map_err(|_| PlivoError::InvalidResponse)?;
+                if status == 200 && self.accepted_messages.accept(&body, upstream_id) {
+                    Ok(Answered::Decided(Verdict::Accepted))
+                } else {
+                    Ok(Answered::Unexpected { status, body })
+                }
+            }
+            // Plivo publishes neither status nor text for a wrong code; those
+            // who integrate it treat both as one.
+            400 | 404 => Ok(Answered::Decided(error::rejection(
+                &read(response).await.unwrap_or_default(),
+            ))),
+            _ => Err(error::failed(&response)),
+        }
+    }
+
+    /// How far each delivery has come, oldest first, and what was charged
+    /// (reference: retrieve).
+    pub async fn retrieve(
+        &self,
+        upstream_id: &str,
+        within: Duration,
+    ) -> Result<Retrieved, PlivoError> {
+        let session = self.session(upstream_id);
+        let response = self.call::<()>(Method::GET, session, None, within).await?;
+        match response.status().as_u16() {
+            200 => wire::retrieved(&read(response).await?, upstream_id),
+            _ => Err(error::failed(&response)),
+        }
+    }
+
+    fn session(&self, upstream_id: &str) -> Url {
+        let mut url = self.sessions.clone();
+        url.set_path(&format!("{}{upstream_id}/", self.sessions.path()));
+        url
+    }
+
+    async fn call<B: serde::Serialize>(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&B>,
+        within: Duration,
+    ) -> Result<Response, PlivoError> {
+        let mut request = self
+            .http
+            .request(method, url)
+            // Up to the last byte of the answer.
+            .timeout(within);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| error::transport(&error))
+    }
+}
+
+/// What every call carries.
+fn headers(account: &Account) -> HeaderMap {
+    let (id, token) = (&account.auth_id, account.auth_token.expose_secret());
+    let basic = STANDARD.encode(format!("{id}:{token}"));
+    let basic = HeaderValue::from_str(&format!("Basic {basic}"));
+    let mut basic = basic.expect("base64 is a header value");
+    basic.set_sensitive(true);
+    HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/json")),
+        (AUTHORIZATION, basic),
+    ])
+}
+
+/// The body of an answer that claims to be JSON, up to the cap.
+async fn read(mut response: Response) -> Result<Vec<u8>, PlivoError> {
+    let is_json = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/json"));
+    if !is_json {
+        return Err(PlivoError::InvalidResponse);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| error::transport(&error))?
+    {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            return Err(PlivoError::InvalidResponse);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

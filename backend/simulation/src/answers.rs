@@ -1,0 +1,265 @@
+//! Proofs that were handed out, and answers that were given under a key.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use countersign_core::{
+    Answer, Millis, Repetition, SentAnswer, Settlement,
+    flow::{CheckEnd, DeliverEnd},
+};
+
+use crate::{
+    border::{Keyed, opened},
+    checker::Checker,
+    request::{Asked, Kind, Request},
+    settings::CHECK_KEPT_FOR,
+};
+
+/// No request is under way for longer, and its repetition a little.
+const MAX_UNDER_WAY: Duration = Duration::from_secs(35);
+
+/// What was answered first under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum First {
+    Sent { session: String, answer: SentAnswer },
+    Proof(String),
+    Settled(Settlement),
+}
+
+/// The first answer, when it was given, and the requests that came before.
+struct Given {
+    first: First,
+    body: String,
+    at: Millis,
+    /// Requests up to this one had begun.
+    newest_request: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Answers {
+    of_session: BTreeMap<String, BTreeSet<String>>,
+    of_plivo: BTreeMap<String, BTreeSet<String>>,
+    of_key: BTreeMap<String, Given>,
+    /// The body that each key was claimed with.
+    bodies: BTreeMap<String, String>,
+    /// Times that a key was refused for another body, and the newest request then:
+    /// after five it answers nothing more.
+    mismatches: BTreeMap<String, (u32, u64)>,
+    /// Keys that were tried with another body, whatever was heard of it.
+    pub(crate) suspect: BTreeSet<String>,
+    pub(crate) newest_request: u64,
+    pub(crate) proofs: u64,
+    pub(crate) found_again: u64,
+    /// Times that a key was refused for another body.
+    pub(crate) reused: u64,
+}
+
+impl Answers {
+    pub(crate) fn is_mismatched(&self, key: &str) -> bool {
+        self.suspect.contains(key)
+    }
+
+    pub(crate) fn has_proof(&self, session: &str) -> bool {
+        self.of_session.contains_key(session)
+    }
+}
+
+impl Checker {
+    pub(crate) fn delivery_ended(&mut self, request: &Request, end: &DeliverEnd, now: Millis) {
+        let Some(asked) = &request.asked else { return };
+        match end {
+            DeliverEnd::Sent { session, answer } => {
+                self.recorded(asked, session);
+                let plivo = opened(&session.upstream.id);
+                let is_answered = request.created.as_deref() == Some(plivo.as_str());
+                self.require(is_answered, || format!("{} is of {plivo}", asked.session));
+                let first = First::Sent {
+                    session: asked.session.clone(),
+                    answer: *answer,
+                };
+                self.given(asked, first, now);
+            }
+            DeliverEnd::Wait(wait) => self.waits(request, wait),
+            DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
+            _ => {}
+        }
+        self.nothing_new(
+            request,
+            !matches!(end, DeliverEnd::Repeated(_) | DeliverEnd::NotReserved),
+            now,
+        );
+    }
+
+    pub(crate) fn check_ended(&mut self, request: &Request, end: &CheckEnd, now: Millis) {
+        let Some(asked) = &request.asked else { return };
+        if let CheckEnd::Settled(settlement) = end {
+            self.settled(asked, *settlement);
+        }
+        match end {
+            CheckEnd::Settled(Settlement::Verified) => {
+                let proof = format!("proof{}", request.id);
+                self.proof(asked, &proof);
+                self.given(asked, First::Proof(proof), now);
+            }
+            CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
+            CheckEnd::Wait(wait) => self.waits(request, wait),
+            CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
+            _ => {}
+        }
+        self.nothing_new(
+            request,
+            !matches!(end, CheckEnd::Repeated(_) | CheckEnd::NotReserved),
+            now,
+        );
+    }
+
+    /// A proof was handed out: it is the only one of its session and of its code.
+    pub(crate) fn proof(&mut self, asked: &Asked, proof: &str) {
+        self.answers.proofs += 1;
+        let request = proof.strip_prefix("proof").and_then(|id| id.parse().ok());
+        let plivo = request.and_then(|id: u64| self.asked_about.get(&id).cloned());
+        let answers = &mut self.answers;
+        let of_session = answers.of_session.entry(asked.session.clone()).or_default();
+        of_session.insert(proof.to_owned());
+        let of_plivo = answers.of_plivo.entry(plivo.clone().unwrap_or_default());
+        let of_plivo = of_plivo.or_default();
+        of_plivo.insert(proof.to_owned());
+        let (session, code) = (of_session.len(), of_plivo.len());
+        let name = &asked.session;
+        self.require(session == 1, || format!("{session} proofs of {name}"));
+        // A row about Plivo's session may be over once the clock was set.
+        let is_one = code == 1 || self.was_set;
+        self.require(is_one, || format!("{code} proofs of the code of {plivo:?}"));
+    }
+
+    fn given(&mut self, asked: &Asked, first: First, now: Millis) {
+        if let Some(keyed) = &asked.keyed {
+            let newest_request = self.answers.newest_request;
+            let given = Given {
+                first,
+                body: keyed.body.clone(),
+                at: now,
+                newest_request,
+            };
+            self.answers.of_key.insert(keyed.name.clone(), given);
+        }
+    }
+
+    /// A repetition hears anything but a refusal only with the key's own body, and as
+    /// long as not too many others were tried.
+    fn may_answer(&mut self, request: &Request, keyed: &Keyed, now: Millis) {
+        let name = keyed.name.clone();
+        let claimed_at = self.claimed_at.get(&name).copied().map(Millis);
+        let kept_for = request.asked.as_ref().map(|asked| self.kept_for(asked));
+        // Else it may have been claimed anew, by somebody who heard nothing of it.
+        let is_known = claimed_at.zip(kept_for);
+        if is_known.is_none_or(|(at, kept_for)| at.until(now) >= kept_for) {
+            return;
+        }
+        let body = self.answers.bodies.get(&name);
+        let is_same = body.is_none_or(|body| *body == keyed.body) || self.was_set;
+        let mismatches = self.answers.mismatches.get(&name).copied();
+        let (times, newest) = mismatches.unwrap_or_default();
+        let is_refused = times >= 5 && request.id > newest && !self.was_set;
+        self.require(is_same && !is_refused, || {
+            format!("{name} answers {}, after {times} others", keyed.body)
+        });
+    }
+
+    /// A key was claimed.
+    pub(crate) fn claimed(&mut self, keyed: &Keyed, at: u64) {
+        self.claimed_at.insert(keyed.name.clone(), at);
+        self.answers.mismatches.remove(&keyed.name);
+        let bodies = &mut self.answers.bodies;
+        bodies.insert(keyed.name.clone(), keyed.body.clone());
+    }
+
+    /// How long an answer is surely found: it was kept a little before it was given.
+    fn kept_for(&self, asked: &Asked) -> Duration {
+        let kept_for = match asked.kind {
+            Kind::Check(_) => CHECK_KEPT_FOR,
+            _ => self.rules.session_lifetime,
+        };
+        kept_for.saturating_sub(Duration::from_secs(10))
+    }
+
+    /// Somebody repeated a request, and it was known.
+    fn repeated(&mut self, request: &Request, repetition: &Repetition, now: Millis) {
+        let Some(asked) = &request.asked else { return };
+        let Some(keyed) = &asked.keyed else { return };
+        if *repetition == Repetition::Reused {
+            self.answers.reused += 1;
+            let newest = self.answers.newest_request;
+            let mismatches = self.answers.mismatches.entry(keyed.name.clone());
+            let mismatches = mismatches.or_default();
+            *mismatches = (mismatches.0 + 1, newest);
+            return;
+        }
+        self.may_answer(request, keyed, now);
+        let Repetition::Answered { answer, subject } = repetition else {
+            let claimed_at = self.claimed_at.get(&keyed.name).copied();
+            let age = claimed_at.map(|at| Millis(at).until(now));
+            let ages = MAX_UNDER_WAY..self.kept_for(asked);
+            let is_old = age.is_some_and(|age| ages.contains(&age)) && !self.was_set;
+            let is_lost = *repetition != Repetition::UnderWay;
+            let name = keyed.name.clone();
+            self.require(!is_old || is_lost, || {
+                format!("{name} is under way for ever")
+            });
+            return self.nothing_new(request, true, now);
+        };
+        let found = match answer {
+            Answer::Sent(answer) => First::Sent {
+                session: subject.as_ref().map(opened).unwrap_or_default(),
+                answer: *answer,
+            },
+            Answer::Settled(settlement) => First::Settled(*settlement),
+            Answer::Sealed(sealed) => {
+                let text = opened(sealed);
+                if text.starts_with("proof") {
+                    self.proof(asked, &text);
+                    First::Proof(text)
+                } else {
+                    return;
+                }
+            }
+        };
+        self.answers.found_again += 1;
+        let kept_for = self.kept_for(asked);
+        let given = self.answers.of_key.get(&keyed.name);
+        if let Some(given) = given.filter(|given| given.at.until(now) < kept_for) {
+            let (is_same, first) = (given.first == found, given.first.clone());
+            let name = keyed.name.clone();
+            self.require(is_same, || {
+                format!("{name}: {found:?} in the place of {first:?}")
+            });
+        }
+    }
+
+    /// A request under a key that was answered before it began must find the answer.
+    fn nothing_new(&mut self, request: &Request, is_other: bool, now: Millis) {
+        let Some(asked) = request.asked.as_ref().filter(|_| is_other) else {
+            return;
+        };
+        let Some(keyed) = &asked.keyed else { return };
+        let kept_for = self.kept_for(asked);
+        let Some(given) = self.answers.of_key.get(&keyed.name) else {
+            return;
+        };
+        if given.body != keyed.body {
+            // Another request, which the key refuses or whose caller has to wait.
+            return;
+        }
+        // It may have been forgotten while this request was under way.
+        let is_kept = given.at.until(now) < kept_for;
+        let began_after = request.id > given.newest_request;
+        if is_kept && began_after && !self.was_set {
+            let name = keyed.name.clone();
+            self.require(false, || {
+                format!("{name} was answered, and {} did not find it", request.id)
+            });
+        }
+    }
+}

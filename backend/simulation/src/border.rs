@@ -1,0 +1,180 @@
+//! The steps as the service's border makes them: names in the place of keyed
+//! hashes, and plain bytes in the place of sealed ones.
+
+use std::time::Duration;
+
+use countersign_core::{
+    AttemptUpdate, CallerKeys, Destination, IdempotencyClaim, Key, Limit, LimitCheck, NewSession,
+    Sealed, SendKeys, Upstream, keys,
+    transitions::{
+        CallbackRecipient, RecordCallback, RecordCharges, ReserveCheck, ReserveResend, ReserveSend,
+        SendLimits,
+    },
+};
+use countersign_shared::Channel;
+
+use crate::settings::{CHECK_KEPT_FOR, Settings};
+
+/// A request's idempotency key, and which of its bodies it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Keyed {
+    pub(crate) name: String,
+    pub(crate) body: String,
+}
+
+impl Settings {
+    pub(crate) fn send(
+        &self,
+        session: &str,
+        (number, caller): (usize, usize),
+        channel: Channel,
+        keyed: Option<&Keyed>,
+    ) -> ReserveSend {
+        ReserveSend {
+            new: NewSession {
+                key: keys::session(session),
+                number: number_key(number),
+                contact: Sealed(number.to_string().into_bytes()),
+                channel,
+            },
+            limits: self.send_limits(number, caller, channel),
+            claim: keyed.map(|it| claim(it, session, self.rules.session_lifetime)),
+            rules: self.rules.clone(),
+        }
+    }
+
+    pub(crate) fn resend(
+        &self,
+        session: &str,
+        (number, caller): (usize, usize),
+        channel: Channel,
+        at_once: bool,
+        keyed: Option<&Keyed>,
+    ) -> ReserveResend {
+        ReserveResend {
+            session: keys::session(session),
+            channel,
+            limits: self.send_limits(number, caller, channel),
+            at_once,
+            claim: keyed.map(|it| claim(it, session, self.rules.session_lifetime)),
+            rules: self.rules.clone(),
+        }
+    }
+
+    pub(crate) fn check(
+        &self,
+        session: &str,
+        caller: usize,
+        keyed: Option<&Keyed>,
+    ) -> ReserveCheck {
+        ReserveCheck {
+            session: keys::session(session),
+            wrong_per_number: self.limits.wrong_checks_per_number.clone(),
+            checks: self.limits.of_check(&[caller_keys(caller)]),
+            claim: keyed.map(|it| claim(it, session, CHECK_KEPT_FOR)),
+            rules: self.rules.clone(),
+        }
+    }
+
+    pub(crate) fn callback(
+        &self,
+        nonce: &str,
+        upstream_id: &str,
+        number: usize,
+        update: AttemptUpdate,
+    ) -> RecordCallback {
+        RecordCallback {
+            nonce: keys::single_use(nonce),
+            kept_for: Duration::from_hours(1),
+            upstream: upstream(upstream_id),
+            recipient: Some(CallbackRecipient {
+                number: number_key(number),
+                destination: destination(number),
+            }),
+            update,
+            rules: self.rules.clone(),
+        }
+    }
+
+    pub(crate) fn charges(
+        &self,
+        session: &str,
+        upstream: &Key,
+        charges: countersign_core::Charges,
+    ) -> RecordCharges {
+        RecordCharges {
+            session: keys::session(session),
+            upstream: upstream.clone(),
+            charges,
+            caps: self.caps(),
+            rules: self.rules.clone(),
+        }
+    }
+
+    /// The spending caps, to see what is used of them.
+    pub(crate) fn caps(&self) -> Option<LimitCheck> {
+        self.budget.caps(&keys::limit(Limit::Budget, "all"))
+    }
+
+    fn send_limits(&self, number: usize, caller: usize, channel: Channel) -> SendLimits {
+        let keys = SendKeys {
+            number: number_key(number),
+            prefix: keys::limit(Limit::SendsPerPrefix, "range"),
+            country: keys::limit(Limit::SendsPerCountry, "country"),
+            total: keys::limit(Limit::SendsTotal, "all"),
+            callers: vec![caller_keys(caller)],
+            number_mark: 2 * (1_000 + number as u64),
+        };
+        let mut checks = self.limits.of_send(&keys, channel);
+        let row = keys::limit(Limit::Budget, "all");
+        checks.extend(self.budget.of_send(&row, "US", channel));
+        SendLimits {
+            number: keys.number,
+            checks,
+            destination: destination(number),
+        }
+    }
+}
+
+pub(crate) fn number_key(number: usize) -> Key {
+    keys::number(&number.to_string())
+}
+
+pub(crate) fn upstream(id: &str) -> Upstream {
+    Upstream {
+        key: keys::upstream(id),
+        id: Sealed(id.as_bytes().to_vec()),
+    }
+}
+
+/// Every number is of one country, and of one range.
+pub(crate) fn destination(_: usize) -> Destination {
+    Destination {
+        country: keys::conversion("country"),
+        range: keys::conversion("range"),
+    }
+}
+
+fn caller_keys(caller: usize) -> CallerKeys {
+    let key = |limit| keys::limit(limit, &caller.to_string());
+    CallerKeys {
+        sends: key(Limit::SendsPerAddress),
+        checks: key(Limit::ChecksPerAddress),
+        numbers: key(Limit::NumbersPerAddress),
+        factor: 1,
+    }
+}
+
+fn claim(keyed: &Keyed, session: &str, kept_for: Duration) -> IdempotencyClaim {
+    IdempotencyClaim {
+        key: keys::idempotency(&keyed.name),
+        body: keyed.body.clone(),
+        kept_for,
+        subject: Some(Sealed(session.as_bytes().to_vec())),
+    }
+}
+
+/// What was sealed, as text.
+pub(crate) fn opened(sealed: &Sealed) -> String {
+    String::from_utf8_lossy(&sealed.0).into_owned()
+}

@@ -1,0 +1,260 @@
+//! What must hold, whatever happens.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use countersign_core::{
+    Limits, Millis, SessionRules, Verdict, Write,
+    transitions::{CheckReservation, SendReservation},
+};
+use countersign_shared::Channel;
+use countersign_store::{Commit, CommitOutcome};
+
+use crate::{
+    answers::Answers,
+    request::{Asked, Kind, Phase, Request},
+    sessions::Sessions,
+    settings::{CHECK_KEPT_FOR, Settings},
+    usage::{OneUse, Usage},
+};
+
+/// No row is longer.
+const MAX_ROW_BYTES: usize = 16 * 1024;
+
+pub(crate) struct Checker {
+    pub(crate) violations: Vec<String>,
+    pub(crate) rules: Arc<SessionRules>,
+    pub(crate) limits: Limits,
+    pub(crate) sends: Usage,
+    pub(crate) checks: Usage,
+    /// Checks that Plivo took for wrong, or that ended in doubt.
+    pub(crate) wrong: Usage,
+    /// Requests that asked Plivo.
+    pub(crate) calls: BTreeMap<u64, Asked>,
+    /// Of checks, Plivo's session.
+    pub(crate) asked_about: BTreeMap<u64, String>,
+    /// Checks of each session that reached Plivo.
+    checks_asked: BTreeMap<String, u64>,
+    pub(crate) answers: Answers,
+    pub(crate) sessions: Sessions,
+    /// When the effect of each key was reserved, by the store's clock.
+    effects: BTreeMap<String, Vec<(u64, u64)>>,
+    reserved_at: BTreeMap<u64, u64>,
+    /// When each key was claimed last.
+    pub(crate) claimed_at: BTreeMap<String, u64>,
+    pub(crate) nonces: BTreeSet<String>,
+    /// Arrivals told of each attempt.
+    pub(crate) arrivals: BTreeMap<(usize, usize), u32>,
+    /// Charges booked of each of Plivo's sessions: for attempts, for validation.
+    pub(crate) charged: BTreeMap<String, (u64, u64)>,
+    /// Checks of each session that Plivo took for right.
+    accepted: BTreeMap<String, Vec<Asked>>,
+    pub(crate) has_tripped: bool,
+    pub(crate) has_lied: bool,
+    pub(crate) was_set: bool,
+    pub(crate) released: u64,
+    /// Steps of which nobody knows whether they happened.
+    pub(crate) in_doubt: u64,
+    pub(crate) commits: u64,
+    pub(crate) conflicts: u64,
+}
+
+impl Checker {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            violations: Vec::new(),
+            rules: settings.rules.clone(),
+            limits: settings.limits.clone(),
+            sends: Usage::default(),
+            checks: Usage::default(),
+            wrong: Usage::default(),
+            calls: BTreeMap::new(),
+            asked_about: BTreeMap::new(),
+            checks_asked: BTreeMap::new(),
+            answers: Answers::default(),
+            sessions: Sessions::default(),
+            effects: BTreeMap::new(),
+            reserved_at: BTreeMap::new(),
+            claimed_at: BTreeMap::new(),
+            nonces: BTreeSet::new(),
+            arrivals: BTreeMap::new(),
+            charged: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            has_tripped: false,
+            has_lied: false,
+            was_set: false,
+            released: 0,
+            in_doubt: 0,
+            commits: 0,
+            conflicts: 0,
+        }
+    }
+
+    pub(crate) fn require(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.violations.push(what());
+        }
+    }
+
+    pub(crate) fn lied(&mut self) {
+        self.has_lied = true;
+    }
+
+    pub(crate) fn clock_was_set(&mut self, before: Millis, now: Millis) {
+        self.was_set = true;
+        for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
+            usage.set_clock(before.0, now.0);
+        }
+    }
+
+    pub(crate) fn committed(&mut self, commit: &Commit, outcome: &CommitOutcome) {
+        self.commits += 1;
+        self.conflicts += u64::from(matches!(outcome, CommitOutcome::Conflict(_)));
+        for (key, write) in &commit.write {
+            if let Write::Put(row) = write {
+                let length = row.value.len();
+                let is_short = length < MAX_ROW_BYTES;
+                self.require(is_short, || format!("{key:?} has {length} bytes"));
+            }
+        }
+    }
+
+    /// A process died with that request.
+    pub(crate) fn died(&mut self, request: &Request) {
+        self.in_doubt += u64::from(request.phase != Phase::Plivo);
+    }
+
+    pub(crate) fn send_reserved(
+        &mut self,
+        request: &Request,
+        reservation: &SendReservation,
+        now: Millis,
+    ) {
+        let Some(asked) = &request.asked else { return };
+        let at = reservation.reserved_at().0;
+        self.counted(request, asked, at);
+        self.tripped(request, reservation.low_conversion());
+        // A moment ahead is from before the clock was set back.
+        if at <= now.0 {
+            self.sends.add(OneUse {
+                request: request.id,
+                at,
+                number: asked.number,
+                caller: asked.caller,
+                is_call: reservation.channel() == Channel::Voice,
+                is_first: matches!(asked.kind, Kind::Send(_)),
+                forgotten: 0,
+            });
+        }
+    }
+
+    pub(crate) fn check_reserved(
+        &mut self,
+        request: &Request,
+        reservation: &CheckReservation,
+        upstream_id: String,
+    ) {
+        let Some(asked) = &request.asked else { return };
+        let at = reservation.reserved_at().0;
+        let lives = reservation.session().expires_at.0 > at;
+        self.require(lives, || format!("{} has ended", asked.session));
+        self.counted(request, asked, at);
+        self.asked_about.insert(request.id, upstream_id);
+        let one = OneUse {
+            request: request.id,
+            at,
+            number: asked.number,
+            caller: asked.caller,
+            is_call: false,
+            is_first: false,
+            forgotten: 0,
+        };
+        if !self.was_set {
+            self.checks.add(one);
+            self.wrong.add(one);
+        }
+    }
+
+    fn counted(&mut self, request: &Request, asked: &Asked, at: u64) {
+        self.reserved_in(request, asked);
+        self.reserved_at.insert(request.id, at);
+        if let Some(keyed) = &asked.keyed {
+            self.claimed(keyed, at);
+        }
+    }
+
+    /// A request of Plivo's has left.
+    pub(crate) fn asked(&mut self, requests: &BTreeMap<u64, Request>, id: u64) {
+        let Some(asked) = requests.get(&id).and_then(|it| it.asked.clone()) else {
+            return;
+        };
+        if let Kind::Check(_) = asked.kind {
+            let checks = self.checks_asked.entry(asked.session.clone()).or_default();
+            *checks += 1;
+            let is_within = *checks <= u64::from(self.rules.checks_per_session);
+            self.require(is_within, || {
+                format!("too many checks of {}", asked.session)
+            });
+        }
+        if let Some(keyed) = &asked.keyed {
+            let kept_for = match asked.kind {
+                Kind::Check(_) => CHECK_KEPT_FOR,
+                _ => self.rules.session_lifetime,
+            };
+            let at = self.reserved_at.get(&id).copied().unwrap_or_default();
+            let effects = self.effects.entry(keyed.name.clone()).or_default();
+            let mut near = effects
+                .iter()
+                .filter(|(_, other)| Duration::from_millis(other.abs_diff(at)) < kept_for);
+            let other = near.next().map(|(other, _)| *other);
+            effects.push((id, at));
+            let is_one = other.is_none() || self.was_set;
+            let name = keyed.name.clone();
+            self.require(is_one, || {
+                format!("{name} has two effects: {id} and {other:?}")
+            });
+        }
+        self.calls.insert(id, asked);
+    }
+
+    /// What is released must never have left.
+    pub(crate) fn releases(&mut self, request: &Request) {
+        let (id, has_left) = (request.id, request.has_left);
+        self.require(!has_left, || format!("{id} is released and may have left"));
+        self.released += 1;
+        // Its key is free from here on, for whatever body.
+        let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
+        if let Some(keyed) = keyed {
+            self.claimed_at.remove(&keyed.name);
+        }
+        for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
+            usage.remove(id);
+        }
+    }
+
+    pub(crate) fn settles(&mut self, request: &Request, verdict: Verdict) {
+        if verdict == Verdict::Accepted {
+            self.wrong.remove(request.id);
+            if let Some(asked) = request.asked.clone() {
+                let accepted = self.accepted.entry(asked.session.clone());
+                accepted.or_default().push(asked);
+            }
+        }
+    }
+
+    /// Whether no check of the session but this was taken for right.
+    pub(crate) fn is_only_accepted(&self, asked: &Asked) -> bool {
+        match self.accepted.get(&asked.session).map(Vec::as_slice) {
+            Some([only]) => only.keyed == asked.keyed,
+            _ => false,
+        }
+    }
+
+    /// When a request was counted.
+    pub(crate) fn reserved_at(&self, request: u64) -> Option<u64> {
+        self.reserved_at.get(&request).copied()
+    }
+}

@@ -1,0 +1,87 @@
+//! Where nothing is in doubt, every limit has counted what was used, no less and no
+//! more: what never left or was right is given back.
+
+use countersign_core::{Limit, LimitCheck, Use, transitions::LimitUsed};
+use countersign_shared::Channel;
+
+use crate::{
+    border::number_key,
+    usage::{self, OneUse, Usage},
+    world::World,
+};
+
+impl World {
+    pub(crate) fn check_the_counts(&mut self) {
+        for number in 0..self.settings.numbers {
+            for caller in 0..self.settings.callers {
+                let step = self
+                    .settings
+                    .send("probe", (number, caller), Channel::Voice, None);
+                for check in step.limits.checks {
+                    self.check_a_count(&check, (number, caller));
+                }
+                let step = self.settings.check("probe", caller, None);
+                for check in step.checks {
+                    self.check_a_count(&check, (number, caller));
+                }
+                let wrong = LimitCheck {
+                    limit: Limit::WrongChecksPerNumber,
+                    row: number_key(number),
+                    quotas: self.settings.limits.wrong_checks_per_number.clone(),
+                    used: Use::Amount(1),
+                };
+                self.check_a_count(&wrong, (number, caller));
+            }
+        }
+    }
+
+    fn check_a_count(&mut self, check: &LimitCheck, (number, caller): (usize, usize)) {
+        let of_number = |it: &OneUse| it.number == number;
+        let of_caller = |it: &OneUse| it.caller == caller;
+        let checker = &self.checker;
+        let now = self.clock_now().0;
+        let within = |usage: &Usage, which: &dyn Fn(&OneUse) -> bool| {
+            let quota = check.quotas.first();
+            let length = quota.map_or(0, countersign_core::Quota::milliseconds);
+            usage.since(now.saturating_sub(length), which)
+        };
+        // Another body under a key counts as a check of its caller's.
+        let mut more = 0;
+        let expected = match check.limit {
+            Limit::SendsPerNumber => within(&checker.sends, &of_number),
+            Limit::VoicePerNumber => within(&checker.sends, &|it| of_number(it) && it.is_call),
+            Limit::SendsPerAddress | Limit::NumbersPerAddress => within(&checker.sends, &of_caller),
+            Limit::SendsPerPrefix | Limit::SendsPerCountry | Limit::SendsTotal => {
+                within(&checker.sends, &|_| true)
+            }
+            Limit::ChecksPerAddress => {
+                more = checker.answers.reused;
+                within(&checker.checks, &of_caller)
+            }
+            Limit::WrongChecksPerNumber => within(&checker.wrong, &of_number),
+            _ => return,
+        };
+        let expected = match check.used {
+            Use::Distinct(_) => usage::numbers(&expected),
+            Use::Amount(_) => usage::count(&expected),
+        };
+        // Of two uses of one thing at once, the later remembers the earlier: where both
+        // are given back, the earlier still counts.
+        if let Use::Distinct(_) = check.used {
+            more = self.settings.numbers as u64;
+        }
+        let step = LimitUsed {
+            check: check.clone(),
+            rules: self.settings.rules.clone(),
+        };
+        let used = self.read(&step).first().copied().unwrap_or(expected);
+        let most = match check.used {
+            Use::Distinct(_) => more,
+            Use::Amount(_) => expected + more,
+        };
+        let is_counted = (expected..=most).contains(&used);
+        self.checker.require(is_counted, || {
+            format!("{:?} counts {used}, and {expected} were used", check.limit)
+        });
+    }
+}

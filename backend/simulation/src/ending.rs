@@ -1,0 +1,273 @@
+//! What must hold when everything has come to rest, and that nobody is stuck.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use countersign_core::{
+    Answer, Millis, Repetition, Session, Transition, keys,
+    transitions::{LimitUsed, Reserved, ViewSession},
+};
+use countersign_shared::{Channel, session::SessionStatus};
+use countersign_store::clock::Clock;
+
+use crate::{
+    border::opened,
+    checker::Checker,
+    request::{Asked, Callback, Kind},
+    settings::{CHARGE, Faults, PRICE, VALIDATION_CHARGE},
+    usage,
+    world::World,
+};
+
+impl World {
+    pub(crate) fn clock_now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    pub(crate) fn view(&self, session: &str) -> Option<Session> {
+        let view = ViewSession {
+            session: keys::session(session),
+        };
+        self.read(&view).ok()
+    }
+
+    /// A callback about a send was taken: if the send is of now, its session lives.
+    pub(crate) fn check_adoption(&mut self, callback: &Callback) {
+        let Some(asked) = self.checker.calls.get(&callback.request).cloned() else {
+            return;
+        };
+        let plivo = &self.plivo.sessions[callback.plivo];
+        let is_clear = !self.checker.has_lied && !self.checker.was_set;
+        let is_few = self.checker.sends.of_number(asked.number) <= 8;
+        let reserved = self.checker.reserved_at(callback.request);
+        let ends = reserved.map(|at| Millis(at).after(self.settings.rules.session_lifetime));
+        let is_of_now = ends.is_some_and(|ends| ends > self.clock_now());
+        if !(matches!(asked.kind, Kind::Send(_)) && is_clear && is_few && is_of_now)
+            || plivo.is_verified
+            || plivo.is_over(self.elapsed)
+        {
+            return;
+        }
+        let is_live = self.view(&asked.session).is_some();
+        let name = asked.session;
+        self.checker
+            .require(is_live, || format!("{name} was sent and is not adopted"));
+    }
+
+    /// If a keyed request had its effect, a repetition of it finds the answer, whoever
+    /// heard of it.
+    pub(crate) fn probe(&mut self, asked: &Asked) {
+        let Some(keyed) = &asked.keyed else { return };
+        if self.checker.answers.is_mismatched(&keyed.name) || self.checker.was_set {
+            return;
+        }
+        let Some(session) = self.view(&asked.session) else {
+            return;
+        };
+        let pair = (asked.number, asked.caller);
+        let found = match asked.kind {
+            Kind::Send(channel) => {
+                let step = self.settings.send("probe", pair, channel, Some(keyed));
+                self.answer_found(&step)
+            }
+            Kind::Resend(_) => return,
+            Kind::Check(_) => {
+                let step = self
+                    .settings
+                    .check(&asked.session, asked.caller, Some(keyed));
+                let found = self.answer_found(&step);
+                if let Some(Answer::Sealed(sealed)) = &found
+                    && opened(sealed).starts_with("proof")
+                {
+                    self.checker.proof(asked, &opened(sealed));
+                    return;
+                }
+                let is_ours = session.status == SessionStatus::Verified
+                    && !self.checker.answers.has_proof(&asked.session)
+                    && self.checker.is_only_accepted(asked);
+                if !is_ours {
+                    return;
+                }
+                found
+            }
+        };
+        let is_found = matches!(
+            (&found, asked.kind),
+            (Some(Answer::Sent(_)), Kind::Send(_)) | (Some(Answer::Sealed(_)), Kind::Check(_))
+        );
+        let name = keyed.name.clone();
+        self.checker.require(is_found, || {
+            format!("{name} had its effect, and has {found:?}")
+        });
+    }
+
+    fn answer_found<T, R>(&self, step: &T) -> Option<Answer>
+    where
+        T: Transition<Outcome = Reserved<R>>,
+    {
+        match self.read(step) {
+            Reserved::Repeated(Repetition::Answered { answer, .. }) => Some(answer),
+            _ => None,
+        }
+    }
+
+    /// Everything has come to rest.
+    pub(crate) fn check_the_end(&mut self) {
+        let waiting = self.requests.len();
+        self.checker
+            .require(waiting == 0, || format!("{waiting} requests never ended"));
+        self.check_limits();
+        self.check_the_deliveries();
+        let attempts: BTreeMap<String, u64> = self
+            .plivo
+            .sessions
+            .iter()
+            .map(|it| (it.id.clone(), it.attempts.len() as u64))
+            .collect();
+        self.checker.check_charges(&attempts);
+        let is_exact = self.checker.in_doubt == 0 && !self.checker.was_set;
+        if is_exact && !self.checker.has_lied && self.elapsed < Duration::from_mins(10) {
+            self.check_the_books();
+            self.check_the_counts();
+        }
+        self.check_that_nobody_is_stuck();
+    }
+
+    fn check_limits(&mut self) {
+        let (limits, checker) = (&self.settings.limits, &self.checker);
+        let sends = &checker.sends;
+        let mut exceeded = Vec::new();
+        for number in 0..self.settings.numbers {
+            let of_number = |it: &usage::OneUse| it.number == number;
+            let calls = |it: &usage::OneUse| of_number(it) && it.is_call;
+            let count = usage::count;
+            exceeded.push(sends.exceeded(&limits.sends_per_number, of_number, count));
+            exceeded.push(sends.exceeded(&limits.voice_per_number, calls, count));
+            let quotas = &limits.wrong_checks_per_number;
+            exceeded.push(checker.wrong.exceeded(quotas, of_number, count));
+        }
+        for caller in 0..self.settings.callers {
+            let of_caller = |it: &usage::OneUse| it.caller == caller;
+            let (count, numbers) = (usage::count, usage::numbers);
+            exceeded.push(sends.exceeded(&limits.sends_per_address, of_caller, count));
+            exceeded.push(sends.exceeded(&limits.numbers_per_address, of_caller, numbers));
+            let quotas = &limits.checks_per_address;
+            exceeded.push(checker.checks.exceeded(quotas, of_caller, count));
+        }
+        let is_charged = !checker.charged.is_empty();
+        let price = if is_charged { CHARGE } else { PRICE };
+        for quotas in [
+            &limits.sends_per_prefix,
+            &limits.sends_per_country,
+            &limits.sends_total,
+        ] {
+            exceeded.push(sends.exceeded(quotas, |_| true, usage::count));
+        }
+        let caps = &self.settings.budget.caps;
+        exceeded.push(sends.exceeded(caps, |_| true, |uses| usage::count(uses) * price));
+        if !checker.was_set {
+            let shortest = self.settings.rules.wait_after(1);
+            let shortest = u64::try_from(shortest.as_millis()).unwrap_or_default();
+            exceeded.push(sends.too_close(shortest));
+        }
+        let exceeded = exceeded
+            .into_iter()
+            .flatten()
+            .map(|it| format!("exceeded: {it}"));
+        self.checker.violations.extend(exceeded);
+    }
+
+    /// Nothing is in doubt: conversion and budget are what the sessions say.
+    fn check_the_books(&mut self) {
+        let names = self.checker.sessions.names();
+        let seen: Vec<Session> = names.iter().filter_map(|name| self.view(name)).collect();
+        let deliveries = seen.iter().flat_map(|it| &it.deliveries);
+        let settled = deliveries
+            .clone()
+            .filter(|it| it.expected.is_none())
+            .count() as u64;
+        let delivered = deliveries.count() as u64;
+        if let Some(caps) = self.settings.caps() {
+            let step = LimitUsed {
+                check: caps,
+                rules: self.settings.rules.clone(),
+            };
+            let used = self.read(&step)[0];
+            let validated: u64 = self.checker.charged.values().map(|it| it.1).sum();
+            let reserved = PRICE * self.checker.sends.len() as u64;
+            let charged: u64 = self.checker.charged.values().map(|it| it.0).sum();
+            self.checker.require(settled * CHARGE <= charged, || {
+                format!("{settled} deliveries are settled by {charged}")
+            });
+            let booked = reserved - (PRICE - CHARGE) * settled + validated;
+            self.checker.require(used == booked, || {
+                format!("{used} of the budget is used, and {booked} should be ({VALIDATION_CHARGE} each)")
+            });
+        }
+        let row = self.store.rows().remove(&keys::conversion("country"));
+        let Some(row) = row else { return };
+        let json: serde_json::Value =
+            serde_json::from_slice(&row.value[1..]).expect("a row is JSON");
+        if json.get("tripped_at").is_some() || self.checker.has_tripped {
+            return;
+        }
+        let stretches = json["stretches"].as_array().cloned().unwrap_or_default();
+        let sum = |index: usize| {
+            stretches
+                .iter()
+                .filter_map(|it| it[index].as_u64())
+                .sum::<u64>()
+        };
+        let verified = seen
+            .iter()
+            .filter(|it| it.status == SessionStatus::Verified);
+        let given_back: u64 = verified.map(|it| it.deliveries.len() as u64).sum();
+        let is_counted = sum(1) == delivered && sum(2) <= given_back;
+        self.checker.require(is_counted, || {
+            format!("conversion counts {json}, and {delivered} were sent, {given_back} given back")
+        });
+    }
+
+    /// Nothing goes wrong any more, and every window is over: whoever asks for a code
+    /// and tries it gets in.
+    fn check_that_nobody_is_stuck(&mut self) {
+        self.settings.faults = Faults::none();
+        self.pass(Duration::from_hours(3));
+        for number in 0..self.settings.numbers {
+            let session = format!("last{number}");
+            let asked = |kind| Asked {
+                person: 0,
+                caller: number % self.settings.callers,
+                number,
+                session: session.clone(),
+                keyed: None,
+                kind,
+            };
+            let (send, check) = (asked(Kind::Send(Channel::Sms)), asked(Kind::Check(0)));
+            self.begin(send);
+            self.run();
+            let code = self.plivo.last_code(number).unwrap_or_default();
+            let kind = Kind::Check(code);
+            self.begin(Asked { kind, ..check });
+            self.run();
+            let status = self.view(&session).map(|it| it.status);
+            let is_verified = status == Some(SessionStatus::Verified);
+            self.checker
+                .require(is_verified, || format!("{session} is stuck: {status:?}"));
+            self.pass(Duration::from_hours(3));
+        }
+    }
+}
+
+impl Checker {
+    /// What was booked is no more than what Plivo charges.
+    fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
+        for (plivo, (sends, validation)) in self.charged.clone() {
+            let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;
+            let is_booked_once = sends <= bill && validation <= VALIDATION_CHARGE;
+            let is_booked_once = is_booked_once || self.was_set;
+            self.require(is_booked_once, || {
+                format!("{plivo}: {sends} and {validation} booked of {bill}")
+            });
+        }
+    }
+}

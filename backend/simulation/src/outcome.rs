@@ -1,0 +1,31 @@
+//! What steps answer.
+
+use countersign_core::{
+    Charged, Settlement,
+    transitions::{
+        CallbackOutcome, CheckReservation, Poll, Recorded, RecordedAttempts, Reserved,
+        SendReservation,
+    },
+};
+use countersign_store::StoreError;
+
+/// What a step answers.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    ReservedSend(Reserved<SendReservation>),
+    ReservedCheck(Reserved<CheckReservation>),
+    Recorded(Recorded),
+    Settled(Settlement),
+    /// Released, or an answer kept.
+    Done,
+    Callback(CallbackOutcome),
+    Polled(Poll),
+    Attempts(RecordedAttempts),
+    Charged(Vec<Charged>),
+}
+
+/// How a step ended.
+pub(crate) type Answered = Result<Outcome, StoreError>;
+
+/// Where a step's answer comes; nothing until then. Dropping it abandons the step.
+pub(crate) type Answer = Box<dyn FnMut() -> Option<Answered>>;

@@ -1,0 +1,280 @@
+//! People and programs that ask: they send, resend, try codes, repeat what they
+//! asked under its key or with another body, and watch.
+
+use std::time::Duration;
+
+use countersign_core::{
+    Answer, AttemptUpdate, Charges, MicroDollars, Repetition, Settlement, UpstreamAttempt,
+    flow::{CheckEnd, DeliverEnd},
+    transitions::{CallbackOutcome, PollTurn, RecordAttempts, ViewSession},
+};
+use countersign_shared::{Channel, session::AttemptStatus};
+use countersign_store::StoreError;
+
+use crate::{
+    border::{Keyed, opened},
+    event::Event,
+    outcome::Outcome,
+    request::{Asked, Callback, Kind, Phase, Request, Work},
+    settings::{CHARGE, VALIDATION_CHARGE},
+    world::World,
+};
+
+#[derive(Default)]
+pub(crate) struct Person {
+    pub(crate) actions_left: u64,
+    /// Sessions that they were told of, each with its number.
+    pub(crate) sessions: Vec<(String, usize)>,
+    /// What they asked under a key.
+    asked: Vec<Asked>,
+}
+
+impl World {
+    /// A person does something, and something else later.
+    pub(crate) fn act(&mut self, person: usize) {
+        let it = &mut self.people[person];
+        let Some(left) = it.actions_left.checked_sub(1) else {
+            return;
+        };
+        it.actions_left = left;
+        let pause = self.settings.pause;
+        let after = self.random.millis(0..pause);
+        self.schedule(after, Event::Act(person));
+        match self.random.within(0..20) {
+            0..5 => self.ask_to_send(person),
+            5..8 => self.repeat(person),
+            8..10 => self.ask_to_resend(person),
+            10..13 => self.watch(person),
+            _ => self.try_a_code(person),
+        }
+    }
+
+    fn asked(&mut self, person: usize, number: usize, session: String, kind: Kind) -> Asked {
+        let keyed = self.random.percent(60).then(|| self.key());
+        let asked = Asked {
+            person,
+            caller: person % self.settings.callers,
+            number,
+            session,
+            keyed,
+            kind,
+        };
+        if asked.keyed.is_some() {
+            self.people[person].asked.push(asked.clone());
+        }
+        asked
+    }
+
+    fn channel(&mut self) -> Channel {
+        let is_voice = self.random.percent(15);
+        if is_voice {
+            Channel::Voice
+        } else {
+            Channel::Sms
+        }
+    }
+
+    fn ask_to_send(&mut self, person: usize) {
+        let number = self.random.index(self.settings.numbers);
+        let session = format!("session{}", self.name());
+        let channel = self.channel();
+        let asked = self.asked(person, number, session, Kind::Send(channel));
+        self.begin(asked);
+    }
+
+    fn known_session(&mut self, person: usize) -> Option<(String, usize)> {
+        let sessions = &self.people[person].sessions;
+        let is_last = self.random.percent(60);
+        let session = if is_last {
+            sessions.last()
+        } else {
+            self.random.pick(sessions)
+        };
+        session.cloned()
+    }
+
+    fn ask_to_resend(&mut self, person: usize) {
+        let Some((session, number)) = self.known_session(person) else {
+            return self.ask_to_send(person);
+        };
+        let channel = self.channel();
+        let asked = self.asked(person, number, session, Kind::Resend(channel));
+        self.begin(asked);
+    }
+
+    /// The right code or a wrong one, at times several at once.
+    fn try_a_code(&mut self, person: usize) {
+        let Some((session, number)) = self.known_session(person) else {
+            return self.ask_to_send(person);
+        };
+        let is_right = self.random.percent(50);
+        let received = self.plivo.last_code(number).filter(|_| is_right);
+        let code = received.unwrap_or_else(|| self.random.within(0..100_000));
+        let at_once = [1, 1, 1, 2, 4][self.random.index(5)];
+        let mut asked = self.asked(person, number, session, Kind::Check(code));
+        if let Some(keyed) = &mut asked.keyed {
+            keyed.body = code.to_string();
+        }
+        if let Some(last) = self.people[person].asked.last_mut()
+            && last.keyed.as_ref().map(|it| &it.name) == asked.keyed.as_ref().map(|it| &it.name)
+        {
+            last.keyed.clone_from(&asked.keyed);
+        }
+        for _ in 0..at_once {
+            self.begin(asked.clone());
+        }
+    }
+
+    /// The same under the same key, or with another body.
+    fn repeat(&mut self, person: usize) {
+        let asked = self.random.pick(&self.people[person].asked).cloned();
+        let Some(mut asked) = asked else {
+            return self.ask_to_send(person);
+        };
+        let is_other = self.random.percent(20);
+        if let Some(Keyed { name, body }) = asked.keyed.as_mut().filter(|_| is_other) {
+            body.push_str(" and more");
+            let suspect = &mut self.checker.answers.suspect;
+            suspect.insert(name.clone());
+        }
+        // A few try what a key answers to other bodies.
+        let times = if is_other && self.random.percent(30) {
+            7
+        } else {
+            1
+        };
+        for _ in 0..times {
+            if let Kind::Send(_) = asked.kind {
+                asked.session = format!("session{}", self.name());
+            }
+            self.begin(asked.clone());
+        }
+    }
+
+    /// Somebody looks how the deliveries go, and Plivo is asked where it is their
+    /// turn.
+    fn watch(&mut self, person: usize) {
+        let Some((session, _)) = self.known_session(person) else {
+            return;
+        };
+        let view = ViewSession {
+            session: countersign_core::keys::session(&session),
+        };
+        let Ok(seen) = self.read(&view) else { return };
+        let step = PollTurn {
+            upstream: seen.upstream.key.clone(),
+            interval: Duration::from_secs(3),
+            rules: self.settings.rules.clone(),
+        };
+        let work = Work::Watch(session, opened(&seen.upstream.id));
+        let id = self.admit(None, work, Phase::Only);
+        self.submit(id, step, Outcome::Polled);
+    }
+
+    pub(crate) fn watched(
+        &mut self,
+        session: &str,
+        plivo: &str,
+        answer: Result<Outcome, StoreError>,
+    ) {
+        let is_turn = matches!(answer, Ok(Outcome::Polled(poll)) if poll.is_turn);
+        let Some(truth) = self.plivo.find(plivo).filter(|_| is_turn) else {
+            return;
+        };
+        let has_prices = self.random.percent(80);
+        let attempts: Vec<Channel> = truth.attempts.iter().map(|it| it.channel).collect();
+        let validation = if truth.is_verified {
+            VALIDATION_CHARGE
+        } else {
+            0
+        };
+        // Prices come attempt by attempt.
+        let priced = if has_prices {
+            self.random.index(attempts.len() + 1)
+        } else {
+            0
+        };
+        let price = |index: usize| MicroDollars(if index < priced { CHARGE } else { 0 });
+        let charges = Charges {
+            attempts: attempts
+                .iter()
+                .enumerate()
+                .map(|(index, it)| (*it, price(index)))
+                .collect(),
+            validation: MicroDollars(validation),
+        };
+        let update = |(index, channel): (usize, &Channel)| AttemptUpdate {
+            index,
+            attempt: UpstreamAttempt {
+                channel: *channel,
+                status: AttemptStatus::Sent,
+                reason: None,
+            },
+        };
+        let upstream = countersign_core::keys::upstream(plivo);
+        let learned = RecordAttempts {
+            upstream: upstream.clone(),
+            updates: attempts.iter().enumerate().map(update).collect(),
+            rules: self.settings.rules.clone(),
+        };
+        let work = || Work::Watch(session.to_owned(), plivo.to_owned());
+        let id = self.admit(None, work(), Phase::Only);
+        self.submit(id, learned, Outcome::Attempts);
+        let step = self.settings.charges(session, &upstream, charges);
+        let id = self.admit(None, work(), Phase::Only);
+        self.submit(id, step, Outcome::Charged);
+    }
+
+    /// A send or resend has its answer.
+    pub(crate) fn delivery_ended(&mut self, request: &Request, end: &DeliverEnd) {
+        self.note(|_| format!("{}: {end:?}", request.id));
+        self.checker.delivery_ended(request, end, self.clock_now());
+        let Some(asked) = &request.asked else { return };
+        let session = match end {
+            DeliverEnd::Sent { .. } => asked.session.clone(),
+            DeliverEnd::Repeated(Repetition::Answered {
+                answer: Answer::Sent(_),
+                subject: Some(subject),
+            }) => opened(subject),
+            _ => return,
+        };
+        let known = (session, asked.number);
+        let sessions = &mut self.people[asked.person].sessions;
+        if !sessions.contains(&known) {
+            sessions.push(known);
+        }
+    }
+
+    /// A check has its answer.
+    pub(crate) fn check_ended(&mut self, request: &Request, end: &CheckEnd) {
+        self.note(|_| format!("{}: {end:?}", request.id));
+        self.checker.check_ended(request, end, self.clock_now());
+        if let (Some(asked), CheckEnd::Settled(Settlement::Verified)) = (&request.asked, end) {
+            let sessions = &mut self.people[asked.person].sessions;
+            // They have what they want; the session is tried again at times.
+            if self.random.percent(50) {
+                sessions.retain(|(session, _)| *session != asked.session);
+            }
+        }
+    }
+
+    /// A callback was taken, or Plivo comes again.
+    pub(crate) fn called_back(&mut self, callback: Callback, answer: Result<Outcome, StoreError>) {
+        match answer {
+            Ok(Outcome::Callback(outcome)) => {
+                if let CallbackOutcome::Recorded { .. } = outcome {
+                    self.check_adoption(&callback);
+                }
+            }
+            _ => self.callback_failed(callback),
+        }
+    }
+
+    /// A process died with this request.
+    pub(crate) fn died(&mut self, request: Request) {
+        self.checker.died(&request);
+        if let Work::Callback(callback) = request.work {
+            self.callback_failed(callback);
+        }
+    }
+}

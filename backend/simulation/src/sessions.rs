@@ -1,0 +1,125 @@
+//! What must hold of sessions and of Plivo's behind them.
+
+use std::collections::BTreeMap;
+
+use countersign_core::{Session, Settlement, keys, transitions::Reserved};
+use countersign_shared::Channel;
+
+use crate::{
+    checker::Checker,
+    request::{Asked, Kind, Request},
+    world::World,
+};
+
+#[derive(Default)]
+pub(crate) struct Sessions {
+    /// Sends and resends that were asked for, of each session.
+    asked: BTreeMap<String, usize>,
+    /// The number that each of Plivo's sessions was recorded for.
+    number_of_plivo: BTreeMap<String, usize>,
+    /// Sessions that are known to be over, with the newest request at that time and
+    /// whether they are verified.
+    over: BTreeMap<String, (u64, bool)>,
+}
+
+impl Sessions {
+    pub(crate) fn begun(&mut self, asked: &Asked) {
+        if !matches!(asked.kind, Kind::Check(_)) {
+            *self.asked.entry(asked.session.clone()).or_default() += 1;
+        }
+    }
+
+    /// Sessions that were known to be verified before that request began.
+    pub(crate) fn verified_before(&self, request: u64) -> u64 {
+        let over = self.over.values();
+        over.filter(|(newest, is_verified)| *is_verified && *newest < request)
+            .count() as u64
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.asked.keys().cloned().collect()
+    }
+}
+
+impl Checker {
+    /// A session was recorded with one of Plivo's: it is no other number's.
+    pub(crate) fn recorded(&mut self, asked: &Asked, session: &Session) {
+        let plivo = session.upstream.key.as_str().to_owned();
+        let numbers = &mut self.sessions.number_of_plivo;
+        let number = *numbers.entry(plivo.clone()).or_insert(asked.number);
+        let is_theirs = number == asked.number || self.was_set;
+        self.require(is_theirs, || format!("{plivo} is of two numbers"));
+    }
+
+    /// A check has ended its session.
+    pub(crate) fn settled(&mut self, asked: &Asked, settlement: Settlement) {
+        let is_verified = settlement == Settlement::Verified;
+        if is_verified || settlement == (Settlement::Incorrect { checks_left: 0 }) {
+            let newest = self.answers.newest_request;
+            let over = self.sessions.over.entry(asked.session.clone());
+            let known = over.or_insert((newest, is_verified));
+            if is_verified {
+                *known = (newest, true);
+            }
+        }
+    }
+
+    /// A step was reserved: its session was not over when it was asked for.
+    pub(crate) fn reserved_in(&mut self, request: &Request, asked: &Asked) {
+        let over = self.sessions.over.get(&asked.session).copied();
+        let is_over = over.is_some_and(|(newest, is_verified)| {
+            // A check that is released opens an exhausted session again.
+            request.id > newest && (is_verified || self.released == 0)
+        });
+        let (is_open, name) = (!is_over || self.was_set, asked.session.clone());
+        self.require(is_open, || {
+            format!("{name} is over, and {} goes on", request.id)
+        });
+    }
+}
+
+impl World {
+    /// A send that never left leaves no session.
+    pub(crate) fn check_release(&mut self, request: &Request) {
+        let Some(asked) = &request.asked else { return };
+        self.check_backoff(asked);
+        if let Kind::Send(_) = asked.kind {
+            let key = keys::session(&asked.session);
+            let (row, now) = (self.store.rows().remove(&key), self.clock_now());
+            let is_gone = row.is_none_or(|row| row.expires_at <= now);
+            self.checker
+                .require(is_gone, || format!("{key:?} was released and is there"));
+        }
+    }
+
+    /// Of a number that nothing else was sent to, the backoff is as if it had not been.
+    fn check_backoff(&mut self, asked: &Asked) {
+        let of_number = |it: &Request| it.asked.as_ref().map(|it| it.number);
+        let mut others = self.requests.values();
+        let is_alone = !others.any(|it| of_number(it) == Some(asked.number));
+        let is_first = self.checker.sends.of_number(asked.number) == 0;
+        if !is_alone || !is_first || self.checker.in_doubt > 0 || self.checker.was_set {
+            return;
+        }
+        let channel = Channel::Sms;
+        let pair = (asked.number, asked.caller);
+        let mut step = self.settings.send("probe", pair, channel, None);
+        step.limits.checks.clear();
+        let waits = matches!(self.read(&step), Reserved::Wait(wait) if wait.limit.is_none());
+        let number = asked.number;
+        self.checker.require(!waits, || {
+            format!("{number} waits for a send that never left")
+        });
+    }
+
+    /// No session has more deliveries than were asked for.
+    pub(crate) fn check_the_deliveries(&mut self) {
+        for (session, asked) in self.checker.sessions.asked.clone() {
+            let seen = self.view(&session);
+            let delivered = seen.map_or(0, |seen| seen.deliveries.len());
+            self.checker.require(delivered <= asked, || {
+                format!("{session} has {delivered} deliveries of {asked}")
+            });
+        }
+    }
+}

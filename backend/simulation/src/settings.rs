@@ -1,0 +1,161 @@
+//! What one schedule is like: its limits, and how much goes wrong. Drawn anew for
+//! each, so that some are calm and some are wild.
+
+use std::{sync::Arc, time::Duration};
+
+use countersign_core::{Budget, ConversionRule, Limits, Prices, Quota, SessionRules};
+use countersign_shared::{Channel, Locale};
+
+use crate::random::Random;
+
+/// What one code is expected to cost, in millionths of a dollar.
+pub(crate) const PRICE: u64 = 7;
+/// What Plivo charges for it.
+pub(crate) const CHARGE: u64 = 5;
+/// What Plivo charges for a code that is given back.
+pub(crate) const VALIDATION_CHARGE: u64 = 2;
+/// How long a check's answer is kept.
+pub(crate) const CHECK_KEPT_FOR: Duration = Duration::from_mins(1);
+/// How long a caller waits for the store.
+pub(crate) const STORE_DEADLINE: Duration = Duration::from_millis(1500);
+
+/// How often in a hundred times something goes wrong.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    pub(crate) load_fails: u64,
+    pub(crate) commit_not_run: u64,
+    pub(crate) commit_rejected: u64,
+    pub(crate) commit_lost_before: u64,
+    pub(crate) commit_lost_after: u64,
+    pub(crate) crash: u64,
+    pub(crate) clock_jump: u64,
+    pub(crate) plivo_never_left: u64,
+    pub(crate) plivo_lost_before: u64,
+    pub(crate) plivo_lost_after: u64,
+    pub(crate) plivo_refuses: u64,
+    pub(crate) plivo_lies: u64,
+    pub(crate) callback_lost: u64,
+    pub(crate) callback_repeated: u64,
+}
+
+impl Faults {
+    pub(crate) fn none() -> Self {
+        Self::up_to(0, &mut Random::new(0))
+    }
+
+    fn up_to(most: u64, random: &mut Random) -> Self {
+        // Some of them happen often, the others never.
+        let mut often = |most: u64| match random.within(0..3) {
+            0 => random.within(0..most + 1),
+            _ => 0,
+        };
+        Self {
+            load_fails: often(most / 2),
+            commit_not_run: often(most),
+            commit_rejected: often(most / 2),
+            commit_lost_before: often(most / 2),
+            commit_lost_after: often(most / 2),
+            crash: often(most / 6),
+            clock_jump: often(most / 6),
+            plivo_never_left: often(most),
+            plivo_lost_before: often(most),
+            plivo_lost_after: often(most),
+            plivo_refuses: often(most),
+            plivo_lies: often(most),
+            callback_lost: often(most),
+            callback_repeated: often(most * 2),
+        }
+    }
+}
+
+pub(crate) struct Settings {
+    pub(crate) instances: usize,
+    pub(crate) people: usize,
+    pub(crate) numbers: usize,
+    pub(crate) callers: usize,
+    /// Actions of one person.
+    pub(crate) actions: u64,
+    /// Longest pause between two of them, in milliseconds.
+    pub(crate) pause: u64,
+    /// Longest way to the store of each instance, in milliseconds.
+    pub(crate) distance: Vec<u64>,
+    pub(crate) faults: Faults,
+    pub(crate) rules: Arc<SessionRules>,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+}
+
+impl Settings {
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        let instances = random.index(3) + 1;
+        let most = [0, 10, 30][random.index(3)];
+        let checks_per_session = [2, 3, 5][random.index(3)];
+        let waits: &[u64] = [&[1, 5][..], &[3], &[0, 10, 30]][random.index(3)];
+        let rule = ConversionRule {
+            floor: 20,
+            min_sends: 4.try_into().unwrap_or(std::num::NonZeroU32::MIN),
+            grace: Duration::from_secs(random.within(0..60)),
+            cooldown: Duration::from_mins(5),
+            enforced: random.percent(50),
+        };
+        Self {
+            instances,
+            people: random.index(4) + 1,
+            numbers: random.index(2) + 1,
+            callers: random.index(2) + 1,
+            actions: random.within(3..10),
+            pause: [50, 3_000, 40_000][random.index(3)],
+            distance: (0..instances).map(|_| random.within(2..21)).collect(),
+            faults: Faults::up_to(most, random),
+            rules: Arc::new(SessionRules {
+                otp_length: 6,
+                session_lifetime: Duration::from_mins(10),
+                checks_per_session,
+                resend_waits: waits.iter().copied().map(Duration::from_secs).collect(),
+                default_locale: Locale::parse("en").expect("English is a language"),
+                conversion: random.percent(60).then_some(rule),
+                verified_owes_no_wait: false,
+            }),
+            limits: limits(random),
+            budget: Budget {
+                prices: Prices::parse(
+                    "country,channel,price\n*,sms,0.000007\n*,voice,0.000007",
+                    &[Channel::Sms, Channel::Voice],
+                )
+                .expect("a table of prices"),
+                caps: vec![quota(PRICE * random.within(3..30), 3_600)],
+                alert_at: 80,
+            },
+        }
+    }
+}
+
+fn limits(random: &mut Random) -> Limits {
+    let mut some = |range: std::ops::Range<u64>, seconds: u64| {
+        let is_set = random.percent(70);
+        let count = random.within(range);
+        if is_set {
+            vec![quota(count, seconds)]
+        } else {
+            Vec::new()
+        }
+    };
+    Limits {
+        sends_per_number: some(2..6, 600),
+        voice_per_number: some(1..3, 600),
+        wrong_checks_per_number: some(3..9, 900),
+        sends_per_address: some(3..9, 600),
+        checks_per_address: some(4..12, 300),
+        numbers_per_address: some(1..3, 900),
+        sends_per_prefix: some(4..12, 600),
+        sends_per_country: some(5..20, 1_200),
+        sends_total: some(5..20, 1_800),
+    }
+}
+
+fn quota(count: u64, seconds: u64) -> Quota {
+    Quota {
+        count: count.try_into().unwrap_or(std::num::NonZeroU64::MIN),
+        per: Duration::from_secs(seconds),
+    }
+}

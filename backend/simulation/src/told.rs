@@ -1,0 +1,124 @@
+//! What must hold of what steps answer.
+
+use std::time::Duration;
+
+use countersign_core::{
+    DeliveryChange, Limit, LowConversion, Quota, Wait, transitions::CallbackOutcome,
+};
+use countersign_shared::session::AttemptStatus;
+use countersign_store::StoreError;
+
+use crate::{
+    checker::Checker,
+    outcome::{Answered, Outcome},
+    request::{Phase, Request, Work},
+};
+
+impl Checker {
+    pub(crate) fn step_ended(&mut self, request: &Request, answer: &Answered) {
+        match answer {
+            Err(StoreError::Unreachable) => self.in_doubt += 1,
+            // What is not recorded, settled or released stays as it was reserved.
+            Err(StoreError::NotRun | StoreError::Rejected) if request.phase != Phase::Reserve => {
+                self.in_doubt += 1;
+            }
+            Err(error @ (StoreError::Faulty | StoreError::Unreadable(_))) => {
+                let phase = request.phase;
+                self.require(false, || format!("{phase:?} of {}: {error}", request.id));
+            }
+            Ok(Outcome::Callback(outcome)) => self.called_back(request, outcome),
+            Ok(Outcome::Attempts(recorded)) => {
+                let arrived = arrivals(&recorded.changes);
+                self.require(arrived == 0, || {
+                    "an attempt that was sent arrived".to_owned()
+                });
+            }
+            Ok(Outcome::Charged(new)) => {
+                if let Work::Watch(_, plivo) = &request.work {
+                    let booked = self.charged.entry(plivo.clone()).or_default();
+                    for it in new {
+                        match it.channel {
+                            Some(_) => booked.0 += it.amount.0,
+                            None => booked.1 += it.amount.0,
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn called_back(&mut self, request: &Request, outcome: &CallbackOutcome) {
+        let Work::Callback(callback) = &request.work else {
+            return;
+        };
+        let CallbackOutcome::Recorded { changes, .. } = outcome else {
+            return;
+        };
+        let is_first = self.nonces.insert(callback.nonce.clone()) || self.was_set;
+        self.require(is_first, || format!("{} was taken twice", callback.nonce));
+        let told = self.arrivals.entry((callback.plivo, callback.update.index));
+        let told = told.or_default();
+        *told += arrivals(changes);
+        let is_once = *told <= 1 || self.was_set;
+        self.require(is_once, || "an arrival was told twice".to_owned());
+    }
+
+    /// A breaker tripped for the first time: every code that is known to be given back
+    /// counts, and no more were sent than are known.
+    pub(crate) fn tripped(&mut self, request: &Request, low: &[LowConversion]) {
+        let is_first = !self.has_tripped;
+        self.has_tripped |= !low.is_empty();
+        if !is_first || self.in_doubt > 0 || self.was_set || self.released > 0 {
+            return;
+        }
+        let verified = self.sessions.verified_before(request.id);
+        for rate in low.iter().filter_map(|it| it.tripped_by) {
+            let is_counted = u64::from(rate.verified) >= verified;
+            let is_sent = u64::from(rate.sends) <= self.sends.len() as u64;
+            self.require(is_counted && is_sent, || {
+                format!("{rate:?} tripped the breaker, and {verified} are verified")
+            });
+        }
+    }
+
+    /// No wait is longer than the window, the backoff or the cooldown it is for.
+    pub(crate) fn waits(&mut self, request: &Request, wait: &Wait) {
+        self.tripped(request, &wait.low_conversion);
+        let limits = &self.limits;
+        let quotas = match wait.limit {
+            None => {
+                let waits = self.rules.resend_waits.iter();
+                return self.wait_is(wait, waits.max().copied());
+            }
+            Some(Limit::ConversionPerCountry | Limit::ConversionPerPrefix) => {
+                let rule = self.rules.conversion;
+                return self.wait_is(wait, rule.map(|rule| rule.cooldown));
+            }
+            Some(Limit::SendsPerNumber) => &limits.sends_per_number,
+            Some(Limit::VoicePerNumber) => &limits.voice_per_number,
+            Some(Limit::WrongChecksPerNumber) => &limits.wrong_checks_per_number,
+            Some(Limit::SendsPerAddress) => &limits.sends_per_address,
+            Some(Limit::ChecksPerAddress) => &limits.checks_per_address,
+            Some(Limit::NumbersPerAddress) => &limits.numbers_per_address,
+            Some(Limit::SendsPerPrefix) => &limits.sends_per_prefix,
+            Some(Limit::SendsPerCountry) => &limits.sends_per_country,
+            Some(Limit::SendsTotal) => &limits.sends_total,
+            Some(Limit::Budget) => return self.wait_is(wait, Some(Duration::from_hours(1))),
+        };
+        let longest = quotas.iter().map(|quota: &Quota| quota.per).max();
+        self.wait_is(wait, longest);
+    }
+
+    fn wait_is(&mut self, wait: &Wait, longest: Option<Duration>) {
+        let is_within = longest.is_some_and(|longest| wait.retry_after <= longest);
+        self.require(is_within, || format!("{wait:?} is longer than {longest:?}"));
+    }
+}
+
+fn arrivals(changes: &[DeliveryChange]) -> u32 {
+    let arrived = changes
+        .iter()
+        .filter(|it| it.status == AttemptStatus::Delivered);
+    u32::try_from(arrived.count()).unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+//! Whether a window was exceeded, told from a plain list of what was used.
+//!
+//! Nothing here is taken from the rules: a use is a moment, and a window is every
+//! stretch of time that ends with one.
+
+use countersign_core::Quota;
+
+/// One use of a limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneUse {
+    /// The request that it is of.
+    pub(crate) request: u64,
+    pub(crate) at: u64,
+    pub(crate) number: usize,
+    pub(crate) caller: usize,
+    pub(crate) is_call: bool,
+    /// A send that waits for the number's backoff.
+    pub(crate) is_first: bool,
+    /// Windows of up to so many milliseconds were over before the clock was set.
+    pub(crate) forgotten: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Usage(Vec<OneUse>);
+
+impl Usage {
+    pub(crate) fn add(&mut self, one: OneUse) {
+        self.0.push(one);
+    }
+
+    pub(crate) fn remove(&mut self, request: u64) {
+        self.0.retain(|it| it.request != request);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Those that `which` picks, later than that moment.
+    pub(crate) fn since(&self, moment: u64, which: impl Fn(&OneUse) -> bool) -> Vec<OneUse> {
+        let uses = self.0.iter().copied();
+        uses.filter(|it| it.at > moment && which(it)).collect()
+    }
+
+    pub(crate) fn of_number(&self, number: usize) -> usize {
+        self.0.iter().filter(|it| it.number == number).count()
+    }
+
+    /// The clock was set: what lies ahead counts as now, and a window that was over
+    /// before has forgotten its uses.
+    pub(crate) fn set_clock(&mut self, before: u64, now: u64) {
+        for it in &mut self.0 {
+            it.forgotten = it.forgotten.max(before.saturating_sub(it.at));
+            it.at = it.at.min(now);
+        }
+    }
+
+    /// The first window that holds more than `quotas` allow, of the uses that `which`
+    /// picks; `weigh` says how much a window holds.
+    pub(crate) fn exceeded(
+        &self,
+        quotas: &[Quota],
+        which: impl Fn(&OneUse) -> bool,
+        weigh: impl Fn(&[OneUse]) -> u64,
+    ) -> Option<String> {
+        let picked: Vec<OneUse> = self.0.iter().copied().filter(|it| which(it)).collect();
+        for quota in quotas {
+            let length = quota.milliseconds();
+            let known = |it: &&OneUse| it.forgotten < length;
+            let picked: Vec<OneUse> = picked.iter().filter(known).copied().collect();
+            for end in &picked {
+                let begins = end.at.saturating_sub(length);
+                let is_within = |it: &&OneUse| it.at <= end.at && it.at > begins;
+                let within: Vec<OneUse> = picked.iter().filter(is_within).copied().collect();
+                let used = weigh(&within);
+                if used > quota.count.get() {
+                    return Some(format!("{used} in {quota:?}: {within:?}"));
+                }
+            }
+        }
+        None
+    }
+
+    /// Two uses of one number that are closer than its shortest backoff, the later of
+    /// which had to wait for it.
+    pub(crate) fn too_close(&self, shortest: u64) -> Option<String> {
+        let pairs = self
+            .0
+            .iter()
+            .flat_map(|it| self.0.iter().map(move |to| (it, to)));
+        let mut close = pairs.filter(|(earlier, later)| {
+            let is_pair = earlier.number == later.number && earlier.request != later.request;
+            let gap = later.at.checked_sub(earlier.at);
+            is_pair && later.is_first && gap.is_some_and(|gap| gap > 0 && gap < shortest)
+        });
+        close.next().map(|pair| format!("{pair:?}"))
+    }
+}
+
+pub(crate) fn count(uses: &[OneUse]) -> u64 {
+    uses.len() as u64
+}
+
+pub(crate) fn numbers(uses: &[OneUse]) -> u64 {
+    let mut numbers: Vec<usize> = uses.iter().map(|it| it.number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.len() as u64
+}

@@ -1,0 +1,49 @@
+//! `--check-config`: says whether a start would come about, and changes nothing.
+//!
+//! The addresses are not listened on, so that it can be asked beside a running
+//! service, and Plivo is not asked: only it knows whether credentials are good.
+
+use countersign_platform::tls;
+use countersign_plivo::PlivoClient;
+use countersign_store::{
+    RedisStore, StoreKeys,
+    key_file::{self, KeyFileError},
+    sqlite,
+};
+
+use super::{StartError, key_files, wiring};
+use crate::{
+    config::{Config, StoreConfig, Upstream},
+    proof,
+};
+
+/// What the start would say of the files and of the store's home.
+pub async fn check(config: &Config) -> Result<(), StartError> {
+    tls::set_up();
+    key_files::check(config)?;
+    let keys = |key| StoreKeys::new(key).map_err(|_| KeyFileError::Malformed);
+    match &config.store {
+        StoreConfig::Sqlite { path, secret_key } => {
+            // The place first: it is what a key kept beside it is missing with.
+            sqlite::check(path, None)?;
+            let key = match secret_key {
+                Some(key) => Some(key.clone()),
+                None => key_file::read(path)?,
+            };
+            let keys = key.as_ref().map(keys).transpose()?;
+            sqlite::check(path, keys.as_ref())?;
+        }
+        StoreConfig::Redis {
+            address,
+            secret_key,
+        } => {
+            RedisStore::open(address, &keys(secret_key)?).await?;
+        }
+    }
+    proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
+    wiring::page(config)?;
+    if let Upstream::Live(account) = &config.upstream {
+        PlivoClient::new(account.clone())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! What the program is asked to do, by its arguments.
+
+use std::{error::Error, process::ExitCode, time::SystemTime};
+
+use super::{App, StopSignals, check_config, healthy, move_store, number, try_plivo};
+use crate::{
+    config::{self, Config, ConfigError},
+    logging,
+    proof::{self, Rotated},
+};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Does what the arguments say; a failure is one line in the log.
+pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let arguments: Vec<String> = arguments.collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        [] => serve().await,
+        ["--rotate-proof-key"] => rotate_proof_key(),
+        ["--check-config"] => check().await,
+        ["--number", number] => tell_of_number(number).await,
+        ["--healthy"] => return healthy::main().await,
+        ["--try-plivo", words @ ..] => try_plivo(words).await,
+        ["--move-store", from, to] => carry(from, to).await,
+        ["--version"] => print(&format!("countersign {}", env!("CARGO_PKG_VERSION"))),
+        ["--help"] => print(&config::help()),
+        _ => {
+            print("countersign does not know these arguments; see --help").ok();
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!(event = "server.failed"; "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Outcome {
+    let settings = settings()?;
+    let signals = StopSignals::listen()?;
+    App::start(settings).await?.run(signals).await?;
+    Ok(())
+}
+
+async fn check() -> Outcome {
+    check_config::check(&settings()?).await?;
+    print("configuration is fine")
+}
+
+async fn tell_of_number(number: &str) -> Outcome {
+    print(&number::report(&settings()?, number).await?)
+}
+
+fn rotate_proof_key() -> Outcome {
+    let path = settings()?.proofs.keys_file;
+    let Rotated { id, signs_in } = proof::rotate(&path, SystemTime::now())?;
+    let when = match signs_in.as_secs().div_ceil(60) {
+        0 => "at once".to_owned(),
+        minutes => format!("in {minutes} minutes"),
+    };
+    print(&format!("{id} is in {} and signs {when}", path.display()))
+}
+
+async fn try_plivo(words: &[&str]) -> Outcome {
+    // Between the lines of a conversation only what is wrong.
+    logging::start(Some(&logging::Settings {
+        json: false,
+        filter: "error".to_owned(),
+    }));
+    let options = try_plivo::Options::parse(words)?;
+    try_plivo::run(Config::from_environment()?, options).await?;
+    Ok(())
+}
+
+async fn carry(from: &str, to: &str) -> Outcome {
+    logging::start(None);
+    let rows = move_store::run(from, to).await?;
+    print(&format!(
+        "{rows} rows moved; name the new store in STORE_URL and keep the same SECRET_KEY"
+    ))
+}
+
+/// A log line is the only way to say what is wrong with the settings.
+fn settings() -> Result<Config, ConfigError> {
+    let settings = Config::from_environment();
+    logging::start(settings.as_ref().map(|config| &config.log).ok());
+    settings
+}
+
+#[expect(clippy::print_stdout, reason = "answers to arguments go there")]
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the outcomes")]
+fn print(text: &str) -> Outcome {
+    println!("{text}");
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Who may read and write the files with keys in them.
+
+use std::path::{Path, PathBuf};
+
+use countersign_platform::private_file::{Exposure, exposure};
+use countersign_store::key_file;
+
+use super::StartError;
+use crate::config::{Config, StoreConfig};
+
+/// Refuses files that others can write: whoever does so chooses the key. Warns of those
+/// that everybody can read.
+pub(super) fn check(config: &Config) -> Result<(), StartError> {
+    for (variable, path) in files(config) {
+        match exposure(&path) {
+            Exposure::Private => {}
+            Exposure::Readable => log::warn!(
+                event = "key_file.readable", variable = variable.as_str();
+                "{variable}: everybody on this machine can read {}; chmod 600 it", path.display()
+            ),
+            Exposure::Writable => return Err(StartError::WritableKeyFile { variable, path }),
+        }
+    }
+    Ok(())
+}
+
+fn files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
+    let named = config.secret_files.iter();
+    let named = named.map(|file| (file.variable.clone(), file.path.clone()));
+    let of = |variable: &str, path: &Path| (variable.to_owned(), path.to_owned());
+    let proofs = of("PROOF_SIGNING_KEYS_FILE", &config.proofs.keys_file);
+    let store = match &config.store {
+        StoreConfig::Sqlite {
+            path,
+            secret_key: None,
+        } => Some(of("SECRET_KEY", &key_file::path(path))),
+        _ => None,
+    };
+    named.chain([proofs]).chain(store)
+}

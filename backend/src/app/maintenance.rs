@@ -1,0 +1,54 @@
+//! What is done periodically.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::web::Data;
+
+use super::{clock_skew::ClockSkew, run::Run};
+use crate::http::{middleware::rate_limit::RateLimits, state::AppState};
+
+/// Interval between two runs.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// What is done periodically, and with what.
+pub(super) struct Maintenance {
+    pub(super) state: Data<AppState>,
+    limits: RateLimits,
+    skew: ClockSkew,
+    pub(super) run: Run,
+}
+
+impl Maintenance {
+    pub(super) fn new(
+        state: Data<AppState>,
+        limits: RateLimits,
+        skew: ClockSkew,
+        run: Run,
+    ) -> Self {
+        Self {
+            state,
+            limits,
+            skew,
+            run,
+        }
+    }
+
+    /// Runs until it is aborted.
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        loop {
+            ticks.tick().await;
+            self.once().await;
+        }
+    }
+
+    /// Reads rotated keys, looks at what is spent and at the clocks, and drops rate limits
+    /// that nobody uses.
+    pub(super) async fn once(&self) {
+        self.state.proofs.reload();
+        self.state.verification.watch_budget().await;
+        self.run.renew().await;
+        self.skew.measure(&self.state.store).await;
+        self.limits.sweep();
+    }
+}

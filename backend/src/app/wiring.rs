@@ -1,0 +1,261 @@
+//! The parts, made from the settings.
+
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+
+use actix_web::web::Data;
+use countersign_core::{Millis, country};
+use countersign_metrics::Metrics;
+use countersign_platform::{clock::Clock, tls};
+#[cfg(feature = "sandbox")]
+use countersign_plivo::AcceptedMessages;
+use countersign_plivo::{Account, GuardedPlivo, PlivoClient};
+use countersign_shared::config::ConfigResponse;
+use countersign_store::{
+    AtClock, RedisStore, SqliteStore, Store, StoreHandle, StoreKeys, clock as store_clock,
+    key_file::{self, KeyFileError},
+};
+use secrecy::ExposeSecret;
+
+use super::{StartError, store_metrics::StoreMetrics};
+use crate::{
+    config::{Config, StoreConfig, Upstream},
+    http::{
+        connections::{self, Connections, TooFewFiles},
+        middleware::rate_limit::{RateLimit, RateLimits},
+        page::{PageSettings, PageSource, SinglePageApp},
+        paths,
+        state::AppState,
+    },
+    proof::{KeysError, Proofs, Terms},
+    verification::{Callbacks, Introspection, Parts, RowKeys, Verification},
+};
+
+#[cfg(feature = "sandbox")]
+const _: () = assert!(
+    countersign_plivo::IDLE_TIMEOUT.as_secs() < plivo_simulator::KEEP_ALIVE.as_secs(),
+    "the simulator closes connections that are in use"
+);
+
+/// The time of a store that has no server to ask.
+struct StoreClock(Arc<dyn Clock>);
+
+impl store_clock::Clock for StoreClock {
+    fn now(&self) -> Millis {
+        self.0.now().into()
+    }
+}
+
+/// The store that the settings name. `clock` replaces its own.
+pub async fn open_store(
+    config: &Config,
+    clock: Option<Arc<dyn Clock>>,
+) -> Result<Arc<dyn Store>, StartError> {
+    tls::set_up();
+    let keys = store_keys(config)?;
+    let clock = clock.map(|clock| Arc::new(StoreClock(clock)) as Arc<dyn store_clock::Clock>);
+    Ok(match &config.store {
+        StoreConfig::Sqlite { path, .. } => {
+            let clock = clock.unwrap_or_else(|| Arc::new(store_clock::SystemClock::default()));
+            Arc::new(SqliteStore::open(path, &keys, clock)?)
+        }
+        StoreConfig::Redis { address, .. } => {
+            let store = RedisStore::open(address, &keys).await?;
+            match clock {
+                Some(clock) => Arc::new(AtClock::new(store, clock)),
+                None => Arc::new(store),
+            }
+        }
+    })
+}
+
+/// What the handlers share.
+pub(super) fn state(
+    config: &Config,
+    account: Account,
+    store: Arc<dyn Store>,
+    proofs: Arc<Proofs>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+) -> Result<Data<AppState>, StartError> {
+    let keys = store_keys(config)?;
+    let callbacks = callbacks(config, &account, &keys);
+    let plivo = GuardedPlivo::new(
+        PlivoClient::new(account)?,
+        config.calls_at_once,
+        clock.clone(),
+        metrics.clone(),
+    );
+    let observer = Arc::new(StoreMetrics(metrics.clone()));
+    let store = StoreHandle::start(store, observer);
+    let keys = RowKeys::new(keys);
+    Ok(Data::new(AppState {
+        introspection: Introspection {
+            proofs: proofs.clone(),
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+        },
+        proofs: proofs.clone(),
+        store: store.clone(),
+        verification: Verification::new(Parts {
+            store,
+            keys,
+            plivo,
+            rules: config.rules.clone(),
+            policy: config.policy.clone(),
+            limits: config.limits.clone(),
+            budget: config.budget.clone(),
+            brand_name: config.brand_name.clone(),
+            proofs,
+            callbacks,
+            clock,
+            metrics,
+        }),
+    }))
+}
+
+/// The rate limits in front of the routes.
+pub(super) fn rate_limits(config: &Config) -> RateLimits {
+    RateLimits {
+        requests: RateLimit::new(config.requests_per_address),
+        introspections: RateLimit::new(config.introspections_per_address),
+        reads: RateLimit::new(config.reads_per_address),
+    }
+}
+
+/// The page, or none with a word in the log: an API alone is of use too.
+pub(super) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
+    let directory = || PageSource::Directory(config.page_dir.clone());
+    let settings = PageSettings {
+        source: match PageSource::carried() {
+            Some(carried) if !config.page_required => carried,
+            _ => directory(),
+        },
+        brand_name: config.brand_name.clone(),
+        is_sandbox: matches!(config.upstream, Upstream::Sandbox),
+        theme: config.theme_file.clone(),
+        logo: config.logo_file.clone(),
+        hosts: config.hosts.clone(),
+        default_locale: config.rules.default_locale.as_str().to_owned(),
+    };
+    match SinglePageApp::read(settings) {
+        Ok(page) => Ok(Some(page)),
+        Err(source) if config.page_required => Err(StartError::Page {
+            directory: config.page_dir.display().to_string(),
+            source,
+        }),
+        Err(_) => {
+            log::warn!(
+                event = "page.missing";
+                "no page in {}: serving the API alone", config.page_dir.display()
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// As many as there is room for.
+pub(super) fn connections(config: &Config) -> Result<Connections, TooFewFiles> {
+    let sandbox = matches!(config.upstream, Upstream::Sandbox);
+    Ok(Connections::new(
+        connections::budget(config.calls_at_once, sandbox)?,
+        config.connections_per_address,
+        config.trusted_proxies.clone(),
+    ))
+}
+
+/// Where Plivo calls back, once the world can reach us.
+fn callbacks(config: &Config, account: &Account, keys: &StoreKeys) -> Option<Callbacks> {
+    let public_url = config.public_url.as_ref()?;
+    let secret = keys.callback_secret();
+    let url = format!("{public_url}{}/{}", paths::CALLBACK, secret.expose_secret());
+    Some(Callbacks {
+        url: url.into(),
+        secret,
+        auth_token: account.auth_token.clone(),
+    })
+}
+
+/// What names rows and seals what is in them.
+pub(super) fn row_keys(config: &Config) -> Result<RowKeys, KeyFileError> {
+    store_keys(config).map(RowKeys::new)
+}
+
+/// What keeps the store unreadable.
+fn store_keys(config: &Config) -> Result<StoreKeys, KeyFileError> {
+    let key = match &config.store {
+        StoreConfig::Sqlite {
+            path,
+            secret_key: None,
+        } => &key_file::read_or_make(path)?,
+        StoreConfig::Sqlite {
+            secret_key: Some(key),
+            ..
+        }
+        | StoreConfig::Redis {
+            secret_key: key, ..
+        } => key,
+    };
+    StoreKeys::new(key).map_err(|_| KeyFileError::Malformed)
+}
+
+pub(super) fn proofs(
+    config: &Config,
+    address: SocketAddr,
+    now: SystemTime,
+) -> Result<Proofs, KeysError> {
+    let settings = &config.proofs;
+    let issuer = settings.issuer.clone();
+    let terms = Terms {
+        issuer: issuer.unwrap_or_else(|| format!("http://{address}")),
+        audience: settings.audience.clone(),
+        lifetime: settings.lifetime,
+        sandbox: matches!(config.upstream, Upstream::Sandbox),
+    };
+    Proofs::open(settings.keys_file.clone(), settings.is_given, terms, now)
+}
+
+/// What `GET /api/config` tells.
+pub(super) fn public_config(config: &Config) -> ConfigResponse {
+    ConfigResponse {
+        brand_name: config.brand_name.clone(),
+        sandbox: matches!(config.upstream, Upstream::Sandbox),
+        otp_length: config.rules.otp_length,
+        channels: config.policy.channels.clone(),
+        countries: country::countries(&config.policy),
+    }
+}
+
+#[cfg(feature = "sandbox")]
+pub(super) fn simulator(
+    config: &Config,
+) -> Result<Option<Arc<plivo_simulator::Simulator>>, StartError> {
+    use plivo_simulator::{Settings, Simulator};
+    if !matches!(config.upstream, Upstream::Sandbox) {
+        return Ok(None);
+    }
+    let settings = Settings {
+        session_lifetime: config.rules.session_lifetime,
+        otp_length: config.rules.otp_length,
+        // Here the waits decide how often a code is sent.
+        max_attempts: u32::MAX,
+        ..Settings::default()
+    };
+    let simulator = Simulator::start(settings).map_err(StartError::Simulator)?;
+    Ok(Some(Arc::new(simulator)))
+}
+
+#[cfg(feature = "sandbox")]
+pub(super) fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
+    let settings = plivo_simulator::Settings::default();
+    Account {
+        base_url: simulator
+            .map(plivo_simulator::Simulator::base_url)
+            .unwrap_or_default(),
+        auth_id: settings.auth_id,
+        auth_token: settings.auth_token.into(),
+        app_uuid: None,
+        app_hash: None,
+        accepted_messages: AcceptedMessages::default(),
+    }
+}

@@ -1,0 +1,128 @@
+//! What outlives the process: where sessions and limits are kept, and the keys.
+
+use std::{path::PathBuf, time::Duration};
+
+use countersign_store::{StoreKeys, redis::Address};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{ConfigError, environment, read_public_url, values::Reader, variables};
+use crate::proof;
+
+/// Where sessions and limits are kept, and the key of the names in there.
+#[derive(Clone, Debug)]
+pub enum StoreConfig {
+    /// A file, for one instance.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// The key; kept beside the file when absent.
+        secret_key: Option<SecretString>,
+    },
+    /// Redis, for several instances.
+    Redis {
+        /// Where it is.
+        address: Address,
+        /// The key, the same for all of them.
+        secret_key: SecretString,
+    },
+}
+
+impl StoreConfig {
+    /// The store at `url`, written as in `STORE_URL`; the key is `secret_key` where it is
+    /// given, and that of the environment else.
+    pub fn from_environment(
+        url: &str,
+        secret_key: Option<&SecretString>,
+    ) -> Result<Self, ConfigError> {
+        let environment = environment()?;
+        let lookup = |name: &str| match (name, secret_key) {
+            ("STORE_URL", _) => Some(url.to_owned()),
+            ("SECRET_KEY", Some(key)) => Some(key.expose_secret().to_owned()),
+            ("STORE_URL_FILE", _) | ("SECRET_KEY_FILE", Some(_)) => None,
+            _ => environment(name),
+        };
+        read_store(&Reader::new(&lookup))
+    }
+}
+
+pub(super) fn read_store(reader: &Reader<'_>) -> Result<StoreConfig, ConfigError> {
+    let variable = &variables::STORE_URL;
+    let url = reader.required(variable)?;
+    let secret_key = read_secret_key(reader)?;
+    if let Some(address) = Address::parse(&url) {
+        return Ok(StoreConfig::Redis {
+            address: address.map_err(|problem| variable.error(problem))?,
+            secret_key: secret_key.ok_or_else(|| {
+                variables::SECRET_KEY.error(
+                    "is not set, and with Redis all instances need the same; \
+                     openssl rand -base64 32 makes one",
+                )
+            })?,
+        });
+    }
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(StoreConfig::Sqlite {
+            path: path.into(),
+            secret_key,
+        }),
+        _ => Err(variable.error(
+            "must be sqlite: and a file, such as sqlite:data/countersign.db, \
+             or a redis://, rediss:// or redis+cluster:// address",
+        )),
+    }
+}
+
+fn read_secret_key(reader: &Reader<'_>) -> Result<Option<SecretString>, ConfigError> {
+    let variable = &variables::SECRET_KEY;
+    let key = reader.text(variable)?.map(SecretString::from);
+    if key.as_ref().is_some_and(|key| StoreKeys::new(key).is_err()) {
+        return Err(
+            variable.error("must be 32 bytes in base64, such as openssl rand -base64 32 prints")
+        );
+    }
+    Ok(key)
+}
+
+pub(super) fn read_proofs(
+    reader: &Reader<'_>,
+    store: &StoreConfig,
+) -> Result<proof::Settings, ConfigError> {
+    let given = reader.text(&variables::PROOF_SIGNING_KEYS_FILE)?;
+    let lifetime = reader.duration(&variables::PROOF_LIFETIME)?;
+    if !(Duration::from_secs(30)..=proof::MAX_LIFETIME).contains(&lifetime) {
+        return Err(variables::PROOF_LIFETIME.error("must be 30s to 10m"));
+    }
+    Ok(proof::Settings {
+        is_given: given.is_some(),
+        keys_file: match (given, store) {
+            (Some(path), _) => path.into(),
+            (None, StoreConfig::Sqlite { path, .. }) => path.with_file_name("proof-keys.json"),
+            (None, StoreConfig::Redis { .. }) => {
+                return Err(variables::PROOF_SIGNING_KEYS_FILE.error(
+                    "is not set, and with Redis all instances sign with the same keys; \
+                     name a file, and countersign --rotate-proof-key makes it",
+                ));
+            }
+        },
+        issuer: read_issuer(reader, store)?,
+        audience: reader.required(&variables::PROOF_AUDIENCE)?,
+        lifetime,
+    })
+}
+
+/// The address listened on is another for each instance: none would take the
+/// proofs of the others for its own.
+fn read_issuer(reader: &Reader<'_>, store: &StoreConfig) -> Result<Option<String>, ConfigError> {
+    let issuer = match reader.text(&variables::PROOF_ISSUER)? {
+        // Whoever compares it does so letter by letter.
+        Some(issuer) => Some(issuer.trim_end_matches('/').to_owned()),
+        None => read_public_url(reader)?,
+    };
+    match (issuer, store) {
+        (None, StoreConfig::Redis { .. }) => Err(variables::PUBLIC_URL.error(
+            "is not set, nor is PROOF_ISSUER, and with Redis all instances must name one \
+             issuer in their proofs; set one of the two, the same for all of them",
+        )),
+        (issuer, _) => Ok(issuer),
+    }
+}

@@ -1,0 +1,35 @@
+//! How addresses are written.
+
+use countersign_platform::tls;
+
+/// Where Plivo is. The token travels with every call: in clear text on loopback
+/// only.
+pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
+    let url = reqwest::Url::parse(text)
+        .map_err(|_| "must be an address such as https://api.plivo.com")?;
+    if !tls::is_private(&url) {
+        return Err("must be https, or http on loopback");
+    }
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
+        return Err("must be scheme, host, port and path only");
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// A host of its own: page and API name their paths from its root, so nothing
+/// below a path would be found. As browsers write an origin, so that it is the
+/// same text wherever it is compared.
+pub(super) fn host_url(text: &str) -> Result<String, &'static str> {
+    base_url(text)?;
+    let url = reqwest::Url::parse(text)
+        .ok()
+        .filter(|url| url.path() == "/");
+    url.map(|url| url.origin().ascii_serialization()).ok_or(
+        "must be a host of its own, such as https://verify.example.com, without a path; \
+         the service answers at the root only",
+    )
+}

@@ -1,0 +1,5 @@
+//! What handlers take from a request.
+
+pub(crate) mod body;
+pub mod caller;
+pub(crate) mod idempotency_key;

@@ -1,0 +1,8 @@
+//! What every request passes on its way in and out.
+
+pub(crate) mod catch_panic;
+pub mod cross_origin;
+pub mod preflight;
+pub mod rate_limit;
+pub mod request_id;
+pub mod security_headers;

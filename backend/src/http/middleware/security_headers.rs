@@ -1,0 +1,115 @@
+//! What browsers are told about every answer.
+//!
+//! The page runs its own WASM and talks to its own origin, and nothing else
+//! (OWASP Secure Headers Project; CSP level 3 for `wasm-unsafe-eval`).
+
+use actix_web::{
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    },
+    middleware::Next,
+    web::Data,
+};
+
+/// The hashes of what stands inside the HTML, SHA-256 in base64, for the content
+/// security policy.
+#[derive(Clone, Debug, Default)]
+pub struct Inline {
+    /// Of the scripts.
+    pub scripts: Vec<String>,
+    /// Of the styles.
+    pub styles: Vec<String>,
+}
+
+/// The content security policy, as this page's inline script and style need it.
+#[derive(Clone)]
+pub struct ContentSecurityPolicy {
+    /// All of it but who may have the page inside.
+    policy: String,
+    /// The policy of nearly every answer: nobody may.
+    unframed: HeaderValue,
+}
+
+/// The origin whose page has this answer inside: kept with the answer, as it
+/// alone decides.
+pub struct FramedBy(pub String);
+
+impl ContentSecurityPolicy {
+    /// Allows what has these SHA-256 hashes, in base64, and nothing else that
+    /// stands inside a document.
+    pub fn new(inline: &Inline) -> Self {
+        let sources = |hashes: &[String]| -> String {
+            hashes
+                .iter()
+                .map(|hash| format!(" 'sha256-{hash}'"))
+                .collect()
+        };
+        let policy = format!(
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{}; style-src 'self'{}; \
+             connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors",
+            sources(&inline.scripts),
+            sources(&inline.styles),
+        );
+        let unframed = HeaderValue::from_str(&format!("{policy} 'none'"));
+        Self {
+            policy,
+            unframed: unframed.expect("hashes in base64 are a header value"),
+        }
+    }
+
+    fn framed_by(&self, origin: &str) -> HeaderValue {
+        HeaderValue::from_str(&format!("{} {origin}", self.policy))
+            .unwrap_or_else(|_| self.unframed.clone())
+    }
+}
+
+/// Adds the headers to every answer. The API is never stored; the page's files
+/// say for themselves how long they keep.
+pub async fn add(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let policy = request.app_data::<Data<ContentSecurityPolicy>>().cloned();
+    let mut response = next.call(request).await?;
+    let framed_by = response
+        .response_mut()
+        .extensions_mut()
+        .remove::<FramedBy>();
+    let headers = response.headers_mut();
+    if let Some(policy) = policy {
+        let policy = match &framed_by {
+            Some(FramedBy(origin)) => policy.framed_by(origin),
+            None => policy.unframed.clone(),
+        };
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    if framed_by.is_none() {
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=()",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,396 @@
+//! Applications that send people here, and take them back.
+//!
+//! Where a person goes in the end is checked here, on the server, before the
+//! page is there: the page goes nowhere but to what it was told by us (OWASP
+//! ASVS 5.0, 3.7.2; RFC 9700, 4.11).
+
+mod return_path;
+
+use actix_web::web;
+use countersign_shared::send::is_nonce;
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+use serde::Deserialize;
+
+use crate::http::allowed_origins::AllowedOrigins;
+use countersign_platform::tls;
+
+/// The longest address and the longest `state`, in bytes.
+const LONGEST: usize = 2048;
+
+/// The one character that no HTML document can hold, not even as a reference
+/// (HTML, 13.2.5.80): browsers read U+FFFD in its place.
+const NOT_IN_HTML: char = '\0';
+
+/// Where people may be sent back to, and who may have the page inside.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    /// Addresses to go back to.
+    pub return_urls: ReturnUrls,
+    /// Origins whose pages may have this one inside.
+    pub embed_origins: AllowedOrigins,
+}
+
+/// Addresses to go back to.
+#[derive(Clone, Debug, Default)]
+pub struct ReturnUrls {
+    /// Of sites: an exact origin, and a path that begins with the given one.
+    sites: Vec<Url>,
+    /// Of applications on a device: the whole address as it stands.
+    applications: Vec<String>,
+}
+
+impl ReturnUrls {
+    /// Takes https addresses, http ones on loopback, or such of a private scheme,
+    /// without query or fragment. Answers the first that is none.
+    pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        // No host has a star in it; who writes one hopes for a pattern.
+        let is_fixed = |url: &Url| url.query().is_none() && !url.as_str().contains('*');
+        let mut urls = Self::default();
+        for text in addresses {
+            if has_private_scheme(text) {
+                urls.applications.push(text.to_owned());
+            } else if let Some(url) = address(text).filter(is_fixed) {
+                urls.sites.push(url);
+            } else {
+                return Err(text.to_owned());
+            }
+        }
+        Ok(urls)
+    }
+
+    /// The address as it is gone to, where that is allowed.
+    fn allowed(&self, text: &str, nonce: Option<&str>) -> Option<String> {
+        // Any application may claim a private scheme (RFC 8252, 8.6). What it gets
+        // is of no use to it where the one that asked looks for its own nonce.
+        if nonce.is_some() && self.applications.iter().any(|it| it == text) {
+            return Some(text.to_owned());
+        }
+        address(text)
+            .filter(|url| self.include(url))
+            .map(String::from)
+    }
+
+    fn include(&self, url: &Url) -> bool {
+        self.sites.iter().any(|allowed| {
+            allowed.origin() == url.origin() && return_path::is_below(url.path(), allowed.path())
+        })
+    }
+}
+
+/// An address of an application on a device, such as `com.example.shop:/verified`. Its
+/// scheme is a domain turned around (RFC 8252, 7.1): the dot keeps out those that run
+/// code or open files, such as `javascript:` and `file:`, and a slash after the colon
+/// keeps out `shop.example:8080`.
+fn has_private_scheme(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let is_scheme = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.')
+    };
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"*?#\\\"<>@".contains(&byte);
+    scheme.contains('.')
+        && !scheme.ends_with('.')
+        && scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(is_scheme)
+        && rest.starts_with('/')
+        && rest.bytes().all(is_plain)
+        && text.len() <= LONGEST
+}
+
+/// An address that people can be sent to, as browsers read it (the URL
+/// standard): it names no user, and has no fragment, which is ours to fill.
+fn address(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST)?;
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    // Browsers take these away or turn them around; nobody writes them in good faith.
+    let is_clean = !text
+        .chars()
+        .any(|c| c == '\\' || c.is_control() || c.is_whitespace());
+    (tls::is_private(&url) && is_plain && is_clean && url.fragment().is_none()).then_some(url)
+}
+
+/// What the page's address may ask for.
+#[derive(Debug, Default, Deserialize)]
+pub struct Query {
+    /// Where to go in the end.
+    return_to: Option<String>,
+    /// The origin of the page around this one.
+    embed: Option<String>,
+    /// The application's own word, handed back as it came.
+    state: Option<String>,
+    /// What the proof is to repeat.
+    nonce: Option<String>,
+    /// The language.
+    pub locale: Option<String>,
+}
+
+/// Where the person came from.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The way back.
+    pub way: Way,
+    /// The application's own word.
+    pub state: Option<String>,
+    /// What the proof is to repeat.
+    pub nonce: Option<String>,
+}
+
+/// The way back to the application.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To this address.
+    Return(String),
+    /// To the page around this one, of this origin.
+    Embed(String),
+}
+
+/// What the address asks for is not allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused;
+
+impl Query {
+    /// Reads it strictly: a field that comes twice, or bytes that are not UTF-8,
+    /// would come back to the application as something else than it sent.
+    pub fn parse(text: &str) -> Result<Self, Refused> {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map_err(|_| Refused)?;
+        let query = web::Query::<Self>::from_query(text).map_err(|_| Refused)?;
+        Ok(query.into_inner())
+    }
+}
+
+impl Hosts {
+    /// Where the person came from; nothing for somebody who came alone.
+    pub fn read(&self, query: &Query) -> Result<Option<Host>, Refused> {
+        let way = match (&query.return_to, &query.embed) {
+            (None, None) => return Ok(None),
+            (Some(text), None) => {
+                let address = self.return_urls.allowed(text, query.nonce.as_deref());
+                Way::Return(address.ok_or(Refused)?)
+            }
+            (None, Some(origin)) if self.embed_origins.contains(origin) => {
+                Way::Embed(origin.clone())
+            }
+            _ => return Err(Refused),
+        };
+        let state = query.state.clone();
+        let nonce = query.nonce.clone();
+        let is_carried = |state: &String| state.len() <= LONGEST && !state.contains(NOT_IN_HTML);
+        let is_word = nonce.as_deref().is_none_or(is_nonce);
+        if !state.as_ref().is_none_or(is_carried) || !is_word {
+            return Err(Refused);
+        }
+        Ok(Some(Host { way, state, nonce }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts() -> Hosts {
+        Hosts {
+            return_urls: ReturnUrls::new([
+                "https://shop.example/account/",
+                "https://bank.example/done",
+                "https://any.example",
+                "http://localhost:3000/back",
+            ])
+            .unwrap(),
+            embed_origins: AllowedOrigins::new(vec!["https://shop.example".to_owned()]).unwrap(),
+        }
+    }
+
+    fn return_to(address: &str) -> Result<Option<Host>, Refused> {
+        hosts().read(&Query {
+            return_to: Some(address.to_owned()),
+            ..Query::default()
+        })
+    }
+
+    #[test]
+    fn people_go_back_to_listed_places_only() {
+        for address in [
+            "https://shop.example/account/",
+            "https://shop.example/account/phone?step=2",
+            "https://SHOP.example:443/account/",
+            "https://bank.example/done",
+            "https://bank.example/done/more",
+            "https://bank.example/done?x=//evil.example",
+            "https://any.example/a/b",
+            "http://localhost:3000/back?a=b",
+        ] {
+            assert!(matches!(return_to(address), Ok(Some(_))), "{address}");
+        }
+        for address in [
+            "",
+            "/account/",
+            "//shop.example/account/",
+            "https://shop.example/",
+            "https://shop.example/accounts",
+            "https://shop.example/account/../admin",
+            "https://shop.example/account/%2e%2e/admin",
+            "https://shop.example/account/..%2fadmin",
+            "https://shop.example/account/..%5Cadmin",
+            "https://shop.example/account\\..\\admin",
+            "https://bank.example/donemore",
+            "https://shop.example.evil.example/account/",
+            "https://evil.example/https://shop.example/account/",
+            "https://shop.example@evil.example/account/",
+            "https://evil.example@shop.example/account/",
+            "https://shop.example:444/account/",
+            "http://shop.example/account/",
+            "http://localhost:3001/back",
+            "https://shop.example/account/#proof=x",
+            "https://shop.example/\taccount/",
+            " https://shop.example/account/",
+            "javascript:alert(1)//https://shop.example/account/",
+            "data:text/html,https://shop.example/account/",
+            "https:shop.example/account/\u{0}",
+            "https://shop\u{3002}example.evil/account/",
+            "https://shop.example/account/..;/admin",
+            "https://shop.example/account/%252e%252e/admin",
+        ] {
+            assert_eq!(return_to(address), Err(Refused), "{address}");
+        }
+        let long = format!("https://any.example/{}", "a".repeat(LONGEST));
+        assert_eq!(return_to(&long), Err(Refused));
+    }
+
+    #[test]
+    fn a_page_is_inside_of_listed_origins_only() {
+        let embed = |origin: &str| {
+            hosts().read(&Query {
+                embed: Some(origin.to_owned()),
+                ..Query::default()
+            })
+        };
+        assert!(embed("https://shop.example").is_ok());
+        for origin in [
+            "",
+            "*",
+            "null",
+            "https://shop.example/",
+            "https://evil.example",
+        ] {
+            assert_eq!(embed(origin), Err(Refused), "{origin}");
+        }
+    }
+
+    #[test]
+    fn one_way_back_and_words_that_fit() {
+        let query = |state: &str, nonce: &str| Query {
+            return_to: Some("https://any.example/".to_owned()),
+            state: Some(state.to_owned()),
+            nonce: Some(nonce.to_owned()),
+            ..Query::default()
+        };
+        let host = hosts()
+            .read(&query("a \"word\" & more", "n0nce"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(host.state.as_deref(), Some("a \"word\" & more"));
+        assert_eq!(host.nonce.as_deref(), Some("n0nce"));
+        for query in [
+            query(&"s".repeat(LONGEST + 1), "n"),
+            query("s\0", "n"),
+            query("s", ""),
+            query("s", "two words"),
+            query("s", &"n".repeat(256)),
+            Query {
+                embed: Some("https://shop.example".to_owned()),
+                ..query("s", "n")
+            },
+        ] {
+            assert_eq!(hosts().read(&query), Err(Refused), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_read_to_the_byte_or_not_at_all() {
+        let query = Query::parse("state=a%26amp%3B%0D%0A%F0%9F%98%80&nonce=%26lt%3B").unwrap();
+        assert_eq!(query.state.as_deref(), Some("a&amp;\r\n\u{1f600}"));
+        assert_eq!(query.nonce.as_deref(), Some("&lt;"));
+        for wrong in [
+            "state=%FF",
+            "state=%C0%AE",
+            "state=%ED%A0%80",
+            "nonce=n&state=%E2%82",
+            "state=a&state=b",
+            "return_to=https%3A%2F%2Fany.example%2F&return_to=x",
+        ] {
+            assert!(Query::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_application_is_gone_back_to_by_its_whole_address_and_with_a_nonce() {
+        let listed = "com.example.shop:/verified";
+        let hosts = Hosts {
+            return_urls: ReturnUrls::new([listed, "net.example-app://done"]).unwrap(),
+            ..Hosts::default()
+        };
+        let read = |address: &str, nonce: Option<&str>| {
+            hosts.read(&Query {
+                return_to: Some(address.to_owned()),
+                nonce: nonce.map(str::to_owned),
+                ..Query::default()
+            })
+        };
+        for address in [listed, "net.example-app://done"] {
+            let host = read(address, Some("n0nce")).unwrap().unwrap();
+            assert_eq!(host.way, Way::Return(address.to_owned()));
+            assert_eq!(read(address, None), Err(Refused), "{address}");
+        }
+        for other in [
+            "com.example.shop:/verified/",
+            "com.example.shop:/verified?a=b",
+            "com.example.shop:/verified#proof=x",
+            "com.example.shop:/verifie",
+            "COM.example.shop:/verified",
+            "com.example.shop://verified",
+            " com.example.shop:/verified",
+            "com.example.shop:",
+        ] {
+            assert_eq!(read(other, Some("n0nce")), Err(Refused), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_list_takes_addresses_only() {
+        for wrong in [
+            "shop.example",
+            "http://shop.example/",
+            "https://shop.example/?a=b",
+            "https://*.example/",
+            "https://user@shop.example/",
+            "javascript:/alert(1)",
+            "java.script:alert(1)",
+            "data:/text/html,x",
+            "file:/etc/passwd",
+            "blob:/x",
+            "intent://scan/",
+            "about:/blank",
+            "vbscript:/x",
+            "shop:/verified",
+            "com.example.shop",
+            "com.example.shop:verified",
+            "shop.example:8080/done",
+            "com.example.shop:/a?b=c",
+            "com.example.shop:/a#b",
+            "com.example.*:/a",
+            "com.example.shop:/*",
+            "com.example.shop://user@host/",
+            "Com.Example.Shop:/a",
+            "1com.example:/a",
+            ".com:/a",
+            "com.:/a",
+        ] {
+            let list = ReturnUrls::new(["https://any.example/", wrong]);
+            assert_eq!(list.unwrap_err(), wrong);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The page's HTML: one document for each language and each way to begin, rendered
+//! when the page was built (`frontend/src/prerender.rs`).
+//!
+//! Built it is nobody's. Here it gets the operator's name and looks, so that what a
+//! person sees first is already right. What stands inside the program's mount point
+//! is left as it was rendered, byte for byte: the program hydrates it, and an element
+//! more or less would stop it. It reads what it is told on the root, `<html>`.
+
+use std::collections::HashMap;
+
+use countersign_shared::page_locale::{self, PAGE_LOCALES};
+use lol_html::{
+    RewriteStrSettings, element,
+    html_content::{ContentType, Element},
+    rewrite_str,
+};
+
+use super::source::PageFiles;
+use crate::http::page::embedding::{Host, Way};
+use crate::http::precompressed::Encoded;
+
+/// What the operator makes of the page.
+#[derive(Clone, Debug)]
+pub struct Looks {
+    /// The name people see.
+    pub brand_name: String,
+    /// True when nothing is really sent.
+    pub is_sandbox: bool,
+    /// Where the operator's style is read, if there is one.
+    pub theme: Option<&'static str>,
+    /// Where the operator's logo is read, if there is one.
+    pub logo: Option<&'static str>,
+}
+
+/// A way to begin, by its name in the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Start {
+    /// With the phone number.
+    EnterPhone,
+    /// With the word that the link does not work.
+    Refused,
+}
+
+impl Start {
+    const ALL: [Self; 2] = [Self::EnterPhone, Self::Refused];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::EnterPhone => "enter-phone",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The page's documents.
+pub struct Index {
+    pages: HashMap<&'static str, Encoded>,
+    refusals: HashMap<&'static str, String>,
+    /// The documents as they were built, for what stands inside them.
+    built: Vec<String>,
+}
+
+impl Index {
+    /// Makes them ready. A language whose document cannot be read is left out; of
+    /// English there is at least `html`, the page without documents.
+    pub fn new(html: &str, files: &PageFiles, looks: &Looks) -> Self {
+        let mut index = Self {
+            pages: HashMap::new(),
+            refusals: HashMap::new(),
+            built: vec![html.to_owned()],
+        };
+        for locale in PAGE_LOCALES {
+            for start in Start::ALL {
+                let document = files.get(&page_locale::document(locale, start.as_str()));
+                let document = document
+                    .and_then(|document| str::from_utf8(document.plain()).ok())
+                    .map(str::to_owned);
+                let is_built = document.is_some();
+                let Some(document) = document.or_else(|| (locale == "en").then(|| html.to_owned()))
+                else {
+                    continue;
+                };
+                let page = personal(&document, start, looks);
+                match start {
+                    Start::EnterPhone => {
+                        let page = Encoded::new(HTML, page.into_bytes());
+                        index.pages.insert(locale, page);
+                    }
+                    Start::Refused => {
+                        index.refusals.insert(locale, page);
+                    }
+                }
+                if is_built {
+                    index.built.push(document);
+                }
+            }
+        }
+        index
+    }
+
+    /// The documents as they were built.
+    pub fn built(&self) -> &[String] {
+        &self.built
+    }
+
+    /// The page in that language, or else in English.
+    pub fn page(&self, locale: &str) -> &Encoded {
+        self.pages.get(locale).unwrap_or_else(|| &self.pages["en"])
+    }
+
+    /// The page for somebody who came from an application.
+    pub fn hosted(&self, locale: &str, host: &Host) -> String {
+        let page = str::from_utf8(self.page(locale).plain()).expect("it was made of a str");
+        let told = element!("html", |root| {
+            let (name, value) = match &host.way {
+                Way::Return(address) => ("data-return-to", address),
+                Way::Embed(origin) => ("data-embedded-in", origin),
+            };
+            set_text_attribute(root, name, value)?;
+            for (name, word) in [("data-state", &host.state), ("data-nonce", &host.nonce)] {
+                if let Some(word) = word {
+                    set_text_attribute(root, name, word)?;
+                }
+            }
+            Ok(())
+        });
+        rewrite(
+            page,
+            RewriteStrSettings::new().append_element_content_handler(told),
+        )
+    }
+
+    /// The page that says that it cannot lead back.
+    pub fn refused(&self, locale: &str) -> String {
+        let page = self.refusals.get(locale);
+        page.unwrap_or_else(|| &self.refusals["en"]).clone()
+    }
+}
+
+/// What browsers are told that it is.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+
+type Rewritten = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Writes an attribute that browsers read as exactly that text. `set_attribute`
+/// takes HTML and escapes no more than the quotes: in it `&period;` is a dot, and
+/// a carriage return a line feed (HTML, 13.2.3.5 and 13.2.5.72).
+fn set_text_attribute(element: &mut Element<'_, '_>, name: &str, text: &str) -> Rewritten {
+    let html = text.replace('&', "&amp;").replace('\r', "&#13;");
+    element.set_attribute(name, &html)?;
+    Ok(())
+}
+
+/// A document with the operator's name and looks.
+fn personal(html: &str, start: Start, looks: &Looks) -> String {
+    let root = |root: &mut Element<'_, '_>| -> Rewritten {
+        root.set_attribute("data-start", start.as_str())?;
+        set_text_attribute(root, "data-brand", &looks.brand_name)?;
+        if looks.is_sandbox {
+            root.set_attribute("data-sandbox", "")?;
+        }
+        Ok(())
+    };
+    let mut handlers = vec![
+        element!("html", root),
+        element!("title", |title| {
+            title.append(&format!(" · {}", looks.brand_name), ContentType::Text);
+            Ok(())
+        }),
+        element!("#brand", |brand| {
+            brand.set_inner_content(&looks.brand_name, ContentType::Text);
+            Ok(())
+        }),
+    ];
+    if let Some(theme) = looks.theme {
+        // Last in the head, so that it wins.
+        handlers.push(element!("head", move |head| {
+            let link = format!("<link rel=\"stylesheet\" href=\"{theme}\" />");
+            head.append(&link, ContentType::Html);
+            Ok(())
+        }));
+    }
+    if let Some(logo) = looks.logo {
+        handlers.push(element!("header .brand-mark", move |mark| {
+            let image = format!("<img class=\"logo\" src=\"{logo}\" alt=\"\" />");
+            mark.replace(&image, ContentType::Html);
+            Ok(())
+        }));
+    }
+    let settings = handlers.into_iter().fold(
+        RewriteStrSettings::new(),
+        RewriteStrSettings::append_element_content_handler,
+    );
+    rewrite(html, settings)
+}
+
+fn rewrite(html: &str, settings: RewriteStrSettings<'_, '_>) -> String {
+    // Fails on documents that nest without end, and ours was built with the
+    // program: it is shown as it is rather than not at all.
+    rewrite_str(html, settings).unwrap_or_else(|_| html.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUILT: &str = "<!doctype html><html lang=\"en\" data-start=\"enter-phone\"><head>\
+        <title>Verify</title></head><body><header><span class=\"brand-mark\"></span>\
+        <span id=\"brand\">Countersign</span></header>\
+        <div id=\"app\"><p>a<!>b</p><span class=\"brand-mark\"></span> <!></div>\
+        </body></html>";
+
+    fn index() -> Index {
+        let looks = Looks {
+            brand_name: "A <b> & \"c\"".to_owned(),
+            is_sandbox: true,
+            theme: Some("/theme.css"),
+            logo: Some("/brand-logo"),
+        };
+        Index::new(BUILT, &PageFiles::default(), &looks)
+    }
+
+    fn mount_point(html: &str) -> &str {
+        let (_, rest) = html.split_once("<div id=\"app\"").unwrap();
+        rest.split_once("</div>").unwrap().0
+    }
+
+    #[test]
+    fn what_the_program_hydrates_is_left_as_it_was_rendered() {
+        let index = index();
+        let host = Host {
+            way: Way::Return("https://shop.example/?a=\"&b=<c>".to_owned()),
+            state: Some("'\"><script>".to_owned()),
+            nonce: Some("n".to_owned()),
+        };
+        let page = str::from_utf8(index.page("en").plain()).unwrap();
+        for html in [page, &index.hosted("en", &host), &index.refused("en")] {
+            assert_eq!(mount_point(html), mount_point(BUILT), "{html}");
+        }
+    }
+
+    #[test]
+    fn the_operators_name_and_looks_are_there() {
+        let index = index();
+        let page = str::from_utf8(index.page("en").plain()).unwrap();
+        for part in [
+            "<title>Verify · A &lt;b&gt; &amp; \"c\"</title>",
+            "<span id=\"brand\">A &lt;b&gt; &amp; \"c\"</span>",
+            "<header><img class=\"logo\" src=\"/brand-logo\" alt=\"\" />",
+            "<link rel=\"stylesheet\" href=\"/theme.css\" /></head>",
+            "data-sandbox=\"\"",
+        ] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        assert!(index.refused("en").contains("data-start=\"refused\""));
+    }
+
+    #[test]
+    fn what_is_written_on_the_page_is_escaped_as_html_wants_it() {
+        let looks = Looks {
+            brand_name: "A & B".to_owned(),
+            is_sandbox: false,
+            theme: None,
+            logo: None,
+        };
+        let html = "<html><div id=app></div><b id=brand></b></html>";
+        let index = Index::new(html, &PageFiles::default(), &looks);
+        let host = Host {
+            way: Way::Return("https://shop.example/&period;&period;/\"'<>".to_owned()),
+            state: Some("&amp;\r\n\u{a0}".to_owned()),
+            nonce: Some("&#35;".to_owned()),
+        };
+        let page = index.hosted("en", &host);
+        for written in [
+            r#"data-return-to="https://shop.example/&amp;period;&amp;period;/&quot;'<>""#,
+            "data-state=\"&amp;amp;&#13;\n\u{a0}\"",
+            r#"data-nonce="&amp;#35;""#,
+            "<b id=brand>A &amp; B</b>",
+            r#"data-brand="A &amp; B""#,
+        ] {
+            assert!(page.contains(written), "{written} in {page}");
+        }
+    }
+}

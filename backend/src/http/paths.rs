@@ -1,0 +1,10 @@
+//! The paths of our own calls that no other crate knows.
+
+/// What the pretend phones received, in sandbox.
+pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
+/// Where the `OpenAPI` document is.
+pub const OPENAPI: &str = "/api/openapi.json";
+/// The page to read it and try it.
+pub const DOCS: &str = "/api/docs";
+/// Where Plivo calls back; the secret stands below it.
+pub const CALLBACK: &str = "/api/plivo/callback";

@@ -1,0 +1,437 @@
+//! Every failure on its way out, and the only place that knows status codes.
+//!
+//! A handler's [`ApiError`] travels as a [`Problem`] in the response's
+//! extensions; [`render`] gives it its request id and writes it. Failures of the
+//! framework's own, which carry none, get one by their status.
+
+mod words;
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use actix_web::{
+    HttpMessage, HttpResponse, ResponseError,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        ConnectionType, StatusCode,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY},
+    },
+    middleware::Next,
+};
+use countersign_core::SessionOver;
+use countersign_shared::{
+    ErrorCode, Problem,
+    problem::CONTENT_TYPE as PROBLEM_JSON,
+    session::NextAction::{self, ChangeChannel, ChangeRecipient, Resend, Retry, Send, Verify},
+};
+
+use countersign_store::StoreError;
+
+use self::words::{advice_on, in_words, instead_of};
+use crate::{logging::RequestId, verification::Refusal};
+use countersign_platform::clock::whole_seconds_up;
+
+/// A request that did not get what it asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum ApiError {
+    /// A malformed body.
+    InvalidBody,
+    /// A field that is missing or malformed; the name is one of ours.
+    InvalidField(&'static str),
+    /// A field that the call does not have; the name is one of a list of ours.
+    UnknownField(&'static str),
+    /// The body is too large.
+    TooLarge,
+    /// The body did not come in time.
+    TooSlow,
+    /// The body is not declared as plain JSON.
+    UnsupportedMediaType,
+    /// Another site's page asks, and it is not on the list.
+    OriginNotAllowed,
+    /// A callback that Plivo did not sign, or that came before.
+    CallbackRefused,
+    /// The body is not declared as a form.
+    NoForm,
+    /// There is nothing at that path.
+    NotFound,
+    /// The path knows these methods only.
+    MethodNotAllowed(&'static str),
+    /// A rule said no.
+    Refused(Refusal),
+    /// The service is about to end.
+    Ending,
+    /// A fault of ours.
+    Internal,
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.problem().code.as_str())
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::new(self.status_code());
+        if let Self::MethodNotAllowed(methods) = self {
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        response.extensions_mut().insert(self.problem());
+        response
+    }
+}
+
+impl ApiError {
+    /// The failure as callers see it.
+    pub fn problem(&self) -> Problem {
+        let field = |problem: Problem, name| Problem {
+            field: Some(Cow::Borrowed(name)),
+            ..problem
+        };
+        match *self {
+            Self::InvalidBody => problem(
+                400,
+                ErrorCode::InvalidRequest,
+                "Send one JSON object with the fields of this call, each once.",
+                &[],
+            ),
+            Self::InvalidField(name) => field(
+                problem(400, ErrorCode::InvalidRequest, advice_on(name), &[]),
+                name,
+            ),
+            Self::UnknownField(name) => field(
+                problem(400, ErrorCode::InvalidRequest, instead_of(name), &[]),
+                name,
+            ),
+            Self::TooLarge => problem(
+                413,
+                ErrorCode::RequestTooLarge,
+                "The request is larger than any request of this API can be.",
+                &[],
+            ),
+            Self::TooSlow => problem(
+                408,
+                ErrorCode::RequestTimeout,
+                "The request did not come whole in time. Send it again.",
+                &[Retry],
+            ),
+            Self::UnsupportedMediaType => problem(
+                415,
+                ErrorCode::UnsupportedMediaType,
+                "Send JSON with the header Content-Type: application/json.",
+                &[],
+            ),
+            Self::CallbackRefused => problem(
+                403,
+                ErrorCode::CallbackRefused,
+                "This is for Plivo only, signed, and once.",
+                &[],
+            ),
+            Self::NoForm => problem(
+                415,
+                ErrorCode::UnsupportedMediaType,
+                "Send a form with the header Content-Type: application/x-www-form-urlencoded.",
+                &[],
+            ),
+            Self::OriginNotAllowed => problem(
+                403,
+                ErrorCode::OriginNotAllowed,
+                "Pages of this site may not call. Ask the operator to list it in ALLOWED_ORIGINS.",
+                &[],
+            ),
+            Self::NotFound => problem(404, ErrorCode::NotFound, "There is nothing here.", &[]),
+            Self::MethodNotAllowed(_) => problem(
+                405,
+                ErrorCode::MethodNotAllowed,
+                "Use one of the methods in the Allow header.",
+                &[],
+            ),
+            Self::Ending => waiting(
+                503,
+                ErrorCode::TemporarilyUnavailable,
+                "This instance is about to stop. Another one takes over.",
+                Duration::from_secs(1),
+            ),
+            Self::Internal => problem(
+                500,
+                ErrorCode::InternalError,
+                "Something went wrong here. Try again.",
+                &[Retry],
+            ),
+            Self::Refused(refusal) => refused(refusal),
+        }
+    }
+}
+
+fn problem(
+    status: u16,
+    code: ErrorCode,
+    detail: impl Into<Cow<'static, str>>,
+    next_actions: &[NextAction],
+) -> Problem {
+    let detail = detail.into();
+    Problem {
+        r#type: format!("urn:countersign:problem:{}", code.as_str()),
+        title: Cow::Borrowed(code.title()),
+        status,
+        message: detail.clone(),
+        detail,
+        code,
+        request_id: None,
+        retry_after: None,
+        limit: None,
+        verified: None,
+        checks_left: None,
+        field: None,
+        next_actions: next_actions.to_vec(),
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    let recipient = |code, detail| Problem {
+        field: Some(Cow::Borrowed("recipient")),
+        ..problem(400, code, detail, &[ChangeRecipient])
+    };
+    match refusal {
+        Refusal::RecipientInvalid => recipient(
+            ErrorCode::RecipientInvalid,
+            "That is not a phone number we can read. Give it with its country code, such as +14155550123.",
+        ),
+        Refusal::CountryNotAllowed => recipient(
+            ErrorCode::CountryNotAllowed,
+            "We do not send codes to that country. Use a number of another country.",
+        ),
+        Refusal::NumberTypeNotAllowed {
+            other_channel: true,
+        } => Problem {
+            next_actions: vec![ChangeChannel, ChangeRecipient],
+            ..recipient(
+                ErrorCode::NumberTypeNotAllowed,
+                "That kind of number cannot take the code this way. Use a mobile number, or voice for a landline.",
+            )
+        },
+        Refusal::NumberTypeNotAllowed {
+            other_channel: false,
+        } => recipient(
+            ErrorCode::NumberTypeNotAllowed,
+            "That kind of number cannot take codes here. Use a mobile number.",
+        ),
+        Refusal::ChannelNotAvailable => Problem {
+            field: Some(Cow::Borrowed("channel")),
+            ..problem(
+                400,
+                ErrorCode::ChannelNotAvailable,
+                "Codes are not sent that way here. Choose another channel.",
+                &[ChangeChannel],
+            )
+        },
+        Refusal::OtpLength { expected } => Problem {
+            field: Some(Cow::Borrowed("otp")),
+            ..problem(
+                400,
+                ErrorCode::InvalidRequest,
+                format!("The code has {expected} digits. This was not counted as a try."),
+                &[Verify],
+            )
+        },
+        Refusal::OtpIncorrect { checks_left: 0 } => wrong_code(
+            0,
+            "That code is wrong, and it was the last try. Ask for a new code.",
+            &[Send],
+        ),
+        Refusal::OtpIncorrect { checks_left } => wrong_code(
+            checks_left,
+            "That code is wrong. Look at the newest message and try again.",
+            &[Verify, Resend],
+        ),
+        Refusal::Over(over) => session_over(over),
+        Refusal::RateLimited { rule, retry_after } => Problem {
+            limit: Some(Cow::Borrowed(rule.public_name())),
+            ..waiting(
+                429,
+                ErrorCode::RateLimited,
+                format!("Too many requests. Try again in {}.", in_words(retry_after)),
+                retry_after,
+            )
+        },
+        Refusal::RequestUnderWay => waiting(
+            409,
+            ErrorCode::RequestUnderWay,
+            "This request is being worked on already. Repeat it in a moment.",
+            Duration::from_secs(1),
+        ),
+        Refusal::IdempotencyKeyReused => Problem {
+            field: Some(Cow::Borrowed("Idempotency-Key")),
+            ..problem(
+                422,
+                ErrorCode::IdempotencyKeyReused,
+                "The request's key was used for another request. Use a new key for a new request.",
+                &[],
+            )
+        },
+        Refusal::UpstreamError => problem(
+            502,
+            ErrorCode::UpstreamError,
+            "The code could not be delivered or checked. Try again in a while.",
+            &[Retry],
+        ),
+        Refusal::UpstreamTimeout => problem(
+            504,
+            ErrorCode::UpstreamTimeout,
+            "The delivery service did not answer in time. A code may still arrive.",
+            &[Retry],
+        ),
+        Refusal::TemporarilyUnavailable { retry_after } | Refusal::Unsettled { retry_after } => {
+            waiting(
+                503,
+                ErrorCode::TemporarilyUnavailable,
+                format!(
+                    "The service is not available for a moment. Try again in {}.",
+                    in_words(retry_after)
+                ),
+                retry_after,
+            )
+        }
+    }
+}
+
+fn wrong_code(checks_left: u8, detail: &'static str, next_actions: &[NextAction]) -> Problem {
+    Problem {
+        verified: Some(false),
+        checks_left: Some(checks_left),
+        ..problem(400, ErrorCode::OtpIncorrect, detail, next_actions)
+    }
+}
+
+fn session_over(over: SessionOver) -> Problem {
+    match over {
+        SessionOver::NotFound => problem(
+            404,
+            ErrorCode::SessionNotFound,
+            "There is no such verification. Start a new one.",
+            &[Send],
+        ),
+        SessionOver::Expired => problem(
+            404,
+            ErrorCode::SessionExpired,
+            "This code is no longer valid. Ask for a new one.",
+            &[Send],
+        ),
+        SessionOver::AlreadyVerified => problem(
+            409,
+            ErrorCode::SessionAlreadyVerified,
+            "This verification is already complete. Its code cannot be used again.",
+            &[Send],
+        ),
+        SessionOver::ChecksExhausted => Problem {
+            checks_left: Some(0),
+            limit: Some(Cow::Borrowed("checks_per_session")),
+            ..problem(
+                429,
+                ErrorCode::ChecksExhausted,
+                "Too many wrong codes. Ask for a new code.",
+                &[Send],
+            )
+        },
+    }
+}
+
+fn waiting(
+    status: u16,
+    code: ErrorCode,
+    detail: impl Into<Cow<'static, str>>,
+    retry_after: Duration,
+) -> Problem {
+    Problem {
+        // Never 0: a caller who waits that long must pass.
+        retry_after: Some(whole_seconds_up(retry_after).max(1)),
+        ..problem(status, code, detail, &[Retry])
+    }
+}
+
+/// The framework's own failures, by their status.
+fn by_status(status: StatusCode) -> ApiError {
+    match status.as_u16() {
+        404 => ApiError::NotFound,
+        405 => ApiError::MethodNotAllowed("GET, HEAD"),
+        413 => ApiError::TooLarge,
+        415 => ApiError::UnsupportedMediaType,
+        400..=499 => ApiError::InvalidBody,
+        _ => ApiError::Internal,
+    }
+}
+
+/// A failure that says so in words for people: it goes out as it is.
+pub struct ForPeople;
+
+/// Writes every other failure as problem+json.
+pub async fn render(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let status = response.status();
+    let is_failure = status.is_client_error() || status.is_server_error();
+    let for_people = response
+        .response()
+        .extensions()
+        .get::<ForPeople>()
+        .is_some();
+    if !is_failure || for_people {
+        return Ok(response.map_into_boxed_body());
+    }
+    let stated = response.response_mut().extensions_mut().remove::<Problem>();
+    let mut written = match stated {
+        Some(_) => HttpResponse::new(status),
+        None => by_status(status).error_response(),
+    };
+    for (name, value) in response.headers() {
+        if [ALLOW, VARY].contains(name) || name.as_str().starts_with("access-control-") {
+            written.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    let generic = written.extensions_mut().remove::<Problem>();
+    let mut problem = stated
+        .or(generic)
+        .unwrap_or_else(|| ApiError::Internal.problem());
+    problem.request_id = response
+        .request()
+        .extensions()
+        .get::<RequestId>()
+        .map(ToString::to_string);
+    *written.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(status);
+    if matches!(problem.status, 408 | 413) {
+        // Nothing on this connection is to be waited for.
+        written
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    let headers = written.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    // For the request's line in the log.
+    written.extensions_mut().insert(problem.code);
+    let body = serde_json::to_vec(&problem)?;
+    Ok(response.into_response(written.set_body(BoxBody::new(body))))
+}

@@ -1,0 +1,180 @@
+//! The API's table of contents.
+
+pub mod callback;
+mod config;
+mod docs;
+mod events;
+mod health;
+mod introspect;
+mod keys;
+mod resend;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod send;
+mod session;
+mod verify;
+
+use actix_web::{
+    Error, Resource,
+    body::BoxBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web::{self, Data, ServiceConfig},
+};
+use countersign_shared::{self as shared, config::ConfigResponse};
+
+use crate::http::{
+    bulkhead::Bulkheads,
+    middleware::{catch_panic, cross_origin, rate_limit::RateLimits},
+    paths,
+    problem::ApiError,
+};
+
+use self::{config::Facts, docs::Contract, events::Streams, health::Readiness};
+
+/// A path of ours, and the methods it knows.
+pub(crate) type Listed = (String, &'static str);
+
+/// What is worked out once and answered to everyone alike.
+#[derive(Clone)]
+pub struct FixedAnswers {
+    facts: Data<Facts>,
+    contract: Data<Contract>,
+}
+
+impl FixedAnswers {
+    /// Works them out.
+    pub fn new(facts: &ConfigResponse) -> Self {
+        Self {
+            facts: Data::new(Facts::new(facts)),
+            contract: Data::new(Contract::new(facts.sandbox)),
+        }
+    }
+}
+
+/// What bounds the calls that are not sends or checks. One for each application.
+#[derive(Clone, Default)]
+pub struct Bounds {
+    bulkheads: Data<Bulkheads>,
+    readiness: Data<Readiness>,
+    streams: Data<Streams>,
+}
+
+/// Every call and who answers it. A path of ours with another method, and any
+/// other path under `/api`, is a problem too.
+pub fn configure(
+    config: &mut ServiceConfig,
+    (limits, bounds): (&RateLimits, &Bounds),
+    fixed: &FixedAnswers,
+) {
+    config
+        .app_data(bounds.bulkheads.clone())
+        .app_data(bounds.readiness.clone())
+        .app_data(bounds.streams.clone())
+        .app_data(fixed.facts.clone())
+        .app_data(fixed.contract.clone());
+    register(config, limits);
+}
+
+/// Answers what there is now, so that the contract can be held to it.
+pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<Listed> {
+    let mut listed = Vec::new();
+    let mut resource = |path: &str, methods| {
+        listed.push((path.to_owned(), methods));
+        resource(path, methods)
+    };
+    macro_rules! guarded {
+        ($limit:expr, $path:expr, $handler:path) => {
+            resource($path, "POST")
+                .route(web::post().to($handler))
+                .wrap($limit.guard())
+                .wrap(from_fn(cross_origin::refuse_other_sites))
+        };
+    }
+    // HEAD is GET without the body (RFC 9110, 9.3.2); health checks like it.
+    macro_rules! readable {
+        ($path:expr, $handler:path) => {
+            resource($path, "GET, HEAD")
+                .route(web::get().to($handler))
+                .route(web::head().to($handler))
+        };
+    }
+    config
+        .service(guarded!(limits.requests, shared::send::PATH, send::send))
+        .service(guarded!(
+            limits.requests,
+            shared::resend::PATH,
+            resend::resend
+        ))
+        .service(guarded!(
+            limits.requests,
+            shared::verify::PATH,
+            verify::verify
+        ))
+        .service(guarded!(
+            limits.introspections,
+            shared::proof::INTROSPECT_PATH,
+            introspect::introspect
+        ))
+        .service(readable!(shared::proof::KEYS_PATH, keys::keys))
+        .service(
+            readable!(
+                &format!("{}/{{session_uuid}}", shared::session::PATH),
+                session::session
+            )
+            .wrap(limits.reads.guard()),
+        )
+        .service(
+            resource(
+                &format!(
+                    "{}/{{session_uuid}}{}",
+                    shared::session::PATH,
+                    shared::session::EVENTS
+                ),
+                "GET",
+            )
+            .route(web::get().to(events::events))
+            .wrap(limits.reads.guard()),
+        )
+        .service(
+            resource(&format!("{}/{{secret}}", paths::CALLBACK), "GET, POST")
+                .route(web::post().to(callback::post))
+                .route(web::get().to(callback::get)),
+        )
+        .service(readable!(shared::config::PATH, config::config))
+        .service(readable!(paths::OPENAPI, docs::document))
+        .service(readable!(paths::DOCS, docs::docs))
+        .service(readable!(&format!("{}/{{file}}", paths::DOCS), docs::file))
+        .service(readable!("/healthz", health::live))
+        .service(readable!("/readyz", health::ready));
+    #[cfg(feature = "sandbox")]
+    config.service(readable!(paths::SANDBOX_MESSAGES, sandbox::messages));
+    config.service(web::scope("/api").default_service(web::to(nothing_here)));
+    listed
+}
+
+/// A path of ours: a panic there costs that request only, and another method is
+/// told which one to use.
+fn resource(
+    path: &str,
+    method: &'static str,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    web::resource(path)
+        .wrap(from_fn(catch_panic::catch))
+        .default_service(web::to(move || async move {
+            Err::<(), _>(ApiError::MethodNotAllowed(method))
+        }))
+}
+
+/// The answer where there is nothing.
+pub async fn nothing_here() -> Result<(), ApiError> {
+    Err(ApiError::NotFound)
+}

@@ -1,0 +1,33 @@
+//! `POST /api/proofs/introspect` (RFC 7662).
+
+use actix_web::web::{Data, Json};
+use countersign_shared::proof::Introspection;
+
+use crate::http::extract::body::FormBody;
+use crate::http::step::to_the_end;
+use crate::http::{bulkhead::Bulkheads, drain::Drain, problem::ApiError, state::AppState};
+
+pub(super) async fn introspect(
+    state: Data<AppState>,
+    bulkheads: Data<Bulkheads>,
+    drain: Data<Drain>,
+    form: FormBody,
+) -> Result<Json<Introspection>, ApiError> {
+    let token = form
+        .one("token")?
+        .filter(|token| !token.is_empty())
+        .ok_or(ApiError::InvalidField("token"))?
+        .to_owned();
+    let consume = match form.one("consume")? {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ApiError::InvalidField("consume")),
+    };
+    let _turn = bulkheads.introspections.enter().await?;
+    let step = async move { state.introspection.introspect(&token, consume).await };
+    let claims = to_the_end(&drain, step).await??;
+    Ok(Json(Introspection {
+        active: claims.is_some(),
+        claims,
+    }))
+}

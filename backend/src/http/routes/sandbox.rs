@@ -1,0 +1,35 @@
+//! `GET /sandbox/messages`: what the pretend phones received. There in sandbox
+//! only.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, Json, Query};
+use plivo_simulator::{Message, Simulator};
+use serde::Deserialize;
+
+use crate::http::problem::ApiError;
+
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    recipient: Option<String>,
+}
+
+/// Newest first. The filter compares digits only: a `+` that was not escaped
+/// arrives as a space.
+pub(super) async fn messages(
+    simulator: Option<Data<Arc<Simulator>>>,
+    filter: Result<Query<Filter>, actix_web::Error>,
+) -> Result<Json<Vec<Message>>, ApiError> {
+    let simulator = simulator.ok_or(ApiError::NotFound)?;
+    let filter = filter.map_err(|_| ApiError::InvalidField("recipient"))?;
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
+    let mut messages = simulator.messages();
+    if let Some(recipient) = filter.recipient.as_deref().map(digits) {
+        messages.retain(|message| digits(&message.recipient) == recipient);
+    }
+    Ok(Json(messages))
+}

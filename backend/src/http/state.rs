@@ -1,0 +1,22 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use countersign_store::StoreHandle;
+
+use crate::{
+    proof::Proofs,
+    verification::{Introspection, Verification},
+};
+
+/// What the handlers share: one for the application, made before its workers.
+pub struct AppState {
+    /// Sends and checks codes.
+    pub verification: Verification,
+    /// Looks at proofs.
+    pub introspection: Introspection,
+    /// Publishes the keys of proofs.
+    pub proofs: Arc<Proofs>,
+    /// Says whether it works.
+    pub store: StoreHandle,
+}

@@ -1,2 +1,0 @@
-give_back()
-return done()

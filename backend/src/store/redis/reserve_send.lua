@@ -1,2 +1,0 @@
-local hold, wait = reserve()
-return cjson.encode(hold and { held = hold } or wait)

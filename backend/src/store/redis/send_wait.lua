@@ -1,2 +1,0 @@
-local milliseconds = look()
-return cjson.encode({ wait = { milliseconds = milliseconds } })

@@ -1,1 +1,0 @@
-return cjson.encode({ time = now })

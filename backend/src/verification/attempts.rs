@@ -1,0 +1,128 @@
+//! How far each delivery has come: told by Plivo's callbacks, and asked of Plivo while
+//! somebody watches.
+//!
+//! What is known is in the store, so it does not matter on which instance a callback
+//! lands and on which somebody watches.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use countersign_core::{
+    AttemptUpdate, CountryCode, DeliveryChange, UpstreamAttempt,
+    delivery::match_attempts,
+    transitions::{PollTurn, RecordAttempts},
+};
+use countersign_shared::{PhoneNumber, session::AttemptStatus};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::{Refusal, SessionView, Verification, store_deadline};
+
+/// Interval between polls of one of Plivo's sessions, however many watch.
+const POLL_INTERVAL: Duration = Duration::from_secs(3);
+/// The same where callbacks tell: they get lost, too.
+const POLL_INTERVAL_BESIDE_CALLBACKS: Duration = Duration::from_secs(20);
+/// Polls a second of this instance in all. Plivo allows an account 300 requests in five
+/// seconds (reference: transport), and the sends need them.
+const MAX_POLLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// When Plivo is polled.
+pub(super) struct PollInterval {
+    interval: Duration,
+    all: DefaultDirectRateLimiter,
+}
+
+impl PollInterval {
+    pub(super) fn new(has_callbacks: bool) -> Self {
+        Self {
+            interval: if has_callbacks {
+                POLL_INTERVAL_BESIDE_CALLBACKS
+            } else {
+                POLL_INTERVAL
+            },
+            all: RateLimiter::direct(Quota::per_second(MAX_POLLS_PER_SECOND)),
+        }
+    }
+}
+
+impl Verification {
+    /// Each of the session's deliveries, oldest first. When Plivo does not answer, what
+    /// was known stays: a session's own answer never fails for that.
+    pub async fn attempts(&self, view: &SessionView) -> Result<Vec<UpstreamAttempt>, Refusal> {
+        let deliveries = &view.session.deliveries;
+        let upstream = &view.session.upstream;
+        let poll = PollTurn {
+            upstream: upstream.key.clone(),
+            interval: self.polling.interval,
+            rules: self.rules.clone(),
+        };
+        let poll = self.store.read(poll, store_deadline()).await?;
+        let known = match_attempts(deliveries, &poll.attempts);
+        let is_open = known
+            .iter()
+            .any(|attempt| attempt.status != AttemptStatus::Delivered);
+        let is_wanted = is_open || self.wants_charges(view);
+        if !poll.is_turn || !is_wanted || self.polling.all.check().is_err() {
+            return Ok(known);
+        }
+        let number = &view.contact.recipient;
+        let Some(upstream_id) = self.keys.open_upstream(number, &upstream.id) else {
+            return Ok(known);
+        };
+        let Ok(retrieved) = self.plivo.retrieve(&upstream_id).await else {
+            return Ok(known);
+        };
+        self.record_charges(view, retrieved.charges).await?;
+        let updates = retrieved.attempts.into_iter().enumerate();
+        let record = RecordAttempts {
+            upstream: upstream.key.clone(),
+            updates: updates
+                .map(|(index, attempt)| AttemptUpdate { index, attempt })
+                .collect(),
+            rules: self.rules.clone(),
+        };
+        let recorded = self.store.run(record, store_deadline()).await?;
+        self.note_changes(&recorded.changes, Some(number), &upstream_id, "");
+        Ok(match_attempts(deliveries, &recorded.attempts))
+    }
+
+    /// Whether the last delivery is known not to arrive.
+    pub(super) async fn has_failed(&self, view: &SessionView) -> Result<bool, Refusal> {
+        let attempts = self.attempts(view).await?;
+        let last = attempts.last().map(|attempt| attempt.status);
+        Ok(last == Some(AttemptStatus::Undelivered))
+    }
+
+    /// Counts and logs how deliveries have come further. Plivo's session id is what its
+    /// support asks for; its error code comes with callbacks only.
+    pub(super) fn note_changes(
+        &self,
+        changes: &[DeliveryChange],
+        recipient: Option<&PhoneNumber>,
+        upstream_id: &str,
+        error_code: &str,
+    ) {
+        let country = recipient.map_or(CountryCode::of(""), CountryCode::of_number);
+        for change in changes {
+            match change.status {
+                AttemptStatus::Delivered => self.metrics.send_delivered(country, change.channel),
+                AttemptStatus::Undelivered => {
+                    self.metrics.send_undelivered(country, change.channel);
+                }
+                _ => {}
+            }
+            log_change(change, upstream_id, error_code);
+        }
+    }
+}
+
+/// How a delivery stands, and what to ask Plivo about it.
+pub(super) fn log_change(change: &DeliveryChange, upstream_id: &str, error_code: &str) {
+    log::info!(
+        event = "delivery.changed",
+        channel = change.channel.as_str(),
+        status:serde = change.status,
+        error_code = error_code,
+        upstream_id = upstream_id,
+        send_request_id = change.request_id.as_deref().unwrap_or_default();
+        "a delivery has come further"
+    );
+}

@@ -1,0 +1,182 @@
+//! A delivery: what a send and a resend have in common.
+
+use countersign_core::{
+    Answer, Recipient, Repetition, UpstreamOutcome,
+    flow::{DeliverEnd, DeliverFlow, DeliverStep, Reserve},
+    transitions::SendReservation,
+};
+use countersign_plivo::{Admission, Create, PlivoError};
+use countersign_shared::{Channel, Locale, SessionId};
+
+use super::{IdempotentRequest, Refusal, Sent, Verification, store_deadline};
+use crate::logging;
+
+/// A code that is to be delivered.
+pub(super) struct Delivery {
+    pub(super) session_id: SessionId,
+    pub(super) recipient: Recipient,
+    pub(super) channel: Channel,
+    pub(super) locale: Locale,
+    pub(super) request: Option<IdempotentRequest>,
+    pub(super) admission: Admission,
+    /// Whether it is the session's first code.
+    pub(super) is_first: bool,
+}
+
+impl Verification {
+    /// Reserves, asks Plivo, and records, in the order that [`DeliverFlow`] tells.
+    pub(super) async fn deliver(
+        &self,
+        reserve: Reserve,
+        delivery: Delivery,
+    ) -> Result<Sent, Refusal> {
+        let mut flow = DeliverFlow::new(&reserve, logging::request_id().unwrap_or_default());
+        let mut error = PlivoError::InvalidResponse;
+        let reserved = self.store.run(reserve, store_deadline()).await;
+        let mut step = flow.reserved(reserved);
+        loop {
+            let failed = |_| self.kept_refusal(delivery.request.as_ref(), Refusal::from(error));
+            step = match step {
+                DeliverStep::Call(reservation) => {
+                    self.note_reserved(&delivery, &reservation);
+                    let created = self.create(&delivery).await;
+                    if let Err(failure) = created {
+                        error = failure;
+                    }
+                    let number = &delivery.recipient.number;
+                    let upstream = created.as_ref().map(|id| self.keys.upstream(number, id));
+                    let outcome = upstream.map_err(PlivoError::outcome);
+                    flow.called(outcome, |_| {
+                        self.kept_refusal(delivery.request.as_ref(), Refusal::from(error))
+                    })
+                }
+                DeliverStep::Record(record) => {
+                    let recorded = self.store.run(record, store_deadline()).await;
+                    flow.recorded(recorded, failed)
+                }
+                DeliverStep::Release(release) => {
+                    flow.released(self.store.run(release, store_deadline()).await)
+                }
+                DeliverStep::KeepAnswer(keep) => {
+                    flow.kept(self.store.run(keep, store_deadline()).await)
+                }
+                DeliverStep::Finish(end) => return self.delivered(&delivery, end, error),
+            };
+        }
+    }
+
+    fn delivered(
+        &self,
+        delivery: &Delivery,
+        end: DeliverEnd,
+        error: PlivoError,
+    ) -> Result<Sent, Refusal> {
+        match end {
+            DeliverEnd::Sent { answer, .. } => {
+                let number = delivery.recipient.number.clone();
+                Ok(Sent::new(delivery.session_id, number, answer))
+            }
+            DeliverEnd::Wait(wait) => {
+                let country = delivery.recipient.country_code();
+                self.note_low_conversion(country, &wait.low_conversion);
+                Err(self.must_wait(&wait))
+            }
+            DeliverEnd::Over(over) => Err(over.into()),
+            DeliverEnd::Repeated(repetition) => self.repeated_delivery(delivery, &repetition),
+            DeliverEnd::Failed(UpstreamOutcome::InvalidResponse) => {
+                log_upstream(delivery.call(), PlivoError::InvalidResponse);
+                Err(PlivoError::InvalidResponse.into())
+            }
+            DeliverEnd::Failed(_) => {
+                log_upstream(delivery.call(), error);
+                Err(error.into())
+            }
+            DeliverEnd::NotReserved => Err(Refusal::STORE_UNAVAILABLE),
+            DeliverEnd::Unsettled => Err(Refusal::UNSETTLED),
+        }
+    }
+
+    /// What the request was answered before.
+    fn repeated_delivery(
+        &self,
+        delivery: &Delivery,
+        repetition: &Repetition,
+    ) -> Result<Sent, Refusal> {
+        let request = delivery.request.as_ref();
+        let request = request.expect("a request that is repeated has a key");
+        let Repetition::Answered {
+            answer: Answer::Sent(answer),
+            subject,
+        } = repetition
+        else {
+            return Err(self.repeated_refusal(request, repetition));
+        };
+        // Of a send: the session that the first request began.
+        let first = subject
+            .as_ref()
+            .and_then(|subject| SessionId::parse(&self.keys.open_answer(request, subject)?).ok());
+        let id = first.unwrap_or(delivery.session_id);
+        Ok(Sent::new(id, delivery.recipient.number.clone(), *answer))
+    }
+
+    fn note_reserved(&self, delivery: &Delivery, reservation: &SendReservation) {
+        let country = delivery.recipient.country_code();
+        self.note_low_conversion(country, reservation.low_conversion());
+        self.note_budget_used(reservation.budget_used());
+        self.metrics.send_requested(country, delivery.channel);
+    }
+
+    /// Asks Plivo to deliver the code. What it is besides comes from the settings,
+    /// never from a stranger.
+    async fn create(&self, delivery: &Delivery) -> Result<String, PlivoError> {
+        let create = Create {
+            recipient: &delivery.recipient.number,
+            channel: delivery.channel,
+            locale: &delivery.locale,
+            brand_name: &self.brand_name,
+            otp_length: self.rules.otp_length,
+            callback_url: self.callback_url(),
+        };
+        let created = self.plivo.create(&delivery.admission, &create).await;
+        self.note_expected(&delivery.recipient, delivery.channel, &created);
+        if let Ok(upstream_id) = &created {
+            let country = delivery.recipient.country_code();
+            self.metrics.send_accepted(country, delivery.channel);
+            delivery.log(upstream_id);
+        }
+        created
+    }
+}
+
+impl Delivery {
+    fn call(&self) -> &'static str {
+        if self.is_first { "create" } else { "resend" }
+    }
+
+    fn log(&self, upstream_id: &str) {
+        let recipient = self.recipient.number.masked();
+        let (recipient, channel) = (recipient.as_str(), self.channel.as_str());
+        if self.is_first {
+            log::info!(
+                event = "otp.sent", recipient = recipient, channel = channel,
+                upstream_id = upstream_id;
+                "code sent"
+            );
+        } else {
+            log::info!(
+                event = "otp.resent", recipient = recipient, channel = channel,
+                upstream_id = upstream_id;
+                "code sent again"
+            );
+        }
+    }
+}
+
+/// One log line for a call that Plivo did not take, without a word of Plivo's.
+pub(super) fn log_upstream(step: &str, error: PlivoError) {
+    // Said once, by whoever asks Plivo.
+    if matches!(error, PlivoError::Refused { status: 401 }) {
+        return;
+    }
+    log::warn!(event = "upstream.failed", step = step; "Plivo: {error}");
+}

@@ -1,0 +1,187 @@
+//! The border of the store: keyed hashes for the names of rows, and sealed fields for
+//! what is read again. Behind it nothing names anybody.
+
+use countersign_core::{
+    CallerKeys, Destination, IdempotencyClaim, Key, Limit, LimitCheck, Recipient, Sealed, SendKeys,
+    Upstream, keys, rate_limit::SITE_FACTOR,
+};
+use countersign_shared::{PhoneNumber, SessionId};
+use countersign_store::{Hash, StoreKeys};
+
+use super::{Caller, ClientKey, Contact, IdempotentRequest};
+
+/// Names and seals what is kept, by the operator's key.
+#[derive(Clone)]
+pub struct RowKeys(StoreKeys);
+
+impl RowKeys {
+    /// With the operator's key.
+    pub fn new(keys: StoreKeys) -> Self {
+        Self(keys)
+    }
+
+    fn hash(&self, purpose: &str, parts: &[&[u8]]) -> String {
+        hex(&self.0.hash(purpose, parts))
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> Key {
+        keys::session(&self.hash("session", &[id.as_bytes()]))
+    }
+
+    /// A number's row.
+    pub fn number(&self, number: &PhoneNumber) -> Key {
+        keys::number(&self.hash("number", &[number.as_str().as_bytes()]))
+    }
+
+    /// The row of an instance's run.
+    pub fn instance(&self, name: &str) -> Key {
+        keys::run(&self.hash("run", &[name.as_bytes()]))
+    }
+
+    /// A short keyed hash of a number, by which the log and an operator know it.
+    pub fn number_tag(&self, number: &PhoneNumber) -> String {
+        short_name(&self.number(number)).to_owned()
+    }
+
+    fn upstream_key(&self, upstream_id: &str) -> Key {
+        keys::upstream(&self.hash("upstream", &[upstream_id.as_bytes()]))
+    }
+
+    /// Of what is used once: a proof, or the nonce of a callback.
+    pub(super) fn single_use(&self, kind: &str, name: &str) -> Key {
+        keys::single_use(&self.hash("single use", &[kind.as_bytes(), name.as_bytes()]))
+    }
+
+    /// Of a limit's count for one subject.
+    pub(super) fn limit(&self, limit: Limit, subject: &str) -> Key {
+        let parts = [limit.as_str().as_bytes(), subject.as_bytes()];
+        keys::limit(limit, &self.hash("limit", &parts))
+    }
+
+    pub(super) fn destination(&self, recipient: &Recipient) -> Destination {
+        let part = |kind: &str, name: &str| {
+            keys::conversion(&self.hash("destination", &[kind.as_bytes(), name.as_bytes()]))
+        };
+        Destination {
+            country: part("country", &recipient.country),
+            range: part("range", recipient.range()),
+        }
+    }
+
+    /// The rows of every way in which a caller is counted.
+    pub(super) fn callers(&self, caller: &Caller) -> Vec<CallerKeys> {
+        let keys = |key: ClientKey, factor| {
+            let subject = key.to_string();
+            CallerKeys {
+                sends: self.limit(Limit::SendsPerAddress, &subject),
+                checks: self.limit(Limit::ChecksPerAddress, &subject),
+                numbers: self.limit(Limit::NumbersPerAddress, &subject),
+                factor,
+            }
+        };
+        let site = caller.site.map(|site| keys(site, SITE_FACTOR));
+        [keys(caller.key, 1)].into_iter().chain(site).collect()
+    }
+
+    /// The rows that a send is counted in.
+    pub(super) fn send(&self, caller: &Caller, recipient: &Recipient) -> SendKeys {
+        let number = recipient.number.as_str();
+        let mark = self.0.hash("distinct", &[number.as_bytes()]);
+        let (mark, _) = mark.split_first_chunk().expect("a hash has 16 bytes");
+        SendKeys {
+            number: self.number(&recipient.number),
+            prefix: self.limit(Limit::SendsPerPrefix, recipient.range()),
+            country: self.limit(Limit::SendsPerCountry, &recipient.country),
+            total: self.limit(Limit::SendsTotal, ""),
+            callers: self.callers(caller),
+            number_mark: u64::from_le_bytes(*mark),
+        }
+    }
+
+    /// The row of the spending caps.
+    pub(super) fn budget(&self) -> Key {
+        self.limit(Limit::Budget, "")
+    }
+
+    pub(super) fn seal_contact(&self, id: SessionId, contact: &Contact) -> Sealed {
+        self.seal("contact", id.as_bytes(), &contact.to_text())
+    }
+
+    pub(super) fn open_contact(&self, id: SessionId, contact: &Sealed) -> Option<Contact> {
+        Contact::from_text(&self.0.open("contact", id.as_bytes(), &contact.0)?)
+    }
+
+    /// One of Plivo's sessions, whose id whoever knows the number opens.
+    pub(super) fn upstream(&self, number: &PhoneNumber, upstream_id: &str) -> Upstream {
+        Upstream {
+            key: self.upstream_key(upstream_id),
+            id: self.seal("upstream", number.as_str().as_bytes(), upstream_id),
+        }
+    }
+
+    /// One of Plivo's sessions of which nobody says whose it is.
+    pub(super) fn unowned_upstream(&self, upstream_id: &str) -> Upstream {
+        Upstream {
+            key: self.upstream_key(upstream_id),
+            id: Sealed(Vec::new()),
+        }
+    }
+
+    pub(super) fn open_upstream(&self, number: &PhoneNumber, id: &Sealed) -> Option<String> {
+        self.0.open("upstream", number.as_str().as_bytes(), &id.0)
+    }
+
+    /// The claim of a request on its key.
+    pub(super) fn claim(
+        &self,
+        request: &IdempotentRequest,
+        subject: Option<SessionId>,
+        kept_for: std::time::Duration,
+    ) -> IdempotencyClaim {
+        let name = [request.scope.as_bytes(), request.key.as_bytes()];
+        let subject = subject.map(|id| self.seal_answer(request, &id.to_string()));
+        IdempotencyClaim {
+            key: keys::idempotency(&self.hash("idempotency", &name)),
+            body: self.hash("body", &[request.body.as_bytes()]),
+            kept_for,
+            subject,
+        }
+    }
+
+    /// Seals an answer with its request: the scope, the key and the body.
+    pub(super) fn seal_answer(&self, request: &IdempotentRequest, answer: &str) -> Sealed {
+        self.seal("answer", request.opener().as_bytes(), answer)
+    }
+
+    pub(super) fn open_answer(
+        &self,
+        request: &IdempotentRequest,
+        answer: &Sealed,
+    ) -> Option<String> {
+        self.0
+            .open("answer", request.opener().as_bytes(), &answer.0)
+    }
+
+    fn seal(&self, purpose: &str, opener: &[u8], text: &str) -> Sealed {
+        Sealed(self.0.seal(purpose, opener, text))
+    }
+}
+
+/// Some digits of a row's name: enough to tell destinations apart in a log.
+pub(super) fn short_name(row: &Key) -> &str {
+    let (_, hash) = row.as_str().rsplit_once('/').unwrap_or_default();
+    hash.get(..12).unwrap_or(hash)
+}
+
+/// The checks of a send that its budget adds.
+pub(super) fn with_budget(
+    mut checks: Vec<LimitCheck>,
+    budget: Option<LimitCheck>,
+) -> Vec<LimitCheck> {
+    checks.extend(budget);
+    checks
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}

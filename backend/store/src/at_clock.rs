@@ -1,0 +1,53 @@
+//! A store by another clock than its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use countersign_core::Key;
+
+use crate::{
+    clock::Clock,
+    store::{Commit, CommitOutcome, Snapshot, Store, Unavailable},
+};
+
+/// Lets the rules see the time of a test's clock, over a store that has a server's.
+/// Rows that the server clears away by itself still go by the server's.
+pub struct AtClock<S> {
+    store: S,
+    clock: Arc<dyn Clock>,
+}
+
+impl<S: Store> AtClock<S> {
+    /// The store by that clock.
+    pub fn new(store: S, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    fn seen(&self, snapshot: Snapshot) -> Snapshot {
+        let now = self.clock.now();
+        Snapshot { now, ..snapshot }
+    }
+}
+
+#[async_trait]
+impl<S: Store> Store for AtClock<S> {
+    async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
+        Ok(self.seen(self.store.load(keys).await?))
+    }
+
+    async fn commit(&self, commit: Commit) -> CommitOutcome {
+        let left = self.clock.now().until(commit.deadline);
+        let Ok(Snapshot { now, .. }) = self.store.load(&[]).await else {
+            return CommitOutcome::NotRun;
+        };
+        let deadline = now.after(left);
+        match self.store.commit(Commit { deadline, ..commit }).await {
+            CommitOutcome::Conflict(snapshot) => CommitOutcome::Conflict(self.seen(snapshot)),
+            outcome => outcome,
+        }
+    }
+
+    async fn ready(&self) -> Result<(), Unavailable> {
+        self.store.ready().await
+    }
+}

@@ -1,0 +1,88 @@
+//! Fairness between instances.
+//!
+//! Where one instance is farther from the store than the others, its commits lose
+//! every race. After three it writes a row that the others respect: while its turn
+//! lasts they commit nothing.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use countersign_core::{Key, Millis, StoredRow, Write};
+
+use crate::store::Snapshot;
+
+/// How long a turn lasts, at least.
+const MIN_TURN: Duration = Duration::from_millis(50);
+/// And at most, where the store is far away.
+const MAX_TURN: Duration = Duration::from_millis(400);
+/// How long others wait before they look again: a turn ends with its commit.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+const MAX_PAUSE: Duration = Duration::from_millis(10);
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Nobody,
+    Us,
+    /// For so long, unless it ends before.
+    Another(Duration),
+}
+
+pub(super) struct Turn {
+    key: Key,
+    id: [u8; 8],
+    /// How long the last commit took.
+    trip: Duration,
+}
+
+impl Turn {
+    pub(super) fn new(id: [u8; 8]) -> Self {
+        Self {
+            key: Key::new("turn"),
+            id,
+            trip: Duration::ZERO,
+        }
+    }
+
+    /// Every group reads and compares it, so that a turn that begins stops the
+    /// commits that are under way.
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(super) fn of(&self, snapshot: &Snapshot) -> Holder {
+        match snapshot.rows.get(&self.key) {
+            Some(Some(row)) if row.expires_at > snapshot.now => {
+                if row.value == self.id {
+                    Holder::Us
+                } else {
+                    Holder::Another(snapshot.now.until(row.expires_at))
+                }
+            }
+            _ => Holder::Nobody,
+        }
+    }
+
+    /// It begins one trip after `now`, and has to last until the rows are read and
+    /// committed: three trips, and one to spare.
+    pub(super) fn take(&self, now: Millis) -> BTreeMap<Key, Write> {
+        let lasts = (self.trip * 4).clamp(MIN_TURN, MAX_TURN);
+        let row = StoredRow {
+            value: self.id.to_vec(),
+            expires_at: now.after(lasts),
+        };
+        BTreeMap::from([(self.key.clone(), Write::Put(row))])
+    }
+
+    /// Ends with what it was taken for.
+    pub(super) fn give_back(&self, writes: &mut BTreeMap<Key, Write>) {
+        writes.insert(self.key.clone(), Write::Delete);
+    }
+
+    pub(super) fn note_trip(&mut self, trip: Duration) {
+        self.trip = trip;
+    }
+
+    pub(super) fn pause(&self) -> Duration {
+        self.trip.clamp(MIN_PAUSE, MAX_PAUSE)
+    }
+}

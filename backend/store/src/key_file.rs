@@ -1,0 +1,96 @@
+//! The key of the hashes, kept beside the SQLite file where the operator gives
+//! none.
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::StoreKeys;
+
+/// The key's file, in the directory of the store's.
+const FILE_NAME: &str = "secret.key";
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The store is there and its key is not: a new one would forget every limit.
+    #[error(
+        "SECRET_KEY: {path} is missing, and the store beside it was made with it; restore it, or remove the store"
+    )]
+    Missing {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// What is in the file is no key.
+    #[error("SECRET_KEY: the key kept beside the store is not 32 bytes in base64")]
+    Malformed,
+    /// The file cannot be read or made.
+    #[error("SECRET_KEY: {path}: {source}")]
+    Unusable {
+        /// The key's file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Where the key beside the store is.
+pub fn path(store: &Path) -> PathBuf {
+    store.with_file_name(FILE_NAME)
+}
+
+/// The key beside the store; a new one where there is no store yet.
+pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
+    if let Some(key) = read(store)? {
+        return Ok(key);
+    }
+    let path = path(store);
+    let key = StoreKeys::random_key();
+    match create_private(&path, &format!("{}\n", key.expose_secret())) {
+        Ok(()) => Ok(key),
+        // Another process was faster: its key counts.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(store),
+        Err(source) => Err(KeyFileError::Unusable { path, source }),
+    }
+}
+
+/// The key beside the store; none where there is no store yet either.
+pub fn read(store: &Path) -> Result<Option<SecretString>, KeyFileError> {
+    let path = path(store);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.into())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if fs::metadata(store).is_ok_and(|file| file.len() > 0) {
+                return Err(KeyFileError::Missing { path });
+            }
+            Ok(None)
+        }
+        Err(source) => Err(KeyFileError::Unusable { path, source }),
+    }
+}
+
+/// Makes a file that only its owner can read, whole or not at all; an error of the
+/// kind `AlreadyExists` where another process was faster.
+fn create_private(path: &Path, content: &str) -> std::io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    // A name that no other process has, also not one that died here.
+    let mut name = [0; 8];
+    getrandom::fill(&mut name).map_err(std::io::Error::other)?;
+    let draft = path.with_extension(format!("{:016x}", u64::from_le_bytes(name)));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    linked
+}

@@ -1,0 +1,243 @@
+//! The way to the server: one connection, made anew once it has failed.
+//!
+//! A commit that may have run is never sent again. What certainly did not run,
+//! because the server said so before it looked at it, is sent once more over a new
+//! connection, which knows the cluster as it is now.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
+use tokio::sync::Mutex;
+
+use super::{
+    Address,
+    connection::{Connection, Server},
+    fitness::{Fitness, Fits, Unfit},
+};
+
+/// How long a commit that guards single use waits for a replica.
+const REPLICA_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// A script, and what it is given.
+pub(super) struct Call<'a> {
+    pub(super) script: &'a Script,
+    pub(super) keys: Vec<String>,
+    pub(super) arguments: Vec<Vec<u8>>,
+    /// Whether a replica must have it, where the server has replicas.
+    pub(super) is_replicated: bool,
+    /// Whether it only reads, and so may run twice.
+    pub(super) is_read: bool,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    #[error("{0}")]
+    NotRun(RedisError),
+    #[error("{0}")]
+    Unfit(#[from] Unfit),
+    #[error("{0}")]
+    MayHaveRun(RedisError),
+    #[error("no replica confirmed a commit that must not be lost")]
+    NotReplicated,
+}
+
+/// The connection in use, and which one that is.
+#[derive(Default)]
+struct Open {
+    generation: u64,
+    connection: Option<Connected>,
+}
+
+#[derive(Clone)]
+struct Connected {
+    connection: Connection,
+    has_replicas: bool,
+}
+
+pub(super) struct Link {
+    server: Server,
+    fitness: Arc<Fitness>,
+    open: Mutex<Open>,
+    /// The connection was closed while nobody used it.
+    is_closed: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// Connects to nobody yet.
+    pub(super) fn new(address: &Address, fitness: Arc<Fitness>) -> RedisResult<Self> {
+        Ok(Self {
+            server: Server::at(address)?,
+            fitness,
+            open: Mutex::default(),
+            is_closed: Arc::default(),
+        })
+    }
+
+    /// Runs a script: the second time where the first certainly did not run.
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
+        match self.call_once(call).await {
+            Err(CallError::NotRun(_)) => self.call_once(call).await,
+            Err(CallError::MayHaveRun(error))
+                if call.is_read && error.is_io_error() && !error.is_timeout() =>
+            {
+                self.call_once(call).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn call_once(&self, call: &Call<'_>) -> Result<Value, CallError> {
+        let (generation, mut connected) = self.connection().await?;
+        let outcome = connected.evaluate(call).await;
+        if outcome.is_err() {
+            self.discard(generation).await;
+        }
+        outcome
+    }
+
+    /// Asks whether the server is fit, over the connection in use.
+    pub(super) async fn check(&self) -> Result<Fits, CallError> {
+        // A connection that was closed meanwhile is made anew.
+        for is_last in [false, true] {
+            let (generation, mut connected) = self.connection().await?;
+            match self.fitness.of(&mut connected.connection).await {
+                Ok(fits) => {
+                    let mut open = self.open.lock().await;
+                    if let Some(connected) = &mut open.connection {
+                        connected.has_replicas = fits.has_replicas;
+                    }
+                    return Ok(fits);
+                }
+                Err(error) => {
+                    self.discard(generation).await;
+                    let is_unfit = matches!(error, CallError::Unfit(_));
+                    if is_last || is_unfit {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        unreachable!("the last try returns")
+    }
+
+    /// Uses that connection no more, if it is still the one in use.
+    async fn discard(&self, generation: u64) {
+        let mut open = self.open.lock().await;
+        if open.generation == generation {
+            open.connection = None;
+        }
+    }
+
+    async fn connection(&self) -> Result<(u64, Connected), CallError> {
+        let mut open = self.open.lock().await;
+        if self.is_closed.swap(false, Ordering::Relaxed) {
+            open.connection = None;
+        }
+        if let Some(connected) = &open.connection {
+            return Ok((open.generation, connected.clone()));
+        }
+        let mut connection = self
+            .server
+            .connect(&self.is_closed)
+            .await
+            .map_err(CallError::NotRun)?;
+        let fits = self.fitness.of(&mut connection).await;
+        let connected = Connected {
+            connection,
+            // Nothing of the caller's was sent yet.
+            has_replicas: fits.map_err(CallError::before_it_ran)?.has_replicas,
+        };
+        open.generation += 1;
+        open.connection = Some(connected.clone());
+        Ok((open.generation, connected))
+    }
+}
+
+impl Connected {
+    async fn evaluate(&mut self, call: &Call<'_>) -> Result<Value, CallError> {
+        let waits = call.is_replicated && self.has_replicas;
+        let (value, replicas) = match self.evaluate_once(call, waits).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let load = call.script.prepare_invoke();
+                let loaded = load.load_async(&mut self.connection).await;
+                loaded.map_err(CallError::NotRun)?;
+                self.evaluate_once(call, waits).await
+            }
+            outcome => outcome,
+        }
+        .map_err(CallError::of)?;
+        match replicas {
+            Some(0) => Err(CallError::NotReplicated),
+            _ => Ok(value),
+        }
+    }
+
+    /// One round trip: `WAIT` counts what this connection has written before it.
+    async fn evaluate_once(
+        &mut self,
+        call: &Call<'_>,
+        waits: bool,
+    ) -> RedisResult<(Value, Option<u64>)> {
+        let mut evaluation = redis::cmd("EVALSHA");
+        evaluation
+            .arg(call.script.get_hash())
+            .arg(call.keys.len())
+            .arg(&call.keys)
+            .arg(&call.arguments);
+        if !waits {
+            let value = evaluation.query_async(&mut self.connection).await?;
+            return Ok((value, None));
+        }
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors().add_command(evaluation);
+        let limit = u64::try_from(REPLICA_TIMEOUT.as_millis()).unwrap_or_default();
+        pipeline.cmd("WAIT").arg(1).arg(limit);
+        let (value, replicas): (RedisResult<Value>, RedisResult<u64>) =
+            pipeline.query_async(&mut self.connection).await?;
+        // A server that does not know how many have it is no better than one
+        // where none has.
+        value.map(|value| (value, Some(replicas.unwrap_or_default())))
+    }
+}
+
+impl CallError {
+    pub(super) fn of(error: RedisError) -> Self {
+        if certainly_did_not_run(&error) {
+            Self::NotRun(error)
+        } else {
+            Self::MayHaveRun(error)
+        }
+    }
+
+    fn before_it_ran(self) -> Self {
+        match self {
+            Self::MayHaveRun(error) => Self::NotRun(error),
+            other => other,
+        }
+    }
+}
+
+/// The server refused before it looked at the script: it is not, or no longer, the
+/// one to ask.
+fn certainly_did_not_run(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::Moved
+                | ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::BusyLoading
+                | ServerErrorKind::NoScript
+        )
+    )
+}

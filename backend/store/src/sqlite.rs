@@ -1,0 +1,126 @@
+//! Rows in one SQLite file: there after a restart, a crash and `kill -9`, readable
+//! with any SQLite tool, for one process.
+
+mod file;
+mod open;
+mod reader;
+mod sweep;
+mod worker;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use countersign_core::{Key, StoredRow};
+use rusqlite::{Connection, OptionalExtension};
+
+pub use self::open::{OpenError, check};
+use self::{file::File, reader::Reader, worker::Worker, writer::Writer};
+use crate::{
+    StoreKeys,
+    clock::Clock,
+    health::Health,
+    move_store::Portable,
+    store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
+};
+
+/// A store in one file. Several processes may have it open at once: whoever loses a race
+/// is told of a conflict, as over any other store.
+pub struct SqliteStore {
+    // Dropped in this order: the connection that is closed last takes the log over
+    // into the file.
+    reader: Worker<Reader>,
+    writer: Worker<Writer>,
+    health: Arc<Health>,
+}
+
+/// Why the file was not read or written.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("its file was removed or replaced; put it back, or start again")]
+    Gone,
+    #[error("its thread has ended")]
+    Ended,
+    #[error("too many reads wait for it")]
+    Busy,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path, keys: &StoreKeys, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (writer, reader) = open::open(path, keys)?;
+        let unusable = |error: &dyn std::fmt::Display| OpenError::Unusable {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        };
+        let file = Arc::new(File::opened(path).map_err(|error| unusable(&error))?);
+        let reader = Reader::new(reader, file.clone(), clock.clone());
+        let writer = Writer::new(writer, file, clock).map_err(|error| unusable(&error))?;
+        Ok(Self {
+            writer: Worker::start("store-writer", writer).map_err(|error| unusable(&error))?,
+            reader: Worker::start("store-reader", reader).map_err(|error| unusable(&error))?,
+            health: Arc::default(),
+        })
+    }
+
+    fn noted<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        match &result {
+            Ok(_) => self.health.works(),
+            Err(error) => self.health.fails(error),
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
+        let keys = keys.to_vec();
+        let loaded = self.reader.run(move |reader| reader.load(&keys)).await;
+        // What the reader sees says nothing about writes.
+        loaded.map_err(|error| {
+            if !matches!(error, Error::Busy) {
+                self.health.fails(&error);
+            }
+            Unavailable
+        })
+    }
+
+    async fn commit(&self, commit: Commit) -> CommitOutcome {
+        if commit.is_refused() {
+            return CommitOutcome::Rejected;
+        }
+        let committed = self.writer.run(move |writer| writer.commit(&commit)).await;
+        self.noted(committed)
+            .unwrap_or_else(|error| writer::outcome_of(&error))
+    }
+
+    async fn ready(&self) -> Result<(), Unavailable> {
+        let written = self.writer.run(Writer::prove).await;
+        self.noted(written).map_err(|_| Unavailable)
+    }
+}
+
+#[async_trait]
+impl Portable for SqliteStore {
+    async fn keys(&self) -> Result<Vec<Key>, Unavailable> {
+        let keys = self.reader.run(Reader::keys).await;
+        self.noted(keys).map_err(|_| Unavailable)
+    }
+}
+
+/// One row, as it stands.
+fn read(connection: &Connection, key: &Key) -> rusqlite::Result<Option<(Stamp, StoredRow)>> {
+    connection
+        .prepare_cached("SELECT stamp, expires_at, value FROM row WHERE key = ?1")?
+        .query_row([key.as_str()], |row| {
+            let stored = StoredRow {
+                expires_at: countersign_core::Millis(row.get(1)?),
+                value: row.get(2)?,
+            };
+            Ok((row.get(0)?, stored))
+        })
+        .optional()
+}

@@ -1,0 +1,54 @@
+//! The connection that reads, in short snapshots beside the writer.
+
+use std::{sync::Arc, time::Duration};
+
+use countersign_core::Key;
+use rusqlite::Connection;
+
+use super::{Error, file::File, read, worker::Work};
+use crate::{clock::Clock, store::Snapshot};
+
+pub(super) struct Reader {
+    connection: Connection,
+    file: Arc<File>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Reader {
+    pub(super) fn new(connection: Connection, file: Arc<File>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            connection,
+            file,
+            clock,
+        }
+    }
+
+    pub(super) fn load(&mut self, keys: &[Key]) -> Result<Snapshot, Error> {
+        self.file.check()?;
+        // It ends when it is dropped.
+        let transaction = self.connection.transaction()?;
+        let mut rows = Vec::with_capacity(keys.len());
+        for key in keys {
+            rows.push(read(&transaction, key)?);
+        }
+        // Read after the rows: what they say is not of the future.
+        let mut snapshot = Snapshot::new(self.clock.now());
+        for (key, row) in keys.iter().zip(rows) {
+            snapshot.insert(key.clone(), row);
+        }
+        Ok(snapshot)
+    }
+
+    pub(super) fn keys(&mut self) -> Result<Vec<Key>, Error> {
+        self.file.check()?;
+        let mut keys = self.connection.prepare("SELECT key FROM row")?;
+        let keys = keys.query_map([], |row| Ok(Key::new(row.get_ref(0)?.as_str()?)))?;
+        Ok(keys.collect::<Result<_, _>>()?)
+    }
+}
+
+impl Work for Reader {
+    fn maintain(&mut self) -> Duration {
+        Duration::MAX
+    }
+}

@@ -1,0 +1,97 @@
+//! Clears expired rows away, a slice at a time: commits come between.
+//!
+//! It walks the table in the order of its keys, because an index on the expiry
+//! would cost every write more than the walk costs all of them together.
+
+use std::time::{Duration, Instant};
+
+use countersign_core::Millis;
+use rusqlite::Connection;
+
+/// Interval between sweeps of expired rows.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// Rows that are looked at in one slice: less than a millisecond.
+const SLICE_ROWS: u32 = 500;
+/// Pause between two slices.
+const SLICE_PAUSE: Duration = Duration::from_millis(2);
+
+pub(super) struct Sweep {
+    next_at: Instant,
+    /// How far it got; the end of the table where it is not under way.
+    last_key: String,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self {
+            next_at: Instant::now() + SWEEP_INTERVAL,
+            last_key: String::new(),
+        }
+    }
+}
+
+impl Sweep {
+    /// Sweeps a slice if it is time to. Answers when the next one is due.
+    pub(super) fn advance(&mut self, connection: &Connection, now: Millis) -> Duration {
+        let left = self.next_at.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return left;
+        }
+        // Where it fails, so do the commits, and those are heard.
+        let last = slice(connection, &self.last_key, now).ok().flatten();
+        let pause = if last.is_some() {
+            SLICE_PAUSE
+        } else {
+            SWEEP_INTERVAL
+        };
+        self.last_key = last.unwrap_or_default();
+        self.next_at = Instant::now() + pause;
+        pause
+    }
+}
+
+/// Answers the last key of the slice; none at the end of the table.
+fn slice(connection: &Connection, after: &str, now: Millis) -> rusqlite::Result<Option<String>> {
+    let last: Option<String> = connection
+        .prepare_cached(
+            "SELECT max(key) FROM (SELECT key FROM row WHERE key > ?1 ORDER BY key LIMIT ?2)",
+        )?
+        .query_row((after, SLICE_ROWS), |row| row.get(0))?;
+    if let Some(last) = &last {
+        connection
+            .prepare_cached("DELETE FROM row WHERE key > ?1 AND key <= ?2 AND expires_at <= ?3")?
+            .execute((after, last, now.0))?;
+    }
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_expired_row_goes_and_no_other() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(include_str!("schema.sql"))
+            .unwrap();
+        let rows = 3 * SLICE_ROWS + 7;
+        for row in 0..rows {
+            let insert = "INSERT INTO row VALUES (?1, x'', ?2, x'')";
+            let expires_at = if row % 3 == 0 { 5000 } else { 5001 };
+            let key = format!("kind/{row}");
+            connection.execute(insert, (key, expires_at)).unwrap();
+        }
+        let mut after = String::new();
+        let mut slices = 0;
+        while let Some(last) = slice(&connection, &after, Millis(5000)).unwrap() {
+            (after, slices) = (last, slices + 1);
+        }
+        assert_eq!(slices, 4);
+        let left = "SELECT count(*), min(expires_at) FROM row";
+        let left: (u32, u32) = connection
+            .query_row(left, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(left, (rows - rows.div_ceil(3), 5001));
+    }
+}

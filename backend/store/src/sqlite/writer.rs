@@ -1,0 +1,158 @@
+//! The connection that writes.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+    time::Duration,
+};
+
+use countersign_core::{Key, Write};
+use rusqlite::{
+    Connection, ErrorCode, Transaction, TransactionBehavior, params, wal::CheckpointMode,
+};
+
+use super::{Error, file::File, read, sweep::Sweep, worker::Work};
+use crate::{
+    clock::Clock,
+    store::{Commit, CommitOutcome, Snapshot, Stamp},
+};
+
+/// Pages of the log from which a checkpoint copies them into the file: 4 MB.
+const CHECKPOINT_PAGES: i32 = 1000;
+
+pub(super) struct Writer {
+    connection: Connection,
+    file: Arc<File>,
+    clock: Arc<dyn Clock>,
+    /// Pages in the log after the last commit.
+    pages: Arc<AtomicI32>,
+    sweep: Sweep,
+}
+
+impl Writer {
+    pub(super) fn new(
+        mut connection: Connection,
+        file: Arc<File>,
+        clock: Arc<dyn Clock>,
+    ) -> rusqlite::Result<Self> {
+        let pages = Arc::new(AtomicI32::new(0));
+        let counted = pages.clone();
+        connection.wal_hook(Some(move |_: &mut _, pages| {
+            counted.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self {
+            connection,
+            file,
+            clock,
+            pages,
+            sweep: Sweep::default(),
+        })
+    }
+
+    pub(super) fn commit(&mut self, commit: &Commit) -> Result<CommitOutcome, Error> {
+        self.file.check()?;
+        let transaction = begin(&mut self.connection)?;
+        let now = self.clock.now();
+        if now >= commit.deadline {
+            return Ok(CommitOutcome::NotRun);
+        }
+        if !is_unchanged(&transaction, commit)? {
+            let mut current = Snapshot::new(now);
+            for key in commit.compare.keys() {
+                current.insert(key.clone(), read(&transaction, key)?);
+            }
+            return Ok(CommitOutcome::Conflict(current));
+        }
+        for ((key, write), stamp) in commit.write.iter().zip(commit.stamps()) {
+            apply(&transaction, key, write, stamp)?;
+        }
+        transaction.commit()?;
+        Ok(CommitOutcome::Done)
+    }
+
+    /// Writes something, which a full disk refuses.
+    pub(super) fn prove(&mut self) -> Result<(), Error> {
+        self.file.check()?;
+        let transaction = begin(&mut self.connection)?;
+        let write = "UPDATE store SET written_at = max(written_at + 1, ?1)";
+        transaction.execute(write, [self.clock.now().0])?;
+        Ok(transaction.commit()?)
+    }
+}
+
+impl Work for Writer {
+    /// After the answers: a checkpoint within a commit would make its callers wait.
+    fn maintain(&mut self) -> Duration {
+        if self.pages.load(Ordering::Relaxed) >= CHECKPOINT_PAGES {
+            // What fails now is tried again after the next commit.
+            let main = Some(rusqlite::MAIN_DB);
+            let copied = self
+                .connection
+                .wal_checkpoint_v2(main, CheckpointMode::PASSIVE);
+            if copied.is_ok() {
+                self.pages.store(0, Ordering::Relaxed);
+            }
+        }
+        self.sweep.advance(&self.connection, self.clock.now())
+    }
+}
+
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Whether every row that was read is still as it was.
+fn is_unchanged(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<bool> {
+    let mut stamp = transaction.prepare_cached("SELECT stamp FROM row WHERE key = ?1")?;
+    for (key, expected) in &commit.compare {
+        let mut rows = stamp.query([key.as_str()])?;
+        let stored: Option<Stamp> = rows.next()?.map(|row| row.get(0)).transpose()?;
+        if stored != *expected {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn apply(
+    transaction: &Transaction<'_>,
+    key: &Key,
+    write: &Write,
+    stamp: Stamp,
+) -> rusqlite::Result<()> {
+    match write {
+        Write::Delete => transaction
+            .prepare_cached("DELETE FROM row WHERE key = ?1")?
+            .execute([key.as_str()])?,
+        Write::Put(row) => {
+            // SQLite has no larger moment.
+            let expires_at = i64::try_from(row.expires_at.0).unwrap_or(i64::MAX);
+            transaction
+                .prepare_cached(
+                    "INSERT INTO row VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO UPDATE
+                     SET stamp = excluded.stamp, expires_at = excluded.expires_at,
+                         value = excluded.value",
+                )?
+                .execute(params![key.as_str(), stamp, expires_at, row.value])?
+        }
+    };
+    Ok(())
+}
+
+/// What is known of a commit that failed.
+pub(super) fn outcome_of(error: &Error) -> CommitOutcome {
+    let Error::Sqlite(error) = error else {
+        return CommitOutcome::Unreachable;
+    };
+    match error.sqlite_error_code() {
+        // Another program holds the file.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CommitOutcome::NotRun,
+        Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
+            CommitOutcome::Rejected
+        }
+        _ => CommitOutcome::Unreachable,
+    }
+}

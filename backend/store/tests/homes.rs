@@ -1,0 +1,309 @@
+//! One suite of atomicity, durability, expiry and conflict for every home.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use countersign_core::{Key, Millis, StoredRow, Write};
+use countersign_store::{
+    Commit, CommitOutcome, MAX_VALUE_BYTES, MemoryStore, MoveError, NoObserver, Portable,
+    RedisStore, Snapshot, SqliteStore, StoreHandle, StoreKeys, clock::SystemClock, move_store,
+    redis::Address,
+};
+use futures_util::future::join_all;
+use redis_test_server::{RedisCluster, RedisServer};
+
+use support::{LIFETIME, Shifted, add, count, key, some_keys, soon};
+
+enum Place {
+    Memory(MemoryStore),
+    File(tempfile::TempDir),
+    Redis(RedisServer),
+    Cluster(RedisCluster),
+}
+
+/// Where rows are kept, and a way to open it.
+struct Home {
+    place: Place,
+    keys: StoreKeys,
+}
+
+impl Home {
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            keys: some_keys(),
+        }
+    }
+
+    fn memory() -> Self {
+        let clock = Arc::new(SystemClock::default());
+        Self::at(Place::Memory(MemoryStore::new(clock)))
+    }
+
+    fn sqlite() -> Self {
+        Self::at(Place::File(tempfile::tempdir().unwrap()))
+    }
+
+    fn redis() -> Self {
+        Self::at(Place::Redis(RedisServer::start()))
+    }
+
+    fn cluster() -> Self {
+        Self::at(Place::Cluster(RedisCluster::start()))
+    }
+
+    async fn open(&self) -> Arc<dyn Portable> {
+        match &self.place {
+            Place::Memory(store) => Arc::new(store.clone()),
+            Place::File(directory) => {
+                let path: PathBuf = directory.path().join("rows.db");
+                let clock = Arc::new(SystemClock::default());
+                Arc::new(SqliteStore::open(&path, &self.keys, clock).unwrap())
+            }
+            Place::Redis(server) => self.open_redis(&server.url()).await,
+            Place::Cluster(cluster) => self.open_redis(&cluster.url()).await,
+        }
+    }
+
+    async fn open_redis(&self, url: &str) -> Arc<dyn Portable> {
+        let address = Address::parse(url).unwrap().unwrap();
+        Arc::new(RedisStore::open(&address, &self.keys).await.unwrap())
+    }
+}
+
+fn handle(store: &Arc<dyn Portable>) -> StoreHandle {
+    StoreHandle::start(store.clone(), Arc::new(NoObserver))
+}
+
+fn row(value: &str, now: Millis) -> Write {
+    Write::Put(StoredRow {
+        value: value.into(),
+        expires_at: now.after(LIFETIME),
+    })
+}
+
+/// A commit that rests on these rows.
+fn over(read: &Snapshot, writes: impl IntoIterator<Item = (Key, Write)>) -> Commit {
+    Commit {
+        now: read.now,
+        compare: read.compare(),
+        write: writes.into_iter().collect(),
+        deadline: read.now.after(Duration::from_secs(10)),
+        guards_single_use: false,
+    }
+}
+
+fn values(snapshot: &Snapshot) -> Vec<Option<&str>> {
+    let text = |row: &StoredRow| -> &'static str {
+        let text = String::from_utf8(row.value.clone()).unwrap();
+        Box::leak(text.into_boxed_str())
+    };
+    let rows = snapshot.rows.values();
+    rows.map(|row| row.as_ref().map(text)).collect()
+}
+
+mod suite {
+    use super::*;
+
+    pub(super) async fn what_was_committed_is_loaded(home: Home) {
+        let store = home.open().await;
+        let keys = [key("a"), key("b"), key("c")];
+        let read = store.load(&keys).await.unwrap();
+        assert_eq!(values(&read), [None, None, None]);
+        assert!(read.stamps.is_empty());
+        let now = read.now;
+        let writes = [(key("a"), row("1", now)), (key("b"), row("2", now))];
+        let commit = over(&read, writes);
+        assert_eq!(store.commit(commit).await, CommitOutcome::Done);
+
+        let read = store.load(&keys).await.unwrap();
+        assert_eq!(values(&read), [Some("1"), Some("2"), None]);
+        assert!(read.now >= now);
+        let a = read.rows[&key("a")].clone().unwrap();
+        assert_eq!(a.expires_at, now.after(LIFETIME));
+        assert_ne!(read.stamps[&key("a")], read.stamps[&key("b")]);
+
+        let commit = over(&read, [(key("a"), Write::Delete)]);
+        assert_eq!(store.commit(commit).await, CommitOutcome::Done);
+        let read = store.load(&keys).await.unwrap();
+        assert_eq!(values(&read), [None, Some("2"), None]);
+        store.ready().await.unwrap();
+    }
+
+    /// The same value, written again, is another row: also what is only read and
+    /// what is absent is compared.
+    pub(super) async fn a_commit_over_rows_that_have_changed_writes_nothing(home: Home) {
+        let store = home.open().await;
+        let keys = [key("absent"), key("kept"), key("target")];
+        let empty = store.load(&keys).await.unwrap();
+        let kept = [(key("kept"), row("1", empty.now))];
+        let setup = over(&empty, kept.clone());
+        assert_eq!(store.commit(setup).await, CommitOutcome::Done);
+
+        let first = store.load(&keys).await.unwrap();
+        for changed in [
+            (key("kept"), row("1", first.now)),
+            (key("absent"), row("2", first.now)),
+            (key("kept"), Write::Delete),
+        ] {
+            let read = store.load(&keys).await.unwrap();
+            let other = over(&read, [changed]);
+            assert_eq!(store.commit(other).await, CommitOutcome::Done);
+            let late = over(&read, [(key("target"), row("3", read.now))]);
+            let CommitOutcome::Conflict(current) = store.commit(late).await else {
+                panic!("the rows have changed");
+            };
+            let loaded = store.load(&keys).await.unwrap();
+            assert_eq!(current.rows, loaded.rows);
+            assert_eq!(current.stamps, loaded.stamps);
+            assert_eq!(loaded.rows[&key("target")], None);
+        }
+    }
+
+    pub(super) async fn a_commit_that_nobody_waits_for_is_not_run(home: Home) {
+        let store = home.open().await;
+        let read = store.load(&[key("a")]).await.unwrap();
+        let mut commit = over(&read, [(key("a"), row("1", read.now))]);
+        commit.deadline = read.now;
+        assert_eq!(store.commit(commit).await, CommitOutcome::NotRun);
+        let read = store.load(&[key("a")]).await.unwrap();
+        assert_eq!(values(&read), [None]);
+    }
+
+    pub(super) async fn a_commit_is_refused_for_its_content_as_a_whole(home: Home) {
+        let store = home.open().await;
+        let read = store.load(&[key("a"), key("b")]).await.unwrap();
+        let long = "x".repeat(MAX_VALUE_BYTES + 1);
+        let writes = [
+            (key("a"), row("1", read.now)),
+            (key("b"), row(&long, read.now)),
+        ];
+        let commit = over(&read, writes);
+        assert_eq!(store.commit(commit).await, CommitOutcome::Rejected);
+        // What was not read must not be overwritten.
+        let blind = over(&read, [(key("c"), row("1", read.now))]);
+        assert_eq!(store.commit(blind).await, CommitOutcome::Rejected);
+        let loaded = store.load(&[key("a"), key("c")]).await.unwrap();
+        assert_eq!(values(&loaded), [None, None]);
+
+        let longest = "x".repeat(MAX_VALUE_BYTES);
+        let commit = over(&read, [(key("b"), row(&longest, read.now))]);
+        assert_eq!(store.commit(commit).await, CommitOutcome::Done);
+    }
+
+    pub(super) async fn a_row_is_absent_once_it_has_expired(home: Home) {
+        let shifted = Shifted::new(home.open().await);
+        let handle = StoreHandle::start(shifted.clone(), Arc::new(NoObserver));
+        assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
+        assert_eq!(handle.run(add("a"), soon()).await, Ok(2));
+        shifted.advance(LIFETIME / 2);
+        assert_eq!(handle.read(count("a"), soon()).await, Ok(2));
+        shifted.advance(LIFETIME / 2);
+        assert_eq!(handle.read(count("a"), soon()).await, Ok(0));
+        assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
+    }
+
+    /// Sixteen steps at once on each of some instances: each has an outcome of its
+    /// own, so none was lost or counted twice.
+    pub(super) async fn instances_decide_as_one(home: Home) {
+        let mut instances = Vec::new();
+        for _ in 0..4 {
+            instances.push(handle(&home.open().await));
+        }
+        let steps = instances.iter().flat_map(|instance| {
+            (0..16).map(move |_| async move {
+                let mut outcomes = Vec::new();
+                for _ in 0..4 {
+                    outcomes.push(instance.run(add("one"), soon()).await.unwrap());
+                }
+                outcomes
+            })
+        });
+        let outcomes: Vec<u64> = join_all(steps).await.into_iter().flatten().collect();
+        let distinct: BTreeSet<u64> = outcomes.iter().copied().collect();
+        let all = u64::try_from(outcomes.len()).unwrap();
+        assert_eq!(distinct, (1..=all).collect());
+        assert_eq!(instances[0].read(count("one"), soon()).await, Ok(all));
+    }
+
+    pub(super) async fn what_was_answered_is_there_for_whoever_opens_it_next(home: Home) {
+        for expected in 1..=3 {
+            let handle = handle(&home.open().await);
+            assert_eq!(handle.run(add("a"), soon()).await, Ok(expected));
+            handle.close().await;
+        }
+    }
+
+    pub(super) async fn rows_are_carried_over_into_an_empty_store(home: Home) {
+        let source = MemoryStore::new(Arc::new(SystemClock::default()));
+        let keys: Vec<Key> = (0..700).map(|row| key(&row.to_string())).collect();
+        for keys in keys.chunks(100) {
+            let read = source.load_now(keys);
+            let expired = Write::Put(StoredRow {
+                value: b"expired".into(),
+                expires_at: read.now,
+            });
+            let writes = keys.iter().map(|key| {
+                let is_live = !key.as_str().ends_with('7');
+                let live = || row(key.as_str(), read.now);
+                (key.clone(), if is_live { live() } else { expired.clone() })
+            });
+            let commit = over(&read, writes.collect::<BTreeMap<_, _>>());
+            assert_eq!(source.commit_now(&commit), CommitOutcome::Done);
+        }
+        let target = home.open().await;
+        assert_eq!(move_store(&source, &*target).await.unwrap(), 630);
+        assert_eq!(target.keys().await.unwrap().len(), 630);
+        for keys in keys.chunks(100) {
+            let mut rows = source.load_now(keys).rows;
+            for row in rows.values_mut() {
+                row.take_if(|row| row.value == b"expired");
+            }
+            assert_eq!(target.load(keys).await.unwrap().rows, rows);
+        }
+        let again = move_store(&source, &*target).await.unwrap_err();
+        assert!(matches!(again, MoveError::NotEmpty), "{again}");
+        // And back.
+        let back = MemoryStore::new(Arc::new(SystemClock::default()));
+        assert_eq!(move_store(&*target, &back).await.unwrap(), 630);
+    }
+}
+
+/// Every test of the suite, for every home.
+macro_rules! in_every_home {
+    ($($test:ident)+) => {
+        in_every_home!(@ memory $($test)+);
+        in_every_home!(@ sqlite $($test)+);
+        in_every_home!(@ redis $($test)+);
+        in_every_home!(@ cluster $($test)+);
+    };
+    (@ $home:ident $($test:ident)+) => {
+        mod $home {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::suite::$test(super::Home::$home()).await;
+                }
+            )+
+        }
+    };
+}
+
+in_every_home! {
+    what_was_committed_is_loaded
+    a_commit_over_rows_that_have_changed_writes_nothing
+    a_commit_that_nobody_waits_for_is_not_run
+    a_commit_is_refused_for_its_content_as_a_whole
+    a_row_is_absent_once_it_has_expired
+    instances_decide_as_one
+    what_was_answered_is_there_for_whoever_opens_it_next
+    rows_are_carried_over_into_an_empty_store
+}

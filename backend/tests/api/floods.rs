@@ -1,0 +1,160 @@
+//! Floods of what costs nothing to ask, on many connections and many requests at
+//! once: who sends and who checks is served all the same.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+use crate::app::{TestApp, until};
+
+const CONNECTIONS: usize = 250;
+/// As many as the server reads ahead.
+const PIPELINED: usize = 16;
+
+/// Asks for `path` again and again, on all connections. Ends with the value.
+struct Flood {
+    _callers: JoinSet<()>,
+    answered: Arc<AtomicUsize>,
+}
+
+impl Flood {
+    fn of(app: &TestApp, path: &str) -> Self {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let requests = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").repeat(PIPELINED);
+        let mut callers = JoinSet::new();
+        for _ in 0..CONNECTIONS {
+            let (address, answered) = (app.app.address(), answered.clone());
+            let requests = requests.clone();
+            callers.spawn(async move {
+                let mut socket = TcpStream::connect(address).await.unwrap();
+                let mut answers = vec![0; 1 << 16];
+                loop {
+                    socket.write_all(requests.as_bytes()).await.unwrap();
+                    let mut left = PIPELINED;
+                    while left > 0 {
+                        let count = socket.read(&mut answers).await.unwrap();
+                        assert_ne!(count, 0, "the connection was closed");
+                        let text = String::from_utf8_lossy(&answers[..count]);
+                        let heads = text.matches("HTTP/1.1 ").count();
+                        answered.fetch_add(heads, Ordering::Relaxed);
+                        left = left.saturating_sub(heads);
+                    }
+                }
+            });
+        }
+        Self {
+            _callers: callers,
+            answered,
+        }
+    }
+}
+
+/// While `path` is asked for, everybody else sends and checks.
+async fn keeps_nobody_out(app: &TestApp, path: &str) {
+    let before = app.sent("+14155550101").await;
+    let flood = Flood::of(app, path);
+    let has_begun = || flood.answered.load(Ordering::Relaxed) > CONNECTIONS;
+    until("the flood is there", has_begun).await;
+    // A queue that stands for a second is kept short from then on.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    for index in 10..30 {
+        let session = app.sent(&format!("+141555501{index}")).await;
+        app.verify(&session, &session.wrong_otp())
+            .await
+            .problem(400, "otp_incorrect");
+        app.verify(&session, &session.otp).await.ok();
+    }
+    app.verify(&before, &before.otp).await.ok();
+}
+
+const OFF: [(&str, &str); 1] = [("LIMIT_READS_PER_ADDRESS", "off")];
+
+#[actix_web::test]
+async fn reads_of_a_session_keep_nobody_from_sending_and_checking() {
+    let app = TestApp::start_with(&OFF).await;
+    let watched = app.sent("+14155550131").await;
+    keeps_nobody_out(&app, &format!("/api/otp/sessions/{}", watched.id)).await;
+}
+
+#[actix_web::test]
+async fn reads_of_no_session_keep_nobody_from_sending_and_checking() {
+    let app = TestApp::start_with(&OFF).await;
+    let unknown = "/api/otp/sessions/1110a4f8-094c-4cda-9f99-f9afb659047f";
+    keeps_nobody_out(&app, unknown).await;
+}
+
+#[actix_web::test]
+async fn who_asks_whether_it_is_ready_keeps_nobody_from_sending_and_checking() {
+    keeps_nobody_out(&TestApp::start().await, "/readyz").await;
+}
+
+#[actix_web::test]
+async fn an_address_reads_so_often_and_sends_all_the_same() {
+    let settings = [
+        ("LIMIT_READS_PER_ADDRESS", "4/1h"),
+        ("LIMIT_REQUESTS_PER_ADDRESS", "3/1h"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let session = app.sent("+14155550123").await;
+    let path = format!("/api/otp/sessions/{}", session.id);
+    let read = async |path: &str, address: &str| {
+        let request = app.request(reqwest::Method::GET, path);
+        app.call(request.header("x-forwarded-for", address)).await
+    };
+    let mine = "203.0.113.1";
+    for path in [&path, "/api/otp/sessions/x"] {
+        read(path, mine).await;
+        read(path, mine).await;
+    }
+    for path in [
+        path.as_str(),
+        "/api/otp/sessions/x",
+        &format!("{path}/events"),
+    ] {
+        let problem = read(path, mine).await.problem(429, "rate_limited");
+        let seconds = problem["retry_after"].as_u64().unwrap();
+        assert!((890..=900).contains(&seconds), "{seconds}");
+    }
+    read(&path, "203.0.113.2").await.ok();
+    // Neither counts for the other.
+    let body = json!({"session_uuid": session.id, "otp": session.otp});
+    let verify = app.request(reqwest::Method::POST, "/api/otp/verify");
+    let verified = verify.header("x-forwarded-for", mine).json(&body);
+    app.call(verified).await.ok();
+    read("/healthz", mine).await.ok();
+}
+
+#[actix_web::test]
+async fn who_writes_without_end_while_he_is_answered_is_cut_off() {
+    let app = TestApp::start().await;
+    let session = app.sent("+14155550123").await;
+    let mut socket = TcpStream::connect(app.app.address()).await.unwrap();
+    let stream = format!(
+        "GET /api/otp/sessions/{}/events HTTP/1.1\r\nhost: x\r\n\r\n",
+        session.id
+    );
+    socket.write_all(stream.as_bytes()).await.unwrap();
+    socket.read_u8().await.unwrap();
+    // More than the server reads ahead: it would turn in circles until the stream
+    // ends, which takes ten minutes.
+    let more = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100_000);
+    let (mut reader, mut writer) = socket.split();
+    let mut rest = Vec::new();
+    let (writes, reads) = (writer.write_all(&more), reader.read_to_end(&mut rest));
+    let both = futures_util::future::join(writes, reads);
+    let closed = tokio::time::timeout(Duration::from_secs(20), both).await;
+    // With a reset or without one: it is over.
+    closed.unwrap().1.ok();
+}

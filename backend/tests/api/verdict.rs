@@ -1,0 +1,142 @@
+//! A code is accepted by Plivo's own success and by nothing else.
+
+use std::time::Duration;
+
+use crate::{
+    app::{Session, TestApp},
+    hostile::{Fault, Hostile, OTP},
+};
+
+/// The simulator's endings whose answer to the right code is no success of Plivo's.
+const LYING: [&str; 3] = ["+14155550183", "+14155550184", "+14155550185"];
+
+async fn start() -> TestApp {
+    TestApp::start_with(&[("METRICS_ADDR", "127.0.0.1:0")]).await
+}
+
+async fn is_pending(app: &TestApp, session: &Session) -> bool {
+    app.session(session).await.ok()["status"] == "pending"
+}
+
+#[actix_web::test]
+async fn a_success_without_its_full_stop_is_one() {
+    let app = start().await;
+    let session = app.sent("+14155550187").await;
+    let answer = app.verify(&session, &session.otp).await.ok();
+    assert_eq!(answer["verified"], true);
+}
+
+/// Plivo holds its session verified by then; so it may be by another caller's code.
+#[actix_web::test]
+async fn no_other_text_accepts_even_the_right_code() {
+    for number in LYING {
+        let app = start().await;
+        let session = app.sent(number).await;
+        let answer = app.verify(&session, &session.otp).await;
+        answer.problem(502, "upstream_error");
+        assert!(!answer.text.contains("proof"), "{}", answer.text);
+        let calls = app.simulator().calls();
+        assert_eq!((calls.validate, calls.retrieve), (1, 1), "{number}");
+        assert!(is_pending(&app, &session).await, "{number}");
+        assert_eq!(app.session(&session).await.ok()["checks_left"], 4);
+        let counted = "countersign_upstream_unexpected_total 1";
+        assert!(app.has(counted).await, "{}", app.metrics().await);
+    }
+}
+
+#[actix_web::test]
+async fn a_refusal_with_status_200_is_a_wrong_code() {
+    for number in ["+14155550184", "+14155550185", "+14155550186"] {
+        let app = start().await;
+        let session = app.sent(number).await;
+        let answer = app.verify(&session, &session.wrong_otp()).await;
+        let problem = answer.problem(400, "otp_incorrect");
+        assert_eq!(problem["checks_left"], 4);
+        assert_eq!(app.simulator().calls().retrieve, 1);
+    }
+    let app = start().await;
+    let session = app.sent("+14155550186").await;
+    app.verify(&session, &session.wrong_otp())
+        .await
+        .problem(400, "otp_incorrect");
+    app.verify(&session, &session.otp).await.ok();
+}
+
+#[actix_web::test]
+async fn a_session_that_is_over_at_plivo_is_over() {
+    let app = start().await;
+    let session = app.sent("+14155550185").await;
+    app.simulator().advance(Duration::from_mins(11));
+    app.verify(&session, &session.wrong_otp())
+        .await
+        .problem(404, "session_expired");
+}
+
+/// Else everybody would be without codes because somebody types wrong ones.
+#[actix_web::test]
+async fn wrong_codes_answered_with_200_open_no_circuit_breaker() {
+    let app = start().await;
+    for number in ["+14155550186", "+12125550186", "+13105550186"] {
+        let session = app.sent(number).await;
+        for _ in 0..4 {
+            app.verify(&session, &session.wrong_otp())
+                .await
+                .problem(400, "otp_incorrect");
+        }
+    }
+    let closed = "countersign_upstream_breaker_state{state=\"closed\"} 1";
+    assert!(app.has(closed).await);
+    app.sent("+14155550123").await;
+}
+
+#[actix_web::test]
+async fn one_session_of_plivos_is_never_two_numbers() {
+    let app = start().await;
+    // Alone it has a session of its own.
+    let shared = app.sent("+14155550182").await;
+    let other = app.sent("+14155550123").await;
+    app.advance(Duration::from_secs(31));
+    app.resend(&shared).await.problem(502, "upstream_error");
+    app.advance(Duration::from_secs(61));
+    app.send("+14155550182")
+        .await
+        .problem(502, "upstream_error");
+    // Nothing was handed out that the other's code opens.
+    app.verify(&shared, &other.otp)
+        .await
+        .problem(400, "otp_incorrect");
+    assert_eq!(
+        app.verify(&other, &other.otp).await.ok()["recipient"],
+        "+14155550123"
+    );
+}
+
+/// A resend finds the session that Plivo has for the number, and is no other's.
+#[actix_web::test]
+async fn one_number_may_have_one_session_of_plivos_twice() {
+    let app = start().await;
+    let first = app.sent("+14155550123").await;
+    app.advance(Duration::from_secs(31));
+    app.resend(&first).await.ok();
+    app.advance(Duration::from_secs(61));
+    let second = app.sent("+14155550123").await;
+    assert_eq!(app.simulator().session_ids().len(), 1);
+    app.verify(&second, &second.otp).await.ok();
+}
+
+#[actix_web::test]
+async fn an_operator_can_follow_a_change_of_plivos_words() {
+    let hostile = Hostile::start(Fault::None);
+    let words = "session validated successfully|the code is right, thank you";
+    let settings = [("PLIVO_ACCEPTED_MESSAGES", words)];
+    let app = TestApp::start_live(&hostile.base_url(), &settings).await;
+    let sent = app.send("+14155550123").await.ok();
+    let session = Session {
+        id: sent["session_uuid"].as_str().unwrap().to_owned(),
+        otp: OTP.to_owned(),
+    };
+    let json = "content-type: application/json\r\n";
+    let answer = br#"{"message":"The code is right, thank you."}"#;
+    hostile.does(Fault::answer("200 OK", json, answer));
+    app.verify(&session, OTP).await.ok();
+}
