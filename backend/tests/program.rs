@@ -51,12 +51,19 @@ impl Program {
         command
     }
 
+    /// The same, ended with another status where it starts after all.
+    fn not_for_long(&self, settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new("/usr/bin/timeout");
+        command.args(["20", env!("CARGO_BIN_EXE_countersign")]);
+        self.prepared(command, settings)
+    }
+
     fn refuses(&self, settings: &[(&str, &str)]) -> String {
         let Output {
             status,
             stderr,
             stdout,
-        } = self.command(settings).output().unwrap();
+        } = self.not_for_long(settings).output().unwrap();
         assert_eq!(status.code(), Some(1));
         assert!(stdout.is_empty());
         let text = String::from_utf8(stderr).unwrap();

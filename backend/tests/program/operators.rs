@@ -84,7 +84,7 @@ fn two_sandboxes_do_not_share_a_store_and_a_killed_one_is_in_nobodys_way() {
         .output();
     assert_eq!(made.unwrap().status.code(), Some(0));
     let running = Running::start(&program, &settings);
-    let refused = program.command(&settings).output().unwrap();
+    let refused = program.not_for_long(&settings).output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
     let log = String::from_utf8(refused.stderr).unwrap();
     let refusal = log

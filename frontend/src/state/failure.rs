@@ -70,7 +70,6 @@ impl From<FailureKind> for Failure {
         Self {
             kind,
             retry_after: None,
-            limit: None,
             checks_left: None,
             other_channel: false,
         }
