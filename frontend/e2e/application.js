@@ -72,7 +72,9 @@ export const framing = (application, hosting, parameters) =>
      width="400" height="700"></iframe>
    <script>
      window.heard = [];
-     addEventListener("message", (event) => window.heard.push([event.origin, event.data]));
+     addEventListener("message", ({ origin, data }) => {
+       if (data.type !== "countersign.resized") window.heard.push([origin, data]);
+     });
    </script>`;
 
 /** Types a number and has a code sent to it. */

@@ -127,12 +127,97 @@ test("without such a browser nothing is different", async ({ page, number }) => 
   await atStep(page, "verified");
 });
 
+for (const [typed, country, shown] of [
+  ["44 7700 900199", "GB", "+44 7700 900199"],
+  ["(49) 1512 3456789", "DE", "+49 1512 3456789"],
+  ["06 20 123 4567", "HU", "+36 20 123 4567"],
+  ["8 (912) 345-67-89", "RU", "+7 912 345-67-89"],
+  ["8 771 000 9998", "KZ", "+7 771 000 9998"],
+  ["090-1234-5678", "JP", "+81 90 1234 5678"],
+]) {
+  test(`"${typed}" with ${country} chosen is ${shown}`, async ({ page }) => {
+    await open(page);
+    await page.locator("#country").selectOption(country);
+    await page.locator("#phone").fill(typed);
+    await expect(page.locator("#country")).toHaveValue(country);
+    await expect(page.locator("#phone-preview")).toContainText(`We will text ${shown.replace(/-/g, " ")}`);
+  });
+}
+
+test("a zero-width character between digits is refused, and stays", async ({ page }) => {
+  await open(page);
+  await page.locator("#phone").fill("+44 7700\u200b 900199");
+  await page.locator("#send").click();
+  await expect(page.getByRole("alert")).toContainText("digits only");
+});
+
+test("the code twice is the code, once", async ({ page, number }) => {
+  await sendCode(page, number);
+  const seen = await checks(page);
+  const code = await codeFor(page, number);
+  await page.locator("#code").fill(code + code);
+  await atStep(page, "verified");
+  expect(seen).toEqual([code]);
+});
+
+test("two different codes stay as they are", async ({ page, number }) => {
+  await sendCode(page, number);
+  const seen = await checks(page);
+  await page.locator("#code").fill("123456654321");
+  await expect(page.locator("#code")).toHaveValue("123456654321");
+  expect(seen).toEqual([]);
+});
+
+test("an input method is left alone until its text is done", async ({ page, number }) => {
+  await sendCode(page, number);
+  const seen = await checks(page);
+  const code = await codeFor(page, number);
+  const wide = code.replace(/\d/g, (digit) => String.fromCharCode(0xff10 + Number(digit)));
+  const field = page.locator("#code");
+  const compose = (event, text, options) =>
+    field.evaluate(
+      (input, [event, text, options]) => {
+        const kind = event === "input" ? InputEvent : CompositionEvent;
+        input.value = text;
+        input.dispatchEvent(new kind(event, { bubbles: true, data: text, ...options }));
+      },
+      [event, text, options],
+    );
+  await compose("compositionstart", "", {});
+  for (let length = 1; length <= 6; length += 1) {
+    await compose("input", wide.slice(0, length), { isComposing: true });
+    await expect(field).toHaveValue(wide.slice(0, length));
+  }
+  expect(seen).toEqual([]);
+  await compose("compositionend", wide, {});
+  await compose("input", await field.inputValue(), { isComposing: false });
+  await atStep(page, "verified");
+  expect(seen).toEqual([code]);
+});
+
+test("after another message the browser is asked to read it", async ({ page, number }) => {
+  await playReader(page);
+  await sendCode(page, number);
+  await expect.poll(async () => (await asked(page)).length).toBe(1);
+  const again = page.getByRole("button", { name: "Send again", exact: true });
+  await expect(again).not.toHaveAttribute("aria-disabled", "true");
+  await again.click();
+  await expect
+    .poll(() => asked(page))
+    .toEqual([
+      { transport: ["sms"], aborted: true },
+      { transport: ["sms"], aborted: false },
+    ]);
+});
+
 for (const [pasted, country, shown] of [
   ["+44 (0)7700 900199", "GB", "+44 7700 900199"],
   ["0044 7700 900199", "GB", "+44 7700 900199"],
   ["tel:+44-7700-900199", "GB", "+44 7700 900199"],
   ["+1 (415) 555-0123", "US", "+1 415 555 0123"],
-  ["+33 6 12 34 56 78", "FR", "+33 612 345 678"],
+  ["+33 6 12 34 56 78", "FR", "+33 6 12 34 56 78"],
+  ["\u202a+36 06 20 123 4567\u202c", "HU", "+36 20 123 4567"],
+  ["＋４４（０）７７００－９００１９９", "GB", "+44 7700 900199"],
 ]) {
   test(`"${pasted}" is cleaned and its country chosen`, async ({ page }) => {
     await open(page);

@@ -61,7 +61,7 @@ test("a reload goes on where it was", async ({ page, number }) => {
   await page.reload();
   await atStep(page, "enter-code");
   await expect(page.locator("body")).not.toContainText(number.slice(3));
-  await expect(page.getByText(/The code works for \d+:\d\d more/)).toBeVisible();
+  await expect(page.getByText(/Expires in \d+:\d\d/)).toBeVisible();
   await page.locator("#code").fill(code);
   await atStep(page, "verified");
 });
@@ -154,11 +154,35 @@ test("the keyboard alone is enough", async ({ page, number }) => {
   await expect(page.locator("#phone")).toHaveValue("");
 });
 
+test("a landline is called, by one press and with the same number", async ({ page }) => {
+  const number = "+442079460958";
+  await open(page);
+  await page.locator("#phone").fill("+44 20 7946 0958");
+  await page.getByRole("button", { name: "Text me a code" }).click();
+  await expect(page.getByRole("alert")).toContainText("We can call it");
+  await page.getByRole("button", { name: "Call me instead" }).click();
+  await atStep(page, "enter-code");
+  await expect(page.locator("#sent-to")).toContainText("We are calling you with a code on +44");
+  await page.locator("#code").fill(await codeFor(page, number));
+  await atStep(page, "verified");
+});
+
+test("the offer of a call goes with the number that it was for", async ({ page }) => {
+  await open(page);
+  await page.locator("#phone").fill("+44 20 7946 0958");
+  await page.getByRole("button", { name: "Text me a code" }).click();
+  await expect(page.getByRole("button", { name: "Call me instead" })).toBeVisible();
+  await page.locator("#phone").fill("+44 20 7946 095");
+  await expect(page.getByRole("button", { name: "Call me instead" })).toBeHidden();
+  await expect(page.locator("#phone-failure")).toBeEmpty();
+});
+
 for (const [typed, said] of [
   ["", "Enter your phone number."],
   ["12", "too short or too long"],
   ["+1 415 555 CALL", "digits only"],
-  ["+44 20 7946 0958", "kind of number"],
+  ["+44 20 7946 0958", "cannot receive text messages"],
+  ["+44 9012 345678", "kind of number"],
 ]) {
   test(`"${typed}" is refused and stays typed`, async ({ page }) => {
     await open(page);

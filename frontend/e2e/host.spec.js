@@ -203,12 +203,42 @@ test("in the application's frame, the proof comes as a message", async ({
   application.pages.set("/", framing(application, hosting, { state: allTricky, nonce: "n" }));
   await page.goto(application.origin);
   await verify(page, page.frameLocator("iframe"), number, hosting.origin);
-  await expect.poll(() => page.evaluate(() => window.heard.length)).toBe(1);
-  const [[origin, message]] = await page.evaluate(() => window.heard);
+  const heard = () =>
+    page.evaluate(() => window.heard.filter(([, { type }]) => type !== "countersign.resized"));
+  await expect.poll(async () => (await heard()).length).toBe(1);
+  const [[origin, message]] = await heard();
   expect(origin).toBe(hosting.origin);
   expect(message).toMatchObject({ type: "countersign.verified", state: allTricky });
   expect(claims(message.proof)).toMatchObject({ phone_number: number, nonce: "n" });
   await expect(page.frameLocator("iframe").locator("#verified-heading")).toBeVisible();
+});
+
+test("a frame learns how high the page is, now and when it changes", async ({
+  page,
+  application,
+  hosting,
+}) => {
+  application.pages.set(
+    "/",
+    `<title>application</title>
+     <iframe src="${link(hosting.origin, { embed: application.origin })}" width="400" height="200"></iframe>
+     <script>
+       window.heights = [];
+       addEventListener("message", ({ data }) => window.heights.push(data));
+     </script>`,
+  );
+  await page.goto(application.origin);
+  const frame = page.frameLocator("iframe");
+  const told = () => page.evaluate(() => window.heights.at(-1));
+  const height = () => frame.locator("body").evaluate((body) => body.offsetHeight);
+  await expect(frame.locator("#app")).toHaveAttribute("data-ready", "");
+  await expect.poll(told).toEqual({ type: "countersign.resized", height: await height() });
+  const before = (await told()).height;
+  expect(before).toBeGreaterThan(300);
+  await frame.locator("#send").click();
+  await expect(frame.locator("#phone-failure")).not.toBeEmpty();
+  await expect.poll(async () => (await told()).height).toBeGreaterThan(before);
+  expect((await told()).height).toBe(await height());
 });
 
 test("a stranger can neither frame the page nor hear of it", async ({
@@ -280,6 +310,11 @@ test("the documented way there and back works as printed", async ({
 test("the documented frame works as printed", async ({ page, number, application, hosting }) => {
   application.pages.set("/", example("embed").replace("https://verify.example.com", hosting.origin));
   await page.goto(application.origin);
+  const frame = page.locator("#verify");
+  await expect(page.frameLocator("#verify").locator("#app")).toHaveAttribute("data-ready", "");
+  await expect
+    .poll(async () => (await frame.boundingBox()).height)
+    .toBe(await page.frameLocator("#verify").locator("body").evaluate((it) => it.offsetHeight));
   await verify(page, page.frameLocator("#verify"), number, hosting.origin);
   await expect.poll(() => application.posted.length).toBe(1);
   expect(claims(application.posted[0].get("proof"))).toMatchObject({

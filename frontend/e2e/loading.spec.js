@@ -73,6 +73,33 @@ test.describe("failing", () => {
   }
 });
 
+test.describe("without WebAssembly", () => {
+  test.use({ quiet: false });
+  test("the page says exactly that, and asks for no program", async ({ page }) => {
+    await page.addInitScript(() => delete window.WebAssembly);
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.goto("/");
+    const notice = page.locator(".no-wasm");
+    await expect(notice).toBeVisible();
+    await expect(notice).toContainText("WebAssembly");
+    await expect(page.locator(".load-failed")).toBeHidden();
+    await expect(page.getByText(/connection/i).locator("visible=true")).toHaveCount(0);
+    expect(asked.filter((url) => url.endsWith(".wasm"))).toEqual([]);
+    await isAccessible(page);
+    await picture(page, "no-wasm");
+  });
+});
+
+test("without scripts nothing speaks of waiting", async ({ browser, service }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(service.origin);
+  await expect(page.locator("noscript")).toBeVisible();
+  await expect(page.locator(".slow")).toHaveCSS("display", "none");
+  await context.close();
+});
+
 test("late, the page says that one can wait", async ({ page }) => {
   await page.route(program, () => {});
   await page.goto("/");

@@ -69,6 +69,8 @@ async function brokenNetwork(page, loss = "broken") {
     }
     await route.abort();
   });
+  // Without its events it asks.
+  await page.route("**/api/otp/sessions/*/events", (route) => route.abort());
   // The code seems to travel for ever: so the page looks at its session every few
   // seconds.
   await page.route("**/api/otp/sessions/*", async (route) => {

@@ -80,7 +80,7 @@ test("expiry wipes nothing, and one press brings a new code", async ({ page, num
   // The server's wait between two codes may not be over yet.
   await expect(async () => {
     await page.getByRole("button", { name: "Send a new code" }).click();
-    await expect(page.locator("#expires")).toContainText("The code works for", { timeout: 500 });
+    await expect(page.locator("#expires")).toContainText("Expires in", { timeout: 500 });
   }).toPass();
   await page.locator("#code").fill(await codeFor(page, number));
   await atStep(page, "verified");
@@ -109,13 +109,20 @@ test("a wrong code is sent again by the button only", async ({ page, number }) =
 test("everything is announced once", async ({ page, number }) => {
   await page.addInitScript(() => {
     window.heard = [];
-    addEventListener("DOMContentLoaded", () => {
-      const regions = document.querySelectorAll("[role=status], [role=alert]:not(.notice)");
-      for (const region of regions) {
-        new MutationObserver(() => {
-          if (region.textContent.trim()) window.heard.push(region.textContent.trim());
-        }).observe(region, { childList: true, characterData: true, subtree: true });
+    const said = new Map();
+    // Regions come and go with the steps; what is in one when it comes is not heard.
+    const listen = () => {
+      for (const region of document.querySelectorAll("#announcement, .failure")) {
+        const text = region.textContent.trim();
+        const before = said.has(region) ? said.get(region) : text;
+        said.set(region, text);
+        if (text && text !== before) window.heard.push(text);
       }
+    };
+    new MutationObserver(listen).observe(document, {
+      childList: true,
+      characterData: true,
+      subtree: true,
     });
   });
   await sendCode(page, number);
@@ -149,4 +156,50 @@ test.describe("reduced motion", () => {
     );
     expect(moving).toBe(0);
   });
+});
+
+test("a computer that slept: the countdown goes on, and the service is asked", async ({
+  page,
+  number,
+}) => {
+  // The page's own clock stands still while the time of day goes on.
+  await page.addInitScript(() => {
+    const [now, day] = [performance.now.bind(performance), Date.now.bind(Date)];
+    window.slept = 0;
+    Date.now = () => day() + window.slept;
+    performance.now = () => now();
+  });
+  await sendCode(page, number);
+  const left = async () => {
+    const text = await page.locator("#expires").textContent();
+    const [, minutes, seconds] = /(\d+):(\d\d)/.exec(text);
+    return Number(minutes) * 60 + Number(seconds);
+  };
+  await expect(page.locator("#expires")).toContainText(/\d:\d\d/);
+  const before = await left();
+  // The service is away, so that only the clock can tell.
+  await page.route("**/api/otp/sessions/**", (route) => route.abort());
+  await page.evaluate(() => (window.slept = 240_000));
+  await expect.poll(left).toBeLessThanOrEqual(before - 235);
+  const asked = page.waitForRequest(/sessions\/[^/]+$/);
+  await page.evaluate(() => (window.slept = 900_000));
+  await asked;
+  await expect(page.getByRole("alert")).toContainText("The code has expired");
+});
+
+test("after a sleep the service's word counts, not the clock's", async ({ page, number }) => {
+  await page.addInitScript(() => {
+    const day = Date.now.bind(Date);
+    window.slept = 0;
+    Date.now = () => day() + window.slept;
+  });
+  await sendCode(page, number);
+  await expect(page.locator("#expires")).toContainText(/\d:\d\d/);
+  const answered = page.waitForResponse(/sessions\/[^/]+$/);
+  // Somebody set the time of day: the code lives.
+  await page.evaluate(() => (window.slept = 3_600_000));
+  await answered;
+  await expect(page.locator("#expires")).toContainText(/[89]:\d\d/);
+  await page.locator("#code").fill(await codeFor(page, number));
+  await atStep(page, "verified");
 });

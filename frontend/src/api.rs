@@ -11,14 +11,14 @@ use countersign_shared::{
     verify::{self, VerifyRequest, VerifyResponse},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestInit, Response};
+use web_sys::{AbortSignal, EventSource, Headers, MessageEvent, RequestInit, Response};
 
 use crate::{
-    browser,
-    flow::{Failure, FailureKind},
-    json,
+    i18n::Texts,
+    platform::{self, json},
+    state::{Failure, FailureKind},
 };
 
 /// Longer than the server takes at worst, so that its own answer is seen.
@@ -60,6 +60,50 @@ pub(crate) async fn session(id: SessionId) -> Result<SessionResponse, Failure> {
     get(&session::path(id)).await
 }
 
+/// A session's changes as the service tells them, until this is dropped. The browser
+/// comes back by itself after a lost connection.
+pub(crate) struct SessionEvents {
+    source: EventSource,
+    _seen: Closure<dyn FnMut(MessageEvent)>,
+    _lost: Closure<dyn FnMut()>,
+}
+
+impl SessionEvents {
+    /// Begins to listen: `seen` is told each change, `lost` that the connection is.
+    /// Nothing where the browser cannot listen.
+    pub(crate) fn listen(
+        id: SessionId,
+        seen: impl Fn(SessionResponse) + 'static,
+        lost: impl Fn() + 'static,
+    ) -> Option<Self> {
+        let path = format!("{}{}", session::path(id), session::EVENTS);
+        let source = EventSource::new(&path).ok()?;
+        let seen = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            let data = event.data().as_string().and_then(|data| json::parse(&data));
+            if let Some(session) = data.and_then(json::read) {
+                seen(session);
+            }
+        });
+        let lost = Closure::<dyn FnMut()>::new(lost);
+        let listener = seen.as_ref().unchecked_ref();
+        source
+            .add_event_listener_with_callback("session", listener)
+            .ok()?;
+        source.set_onerror(Some(lost.as_ref().unchecked_ref()));
+        Some(Self {
+            source,
+            _seen: seen,
+            _lost: lost,
+        })
+    }
+}
+
+impl Drop for SessionEvents {
+    fn drop(&mut self) {
+        self.source.close();
+    }
+}
+
 /// What the pretend phones received, newest first. There in sandbox only.
 pub(crate) async fn sandbox_messages(recipient: Option<&str>) -> Result<Vec<Message>, Failure> {
     match recipient {
@@ -71,9 +115,9 @@ pub(crate) async fn sandbox_messages(recipient: Option<&str>) -> Result<Vec<Mess
     }
 }
 
-/// The texts of a language, as they stand in its file.
-pub(crate) async fn texts(path: &str) -> Result<JsValue, Failure> {
-    exchange("GET", path.to_owned(), None, None).await
+/// The texts of a language.
+pub(crate) async fn texts(path: &str) -> Result<Texts, Failure> {
+    get(path).await
 }
 
 async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
@@ -148,7 +192,7 @@ fn read<T: DeserializeOwned>(body: JsValue) -> Result<T, Failure> {
 }
 
 fn unreachable() -> Failure {
-    if browser::is_online() {
+    if platform::is_online() {
         FailureKind::ServerUnreachable.into()
     } else {
         FailureKind::Offline.into()

@@ -1,115 +1,196 @@
-//! The frame around the steps: brand, banner, which step is seen, what is
-//! announced.
+//! The frame around the steps: which step is seen, what is announced, and the time.
 
 use std::time::Duration;
 
-use leptos::prelude::*;
-use web_sys::HtmlElement;
+use countersign_shared::page_locale;
+use leptos::{either::EitherOf4, prelude::*};
 
 use crate::{
-    acts::focus_after_render,
-    browser, dom,
-    enter_code::enter_code,
-    enter_phone::enter_phone,
-    host::{Host, Outcome},
-    language::language,
-    page::Page,
-    pretend_phone::pretend_phone,
-    verified::verified,
+    actions::Actions,
+    components::{Cancel, CodeStep, LanguageSelect, PhoneStep, PretendPhone, Refused, Verified},
+    context::Page,
+    i18n::{I18n, Language, key, t},
+    platform::{clock, document, host::Host},
+    reactive::{effect, spawn},
+    state::{Clock, StepName},
 };
 
 /// How often countdowns are looked at. More than once a second, so that none
 /// skips one.
-const TICK: Duration = Duration::from_millis(250);
+const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Brings the whole page to life.
-pub(crate) fn app(page: Page, root: HtmlElement) {
-    let step = Memo::new(move |_| page.flow.with(|flow| flow.step.name()));
-    let pressed = root.has_attribute("data-pressed");
-    language(page, root.clone());
-    show_step(page, step, root);
-    move_focus(step);
-    keep_time(page);
-    dom::text("announcement", move || page.announcement.get());
-    // Until the set-up is there, the server has said so.
-    let is_sandbox = browser::element("sandbox").is_some_and(|it| !it.has_attribute("hidden"));
-    dom::hidden("sandbox", move || {
-        let known = page
-            .config
-            .with(|config| config.as_ref().map(|config| config.sandbox));
-        !known.unwrap_or(is_sandbox)
-    });
-    let brand = browser::text("brand");
-    dom::text("brand", move || {
-        page.brand().unwrap_or_else(|| brand.clone())
-    });
-    dom::hidden("cancel", move || {
-        step.get() == "verified" || !page.host.with_value(Host::is_there)
-    });
-    dom::on("cancel", "click", move || {
-        page.host.with_value(|host| host.tell(Outcome::Cancelled));
-    });
-    enter_phone(page);
-    enter_code(page);
-    verified(page);
-    pretend_phone(page);
-    page.open(pressed);
+/// What the server chose to begin with. One document is rendered for each, and in
+/// each language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The first step.
+    EnterPhone,
+    /// The page's address asks for what is not allowed.
+    Refused,
 }
 
-/// Shows one step, and names it: on the root element and on the tab.
-fn show_step(page: Page, step: Memo<&'static str>, root: HtmlElement) {
-    dom::follow(move || {
-        // Only an invalid name could fail.
-        let _ = root.set_attribute("data-step", step.get());
-    });
-    for name in ["enter-phone", "enter-code", "verified"] {
-        dom::hidden(name, move || step.get() != name);
+impl Start {
+    /// Every start.
+    pub const ALL: [Self; 2] = [Self::EnterPhone, Self::Refused];
+
+    /// Its name on the document's root.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EnterPhone => "enter-phone",
+            Self::Refused => "refused",
+        }
     }
-    dom::follow(move || {
-        let heading = match step.get() {
-            "enter-phone" => "phone-heading",
-            "enter-code" => "code-heading",
-            _ => "verified-heading",
+
+    /// The start of that name; else the usual one.
+    pub fn named(name: &str) -> Self {
+        let named = Self::ALL.into_iter().find(|start| start.as_str() == name);
+        named.unwrap_or(Self::EnterPhone)
+    }
+}
+
+/// The whole page.
+///
+/// What it renders first depends on its properties alone, because it was rendered
+/// when it was built, and is hydrated: whatever the browser knows comes in effects.
+#[component]
+pub fn App(
+    /// What to begin with.
+    start: Start,
+    /// The document's language.
+    language: Language,
+) -> impl IntoView {
+    let i18n = I18n::new(language);
+    let page = Page::new(i18n);
+    let actions = Actions::new(page);
+    provide_context(i18n);
+    provide_context(page);
+    provide_context(actions);
+
+    follow_language(page);
+    if start == Start::EnterPhone {
+        name_tab(page);
+        keep_time(page, actions);
+        effect(move || actions.open());
+    }
+    effect(move || Host::read().keep_told_of_height());
+
+    let step = Memo::new(move |_| page.flow.with(|flow| flow.step.name()));
+    effect(move || name_step(start, step.get()));
+    let steps = move || match (start, step.get()) {
+        (Start::Refused, _) => EitherOf4::A(view! { <Refused /> }),
+        (_, StepName::EnterPhone) => EitherOf4::B(view! { <PhoneStep /> }),
+        (_, StepName::EnterCode) => EitherOf4::C(view! { <CodeStep /> }),
+        (_, StepName::Verified) => EitherOf4::D(view! { <Verified /> }),
+    };
+    let has_phone = Memo::new(move |_| {
+        let is_sandbox = page
+            .config
+            .with(|config| config.as_ref().is_some_and(|config| config.sandbox));
+        is_sandbox && step.get() == StepName::EnterCode
+    });
+    let pretend_phone = move || has_phone.get().then(|| view! { <PretendPhone /> });
+    let announcement =
+        Signal::derive(move || Some(page.announcement.get()).filter(|text| !text.is_empty()));
+    view! {
+        <main>
+            // The style shows it where the document's root says so, from the first
+            // paint on.
+            <p class="banner" id="sandbox" data-testid="sandbox-banner">
+                {t!("sandbox")}
+            </p>
+            <div class="stage">
+                <div class="card">
+                    {steps} <Cancel />
+                </div>
+                {pretend_phone}
+            </div>
+        </main>
+        <footer>
+            <LanguageSelect />
+        </footer>
+        <p class="visually-hidden" id="announcement" role="status">
+            {announcement}
+        </p>
+    }
+}
+
+/// Names the step on the mount point, for the style and for tests.
+fn name_step(start: Start, step: StepName) {
+    if let Some(mount_point) = document::mount_point() {
+        let name = match start {
+            Start::EnterPhone => step.as_str(),
+            Start::Refused => start.as_str(),
         };
-        let title = match page.brand() {
-            Some(brand) => format!("{} · {brand}", page.text(heading)),
-            None => page.text(heading),
+        // Only an invalid name could fail.
+        let _ = mount_point.set_attribute("data-step", name);
+    }
+}
+
+/// The document's language and direction, once another one is chosen.
+fn follow_language(page: Page) {
+    effect(move || {
+        let locale = page.i18n.locale();
+        document::set_attribute("lang", &locale);
+        document::set_attribute("dir", page_locale::direction(&locale));
+    });
+}
+
+/// Names the tab after the step.
+fn name_tab(page: Page) {
+    effect(move || {
+        let heading = page
+            .i18n
+            .get(match page.flow.with(|flow| flow.step.name()) {
+                StepName::EnterPhone => key!("phone-heading"),
+                StepName::EnterCode => key!("code-heading"),
+                StepName::Verified => key!("verified-heading"),
+            });
+        let brand = page
+            .config
+            .with(|config| config.as_ref().map(|config| config.brand_name.clone()));
+        let title = match brand.or_else(|| document::attribute("data-brand")) {
+            Some(brand) => format!("{heading} · {brand}"),
+            None => heading,
         };
         let has_failed = page.flow.with(|flow| flow.failure.is_some());
-        let title = if has_failed {
-            page.say(|texts| texts.filled("title-error", &title))
+        document::set_title(&if has_failed {
+            page.i18n
+                .with(|language| language.filled(key!("title-error"), &title))
         } else {
             title
-        };
-        browser::set_title(&title);
+        });
     });
 }
 
-/// Takes the focus along to a new step. The first step of a visit leaves it
-/// where the person has put it.
-fn move_focus(step: Memo<&'static str>) {
-    let visited = StoredValue::new(false);
-    dom::follow(move || {
-        match step.get() {
-            "enter-phone" if visited.get_value() => focus_after_render("phone"),
-            "enter-code" => focus_after_render("code"),
-            "verified" => focus_after_render("verified-heading"),
-            _ => {}
-        }
-        visited.set_value(true);
-    });
-}
-
-/// Lets time pass while the page is there, and looks again when it is seen again or
-/// the network is back.
-fn keep_time(page: Page) {
-    browser::every(TICK, move || page.tick());
-    for event in ["visibilitychange", "online"] {
-        let listener = window_event_listener_untyped(event, move |_| {
-            if browser::is_visible() {
-                page.look_again();
+/// Lets time pass while the page is there, and looks again when it is seen again, the
+/// network is back, or the computer slept.
+fn keep_time(page: Page, actions: Actions) {
+    let clock = StoredValue::new(Clock::default());
+    // The person is not told that a code expired before the server was asked.
+    let is_waking = StoredValue::new(false);
+    effect(move || {
+        clock::every(TICK_INTERVAL, move || {
+            let slept = clock
+                .try_update_value(|it| it.tick(clock::since_open(), clock::wall()))
+                .flatten();
+            if let Some(slept) = slept {
+                page.slept.update_value(|before| *before += slept);
+                is_waking.set_value(true);
+                spawn(async move {
+                    page.look(None).await;
+                    is_waking.try_set_value(false);
+                });
+            }
+            if !is_waking.get_value() {
+                actions.tick();
             }
         });
-        on_cleanup(move || listener.remove());
-    }
+        for event in ["visibilitychange", "online"] {
+            document::on_window(event, move || {
+                if document::is_visible() {
+                    actions.look_again();
+                }
+            });
+        }
+    });
 }

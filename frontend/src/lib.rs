@@ -1,78 +1,71 @@
 //! Countersign's page: three steps from a phone number to a verified one.
 //!
-//! The markup stands in `index.html`, so that it is seen before this program is
-//! there; [`mount`] brings it to life. Arrows run one way: steps → acts → api.
-//! What the steps are and how one leads to another is in [`flow`], which knows
-//! no browser.
+//! Components (`components/`) over signals in a context (`context`); what a person
+//! can do is an action (`actions`), whose answers are taken over in `answers`. The
+//! rules are in [`state`], which knows no browser. The first paint needs no
+//! program: the same components are rendered to documents while the page is built
+//! (`bin/prerender.rs`), and [`start`] hydrates them.
 
-mod acts;
+mod actions;
+mod answers;
 mod api;
-mod app;
-mod browser;
-mod checks;
-mod countries;
-mod deliveries;
-mod dom;
-mod enter_code;
-mod enter_phone;
-pub mod flow;
-mod host;
-mod json;
-mod keys;
-mod language;
-mod other_ways;
-mod page;
-mod pretend_phone;
-mod spawn;
-mod storage;
-mod texts;
-mod verified;
-mod web_otp;
+pub mod app;
+pub mod components;
+mod context;
+pub mod i18n;
+mod platform;
+#[cfg(feature = "ssr")]
+pub mod prerender;
+mod reactive;
+pub mod state;
 
-use leptos::prelude::*;
-use web_sys::HtmlElement;
+#[cfg(feature = "hydrate")]
+use {
+    app::{App, Start},
+    i18n::Language,
+    leptos::prelude::*,
+    platform::{document, json},
+};
 
-use crate::{host::Host, page::Page, spawn::spawn, texts::Texts};
-
-/// Brings the page to life.
+/// Brings the page to life, for as long as it is open.
+#[cfg(feature = "hydrate")]
 pub fn start() {
-    if let Some(root) = browser::element("app") {
-        std::mem::forget(mount(&root));
+    if let Some(page) = mount() {
+        page.forget();
     }
 }
 
-/// Brings the page's markup inside an element to life, once its words are there.
-/// What was typed there before stays typed. The page goes when the answer is
-/// dropped.
-pub fn mount(root: &HtmlElement) -> impl Sized + use<> {
-    // Fails where it is done already, as in tests.
-    let _ = any_spawner::Executor::init_wasm_bindgen();
-    let owner = Owner::new();
-    match language::first() {
-        "en" => owner.with(|| enliven(root.clone(), Texts::english())),
-        locale => {
-            let (owner, root) = (owner.clone(), root.clone());
-            spawn(async move {
-                let texts = Texts::of(locale).await;
-                owner.with(|| enliven(root, texts));
-            });
-        }
-    }
-    owner
-}
-
-fn enliven(root: HtmlElement, texts: Texts) {
-    if root.get_attribute("data-step").as_deref() == Some("refused") {
-        let page = Page::new(String::new(), Host::default(), texts);
-        language::language(page, root);
-        return;
-    }
-    let page = Page::new(browser::value("phone"), Host::of(&root), texts);
-    app::app(page, root.clone());
-    spawn(async move {
-        // Once everything has been put on the page.
-        leptos::task::tick().await;
-        // Only an invalid name could fail.
-        let _ = root.set_attribute("data-ready", "");
+/// Brings the page to life until the answer is dropped: hydrates a document that was
+/// rendered. While somebody works on the page (`trunk serve`) and in tests none was,
+/// and it is rendered here.
+#[cfg(feature = "hydrate")]
+pub fn mount() -> Option<leptos::mount::UnmountHandle<impl leptos::tachys::view::Mountable>> {
+    let mount_point = document::mount_point()?;
+    let start = Start::named(&document::attribute("data-start").unwrap_or_default());
+    let rendered = document::texts().and_then(|texts| {
+        let texts = json::read(json::parse(&texts)?)?;
+        Some(Language::new(&document::attribute("lang")?, texts))
     });
+    let page = match rendered {
+        Some(language) => {
+            let app = move || view! { <App start language /> };
+            leptos::mount::hydrate_from(mount_point.clone(), app)
+        }
+        #[cfg(debug_assertions)]
+        None => {
+            let language = Language::new("en", json::read(json::parse(i18n::ENGLISH)?)?);
+            let app = move || view! { <App start language /> };
+            leptos::mount::mount_to(mount_point.clone(), app)
+        }
+        #[cfg(not(debug_assertions))]
+        None => return None,
+    };
+    reactive::spawn(async move {
+        // Once the effects have run.
+        leptos::task::tick().await;
+        document::set_attribute("data-ready", "");
+        // Only an invalid name could fail.
+        let _ = mount_point.set_attribute("data-ready", "");
+    });
+    Some(page)
 }

@@ -18,6 +18,14 @@ pub struct Country {
     pub calling_code: u16,
     /// A mobile number of that country in E.164, as a hint only.
     pub example: String,
+    /// What is dialled in front of a number inside the country, such as `0` or `06`,
+    /// and is no part of it.
+    #[serde(default)]
+    pub national_prefixes: Vec<String>,
+    /// How the digits of a mobile number behind the calling code are grouped, for
+    /// each length that such a number can have: `[4, 6]` is `7400 123456`.
+    #[serde(default)]
+    pub groups: Vec<Vec<u8>>,
 }
 
 /// How this service is set up.

@@ -1,10 +1,16 @@
 //! The languages the page is there in.
 
-/// The languages, by their ISO 639-1 codes. Each has its texts in a file of the
-/// page, `locales/<code>.json`.
-pub const PAGE_LOCALES: [&str; 12] = [
-    "ar", "de", "en", "es", "fr", "he", "hi", "it", "ja", "pt", "ru", "zh",
+/// The languages, as BCP 47 tags. Each has its texts in a file of the page,
+/// `locales/<tag>.json`.
+pub const PAGE_LOCALES: [&str; 13] = [
+    "ar", "de", "en", "es", "fr", "he", "hi", "it", "ja", "pt", "ru", "zh", "zh-Hant",
 ];
+
+/// Where a language's document is read that begins so: one is rendered for each
+/// language and each start, when the page is built.
+pub fn document(locale: &str, start: &str) -> String {
+    format!("/documents/{locale}/{start}.html")
+}
 
 /// Where a language's texts are read.
 pub fn path(locale: &str) -> String {
@@ -12,27 +18,22 @@ pub fn path(locale: &str) -> String {
 }
 
 /// The first of the wanted languages that the page is there in. A wish is a BCP
-/// 47 tag such as `pt-BR`, of which the language counts (RFC 4647, lookup). Chinese
-/// is there in simplified characters only: readers of the traditional ones get
-/// their next language, or English, also where their browser adds a plain `zh`.
+/// 47 tag such as `pt-BR`, of which the language counts (RFC 4647, lookup), and of
+/// Chinese the script.
 pub fn negotiate<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
-    let mut is_traditional = false;
-    let found = wanted.into_iter().find_map(|tag| {
-        let language = tag.split(['-', '_']).next().unwrap_or_default();
-        if language.eq_ignore_ascii_case("zh") {
-            is_traditional |= is_traditional_chinese(tag);
-            if is_traditional && !names(tag, &["hans"]) {
-                return None;
+    wanted.into_iter().find_map(|tag| {
+        let language = match tag.split(['-', '_']).next().unwrap_or_default() {
+            // Java and old Androids still call Hebrew by its name of before 1989.
+            "iw" => "he",
+            language if language.eq_ignore_ascii_case("zh") && is_traditional_chinese(tag) => {
+                "zh-Hant"
             }
-        }
+            language => language,
+        };
         PAGE_LOCALES
             .into_iter()
-            // Java and old Androids still call Hebrew by its name of before 1989.
-            .find(|locale| {
-                locale.eq_ignore_ascii_case(language) || (language == "iw" && *locale == "he")
-            })
-    });
-    found.or(is_traditional.then_some("en"))
+            .find(|locale| locale.eq_ignore_ascii_case(language))
+    })
 }
 
 /// By the script, or else by the places where it is the usual one.
@@ -64,14 +65,15 @@ mod tests {
             (&["pt-BR", "en"][..], Some("pt")),
             (&["xx", "DE-at"], Some("de")),
             (&["iw"], Some("he")),
+            (&["zh"], Some("zh")),
             (&["zh-CN"], Some("zh")),
-            (&["zh-Hans-HK"], Some("zh")),
-            (&["zh-Hant-TW"], Some("en")),
-            (&["zh_TW"], Some("en")),
-            (&["zh-HK", "zh", "fr"], Some("fr")),
-            (&["zh-TW", "zh"], Some("en")),
-            (&["zh-TW", "zh-Hans"], Some("zh")),
-            (&["zh-hant", "de"], Some("de")),
+            (&["ZH-hans-HK"], Some("zh")),
+            (&["zh-Hant"], Some("zh-Hant")),
+            (&["zh-hant-tw", "en"], Some("zh-Hant")),
+            (&["zh_TW"], Some("zh-Hant")),
+            (&["zh-HK"], Some("zh-Hant")),
+            (&["zh-MO"], Some("zh-Hant")),
+            (&["zh-TW", "zh", "en"], Some("zh-Hant")),
             (&["en_US"], Some("en")),
             (&["xx", "", "*"], None),
             (&[], None),

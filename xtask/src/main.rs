@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Some("accounts") => run::accounts(),
         Some("test") => test::test(rest),
         Some("page") => tools::install().and_then(|()| page::build()),
+        // Trunk's hook (Trunk.toml), not for people.
+        Some("finish-page") => page::finish(),
         Some("lighthouse") => tools::install()
             .and_then(|()| page::build())
             .and_then(|()| test::lighthouse()),

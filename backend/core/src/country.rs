@@ -3,9 +3,19 @@
 use std::fmt;
 
 use countersign_shared::{PhoneNumber, config::Country};
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, enums::Region};
+use rlibphonenumber::{
+    PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType,
+    enums::{NumberLengthType, Region},
+};
 
 use crate::{AccessPolicy, recipient};
+
+/// Every prefix that some country dials in front of its own numbers (ITU-T E.164,
+/// list of national prefixes).
+const NATIONAL_PREFIXES: [&str; 5] = ["0", "06", "8", "1", "01"];
+
+/// Of numbers behind a calling code, in digits (ITU-T E.164, 6.2.1).
+const LONGEST_NATIONAL_NUMBER: usize = 14;
 
 /// An ISO 3166-1 alpha-2 code, or `other`: whatever it is made of, it names no
 /// number.
@@ -72,7 +82,48 @@ fn country(region: Region) -> Option<Country> {
         example: PHONE_NUMBER_UTIL
             .format(&example, PhoneNumberFormat::E164)
             .into_owned(),
+        national_prefixes: national_prefixes(&example, region),
+        groups: groups(&example),
     })
+}
+
+/// The prefixes that the metadata takes for one in front of the country's numbers.
+fn national_prefixes(example: &rlibphonenumber::PhoneNumber, region: Region) -> Vec<String> {
+    let national = example.get_national_significant_number();
+    let is_prefix = |prefix: &&str| {
+        let dialled = format!("{prefix}{national}");
+        let parsed = PHONE_NUMBER_UTIL.parse(&dialled, Some(region));
+        parsed.is_ok_and(|parsed| parsed.get_national_significant_number() == national)
+    };
+    let prefixes = NATIONAL_PREFIXES.iter().filter(|prefix| is_prefix(prefix));
+    prefixes.map(|prefix| (*prefix).to_owned()).collect()
+}
+
+/// How the country writes mobile numbers, for each length that they can have: like
+/// the example, with fewer or more digits.
+fn groups(example: &rlibphonenumber::PhoneNumber) -> Vec<Vec<u8>> {
+    let digits = example.get_national_significant_number();
+    let calling_code = example.country_code.to_string();
+    let of_length = |length| {
+        let digits: String = digits.chars().cycle().take(length).collect();
+        let typed = PhoneNumber::parse(&format!("+{calling_code}{digits}")).ok()?;
+        let number = recipient::digit_by_digit(&typed)?;
+        let is_possible = PHONE_NUMBER_UTIL
+            .is_possible_number_for_type_with_reason(&number, PhoneNumberType::Mobile);
+        if is_possible != Ok(NumberLengthType::IsPossible) {
+            return None;
+        }
+        let written = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::International);
+        let national = written.strip_prefix('+')?.strip_prefix(&calling_code)?;
+        let groups = national
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|group| !group.is_empty())
+            .map(|group| u8::try_from(group.len()).ok());
+        groups.collect::<Option<Vec<_>>>()
+    };
+    (1..=LONGEST_NATIONAL_NUMBER)
+        .filter_map(of_length)
+        .collect()
 }
 
 #[cfg(test)]
@@ -110,5 +161,46 @@ mod tests {
         assert_eq!(codes, [("GB", 44), ("US", 1)]);
         assert!(listed.iter().all(|it| it.example.starts_with('+')));
         assert!(is_country("DE") && !is_country("de") && !is_country("*"));
+    }
+
+    #[test]
+    fn clients_learn_how_each_country_dials_and_writes_its_numbers() {
+        let policy = AccessPolicy {
+            countries: None,
+            channels: vec![Channel::Sms],
+            fictitious_numbers: false,
+        };
+        let countries = countries(&policy);
+        let country = |code: &str| {
+            countries
+                .iter()
+                .find(|country| country.code == code)
+                .unwrap()
+        };
+        for (code, prefixes) in [
+            ("GB", &["0"][..]),
+            ("HU", &["06"]),
+            ("RU", &["8"]),
+            ("KZ", &["8"]),
+            ("US", &["1"]),
+            ("IT", &[]),
+        ] {
+            assert_eq!(country(code).national_prefixes, prefixes, "{code}");
+        }
+        for (code, groups) in [
+            ("GB", &[4, 6][..]),
+            ("FR", &[1, 2, 2, 2, 2]),
+            ("HU", &[2, 3, 4]),
+            ("US", &[3, 3, 4]),
+        ] {
+            assert!(country(code).groups.contains(&groups.to_vec()), "{code}");
+        }
+        for country in &countries {
+            let national = country.example.len() - 1 - country.calling_code.to_string().len();
+            let fits = |groups: &Vec<u8>| {
+                groups.iter().copied().map(usize::from).sum::<usize>() == national
+            };
+            assert!(country.groups.iter().any(fits), "{}", country.code);
+        }
     }
 }

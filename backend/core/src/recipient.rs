@@ -26,7 +26,10 @@ pub enum RecipientError {
     CountryNotAllowed,
     /// The kind of number cannot take the channel.
     #[error("a kind of number that cannot take the channel")]
-    NumberTypeNotAllowed,
+    NumberTypeNotAllowed {
+        /// Whether it can take another one that is offered here.
+        other_channel: bool,
+    },
 }
 
 /// What the metadata says of a number.
@@ -95,7 +98,10 @@ pub fn read(
             number: known.number,
         })
     } else {
-        Err(RecipientError::NumberTypeNotAllowed)
+        let mut channels = policy.channels.iter();
+        Err(RecipientError::NumberTypeNotAllowed {
+            other_channel: channels.any(|other| takes(known.kind, *other)),
+        })
     }
 }
 
@@ -133,7 +139,7 @@ fn plain(typed: &PhoneNumber) -> Option<Known> {
 }
 
 /// The calling code, and what is left.
-fn digit_by_digit(typed: &PhoneNumber) -> Option<rlibphonenumber::PhoneNumber> {
+pub(crate) fn digit_by_digit(typed: &PhoneNumber) -> Option<rlibphonenumber::PhoneNumber> {
     let (code, national) = (1..=MAX_CALLING_CODE_DIGITS).find_map(|length| {
         let (code, national) = typed.digits().split_at_checked(length)?;
         let code = code.parse().ok()?;

@@ -100,13 +100,14 @@ impl SinglePageApp {
             theme: settings.theme.is_some().then_some(THEME_PATH),
             logo: settings.logo.is_some().then_some(LOGO_PATH),
         };
+        let index = Index::new(&html, &files, &looks);
         Ok(Self {
             inline: Inline {
-                scripts: inside(&html, "script").map(hash).collect(),
-                styles: inside(&html, "style").map(hash).collect(),
+                scripts: hashes(index.built(), "script"),
+                styles: hashes(index.built(), "style"),
             },
             served: Data::new(Served {
-                index: Index::new(&html, &files, &looks),
+                index,
                 hosts: settings.hosts,
                 default_locale: settings.default_locale,
             }),
@@ -249,14 +250,28 @@ fn is_hashed(path: &str) -> bool {
         .is_some_and(|name| name.split(['-', '.', '_']).any(is_hash))
 }
 
-/// What stands between `<name …>` and `</name>` where no `src` is given.
+/// The hashes of what stands inside those elements, each once.
+fn hashes(documents: &[String], name: &str) -> Vec<String> {
+    let mut hashes = Vec::new();
+    for content in documents.iter().flat_map(|html| inside(html, name)) {
+        let hash = hash(content);
+        if !hashes.contains(&hash) {
+            hashes.push(hash);
+        }
+    }
+    hashes
+}
+
+/// What stands between `<name …>` and `</name>` where no `src` is given. Data is no
+/// script that a policy would stop.
 fn inside<'a>(html: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (start, end) = (format!("<{name}"), format!("</{name}>"));
     html.match_indices(&start)
         .filter_map(|(at, start)| {
             let (attributes, rest) = html[at + start.len()..].split_once('>')?;
             let (content, _) = rest.split_once(end.as_str())?;
-            (!attributes.contains("src=") && !content.is_empty()).then_some(content)
+            let is_inline = !attributes.contains("src=") && !attributes.contains("json");
+            (is_inline && !content.is_empty()).then_some(content)
         })
         .collect::<Vec<_>>()
         .into_iter()
@@ -287,8 +302,14 @@ mod tests {
         },
         CarriedFile {
             path: "/index.html",
-            plain: b"<!doctype html><html><title>x</title><h1 data-text=\"phone-heading\">y</h1>",
+            plain: b"<!doctype html><html><title>x</title><h1>y</h1>",
             brotli: Some(b"not this"),
+            gzip: None,
+        },
+        CarriedFile {
+            path: "/documents/de/enter-phone.html",
+            plain: b"<!doctype html><html><title>Ihre Nummer</title>",
+            brotli: None,
             gzip: None,
         },
         CarriedFile {
@@ -357,7 +378,7 @@ mod tests {
 
     #[test]
     fn inline_scripts_are_found_and_linked_ones_are_not() {
-        let html = "<script type=module>import x</script><script src=a.js></script><p><script>\ny\n</script>";
+        let html = "<script type=module>import x</script><script src=a.js></script><p><script>\ny\n</script><script type=\"application/json\">{}</script>";
         assert_eq!(
             inside(html, "script").collect::<Vec<_>>(),
             ["import x", "\ny\n"]

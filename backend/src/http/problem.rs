@@ -206,10 +206,6 @@ fn problem(
 }
 
 fn refused(refusal: Refusal) -> Problem {
-    let recipient = |code, detail| Problem {
-        field: Some(Cow::Borrowed("recipient")),
-        ..problem(400, code, detail, &[ChangeRecipient])
-    };
     match refusal {
         Refusal::RecipientInvalid => recipient(
             ErrorCode::RecipientInvalid,
@@ -219,10 +215,7 @@ fn refused(refusal: Refusal) -> Problem {
             ErrorCode::CountryNotAllowed,
             "We do not send codes to that country. Use a number of another country.",
         ),
-        Refusal::NumberTypeNotAllowed => recipient(
-            ErrorCode::NumberTypeNotAllowed,
-            "That kind of number cannot take the code this way. Use a mobile number, or voice for a landline.",
-        ),
+        Refusal::NumberTypeNotAllowed { other_channel } => number_type(other_channel),
         Refusal::ChannelNotAvailable => Problem {
             field: Some(Cow::Borrowed("channel")),
             ..problem(
@@ -299,6 +292,31 @@ fn refused(refusal: Refusal) -> Problem {
                 retry_after,
             )
         }
+    }
+}
+
+fn recipient(code: ErrorCode, detail: &'static str) -> Problem {
+    Problem {
+        field: Some(Cow::Borrowed("recipient")),
+        ..problem(400, code, detail, &[ChangeRecipient])
+    }
+}
+
+fn number_type(other_channel: bool) -> Problem {
+    let code = ErrorCode::NumberTypeNotAllowed;
+    if other_channel {
+        Problem {
+            next_actions: vec![ChangeChannel, ChangeRecipient],
+            ..recipient(
+                code,
+                "That kind of number cannot take the code this way. Use a mobile number, or voice for a landline.",
+            )
+        }
+    } else {
+        recipient(
+            code,
+            "That kind of number cannot take codes here. Use a mobile number.",
+        )
     }
 }
 

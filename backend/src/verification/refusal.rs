@@ -25,7 +25,10 @@ pub enum Refusal {
     /// The country is not served.
     CountryNotAllowed,
     /// The kind of number cannot take the channel.
-    NumberTypeNotAllowed,
+    NumberTypeNotAllowed {
+        /// Whether it can take another one that is offered here.
+        other_channel: bool,
+    },
     /// The channel is switched off.
     ChannelNotAvailable,
     /// The code does not have as many digits as ours have. No check was used.
@@ -108,7 +111,9 @@ impl From<RecipientError> for Refusal {
         match error {
             RecipientError::Invalid => Self::RecipientInvalid,
             RecipientError::CountryNotAllowed => Self::CountryNotAllowed,
-            RecipientError::NumberTypeNotAllowed => Self::NumberTypeNotAllowed,
+            RecipientError::NumberTypeNotAllowed { other_channel } => {
+                Self::NumberTypeNotAllowed { other_channel }
+            }
         }
     }
 }

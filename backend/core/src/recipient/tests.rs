@@ -151,3 +151,26 @@ fn a_zero_is_dropped_only_where_the_country_dials_one() {
         assert_eq!(read(refused), Err(RecipientError::Invalid), "{refused}");
     }
 }
+
+#[test]
+fn a_landline_is_refused_with_the_call_that_would_do_where_there_is_one() {
+    let landline = |channels: &[Channel]| {
+        let policy = AccessPolicy {
+            channels: channels.to_vec(),
+            ..policy()
+        };
+        read("+442079460958", Channel::Sms, &policy)
+    };
+    for (channels, other_channel) in [
+        (&[Channel::Sms, Channel::Voice][..], true),
+        (&[Channel::Sms], false),
+    ] {
+        let refused = RecipientError::NumberTypeNotAllowed { other_channel };
+        assert_eq!(landline(channels), Err(refused));
+    }
+    let premium = read("+449012345678", Channel::Sms, &policy());
+    let refused = RecipientError::NumberTypeNotAllowed {
+        other_channel: false,
+    };
+    assert_eq!(premium, Err(refused));
+}

@@ -144,10 +144,12 @@ pub(super) fn introspections() -> [Example<Introspection>; 2] {
 }
 
 pub(super) fn config() -> ConfigResponse {
-    let country = |code: &str, calling_code, example: &str| Country {
+    let country = |code: &str, calling_code, example: &str, prefix: &str, groups: &[u8]| Country {
         code: code.to_owned(),
         calling_code,
         example: example.to_owned(),
+        national_prefixes: vec![prefix.to_owned()],
+        groups: vec![groups.to_vec()],
     };
     ConfigResponse {
         brand_name: "Countersign".to_owned(),
@@ -155,8 +157,8 @@ pub(super) fn config() -> ConfigResponse {
         otp_length: 6,
         channels: vec![Channel::Sms, Channel::Voice],
         countries: vec![
-            country("GB", 44, "+447700900123"),
-            country("US", 1, "+14155550123"),
+            country("GB", 44, "+447700900123", "0", &[4, 6]),
+            country("US", 1, "+14155550123", "1", &[3, 3, 4]),
         ],
     }
 }

@@ -89,10 +89,13 @@ const UPSTREAM: &[ApiError] = &[
     ApiError::Refused(Refusal::UpstreamError),
     ApiError::Refused(Refusal::UpstreamTimeout),
 ];
+const NUMBER_TYPE: ApiError = ApiError::Refused(Refusal::NumberTypeNotAllowed {
+    other_channel: true,
+});
 const NUMBER: &[ApiError] = &[
     ApiError::Refused(Refusal::RecipientInvalid),
     ApiError::Refused(Refusal::CountryNotAllowed),
-    ApiError::Refused(Refusal::NumberTypeNotAllowed),
+    NUMBER_TYPE,
 ];
 const CHANNEL: &[ApiError] = &[
     InvalidField("channel"),
@@ -164,7 +167,7 @@ const SESSION_UUID: (&str, &str) = ("session_uuid", "session_uuid");
 
 fn resend() -> Call {
     let tag = "Verification";
-    let kind: &[ApiError] = &[ApiError::Refused(Refusal::NumberTypeNotAllowed)];
+    let kind: &[ApiError] = &[NUMBER_TYPE];
     let number: &[ApiError] = &NUMBER[..2];
     Description::new(
         HttpMethod::Post,

@@ -1,11 +1,14 @@
-//! The page's HTML, made ready once for each language.
+//! The page's HTML: one document for each language and each way to begin, rendered
+//! when the page was built (`frontend/src/prerender.rs`).
 //!
-//! Built it is English and nobody's. Here it gets its words, the operator's name
-//! and looks, so that what a person sees first is already right.
+//! Built it is nobody's. Here it gets the operator's name and looks, so that what a
+//! person sees first is already right. What stands inside the program's mount point
+//! is left as it was rendered, byte for byte: the program hydrates it, and an element
+//! more or less would stop it. It reads what it is told on the root, `<html>`.
 
 use std::collections::HashMap;
 
-use countersign_shared::page_locale;
+use countersign_shared::page_locale::{self, PAGE_LOCALES};
 use lol_html::{
     RewriteStrSettings, element,
     html_content::{ContentType, Element},
@@ -29,43 +32,86 @@ pub struct Looks {
     pub logo: Option<&'static str>,
 }
 
-/// The texts of one language.
-type Texts = HashMap<String, serde_json::Value>;
+/// A way to begin, by its name in the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Start {
+    /// With the phone number.
+    EnterPhone,
+    /// With the word that the link does not work.
+    Refused,
+}
 
-/// The page in every language that its texts are there in.
+impl Start {
+    const ALL: [Self; 2] = [Self::EnterPhone, Self::Refused];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::EnterPhone => "enter-phone",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The page's documents.
 pub struct Index {
-    languages: HashMap<&'static str, Encoded>,
+    pages: HashMap<&'static str, Encoded>,
+    refusals: HashMap<&'static str, String>,
+    /// The documents as they were built, for what stands inside them.
+    built: Vec<String>,
 }
 
 impl Index {
-    /// Makes it ready. A language whose texts cannot be read is left out;
-    /// English is inside.
+    /// Makes them ready. A language whose document cannot be read is left out; of
+    /// English there is at least `html`, the page without documents.
     pub fn new(html: &str, files: &PageFiles, looks: &Looks) -> Self {
-        let languages = page_locale::PAGE_LOCALES.into_iter().filter_map(|locale| {
-            let texts = files.get(&page_locale::path(locale));
-            let texts = texts.and_then(|it| serde_json::from_slice::<Texts>(it.plain()).ok());
-            let page = match texts {
-                Some(texts) => translated(html, locale, &texts, looks),
-                None if locale == "en" => translated(html, locale, &Texts::new(), looks),
-                None => return None,
-            };
-            Some((locale, Encoded::new(HTML, page.into_bytes())))
-        });
-        Self {
-            languages: languages.collect(),
+        let mut index = Self {
+            pages: HashMap::new(),
+            refusals: HashMap::new(),
+            built: vec![html.to_owned()],
+        };
+        for locale in PAGE_LOCALES {
+            for start in Start::ALL {
+                let document = files.get(&page_locale::document(locale, start.as_str()));
+                let document = document
+                    .and_then(|document| str::from_utf8(document.plain()).ok())
+                    .map(str::to_owned);
+                let is_built = document.is_some();
+                let Some(document) = document.or_else(|| (locale == "en").then(|| html.to_owned()))
+                else {
+                    continue;
+                };
+                let page = personal(&document, start, looks);
+                match start {
+                    Start::EnterPhone => {
+                        let page = Encoded::new(HTML, page.into_bytes());
+                        index.pages.insert(locale, page);
+                    }
+                    Start::Refused => {
+                        index.refusals.insert(locale, page);
+                    }
+                }
+                if is_built {
+                    index.built.push(document);
+                }
+            }
         }
+        index
+    }
+
+    /// The documents as they were built.
+    pub fn built(&self) -> &[String] {
+        &self.built
     }
 
     /// The page in that language, or else in English.
     pub fn page(&self, locale: &str) -> &Encoded {
-        self.languages
-            .get(locale)
-            .unwrap_or_else(|| &self.languages["en"])
+        self.pages.get(locale).unwrap_or_else(|| &self.pages["en"])
     }
 
     /// The page for somebody who came from an application.
     pub fn hosted(&self, locale: &str, host: &Host) -> String {
-        rewritten(self.page(locale), |root| {
+        let page = str::from_utf8(self.page(locale).plain()).expect("it was made of a str");
+        let told = element!("html", |root| {
             let (name, value) = match &host.way {
                 Way::Return(address) => ("data-return-to", address),
                 Way::Embed(origin) => ("data-embedded-in", origin),
@@ -77,15 +123,17 @@ impl Index {
                 }
             }
             Ok(())
-        })
+        });
+        rewrite(
+            page,
+            RewriteStrSettings::new().append_element_content_handler(told),
+        )
     }
 
     /// The page that says that it cannot lead back.
     pub fn refused(&self, locale: &str) -> String {
-        rewritten(self.page(locale), |root| {
-            root.set_attribute("data-step", "refused")?;
-            Ok(())
-        })
+        let page = self.refusals.get(locale);
+        page.unwrap_or_else(|| &self.refusals["en"]).clone()
     }
 }
 
@@ -103,55 +151,27 @@ fn set_text_attribute(element: &mut Element<'_, '_>, name: &str, text: &str) -> 
     Ok(())
 }
 
-fn rewritten(page: &Encoded, change: impl Fn(&mut Element<'_, '_>) -> Rewritten) -> String {
-    let html = str::from_utf8(page.plain()).expect("it was made of a str");
-    let settings = RewriteStrSettings::new();
-    let handler = element!("#app", move |root| change(root));
-    rewrite(html, settings.append_element_content_handler(handler))
-}
-
-fn translated(html: &str, locale: &str, texts: &Texts, looks: &Looks) -> String {
-    let text = |key: &str| texts.get(key).and_then(|text| text.as_str());
-    let put_text = |element: &mut Element<'_, '_>| -> Rewritten {
-        let key = element.get_attribute("data-text").unwrap_or_default();
-        if let Some(text) = text(&key) {
-            element.set_inner_content(text, ContentType::Text);
-        }
-        Ok(())
-    };
-    let put_title = |title: &mut Element<'_, '_>| -> Rewritten {
-        if let Some(heading) = text("phone-heading") {
-            let title_text = format!("{heading} · {}", looks.brand_name);
-            title.set_inner_content(&title_text, ContentType::Text);
+/// A document with the operator's name and looks.
+fn personal(html: &str, start: Start, looks: &Looks) -> String {
+    let root = |root: &mut Element<'_, '_>| -> Rewritten {
+        root.set_attribute("data-start", start.as_str())?;
+        set_text_attribute(root, "data-brand", &looks.brand_name)?;
+        if looks.is_sandbox {
+            root.set_attribute("data-sandbox", "")?;
         }
         Ok(())
     };
     let mut handlers = vec![
-        element!("html", |root| {
-            root.set_attribute("lang", locale)?;
-            root.set_attribute("dir", page_locale::direction(locale))?;
+        element!("html", root),
+        element!("title", |title| {
+            title.append(&format!(" · {}", looks.brand_name), ContentType::Text);
             Ok(())
         }),
-        element!("title", put_title),
-        element!("[data-text]", put_text),
         element!("#brand", |brand| {
             brand.set_inner_content(&looks.brand_name, ContentType::Text);
             Ok(())
         }),
-        element!("#language option", |option| {
-            option.remove_attribute("selected");
-            if option.get_attribute("value").as_deref() == Some(locale) {
-                option.set_attribute("selected", "")?;
-            }
-            Ok(())
-        }),
     ];
-    if looks.is_sandbox {
-        handlers.push(element!("#sandbox", |banner| {
-            banner.remove_attribute("hidden");
-            Ok(())
-        }));
-    }
     if let Some(theme) = looks.theme {
         // Last in the head, so that it wins.
         handlers.push(element!("head", move |head| {
@@ -161,7 +181,7 @@ fn translated(html: &str, locale: &str, texts: &Texts, looks: &Looks) -> String 
         }));
     }
     if let Some(logo) = looks.logo {
-        handlers.push(element!(".brand-mark", move |mark| {
+        handlers.push(element!("header .brand-mark", move |mark| {
             let image = format!("<img class=\"logo\" src=\"{logo}\" alt=\"\" />");
             mark.replace(&image, ContentType::Html);
             Ok(())
@@ -184,6 +204,57 @@ fn rewrite(html: &str, settings: RewriteStrSettings<'_, '_>) -> String {
 mod tests {
     use super::*;
 
+    const BUILT: &str = "<!doctype html><html lang=\"en\" data-start=\"enter-phone\"><head>\
+        <title>Verify</title></head><body><header><span class=\"brand-mark\"></span>\
+        <span id=\"brand\">Countersign</span></header>\
+        <div id=\"app\"><p>a<!>b</p><span class=\"brand-mark\"></span> <!></div>\
+        </body></html>";
+
+    fn index() -> Index {
+        let looks = Looks {
+            brand_name: "A <b> & \"c\"".to_owned(),
+            is_sandbox: true,
+            theme: Some("/theme.css"),
+            logo: Some("/brand-logo"),
+        };
+        Index::new(BUILT, &PageFiles::default(), &looks)
+    }
+
+    fn mount_point(html: &str) -> &str {
+        let (_, rest) = html.split_once("<div id=\"app\"").unwrap();
+        rest.split_once("</div>").unwrap().0
+    }
+
+    #[test]
+    fn what_the_program_hydrates_is_left_as_it_was_rendered() {
+        let index = index();
+        let host = Host {
+            way: Way::Return("https://shop.example/?a=\"&b=<c>".to_owned()),
+            state: Some("'\"><script>".to_owned()),
+            nonce: Some("n".to_owned()),
+        };
+        let page = str::from_utf8(index.page("en").plain()).unwrap();
+        for html in [page, &index.hosted("en", &host), &index.refused("en")] {
+            assert_eq!(mount_point(html), mount_point(BUILT), "{html}");
+        }
+    }
+
+    #[test]
+    fn the_operators_name_and_looks_are_there() {
+        let index = index();
+        let page = str::from_utf8(index.page("en").plain()).unwrap();
+        for part in [
+            "<title>Verify · A &lt;b&gt; &amp; \"c\"</title>",
+            "<span id=\"brand\">A &lt;b&gt; &amp; \"c\"</span>",
+            "<header><img class=\"logo\" src=\"/brand-logo\" alt=\"\" />",
+            "<link rel=\"stylesheet\" href=\"/theme.css\" /></head>",
+            "data-sandbox=\"\"",
+        ] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        assert!(index.refused("en").contains("data-start=\"refused\""));
+    }
+
     #[test]
     fn what_is_written_on_the_page_is_escaped_as_html_wants_it() {
         let looks = Looks {
@@ -205,6 +276,7 @@ mod tests {
             "data-state=\"&amp;amp;&#13;\n\u{a0}\"",
             r#"data-nonce="&amp;#35;""#,
             "<b id=brand>A &amp; B</b>",
+            r#"data-brand="A &amp; B""#,
         ] {
             assert!(page.contains(written), "{written} in {page}");
         }

@@ -112,7 +112,12 @@ mod tests {
         let refused = [
             Refusal::RecipientInvalid,
             Refusal::CountryNotAllowed,
-            Refusal::NumberTypeNotAllowed,
+            Refusal::NumberTypeNotAllowed {
+                other_channel: true,
+            },
+            Refusal::NumberTypeNotAllowed {
+                other_channel: false,
+            },
             Refusal::ChannelNotAvailable,
             Refusal::OtpLength { expected: 6 },
             Refusal::OtpIncorrect { checks_left: 2 },

@@ -1,0 +1,244 @@
+//! What the service answered, taken over into the page's state.
+
+use countersign_shared::{
+    Channel, config::ConfigResponse, send::SendResponse, session::SessionResponse,
+    verify::VerifyRequest,
+};
+use leptos::prelude::*;
+
+use crate::{
+    api,
+    context::{Page, Target},
+    i18n::{Key, key},
+    platform::{self, clock, document, host::Host, storage},
+    state::{self, CheckRequest, Checked, Failure, Flow, Task, Ticket},
+};
+
+impl Page {
+    /// Begins a task, unless one is under way.
+    pub(crate) fn begin(self, task: Task) -> Option<Ticket> {
+        self.flow.try_update(|flow| flow.begin(task)).flatten()
+    }
+
+    /// The set-up came, or did not. Nobody waits for the first try, and it is
+    /// silent when it fails: the first press of the button says so.
+    pub(crate) fn configured(
+        self,
+        ticket: Option<Ticket>,
+        answer: Result<ConfigResponse, Failure>,
+    ) {
+        match (answer, ticket) {
+            (Ok(config), ticket) => {
+                if self.country.with_untracked(String::is_empty) {
+                    let typed = self.phone.get_untracked();
+                    let country = state::country_of(&typed, &config.countries, "").or_else(|| {
+                        state::guess_country(&platform::languages(), &config.countries)
+                    });
+                    if let Some(country) = country {
+                        self.country.set(country.code.clone());
+                    }
+                }
+                if config.sandbox {
+                    document::set_attribute("data-sandbox", "");
+                } else {
+                    document::remove_attribute("data-sandbox");
+                }
+                self.config.set(Some(config));
+                if let Some(ticket) = ticket {
+                    self.flow.update(|flow| flow.configured(ticket));
+                }
+            }
+            (Err(failure), Some(ticket)) => self.fail(ticket, failure),
+            (Err(_), None) => {}
+        }
+    }
+
+    /// A code was asked for, for a new session or once more.
+    pub(crate) fn sent(self, ticket: Ticket, answer: Result<SendResponse, Failure>) {
+        self.forget_key(answer.as_ref().err());
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return self.fail(ticket, failure),
+        };
+        let now = self.clock();
+        let counted = self.flow.try_update(|flow| flow.sent(ticket, &answer, now));
+        if counted == Some(true) {
+            self.now.set(now);
+            self.keep();
+            let is_again = ticket.task == Task::Resend;
+            self.announcement
+                .set(untrack(|| self.sent_text(answer.channel, is_again)));
+            self.focus.set(Some(Target::Code));
+        }
+    }
+
+    /// What is said when a code is on its way.
+    fn sent_text(self, channel: Channel, is_again: bool) -> String {
+        let recipient = self.session(|session| Some(session.recipient.clone()));
+        let number = recipient.map(|recipient| self.shown(&recipient));
+        let number = number.unwrap_or_default();
+        self.i18n.with(|language| {
+            let sent = language.filled(sent_to(Some(channel)), &number);
+            if is_again {
+                format!("{sent} {}", language.get(key!("announce-same-code")))
+            } else {
+                sent
+            }
+        })
+    }
+
+    /// Asks whether a code is right, for the person or to repeat it. A code that was
+    /// typed since follows, once the one before it is settled.
+    pub(crate) async fn check(self, mut request: CheckRequest, typed: Option<String>) {
+        loop {
+            let checked = self.check_once(&request).await;
+            let next = typed.as_ref().filter(|typed| **typed != request.otp);
+            let Some(otp) = next.filter(|_| checked == Checked::Incorrect) else {
+                return;
+            };
+            let key = platform::random_key().unwrap_or_default();
+            let now = self.clock();
+            let begun = self.flow.try_update(|flow| flow.begin_check(otp, key, now));
+            let Some(begun) = begun.flatten() else {
+                return;
+            };
+            self.keep();
+            request = begun;
+        }
+    }
+
+    async fn check_once(self, request: &CheckRequest) -> Checked {
+        let body = VerifyRequest {
+            session_uuid: request.session.to_string(),
+            otp: request.otp.clone(),
+        };
+        let answer = api::verify(&body, &request.key).await;
+        let now = self.clock();
+        let checked = self
+            .flow
+            .try_update(|flow| flow.checked(request, &answer, now))
+            .unwrap_or(Checked::Ignored);
+        self.keep();
+        match checked {
+            Checked::Ignored => return checked,
+            Checked::Verified => {
+                self.focus.set(Some(Target::Verified));
+                return checked;
+            }
+            Checked::Open | Checked::Incorrect | Checked::Refused => {}
+        }
+        let has_ended = self
+            .flow
+            .with_untracked(|flow| flow.session().is_some_and(|it| it.ending.is_some()));
+        if has_ended {
+            self.focus.set(Some(Target::EndedAction));
+        } else if request.ticket.is_some() {
+            self.focus.set(Some(Target::Code));
+        }
+        if checked == Checked::Refused {
+            self.look(None).await;
+        }
+        checked
+    }
+
+    /// Asks how the session stands. With a ticket the person may be told of a
+    /// failure; without one, all stays as it is without an answer.
+    pub(crate) async fn look(self, ticket: Option<Ticket>) {
+        let Some(Some((id, tickets))) = self.flow.try_with_untracked(|flow| {
+            let session = flow.session().filter(|session| session.ending.is_none())?;
+            let is_free = flow.pending.is_none() || ticket.is_some();
+            is_free.then_some((session.id, flow.tickets()))
+        }) else {
+            return;
+        };
+        let answer = api::session(id).await;
+        match (answer, ticket) {
+            (Ok(answer), Some(ticket)) => {
+                let now = self.clock();
+                self.flow.update(|flow| flow.resumed(ticket, &answer, now));
+                self.keep();
+            }
+            (Err(failure), Some(ticket)) => self.fail(ticket, failure),
+            // Whatever was asked meanwhile knows better.
+            (Ok(answer), None) if self.flow.try_with_untracked(Flow::tickets) == Some(tickets) => {
+                self.seen(&answer);
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// How the session stands, told without having been asked.
+    pub(crate) fn seen(self, answer: &SessionResponse) {
+        let now = self.clock();
+        self.flow.try_update(|flow| flow.follow(answer, now));
+        self.keep();
+    }
+
+    /// The task failed.
+    fn fail(self, ticket: Ticket, failure: Failure) {
+        let now = self.clock();
+        let counted = self
+            .flow
+            .try_update(|flow| flow.failed(ticket, failure, now));
+        if counted != Some(true) {
+            return;
+        }
+        self.keep();
+        let has_ended = self
+            .flow
+            .with_untracked(|flow| flow.session().map(|it| it.ending.is_some()));
+        match (ticket.task, has_ended) {
+            (_, Some(true)) => self.focus.set(Some(Target::EndedAction)),
+            (Task::Send | Task::Configure, None) => self.focus.set(Some(Target::Phone)),
+            _ => {}
+        }
+    }
+
+    /// The page's clock: what the browser says, and what it slept through.
+    pub(crate) fn clock(self) -> std::time::Duration {
+        clock::since_open() + self.slept.try_get_value().unwrap_or_default()
+    }
+
+    /// Keeps for a reload what is needed to go on, and nothing once it is over.
+    pub(crate) fn keep(self) {
+        let now = self.clock();
+        self.flow.try_with_untracked(|flow| match flow.session() {
+            Some(session) if session.ending.is_none() => {
+                storage::keep(session, Host::read().nonce, now);
+            }
+            _ => storage::clear(),
+        });
+    }
+
+    /// The idempotency key for what is asked: the same one while no answer has
+    /// come, so that a second press after a lost connection costs no second message.
+    pub(crate) fn key(self, asked: &str) -> String {
+        let is_other = self
+            .unanswered
+            .with_value(|unanswered| unanswered.as_ref().is_none_or(|(other, _)| other != asked));
+        if is_other {
+            let key = platform::random_key().unwrap_or_default();
+            self.unanswered.set_value(Some((asked.to_owned(), key)));
+        }
+        self.unanswered
+            .with_value(|unanswered| unanswered.as_ref().map(|(_, key)| key.clone()))
+            .unwrap_or_default()
+    }
+
+    /// An answer came: the next request is another one.
+    fn forget_key(self, failure: Option<&Failure>) {
+        if !failure.is_some_and(Failure::is_unanswered) {
+            self.unanswered.set_value(None);
+        }
+    }
+}
+
+/// What has happened, by the channel.
+pub(crate) const fn sent_to(channel: Option<Channel>) -> Key {
+    match channel {
+        Some(Channel::Sms) => key!("sent-sms"),
+        Some(Channel::Voice) => key!("sent-voice"),
+        Some(Channel::Whatsapp) => key!("sent-whatsapp"),
+        None => key!("sent"),
+    }
+}

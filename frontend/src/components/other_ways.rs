@@ -1,0 +1,85 @@
+use countersign_shared::Channel;
+use leptos::prelude::*;
+
+use crate::{
+    actions::Actions,
+    context::Page,
+    i18n::{self, Key, key, t},
+    reactive::{effect, flag},
+    state::Task,
+};
+
+/// What to do when no code comes: the code once more, by the same or another
+/// channel.
+#[component]
+pub fn OtherWays() -> impl IntoView {
+    let page = Page::expect();
+    let actions = Actions::expect();
+    let wait = Memo::new(move |_| {
+        let now = page.now.get();
+        page.session(|session| session.resend_in(now))
+    });
+    // Heard once, when the countdown ends; the seconds are for the eye only.
+    let mut has_waited = false;
+    effect(move || {
+        let left = wait.get();
+        if has_waited && left == Some(0) {
+            page.announcement.set(page.i18n.get(key!("resend-ready")));
+        }
+        has_waited = left.is_some_and(|left| left > 0);
+    });
+    let is_off = move || page.is_doing(Task::Resend) || wait.get() != Some(0);
+    let resend = Signal::derive(move || match wait.get() {
+        Some(left @ 1..) => page
+            .i18n
+            .with(|language| language.filled(key!("resend-wait"), &language.clock(left))),
+        Some(0) | None => page.i18n.get(key!("resend")),
+    });
+    view! {
+        <section class="other-ways" id="other-ways" aria-labelledby="no-code">
+            <h2 id="no-code">{t!("no-code")}</h2>
+            <div class="buttons">
+                <button
+                    class="button number"
+                    id="resend"
+                    type="button"
+                    aria-disabled=flag(is_off)
+                    on:click=move |_| actions.resend(untrack(|| page.last_channel()))
+                >
+                    {resend}
+                </button>
+                <OtherChannel channel=Channel::Sms id="by-sms" text=key!("by-sms") />
+                <OtherChannel channel=Channel::Voice id="by-voice" text=key!("by-voice") />
+                <OtherChannel channel=Channel::Whatsapp id="by-whatsapp" text=key!("by-whatsapp") />
+            </div>
+        </section>
+    }
+}
+
+/// The button for another channel than the last one, where codes travel by it.
+#[component]
+fn OtherChannel(channel: Channel, id: &'static str, text: Key) -> impl IntoView {
+    let page = Page::expect();
+    let actions = Actions::expect();
+    let is_other = Memo::new(move |_| page.last_channel() != channel && page.offers(channel));
+    let is_off = flag(move || {
+        let now = page.now.get();
+        let wait = page.session(|session| session.resend_by_in(channel, now));
+        page.is_doing(Task::Resend) || wait != Some(0)
+    });
+    move || {
+        is_other.get().then(|| {
+            view! {
+                <button
+                    class="button"
+                    id=id
+                    type="button"
+                    aria-disabled=is_off
+                    on:click=move |_| actions.resend(channel)
+                >
+                    {i18n::text(text)}
+                </button>
+            }
+        })
+    }
+}

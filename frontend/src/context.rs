@@ -1,0 +1,187 @@
+//! The page's state: signals over the pure `state`, in a context that every
+//! component may ask for.
+
+use std::time::Duration;
+
+use countersign_shared::{
+    Channel, ErrorCode, PhoneNumber,
+    config::{ConfigResponse, Country},
+};
+use leptos::prelude::*;
+
+use crate::{
+    i18n::{I18n, key},
+    state::{self, FailureKind, Flow, Recipient, Session, StepName, Task},
+};
+
+/// What should have the focus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The phone field.
+    Phone,
+    /// The code field, with its text selected: typing replaces it.
+    Code,
+    /// What helps where a session has ended.
+    EndedAction,
+    /// The last step's heading.
+    Verified,
+}
+
+/// The page's state. Copied freely: it holds signals only.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    /// Where the person stands.
+    pub(crate) flow: RwSignal<Flow>,
+    /// The page's clock.
+    pub(crate) now: RwSignal<Duration>,
+    /// How the service is set up, once known.
+    pub(crate) config: RwSignal<Option<ConfigResponse>>,
+    /// What the phone field holds.
+    pub(crate) phone: RwSignal<String>,
+    /// The selected country's code.
+    pub(crate) country: RwSignal<String>,
+    /// What the code field holds.
+    pub(crate) code: RwSignal<String>,
+    /// What screen readers are told in passing.
+    pub(crate) announcement: RwSignal<String>,
+    /// What is to have the focus, until it has it.
+    pub(crate) focus: RwSignal<Option<Target>>,
+    /// How long the computer slept, as far as the browser's clock stood still.
+    pub(crate) slept: StoredValue<Duration>,
+    /// The newest request that no answer came to: what it asked, and its key.
+    pub(crate) unanswered: StoredValue<Option<(String, String)>>,
+    /// The code that was last sent without a press: it is not sent so twice.
+    pub(crate) sent_by_itself: StoredValue<String>,
+    /// The words.
+    pub(crate) i18n: I18n,
+}
+
+impl Page {
+    pub(crate) fn new(i18n: I18n) -> Self {
+        Self {
+            flow: RwSignal::new(Flow::default()),
+            now: RwSignal::new(Duration::ZERO),
+            config: RwSignal::new(None),
+            phone: RwSignal::new(String::new()),
+            country: RwSignal::new(String::new()),
+            code: RwSignal::new(String::new()),
+            announcement: RwSignal::new(String::new()),
+            focus: RwSignal::new(None),
+            slept: StoredValue::new(Duration::ZERO),
+            unanswered: StoredValue::new(None),
+            sent_by_itself: StoredValue::new(String::new()),
+            i18n,
+        }
+    }
+
+    /// The one in the context.
+    pub(crate) fn expect() -> Self {
+        expect_context()
+    }
+
+    /// The selected country.
+    pub(crate) fn selected_country(self) -> Option<Country> {
+        let selected = self.country.get();
+        self.config.with(|config| {
+            let mut countries = config.iter().flat_map(|config| &config.countries);
+            countries.find(|country| country.code == selected).cloned()
+        })
+    }
+
+    /// The served countries; none until they are known.
+    pub(crate) fn with_countries<T>(self, read: impl FnOnce(&[Country]) -> T) -> T {
+        self.config.with(|config| {
+            let countries = config.as_ref().map(|config| config.countries.as_slice());
+            read(countries.unwrap_or_default())
+        })
+    }
+
+    /// The channel of the first code.
+    pub(crate) fn first_channel(self) -> Channel {
+        self.config.with(|config| {
+            let channels = config.as_ref().map(|config| &config.channels);
+            channels
+                .and_then(|channels| channels.first().copied())
+                .unwrap_or_default()
+        })
+    }
+
+    /// The channel of the last code.
+    pub(crate) fn last_channel(self) -> Channel {
+        self.session(|session| session.channel)
+            .unwrap_or_else(|| self.first_channel())
+    }
+
+    /// True when a code may travel by this channel.
+    pub(crate) fn offers(self, channel: Channel) -> bool {
+        self.config.with(|config| {
+            let channels = config.as_ref().map(|config| &config.channels);
+            channels.is_some_and(|channels| channels.contains(&channel))
+        })
+    }
+
+    /// The number as a person reads it.
+    pub(crate) fn shown(self, recipient: &Recipient) -> String {
+        match recipient {
+            Recipient::Masked(masked) => masked.clone(),
+            Recipient::Known(number) => self.spaced(number),
+        }
+    }
+
+    /// A number in E.164, spaced for reading.
+    pub(crate) fn spaced(self, number: &PhoneNumber) -> String {
+        self.with_countries(|countries| state::preview(number, countries))
+    }
+
+    /// What was typed, as a number.
+    pub(crate) fn typed_number(self) -> Result<PhoneNumber, FailureKind> {
+        let country = self.selected_country();
+        self.with_countries(|countries| {
+            self.phone
+                .with(|phone| state::read_phone(phone, country.as_ref(), countries))
+        })
+    }
+
+    /// Something about the session, while there is one.
+    pub(crate) fn session<T>(self, pick: impl FnOnce(&Session) -> Option<T>) -> Option<T> {
+        self.flow.with(|flow| flow.session().and_then(pick))
+    }
+
+    /// True while this task is under way.
+    pub(crate) fn is_doing(self, task: Task) -> bool {
+        self.flow
+            .with(|flow| flow.pending.is_some_and(|ticket| ticket.task == task))
+    }
+
+    /// What went wrong in that step, and what to do about it.
+    pub(crate) fn failure_text(self, step: StepName) -> Option<String> {
+        let (failure, repeats) = self.flow.with(|flow| {
+            let failure = flow.failure.filter(|_| flow.step.name() == step);
+            (failure, flow.check().is_some())
+        });
+        let failure = failure?;
+        if repeats {
+            return Some(self.i18n.get(key!("check-unanswered")));
+        }
+        Some(self.i18n.with(|language| {
+            let wait = |key, seconds: u64| language.filled(key, &language.when(seconds));
+            match (failure.kind, failure.retry_after, failure.checks_left) {
+                (FailureKind::Refused(ErrorCode::RateLimited), Some(seconds), _) => {
+                    wait(key!("retry-limited"), seconds)
+                }
+                (FailureKind::Refused(ErrorCode::TemporarilyUnavailable), Some(seconds), _) => {
+                    wait(key!("retry-busy"), seconds)
+                }
+                (FailureKind::Refused(ErrorCode::OtpIncorrect), _, Some(left)) => {
+                    language.counted(key!("tries-left"), left.into())
+                }
+                (FailureKind::Refused(ErrorCode::NumberTypeNotAllowed), ..)
+                    if failure.other_channel =>
+                {
+                    language.get(key!("number-cannot-text"))
+                }
+                (kind, ..) => language.named(&kind.key()),
+            }
+        }))
+    }
+}

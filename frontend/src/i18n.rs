@@ -1,0 +1,286 @@
+//! Every word the page says, in the reader's language.
+//!
+//! The texts stand in `locales/<language>.json`. A key that English lacks does not
+//! compile; a text that another language lacks is English there. Numbers, waits
+//! and plurals are the browser's work (ECMA-402, in `platform::intl`).
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use leptos::prelude::*;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
+
+use crate::platform::intl;
+
+/// The English texts, which every key is checked against at compile time.
+pub const ENGLISH: &str = include_str!("../locales/en.json");
+
+/// The texts of one language, by key.
+pub type Texts = BTreeMap<String, Text>;
+
+/// A text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// The same for any number.
+    Plain(String),
+    /// Its plural forms, by their names in CLDR.
+    Plural(BTreeMap<String, String>),
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text or its plural forms")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(Text::Plain(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut forms: A) -> Result<Text, A::Error> {
+                let mut all = BTreeMap::new();
+                while let Some((name, form)) = forms.next_entry()? {
+                    all.insert(name, form);
+                }
+                Ok(Text::Plural(all))
+            }
+        }
+
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+/// The key of a text that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key(&'static str);
+
+impl Key {
+    /// The key of that name. In a constant, as `key!` and `t!` use it, a missing
+    /// text is a compile error.
+    ///
+    /// # Panics
+    ///
+    /// When English has no such text.
+    pub const fn new(name: &'static str) -> Self {
+        assert!(
+            is_key(name.as_bytes(), ENGLISH.as_bytes()),
+            "locales/en.json has no text of this key"
+        );
+        Self(name)
+    }
+}
+
+/// Whether `"name":` stands in the JSON.
+const fn is_key(name: &[u8], json: &[u8]) -> bool {
+    let mut start = 0;
+    while start + name.len() + 2 < json.len() {
+        if json[start] == b'"' {
+            let mut same = 0;
+            while same < name.len() && json[start + 1 + same] == name[same] {
+                same += 1;
+            }
+            let end = start + 1 + same;
+            if same == name.len() && json[end] == b'"' && json[end + 1] == b':' {
+                return true;
+            }
+        }
+        start += 1;
+    }
+    false
+}
+
+/// The key of a text, checked at compile time.
+macro_rules! key {
+    ($name:literal) => {
+        const { $crate::i18n::Key::new($name) }
+    };
+}
+
+/// A text as a view shows it: it follows the reader's language.
+macro_rules! t {
+    ($name:literal) => {
+        $crate::i18n::text($crate::i18n::key!($name))
+    };
+}
+
+pub(crate) use {key, t};
+
+/// The text of that key, in whatever language is read. Call it in a component.
+pub(crate) fn text(key: Key) -> Signal<String> {
+    let language = I18n::expect();
+    Signal::derive(move || language.get(key))
+}
+
+/// A language and its texts.
+#[derive(Clone, Debug)]
+pub struct Language {
+    /// The language, as a BCP 47 tag.
+    pub locale: String,
+    texts: Arc<Texts>,
+}
+
+impl Language {
+    /// A language with its texts.
+    pub fn new(locale: &str, texts: Texts) -> Self {
+        Self {
+            locale: locale.to_owned(),
+            texts: Arc::new(texts),
+        }
+    }
+
+    /// The texts, with English ones where this language has none.
+    #[cfg(any(feature = "ssr", test))]
+    #[must_use]
+    pub fn or_english(self) -> Self {
+        let mut texts: Texts = serde_json::from_str(ENGLISH).unwrap_or_default();
+        texts.extend((*self.texts).clone());
+        Self::new(&self.locale, texts)
+    }
+
+    /// All texts.
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The text of that key.
+    pub fn get(&self, key: Key) -> String {
+        self.named(key.0)
+    }
+
+    /// The text of the error code's key, which a test holds to be there.
+    pub(crate) fn named(&self, name: &str) -> String {
+        match self.texts.get(name) {
+            Some(Text::Plain(text)) => text.clone(),
+            Some(Text::Plural(_)) | None => String::new(),
+        }
+    }
+
+    /// The text of that key with something in its gap.
+    pub(crate) fn filled(&self, key: Key, content: &str) -> String {
+        fill(&self.get(key), content)
+    }
+
+    /// The text of that key for so many things.
+    pub(crate) fn counted(&self, key: Key, count: u64) -> String {
+        let category = intl::plural_category(&self.locale, count);
+        let text = match self.texts.get(key.0) {
+            Some(Text::Plural(forms)) => forms.get(&category).or_else(|| forms.get("other")),
+            Some(Text::Plain(text)) => Some(text),
+            None => None,
+        };
+        let text = text.map(String::as_str).unwrap_or_default();
+        fill(text, &intl::number(&self.locale, count, 1))
+    }
+
+    /// A number in the language's digits, with so many of them at least.
+    pub(crate) fn number(&self, number: u64, digits: u8) -> String {
+        intl::number(&self.locale, number, digits)
+    }
+
+    /// `75` as `1:15`.
+    pub(crate) fn clock(&self, seconds: u64) -> String {
+        format!(
+            "{}:{}",
+            self.number(seconds / 60, 1),
+            self.number(seconds % 60, 2)
+        )
+    }
+
+    /// A wait as `in 2 minutes`, never shorter than it is.
+    pub(crate) fn when(&self, seconds: u64) -> String {
+        let (count, unit) = match seconds {
+            0..=90 => (seconds, "second"),
+            91..=5_400 => (seconds.div_ceil(60), "minute"),
+            _ => (seconds.div_ceil(3_600), "hour"),
+        };
+        intl::relative_time(&self.locale, count, unit)
+    }
+}
+
+/// The language that the page speaks. Copied freely: it is a signal.
+#[derive(Clone, Copy)]
+pub(crate) struct I18n(RwSignal<Language>);
+
+impl I18n {
+    pub(crate) fn new(language: Language) -> Self {
+        Self(RwSignal::new(language))
+    }
+
+    /// The one in the context.
+    pub(crate) fn expect() -> Self {
+        expect_context()
+    }
+
+    /// The text of that key.
+    pub(crate) fn get(self, key: Key) -> String {
+        self.with(|language| language.get(key))
+    }
+
+    /// Something in the language.
+    pub(crate) fn with<T>(self, say: impl FnOnce(&Language) -> T) -> T {
+        self.0.with(say)
+    }
+
+    /// The language's tag.
+    pub(crate) fn locale(self) -> String {
+        self.with(|language| language.locale.clone())
+    }
+
+    /// From now on the page speaks this one.
+    pub(crate) fn speak(self, language: Language) {
+        self.0.set(language);
+    }
+}
+
+/// Fills a text's only gap, `{…}`.
+fn fill(text: &str, content: &str) -> String {
+    match around_gap(text) {
+        Some((before, after)) => format!("{before}{content}{after}"),
+        // Some languages say one and two in words.
+        None => text.to_owned(),
+    }
+}
+
+/// What stands before and after a text's gap, if it has one.
+pub(crate) fn around_gap(text: &str) -> Option<(&str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    Some((before, rest.split_once('}')?.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_whole_name_with_a_text() {
+        let json = br#"{ "send": "a", "resend-wait": "say \"verify\"" }"#;
+        assert!(is_key(b"send", json));
+        assert!(is_key(b"resend-wait", json));
+        for name in ["resend", "sen", "verify", "a", ""] {
+            assert!(!is_key(name.as_bytes(), json), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_missing_text_is_the_english_one() {
+        let texts = serde_json::from_str(r#"{"verify": "Zebra"}"#).unwrap();
+        let language = Language::new("xx", texts).or_english();
+        assert_eq!(language.get(key!("verify")), "Zebra");
+        assert_eq!(language.get(key!("reload")), "Reload");
+        assert_eq!(language.locale, "xx");
+    }
+
+    #[test]
+    fn a_gap_is_filled_once() {
+        assert_eq!(fill("a {number} b", "{x}"), "a {x} b");
+        assert_eq!(fill("no gap", "x"), "no gap");
+    }
+}

@@ -1,0 +1,61 @@
+//! The only place that knows the browser, besides `api`. Nothing here may be called
+//! while a document is rendered: components call it in effects and in handlers.
+
+pub(crate) mod clock;
+pub(crate) mod document;
+pub(crate) mod frame;
+pub(crate) mod host;
+pub(crate) mod intl;
+pub(crate) mod json;
+pub(crate) mod storage;
+pub(crate) mod web_otp;
+
+use countersign_shared::{Locale, SessionId};
+use web_sys::Window;
+
+fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+/// False when the device surely has no network.
+pub(crate) fn is_online() -> bool {
+    window().is_none_or(|window| window.navigator().on_line())
+}
+
+/// The reader's languages, the preferred one first.
+pub(crate) fn languages() -> Vec<String> {
+    let languages = window().map(|window| window.navigator().languages());
+    languages
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|language| language.as_string())
+        .collect()
+}
+
+/// The language to ask for the code in: the reader's own kind of the page's
+/// language, or else the page's.
+pub(crate) fn message_locale(page: &str) -> Option<Locale> {
+    let language = |tag: &str| tag.split('-').next().unwrap_or_default().to_owned();
+    let own = languages()
+        .into_iter()
+        .find(|tag| language(tag) == language(page));
+    own.and_then(|tag| Locale::parse(&tag).ok())
+        .or_else(|| Locale::parse(page).ok())
+}
+
+/// Leaves for another page, which takes this one's place in the history.
+pub(crate) fn go_to(address: &str) {
+    if let Some(window) = window() {
+        // Only an address that is none could fail, and the server has read it.
+        let _ = window.location().replace(address);
+    }
+}
+
+/// A name for one request, which a repetition of it bears too. Nothing when the
+/// browser has no randomness.
+pub(crate) fn random_key() -> Option<String> {
+    let mut bytes = [0; 16];
+    let crypto = window()?.crypto().ok()?;
+    crypto.get_random_values_with_u8_array(&mut bytes).ok()?;
+    Some(SessionId::from_random_bytes(bytes).to_string())
+}
