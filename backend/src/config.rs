@@ -4,6 +4,7 @@
 //! meaning; `--help` and `.env.example` are that table.
 
 mod budget;
+mod conversion;
 mod limits;
 mod rules;
 #[cfg(feature = "sandbox")]
@@ -121,6 +122,7 @@ impl Config {
         let sandbox = matches!(upstream, Upstream::Sandbox);
         let store = store::read_store(&reader)?;
         let channels = rules::read_channels(&reader)?;
+        let limits = limits::read_limits(&reader, sandbox)?;
         Ok(Self {
             budget: budget::read_budget(&reader, &channels)?,
             public_url: read_public_url(&reader)?,
@@ -128,7 +130,7 @@ impl Config {
             listen: read_listen(&reader)?,
             metrics: read_metrics(&reader)?,
             calls_at_once: upstream::read_calls_at_once(&reader)?,
-            rules: rules::read_rules(&reader, sandbox)?,
+            rules: rules::read_rules(&reader, sandbox, &limits)?,
             policy: AccessPolicy {
                 countries: rules::read_countries(&reader, sandbox)?,
                 channels,
@@ -142,7 +144,7 @@ impl Config {
                 AllowedOrigins::for_callers,
             )?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
-            limits: limits::read_limits(&reader, sandbox)?,
+            limits,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
             introspections_per_address: reader
                 .quota(&variables::LIMIT_INTROSPECTIONS_PER_ADDRESS)?,

@@ -154,7 +154,7 @@ mod tests {
             let mut deliveries: Vec<Delivery> = (1..)
                 .map(Millis)
                 .zip(&sent)
-                .map(|(requested_at, (channel, _))| Delivery { channel: *channel, requested_at, expected: Some(9_000) })
+                .map(|(requested_at, (channel, _))| Delivery { channel: *channel, requested_at, expected: Some(9_000), is_known: false })
                 .collect();
             let (mut book, mut bookings) = (ChargeBook::default(), Vec::new());
             let part = |length: usize, zeros: bool| Charges {

@@ -2,25 +2,41 @@
 //! when too few are.
 //!
 //! A destination is a country or a range of numbers. Its sends of the last hour
-//! are counted in stretches of two minutes, each with how many of them ended
-//! verified. A stretch counts in full once its newest send is older than the
-//! grace; until then its verified sends count and those still open do not. So a
-//! send can be late, but it never counts as failed while it is young.
+//! are counted in stretches of two minutes, those of the last day by the hour and
+//! those of the last week by the day, each with how many of them ended verified. A
+//! stretch counts in full once its newest send is older than the grace; until then
+//! its verified sends count and those still open do not. So a send can be late, but
+//! it never counts as failed while it is young.
 //!
-//! Where the conversion rate is below the floor the breaker trips: what was counted
-//! is forgotten, and what is sent until it closes again is not counted. After that
-//! the destination has to fail anew.
+//! The last hour is judged, and the last day, which finds who comes slowly. Too few
+//! is less than the floor, or less than half of what the country gave back before, by
+//! more than chance explains.
+//! Then the breaker trips: what was counted is forgotten, and what is sent until it
+//! closes again is not counted. After that half as many sends are enough to trip it
+//! again, for twice as long, until the destination has passed a whole judgement.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use self::stretches::{Stretch, Stretches};
 use crate::{Key, Limit, Millis, Row};
 
-/// How far back a destination is looked at.
-const WINDOW: Duration = Duration::from_hours(1);
-/// Milliseconds of it that are counted together.
+mod stretches;
+#[cfg(test)]
+mod tests;
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const WEEK: Duration = Duration::from_hours(7 * 24);
+/// Milliseconds that are counted together within the last hour, the last day and
+/// the last week.
 const STRETCH: u64 = 120_000;
+const HOUR_STRETCH: u64 = 3_600_000;
+const DAY_STRETCH: u64 = 24 * HOUR_STRETCH;
+/// The longest that a breaker stays open by tripping again and again.
+const MAX_COOLDOWN: Duration = Duration::from_hours(8);
+/// Times that a cooldown is doubled at most.
+const MAX_DOUBLINGS: u8 = 8;
 
 /// When too few of the codes that are sent to a country, or to a range of
 /// numbers, are given back: nobody there wants them, or somebody is paid for them.
@@ -28,14 +44,38 @@ const STRETCH: u64 = 120_000;
 pub struct ConversionRule {
     /// The share that must be given back, in percent.
     pub floor: u8,
-    /// Codes within the hour before the share is looked at.
-    pub min_sends: NonZeroU32,
+    /// Codes to a country before its share is judged; none judges no country.
+    pub min_per_country: Option<NonZeroU32>,
+    /// The same of a range.
+    pub min_per_range: Option<NonZeroU32>,
     /// How long a code may be out before it counts as not given back.
     pub grace: Duration,
-    /// How long sends stop there.
+    /// How long sends stop there the first time.
     pub cooldown: Duration,
     /// Whether they do; else what would be stopped is only reported.
     pub enforced: bool,
+}
+
+impl ConversionRule {
+    /// How long sends stop at most.
+    pub fn max_cooldown(&self) -> Duration {
+        MAX_COOLDOWN.max(self.cooldown)
+    }
+
+    /// Codes before that limit's share is judged.
+    fn min_sends(&self, limit: Limit) -> Option<u32> {
+        let min = match limit {
+            Limit::ConversionPerCountry => self.min_per_country,
+            _ => self.min_per_range,
+        };
+        min.map(NonZeroU32::get)
+    }
+
+    fn cooldown_after(&self, trips: u8) -> Duration {
+        let doublings = trips.saturating_sub(1).min(MAX_DOUBLINGS);
+        let cooldown = self.cooldown * 2_u32.pow(doublings.into());
+        cooldown.min(self.max_cooldown())
+    }
 }
 
 /// The rows of a number's country and of its range.
@@ -58,7 +98,7 @@ impl Destination {
 }
 
 /// Codes sent and codes given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConversionRate {
     /// Codes sent.
     pub sends: u32,
@@ -66,15 +106,47 @@ pub struct ConversionRate {
     pub verified: u32,
 }
 
+impl ConversionRate {
+    /// The share that was given back, in percent, rounded down.
+    pub fn percent(self) -> u8 {
+        let percent = u64::from(self.verified) * 100 / u64::from(self.sends.max(1));
+        u8::try_from(percent).unwrap_or(100)
+    }
+
+    /// Whether it is less than that share, and by more than chance: by more than a
+    /// standard deviation of a binomial distribution. Of ten people of whom one in four
+    /// answers, now and then only one does.
+    fn is_below(self, percent: u8) -> bool {
+        let (sends, percent) = (u64::from(self.sends), u64::from(percent));
+        let expected = sends * percent;
+        let missing = expected.saturating_sub(u64::from(self.verified) * 100);
+        u128::from(missing).pow(2) > u128::from(expected * (100 - percent.min(100)))
+    }
+}
+
+/// What a destination gave back before the hour, and before the day, that is judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usual {
+    before_hour: Option<ConversionRate>,
+    before_day: Option<ConversionRate>,
+}
+
+/// Why a breaker tripped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrippedBy {
+    /// What was seen.
+    pub rate: ConversionRate,
+    /// The share that it was held against, in percent.
+    pub required: u8,
+}
+
 /// A country or a range of numbers where too few codes are given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LowConversion {
     /// Which of the two.
     pub limit: Limit,
-    /// Its row, to tell it from others in the log.
-    pub row: Key,
-    /// What was seen, by the step that tripped the breaker.
-    pub tripped_by: Option<ConversionRate>,
+    /// Why, by the step that tripped the breaker.
+    pub tripped_by: Option<TrippedBy>,
 }
 
 /// How a destination stands.
@@ -85,18 +157,7 @@ pub(crate) enum ConversionDecision {
     /// Not before that.
     Tripped(Millis),
     /// From now on not, for that reason.
-    Trip(ConversionRate),
-}
-
-/// The sends of one stretch: when the newest of them was, how many they are, and
-/// how many of them ended verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stretch(Millis, u32, u32);
-
-impl Stretch {
-    fn number(at: Millis) -> u64 {
-        at.0 / STRETCH
-    }
+    Trip(TrippedBy),
 }
 
 /// What is known of one destination.
@@ -105,8 +166,22 @@ pub(crate) struct ConversionRow {
     /// When the breaker tripped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tripped_at: Option<Millis>,
-    /// Oldest first.
-    stretches: Vec<Stretch>,
+    /// How often, without a judgement that it passed since.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    trips: u8,
+    /// Sends of the last hour.
+    stretches: Stretches,
+    /// Sends of the last day before that.
+    #[serde(default, skip_serializing_if = "Stretches::is_empty")]
+    hours: Stretches,
+    /// Sends of the last week before that.
+    #[serde(default, skip_serializing_if = "Stretches::is_empty")]
+    days: Stretches,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 impl Row for ConversionRow {
@@ -117,104 +192,135 @@ impl ConversionRow {
     /// What lies after `now` (the clock was set back) counts as now. Answers
     /// whether anything did, so that the row must be stored.
     pub(crate) fn clamp(&mut self, now: Millis) -> bool {
-        let is_later = |at: &Millis| *at > now;
-        let tripped_later = self.tripped_at.filter(is_later);
+        let tripped_later = self.tripped_at.filter(|at| *at > now);
         if tripped_later.is_some() {
             self.tripped_at = Some(now);
         }
-        let first = self.stretches.partition_point(|it| it.0 <= now);
-        let later: Vec<Stretch> = self.stretches.drain(first..).collect();
-        for Stretch(_, sends, verified) in &later {
-            self.count(now, *sends, *verified);
-        }
-        tripped_later.is_some() || !later.is_empty()
+        let tiers = [
+            self.stretches.clamp(STRETCH, now),
+            self.hours.clamp(HOUR_STRETCH, now),
+            self.days.clamp(DAY_STRETCH, now),
+        ];
+        tripped_later.is_some() || tiers.contains(&true)
     }
 
-    /// Looks at the last hour.
-    pub(crate) fn decide(&self, rule: &ConversionRule, now: Millis) -> ConversionDecision {
+    /// Looks at the last hour and at the last day. `usual` is the country's.
+    pub(crate) fn decide(
+        &self,
+        rule: &ConversionRule,
+        limit: Limit,
+        usual: Usual,
+        now: Millis,
+    ) -> ConversionDecision {
         if let Some(until) = self.tripped_until(rule, now) {
             return ConversionDecision::Tripped(until);
         }
-        let (mut sends, mut verified) = (0_u32, 0_u32);
-        for Stretch(at, sent, given_back) in &self.stretches {
-            if at.after(WINDOW) <= now {
-                continue;
-            }
-            let is_old = at.after(rule.grace) <= now;
-            verified = verified.saturating_add(*given_back);
-            sends = sends.saturating_add(if is_old { *sent } else { *given_back });
-        }
-        let is_low = u64::from(verified) * 100 < u64::from(sends) * u64::from(rule.floor);
-        if sends >= rule.min_sends.get() && is_low {
-            ConversionDecision::Trip(ConversionRate { sends, verified })
+        let Some(min_sends) = rule.min_sends(limit) else {
+            return ConversionDecision::Pass;
+        };
+        let min_sends = if self.trips > 0 {
+            min_sends.div_ceil(2)
         } else {
-            ConversionDecision::Pass
+            min_sends
+        };
+        let hour = self.rate_of_hour(rule, now);
+        let day = self.rate_of_day(rule, now);
+        for (rate, usual) in [(hour, usual.before_hour), (day, usual.before_day)] {
+            let half = usual.map_or(0, |usual| usual.percent() / 2);
+            let required = rule.floor.max(half);
+            if rate.sends >= min_sends && rate.is_below(required) {
+                return ConversionDecision::Trip(TrippedBy { rate, required });
+            }
+        }
+        ConversionDecision::Pass
+    }
+
+    /// What it gave back before, where it was sent enough to say.
+    pub(crate) fn usual(&self, rule: &ConversionRule, now: Millis) -> Usual {
+        let Some(min_sends) = rule.min_sends(Limit::ConversionPerCountry) else {
+            return Usual::default();
+        };
+        let days = self.days.rate(WEEK, rule.grace, now);
+        let hours = self.hours.rate(DAY, rule.grace, now);
+        let enough = |rate: ConversionRate| (rate.sends >= min_sends).then_some(rate);
+        Usual {
+            before_hour: enough(sum(days, hours)),
+            before_day: enough(days),
         }
     }
 
-    /// Stops sends there for a while.
+    /// Stops sends there for a while. What it gave back in the days before is known
+    /// all the same.
     pub(crate) fn trip(&mut self, now: Millis) {
         self.tripped_at = Some(now);
-        self.stretches.clear();
+        self.trips = self.trips.saturating_add(1);
+        self.stretches = Stretches::default();
+        self.hours = Stretches::default();
     }
 
     /// A code went there at that moment.
-    pub(crate) fn sent(&mut self, rule: &ConversionRule, at: Millis, now: Millis) {
+    pub(crate) fn sent(&mut self, rule: &ConversionRule, limit: Limit, at: Millis, now: Millis) {
         if self.tripped_until(rule, now).is_some() {
             return;
         }
-        self.tripped_at = None;
-        self.stretches.retain(|it| it.0.after(WINDOW) > now);
-        self.count(at.min(now), 1, 0);
+        for stretch in self.stretches.older_than(HOUR, now) {
+            self.hours.count(HOUR_STRETCH, stretch);
+        }
+        for stretch in self.hours.older_than(DAY, now) {
+            self.days.count(DAY_STRETCH, stretch);
+        }
+        self.days.older_than(WEEK, now);
+        // It was judged before this send, and has passed.
+        let judged = self.rate_of_day(rule, now).sends;
+        if rule.min_sends(limit).is_some_and(|min| judged >= min) {
+            self.trips = 0;
+            self.tripped_at = None;
+        }
+        self.stretches.count(STRETCH, Stretch::of_one(at.min(now)));
     }
 
     /// The code that went there at that moment never left.
     pub(crate) fn unsent(&mut self, at: Millis) {
-        let number = Stretch::number(at);
-        let mut stretches = self.stretches.iter_mut();
-        if let Some(it) = stretches.find(|it| Stretch::number(it.0) == number && it.1 > it.2) {
-            it.1 -= 1;
-        }
-        self.stretches.retain(|it| it.1 > 0);
+        self.stretches.unsent(STRETCH, at);
     }
 
     /// The code that went there at that moment was given back.
     pub(crate) fn verified(&mut self, at: Millis) {
-        let number = Stretch::number(at);
-        let mut stretches = self.stretches.iter_mut();
-        if let Some(it) = stretches.find(|it| Stretch::number(it.0) == number) {
-            it.2 = it.2.saturating_add(1).min(it.1);
-        }
+        self.stretches.verified(STRETCH, at);
     }
 
     /// When none of it counts any more.
     pub(crate) fn ends_at(&self, rule: &ConversionRule) -> Millis {
-        let last = self.stretches.last();
-        let last = last.map_or(Millis(0), |it| it.0.after(WINDOW));
-        let tripped = self.tripped_at.map(|at| at.after(rule.cooldown));
-        last.max(tripped.unwrap_or_default())
+        // Sends are kept for a week: by then they are what was usual.
+        let tiers = [&self.stretches, &self.hours, &self.days];
+        let counted = tiers.map(|tier| tier.ends_at(WEEK)).into_iter().max();
+        let tripped = self.tripped_at.map(|at| {
+            // A while longer it is remembered that it tripped.
+            at.after(rule.cooldown_after(self.trips)).after(DAY)
+        });
+        counted.max(tripped).unwrap_or_default()
     }
 
-    fn tripped_until(&self, rule: &ConversionRule, now: Millis) -> Option<Millis> {
-        let until = self.tripped_at?.min(now).after(rule.cooldown);
+    fn rate_of_hour(&self, rule: &ConversionRule, now: Millis) -> ConversionRate {
+        self.stretches.rate(HOUR, rule.grace, now)
+    }
+
+    fn rate_of_day(&self, rule: &ConversionRule, now: Millis) -> ConversionRate {
+        let recent = self.stretches.rate(DAY, rule.grace, now);
+        sum(recent, self.hours.rate(DAY, rule.grace, now))
+    }
+
+    /// Until when sends stop, if they do.
+    pub(crate) fn tripped_until(&self, rule: &ConversionRule, now: Millis) -> Option<Millis> {
+        let cooldown = rule.cooldown_after(self.trips);
+        let until = self.tripped_at?.min(now).after(cooldown);
         (until > now).then_some(until)
-    }
-
-    fn count(&mut self, at: Millis, sends: u32, verified: u32) {
-        let number = Stretch::number(at);
-        let index = self
-            .stretches
-            .partition_point(|it| Stretch::number(it.0) < number);
-        match self.stretches.get_mut(index) {
-            Some(it) if Stretch::number(it.0) == number => {
-                it.0 = it.0.max(at);
-                it.1 = it.1.saturating_add(sends);
-                it.2 = it.2.saturating_add(verified);
-            }
-            _ => self.stretches.insert(index, Stretch(at, sends, verified)),
-        }
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn sum(one: ConversionRate, other: ConversionRate) -> ConversionRate {
+    ConversionRate {
+        sends: one.sends.saturating_add(other.sends),
+        verified: one.verified.saturating_add(other.verified),
+    }
+}

@@ -23,6 +23,14 @@ pub struct Delivery {
     /// charged has taken its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
+    /// Whether it went to a known number, whose conversion says nothing of strangers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_known: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One attempt of Plivo's to deliver a code, in our words.
@@ -216,6 +224,7 @@ mod tests {
             channel,
             requested_at: Millis(0),
             expected: None,
+            is_known: false,
         };
         let attempt = |channel, status| UpstreamAttempt {
             channel,

@@ -10,6 +10,7 @@ use crate::{
     Key, Limit, Row,
     conversion::ConversionRow,
     idempotency::IdempotencyRow,
+    known_number::KnownRow,
     number::NumberRow,
     rate_limit::LimitRow,
     run::{RunRow, SimulatorRow},
@@ -32,6 +33,12 @@ pub(crate) fn ended(session: &Key) -> Key {
 /// A number's row, by the hash of the number.
 pub fn number(hash: &str) -> Key {
     of::<NumberRow>(hash)
+}
+
+/// The row that says that a number was verified, beside the number's own.
+pub(crate) fn known(number: &Key) -> Key {
+    let (_, hash) = number.as_str().split_once('/').unwrap_or_default();
+    of::<KnownRow>(hash)
 }
 
 /// The row of one of Plivo's sessions, by the hash of Plivo's id.
@@ -98,6 +105,7 @@ mod tests {
             session("ab"),
             ended(&session("ab")),
             number("ab"),
+            known(&number("ab")),
             upstream("ab"),
             limit(Limit::SendsTotal, "ab"),
             conversion("ab"),
@@ -113,6 +121,7 @@ mod tests {
                 "session/ab",
                 "ended/ab",
                 "number/ab",
+                "known/ab",
                 "upstream/ab",
                 "limit/sends_total/ab",
                 "conversion/ab",

@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod flow;
 pub mod idempotency;
 pub mod keys;
+mod known_number;
 mod millis;
 pub mod money;
 mod number;
@@ -43,7 +44,7 @@ pub use self::{
     access_policy::AccessPolicy,
     budget::Budget,
     charges::{Charged, Charges},
-    conversion::{ConversionRate, ConversionRule, Destination, LowConversion},
+    conversion::{ConversionRate, ConversionRule, Destination, LowConversion, TrippedBy},
     country::CountryCode,
     delivery::{AttemptUpdate, Delivery, DeliveryChange, UpstreamAttempt},
     idempotency::{Answer, IdempotencyClaim, Repetition, SentAnswer},

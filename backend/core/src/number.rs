@@ -21,6 +21,9 @@ pub(crate) struct ReservedSend {
     pub(crate) at: Millis,
     /// What it is expected to cost.
     pub(crate) expected: u64,
+    /// Whether the number was known.
+    #[serde(default, skip_serializing_if = "crate::delivery::is_false")]
+    pub(crate) is_known: bool,
     /// When another send like it passes.
     pub(crate) next_at: Millis,
     /// The row of its idempotency key.

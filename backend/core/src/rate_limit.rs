@@ -38,6 +38,20 @@ impl Quota {
         }
     }
 
+    /// Half as many in the same time; none where that is less than one.
+    #[must_use]
+    pub fn half(&self) -> Option<Self> {
+        let count = NonZeroU64::new(self.count.get() / 2)?;
+        Some(Self { count, ..*self })
+    }
+
+    /// How many may be used within that time at most.
+    pub fn most_within(&self, time: Duration) -> u64 {
+        let times = time.as_millis().div_ceil(self.per.as_millis().max(1));
+        let times = u64::try_from(times).unwrap_or(u64::MAX);
+        self.count.get().saturating_mul(times)
+    }
+
     /// Its time in milliseconds.
     pub fn milliseconds(&self) -> u64 {
         u64::try_from(self.per.as_millis()).unwrap_or(u64::MAX)
@@ -65,6 +79,8 @@ pub enum Limit {
     SendsPerPrefix,
     /// Codes sent to one country.
     SendsPerCountry,
+    /// Codes sent to known numbers of one country beyond that.
+    KnownPerCountry,
     /// Codes sent at all.
     SendsTotal,
     /// What codes cost.
@@ -87,6 +103,7 @@ impl Limit {
             Self::NumbersPerAddress => "numbers_per_address",
             Self::SendsPerPrefix => "sends_per_prefix",
             Self::SendsPerCountry => "sends_per_country",
+            Self::KnownPerCountry => "known_per_country",
             Self::SendsTotal => "sends_total",
             Self::Budget => "spend_cap",
             Self::ConversionPerCountry => "conversion_country",
@@ -163,6 +180,8 @@ pub struct SendKeys {
     pub prefix: Key,
     /// Of [`Limit::SendsPerCountry`].
     pub country: Key,
+    /// Of [`Limit::KnownPerCountry`].
+    pub known_country: Key,
     /// Of [`Limit::SendsTotal`].
     pub total: Key,
     /// Every way in which the caller is counted.
@@ -203,6 +222,19 @@ impl Limits {
         }
         checks.retain(|check| !check.quotas.is_empty());
         checks
+    }
+
+    /// What one more code to a known number is held against where its country's limit
+    /// is full: half as much again, which only known numbers use.
+    pub fn known_reserve(&self, keys: &SendKeys) -> Option<LimitCheck> {
+        let quotas: Vec<Quota> = self
+            .sends_per_country
+            .iter()
+            .filter_map(Quota::half)
+            .collect();
+        // Each quota needs its half, or the reserve would have no bound in its time.
+        let is_whole = !quotas.is_empty() && quotas.len() == self.sends_per_country.len();
+        is_whole.then(|| once(Limit::KnownPerCountry, &keys.known_country, &quotas))
     }
 
     /// What one try at a code is held against, beside the number's wrong ones.

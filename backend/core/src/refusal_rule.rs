@@ -45,6 +45,8 @@ impl RefusalRule {
             Self::Limit(
                 Limit::Budget | Limit::ConversionPerCountry | Limit::ConversionPerPrefix,
             ) => "service_protection",
+            // Whether the number is known is nobody's business.
+            Self::Limit(Limit::KnownPerCountry) => Limit::SendsPerCountry.as_str(),
             rule => rule.as_str(),
         }
     }

@@ -23,6 +23,8 @@ pub struct SessionRules {
     /// A verified number owes no resend backoff: in sandbox, so that whoever tries the page
     /// twice with one number is not held up.
     pub verified_owes_no_wait: bool,
+    /// How long a number that was verified is known; none remembers no number.
+    pub known_numbers_for: Option<Duration>,
     /// When too few codes are given back somewhere; none counts nothing.
     pub conversion: Option<ConversionRule>,
 }
@@ -46,6 +48,7 @@ impl SessionRules {
             resend_waits: [30, 60, 120, 300].map(Duration::from_secs).to_vec(),
             default_locale: Locale::parse("en").unwrap(),
             verified_owes_no_wait: false,
+            known_numbers_for: None,
             conversion: None,
         }
     }

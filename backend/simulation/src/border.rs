@@ -121,6 +121,7 @@ impl Settings {
             number: number_key(number),
             prefix: keys::limit(Limit::SendsPerPrefix, "range"),
             country: keys::limit(Limit::SendsPerCountry, "country"),
+            known_country: keys::limit(Limit::KnownPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "all"),
             callers: vec![caller_keys(caller)],
             number_mark: 2 * (1_000 + number as u64),
@@ -129,6 +130,7 @@ impl Settings {
         let row = keys::limit(Limit::Budget, "all");
         checks.extend(self.budget.of_send(&row, "US", channel));
         SendLimits {
+            known_reserve: self.limits.known_reserve(&keys),
             number: keys.number,
             checks,
             destination: destination(number),

@@ -146,9 +146,23 @@ impl Checker {
                 caller: asked.caller,
                 is_call: reservation.channel() == Channel::Voice,
                 is_first: matches!(asked.kind, Kind::Send(_)),
+                is_known: reservation.is_known(),
                 forgotten: 0,
             });
         }
+        if reservation.is_known() {
+            self.spared(asked.number);
+        }
+    }
+
+    /// Each verification of a number buys two sends that are spared, and no more.
+    fn spared(&mut self, number: usize) {
+        let settled = self.accepted.values().flatten();
+        let verified = settled.filter(|asked| asked.number == number).count();
+        let spared = self.sends.spared(number);
+        self.require(spared <= 2 * verified, || {
+            format!("{number} was spared {spared} times, and verified {verified} times")
+        });
     }
 
     pub(crate) fn check_reserved(
@@ -170,6 +184,7 @@ impl Checker {
             caller: asked.caller,
             is_call: false,
             is_first: false,
+            is_known: false,
             forgotten: 0,
         };
         if !self.was_set {

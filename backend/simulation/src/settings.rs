@@ -93,7 +93,8 @@ impl Settings {
         let waits: &[u64] = [&[1, 5][..], &[3], &[0, 10, 30]][random.index(3)];
         let rule = ConversionRule {
             floor: 20,
-            min_sends: 4.try_into().unwrap_or(std::num::NonZeroU32::MIN),
+            min_per_country: Some(4.try_into().unwrap_or(std::num::NonZeroU32::MIN)),
+            min_per_range: Some(4.try_into().unwrap_or(std::num::NonZeroU32::MIN)),
             grace: Duration::from_secs(random.within(0..60)),
             cooldown: Duration::from_mins(5),
             enforced: random.percent(50),
@@ -113,6 +114,9 @@ impl Settings {
                 checks_per_session,
                 resend_waits: waits.iter().copied().map(Duration::from_secs).collect(),
                 default_locale: Locale::parse("en").expect("English is a language"),
+                known_numbers_for: random
+                    .percent(50)
+                    .then(|| Duration::from_secs([20, 7_200][random.index(2)])),
                 conversion: random.percent(60).then_some(rule),
                 verified_owes_no_wait: false,
             }),

@@ -69,11 +69,12 @@ impl Checker {
     pub(crate) fn tripped(&mut self, request: &Request, low: &[LowConversion]) {
         let is_first = !self.has_tripped;
         self.has_tripped |= !low.is_empty();
-        if !is_first || self.in_doubt > 0 || self.was_set || self.released > 0 {
+        let is_exact = self.in_doubt == 0 && !self.was_set && self.released == 0;
+        if !is_first || !is_exact || self.sends.has_known() {
             return;
         }
         let verified = self.sessions.verified_before(request.id);
-        for rate in low.iter().filter_map(|it| it.tripped_by) {
+        for rate in low.iter().filter_map(|it| it.tripped_by).map(|it| it.rate) {
             let is_counted = u64::from(rate.verified) >= verified;
             let is_sent = u64::from(rate.sends) <= self.sends.len() as u64;
             self.require(is_counted && is_sent, || {
@@ -93,7 +94,7 @@ impl Checker {
             }
             Some(Limit::ConversionPerCountry | Limit::ConversionPerPrefix) => {
                 let rule = self.rules.conversion;
-                return self.wait_is(wait, rule.map(|rule| rule.cooldown));
+                return self.wait_is(wait, rule.map(|rule| rule.max_cooldown()));
             }
             Some(Limit::SendsPerNumber) => &limits.sends_per_number,
             Some(Limit::VoicePerNumber) => &limits.voice_per_number,
@@ -102,7 +103,7 @@ impl Checker {
             Some(Limit::ChecksPerAddress) => &limits.checks_per_address,
             Some(Limit::NumbersPerAddress) => &limits.numbers_per_address,
             Some(Limit::SendsPerPrefix) => &limits.sends_per_prefix,
-            Some(Limit::SendsPerCountry) => &limits.sends_per_country,
+            Some(Limit::SendsPerCountry | Limit::KnownPerCountry) => &limits.sends_per_country,
             Some(Limit::SendsTotal) => &limits.sends_total,
             Some(Limit::Budget) => return self.wait_is(wait, Some(Duration::from_hours(1))),
         };

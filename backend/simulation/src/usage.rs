@@ -16,6 +16,8 @@ pub(crate) struct OneUse {
     pub(crate) is_call: bool,
     /// A send that waits for the number's backoff.
     pub(crate) is_first: bool,
+    /// A send to a number that was known.
+    pub(crate) is_known: bool,
     /// Windows of up to so many milliseconds were over before the clock was set.
     pub(crate) forgotten: u64,
 }
@@ -40,6 +42,16 @@ impl Usage {
     pub(crate) fn since(&self, moment: u64, which: impl Fn(&OneUse) -> bool) -> Vec<OneUse> {
         let uses = self.0.iter().copied();
         uses.filter(|it| it.at > moment && which(it)).collect()
+    }
+
+    /// Sends to that number as to a known one.
+    pub(crate) fn spared(&self, number: usize) -> usize {
+        let of_number = self.0.iter().filter(|it| it.number == number);
+        of_number.filter(|it| it.is_known).count()
+    }
+
+    pub(crate) fn has_known(&self) -> bool {
+        self.0.iter().any(|it| it.is_known)
     }
 
     pub(crate) fn of_number(&self, number: usize) -> usize {

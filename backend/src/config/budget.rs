@@ -1,16 +1,9 @@
-//! What keeps the bill small: what codes cost and may cost, and how many of them
-//! must be given back.
+//! What codes cost and may cost.
 
-use std::{num::NonZeroU32, time::Duration};
-
-use countersign_core::{Budget, ConversionRule, Prices};
+use countersign_core::{Budget, Prices};
 use countersign_shared::Channel;
 
 use super::{ConfigError, values::Reader, variables};
-
-/// Fewer sends than that say nothing of a destination.
-const MIN_SENDS: NonZeroU32 = NonZeroU32::new(10).unwrap();
-const MAX_SENDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 pub(super) fn read_budget(
     reader: &Reader<'_>,
@@ -45,30 +38,4 @@ pub(super) fn read_budget(
         caps,
         alert_at,
     }))
-}
-
-pub(super) fn read_conversion(reader: &Reader<'_>) -> Result<Option<ConversionRule>, ConfigError> {
-    let variable = &variables::CONVERSION_BREAKER;
-    let mode = reader.required(variable)?;
-    // Read in any mode: a mistake shows before the breaker is needed.
-    let rule = ConversionRule {
-        floor: reader.percent(&variables::CONVERSION_FLOOR, 90)?,
-        min_sends: reader.within(&variables::CONVERSION_LEAST_SENDS, MIN_SENDS, MAX_SENDS)?,
-        grace: reader.duration_within(
-            &variables::CONVERSION_GRACE,
-            &(Duration::ZERO..=Duration::from_mins(30)),
-            "0s to 30m",
-        )?,
-        cooldown: reader.duration_within(
-            &variables::CONVERSION_COOLING,
-            &(Duration::from_mins(1)..=Duration::from_hours(24)),
-            "1m to 1d",
-        )?,
-        enforced: mode == "enforce",
-    };
-    match mode.as_str() {
-        "monitor" | "enforce" => Ok(Some(rule)),
-        "off" => Ok(None),
-        _ => Err(variable.error("must be monitor, enforce or off")),
-    }
 }

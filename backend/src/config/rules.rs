@@ -3,13 +3,13 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use countersign_core::{
-    SessionRules,
+    Limits, SessionRules,
     country::{countries_but, is_country},
 };
 use countersign_shared::{Channel, Locale, OneTimeCode};
 
 use super::{
-    ConfigError, budget,
+    ConfigError, conversion,
     values::{self, Reader},
     variables,
 };
@@ -19,7 +19,14 @@ use super::{
 const SESSION_LIFETIMES: RangeInclusive<Duration> =
     Duration::from_mins(1)..=Duration::from_mins(15);
 
-pub(super) fn read_rules(reader: &Reader<'_>, sandbox: bool) -> Result<SessionRules, ConfigError> {
+/// How long numbers are known at most.
+const MAX_KNOWN_FOR: Duration = Duration::from_hours(400 * 24);
+
+pub(super) fn read_rules(
+    reader: &Reader<'_>,
+    sandbox: bool,
+    limits: &Limits,
+) -> Result<SessionRules, ConfigError> {
     let lifetime = reader.duration(&variables::SESSION_LIFETIME)?;
     if !SESSION_LIFETIMES.contains(&lifetime) {
         return Err(variables::SESSION_LIFETIME
@@ -38,8 +45,19 @@ pub(super) fn read_rules(reader: &Reader<'_>, sandbox: bool) -> Result<SessionRu
         default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
             .map_err(|_| variables::DEFAULT_LOCALE.error("must be a locale such as en or en_US"))?,
         verified_owes_no_wait: sandbox,
-        conversion: budget::read_conversion(reader)?,
+        known_numbers_for: read_known_numbers_for(reader)?,
+        conversion: conversion::read_conversion(reader, sandbox, limits)?,
     })
+}
+
+fn read_known_numbers_for(reader: &Reader<'_>) -> Result<Option<Duration>, ConfigError> {
+    let variable = &variables::KNOWN_NUMBERS_FOR;
+    if reader.required(variable)? == "off" {
+        return Ok(None);
+    }
+    let range = Duration::from_hours(24)..=MAX_KNOWN_FOR;
+    let kept_for = reader.duration_within(variable, &range, "1d to 400d, or off")?;
+    Ok(Some(kept_for))
 }
 
 pub(super) fn read_countries(

@@ -209,8 +209,9 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         ("CONVERSION_FLOOR", sandbox(("CONVERSION_FLOOR", "91%"))),
         (
             "CONVERSION_LEAST_SENDS",
-            sandbox(("CONVERSION_LEAST_SENDS", "9")),
+            sandbox(("CONVERSION_LEAST_SENDS", "4")),
         ),
+        ("KNOWN_NUMBERS_FOR", sandbox(("KNOWN_NUMBERS_FOR", "1h"))),
         ("CONVERSION_GRACE", sandbox(("CONVERSION_GRACE", "31m"))),
         ("CONVERSION_COOLING", sandbox(("CONVERSION_COOLING", "59s"))),
         ("PRICES_FILE", sandbox(("PRICES_FILE", "/nowhere"))),
@@ -380,4 +381,41 @@ fn debug_shows_no_token_and_no_password() {
     let shown = format!("{:?}", read(&settings).unwrap());
     assert!(!shown.contains("test_auth_token") && !shown.contains("AAECAwQF"));
     assert!(shown.contains("redis:6379"));
+}
+
+#[test]
+fn the_breaker_judges_what_the_limits_let_through() {
+    let rule = |settings: &[(&'static str, &'static str)]| {
+        let config = read(&live_but(settings)).unwrap();
+        let rule = config.rules.conversion.unwrap();
+        let get = |min: Option<NonZeroU32>| min.map_or(0, NonZeroU32::get);
+        (get(rule.min_per_country), get(rule.min_per_range))
+    };
+    assert_eq!(rule(&[]), (30, 10));
+    assert_eq!(rule(&[("LIMIT_SENDS_PER_COUNTRY", "30/1h")]), (15, 10));
+    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "12/1h")]), (30, 6));
+    // Less than a judgement needs: the limit alone bounds it.
+    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "3/1d")]), (30, 0));
+    // A count that is never reached is a mistake.
+    for (variable, limit) in [
+        ("CONVERSION_LEAST_SENDS", "LIMIT_SENDS_PER_COUNTRY"),
+        ("CONVERSION_LEAST_SENDS", "LIMIT_SENDS_TOTAL"),
+        ("CONVERSION_LEAST_SENDS_PER_RANGE", "LIMIT_SENDS_PER_PREFIX"),
+    ] {
+        let settings = live_but(&[(variable, "30"), (limit, "29/1d")]);
+        let error = read(&settings).unwrap_err();
+        assert_eq!(error.variable, variable);
+        assert!(error.problem.contains("29 codes"), "{error}");
+    }
+}
+
+#[test]
+fn the_breaker_stops_sends_in_live_mode_and_only_watches_in_sandbox() {
+    let enforced = |settings: &[(&str, &str)]| {
+        let rule = read(settings).unwrap().rules.conversion;
+        rule.unwrap().enforced
+    };
+    assert!(enforced(&live_but(&[])));
+    assert!(!enforced(&live_but(&[("CONVERSION_BREAKER", "monitor")])));
+    assert!(!enforced(&[("PLIVO_MODE", "sandbox")]));
 }

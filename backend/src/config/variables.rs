@@ -123,16 +123,20 @@ variables! {
         "Open connections from one address (IPv6: one /64), or off. Loopback and TRUSTED_PROXIES have no bound.";
     SHUTDOWN_GRACE = Some("3s"), false,
         "How long after SIGTERM new requests are still taken, 0s to 5s, while /readyz says 503 already.";
-    CONVERSION_BREAKER = Some("monitor"), false,
-        "What to do where too few of the codes sent are entered, by country and by range of numbers: monitor writes down what would be stopped, enforce stops sends there, off counts nothing.";
+    KNOWN_NUMBERS_FOR = Some("90d"), false,
+        "How long a number that was verified is known, 1d to 400d, or off: known numbers still get codes where a country or a range is stopped.";
+    CONVERSION_BREAKER = None, false,
+        "What to do where too few of the codes sent are entered, by country and by range of numbers: enforce stops sends there, monitor writes down what would be stopped, off counts nothing. enforce in live mode, monitor in sandbox when not set.";
     CONVERSION_FLOOR = Some("20%"), false,
-        "The share of codes that must be entered, 1% to 90%.";
-    CONVERSION_LEAST_SENDS = Some("30"), false,
-        "Codes within an hour before a share is looked at, 10 to 100000.";
+        "The share of codes that must be entered, 1% to 90%; and half of the country's own usual share at least.";
+    CONVERSION_LEAST_SENDS = None, false,
+        "Codes to a country within an hour or a day before its share is judged, 5 to 100000. 30 when not set, or half of what its limits let through in an hour if that is less.";
+    CONVERSION_LEAST_SENDS_PER_RANGE = None, false,
+        "The same for a range of numbers; 10 when not set, or half of what its limits let through in an hour if that is less.";
     CONVERSION_GRACE = Some("3m"), false,
         "How long a code may be out before it counts as not entered, 0s to 30m.";
     CONVERSION_COOLING = Some("30m"), false,
-        "How long sends stop there, 1m to 1d.";
+        "How long sends stop there the first time, 1m to 1d; twice as long each time it trips again, up to 8h.";
     PRICES_FILE = None, false,
         "File with what a code costs, in CSV: country,channel,price in US dollars; see docs/prices.sample.csv.";
     SPEND_CAP = Some("off"), false,

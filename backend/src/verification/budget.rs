@@ -4,13 +4,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use countersign_core::{
-    Budget, Charges, CountryCode, LowConversion, MicroDollars, Recipient,
+    Budget, Charges, CountryCode, Limit, LowConversion, MicroDollars, Recipient, TrippedBy,
     transitions::{LimitUsed, RecordCharges},
 };
 use countersign_plivo::PlivoError;
 use countersign_shared::Channel;
 
-use super::{Refusal, SessionView, Verification, row_keys::short_name, store_deadline};
+use super::{Refusal, SessionView, Verification, store_deadline};
 
 /// Which of the spending caps were warned of.
 pub(super) struct BudgetAlerts(Vec<AtomicBool>);
@@ -112,20 +112,27 @@ impl Verification {
 
     /// Too few codes are entered there: counted each time a send meets it, and logged
     /// once.
-    pub(super) fn note_low_conversion(&self, country: CountryCode, low: &[LowConversion]) {
+    pub(super) fn note_low_conversion(&self, recipient: &Recipient, low: &[LowConversion]) {
         let enforced = self.rules.conversion.is_some_and(|rule| rule.enforced);
         for it in low {
             self.metrics.conversion_stopped(it.limit, enforced);
-            let Some(rate) = it.tripped_by else { continue };
+            let Some(TrippedBy { rate, required }) = it.tripped_by else {
+                continue;
+            };
             self.metrics.conversion_tripped(it.limit, enforced);
-            let percent = u64::from(rate.verified) * 100 / u64::from(rate.sends.max(1));
+            // Leading digits are nobody's number.
+            let range = match it.limit {
+                Limit::ConversionPerPrefix => recipient.range(),
+                _ => "",
+            };
             log::warn!(
                 event = "conversion.tripped",
                 rule = it.limit.as_str(),
                 mode = if enforced { "enforce" } else { "monitor" },
-                country:% = country, destination = short_name(&it.row),
-                sends = rate.sends, verified = rate.verified, percent = percent;
-                "conversion rate below the floor"
+                country:% = recipient.country_code(), range = range,
+                sends = rate.sends, verified = rate.verified,
+                percent = rate.percent(), required = required;
+                "too few codes are entered there"
             );
         }
     }

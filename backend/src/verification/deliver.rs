@@ -77,8 +77,7 @@ impl Verification {
                 Ok(Sent::new(delivery.session_id, number, answer))
             }
             DeliverEnd::Wait(wait) => {
-                let country = delivery.recipient.country_code();
-                self.note_low_conversion(country, &wait.low_conversion);
+                self.note_low_conversion(&delivery.recipient, &wait.low_conversion);
                 Err(self.must_wait(&wait))
             }
             DeliverEnd::Over(over) => Err(over.into()),
@@ -121,7 +120,7 @@ impl Verification {
 
     fn note_reserved(&self, delivery: &Delivery, reservation: &SendReservation) {
         let country = delivery.recipient.country_code();
-        self.note_low_conversion(country, reservation.low_conversion());
+        self.note_low_conversion(&delivery.recipient, reservation.low_conversion());
         self.note_budget_used(reservation.budget_used());
         self.metrics.send_requested(country, delivery.channel);
     }

@@ -92,6 +92,7 @@ impl RowKeys {
             number: self.number(&recipient.number),
             prefix: self.limit(Limit::SendsPerPrefix, recipient.range()),
             country: self.limit(Limit::SendsPerCountry, &recipient.country),
+            known_country: self.limit(Limit::KnownPerCountry, &recipient.country),
             total: self.limit(Limit::SendsTotal, ""),
             callers: self.callers(caller),
             number_mark: u64::from_le_bytes(*mark),
@@ -168,7 +169,7 @@ impl RowKeys {
 }
 
 /// Some digits of a row's name: enough to tell destinations apart in a log.
-pub(super) fn short_name(row: &Key) -> &str {
+fn short_name(row: &Key) -> &str {
     let (_, hash) = row.as_str().rsplit_once('/').unwrap_or_default();
     hash.get(..12).unwrap_or(hash)
 }

@@ -97,6 +97,7 @@ impl Verification {
             .and_then(|budget| budget.of_send(&self.keys.budget(), &recipient.country, channel));
         SendLimits {
             checks: row_keys::with_budget(self.limits.of_send(&keys, channel), budget),
+            known_reserve: self.limits.known_reserve(&keys),
             number: keys.number,
             destination: self.keys.destination(recipient),
         }

@@ -16,6 +16,7 @@ mod hostile;
 mod idempotency;
 mod instances;
 mod integrators;
+mod known_numbers;
 mod limits;
 mod metrics;
 mod page;

@@ -7,11 +7,23 @@ use super::*;
 fn rule() -> ConversionRule {
     ConversionRule {
         floor: 20,
-        min_sends: 30.try_into().unwrap(),
+        min_per_country: Some(30.try_into().unwrap()),
+        min_per_range: Some(30.try_into().unwrap()),
         grace: Duration::from_mins(3),
         cooldown: Duration::from_mins(30),
         enforced: true,
     }
+}
+
+fn trip_by(sends: u32, verified: u32) -> ConversionDecision {
+    let rate = ConversionRate { sends, verified };
+    ConversionDecision::Trip(TrippedBy { rate, required: 20 })
+}
+
+const LIMIT: Limit = Limit::ConversionPerCountry;
+
+fn decided(row: &ConversionRow, now: u64) -> ConversionDecision {
+    row.decide(&rule(), LIMIT, Usual::default(), Millis(now))
 }
 
 const HOUR: u64 = 3_600_000;
@@ -34,10 +46,10 @@ fn stopped(people: &[Person]) -> Option<u64> {
             }
             !is_due
         });
-        if row.decide(&rule(), Millis(now)) != ConversionDecision::Pass {
+        if decided(&row, now) != ConversionDecision::Pass {
             return Some(now);
         }
-        row.sent(&rule(), Millis(now), Millis(now));
+        row.sent(&rule(), LIMIT, Millis(now), Millis(now));
         answers.extend(answer.map(|after| (now + after, now)));
     }
     None
@@ -100,28 +112,28 @@ proptest! {
         let (mut row, mut now) = (ConversionRow::default(), START);
         for (wait, answer) in people {
             now += wait;
-            row.sent(&rule(), Millis(now), Millis(now));
+            row.sent(&rule(), LIMIT, Millis(now), Millis(now));
             if answer.is_some() {
                 row.verified(Millis(now));
             }
         }
         let value = row.encode();
-        prop_assert!(value.len() < 1024);
+        prop_assert!(value.len() < 2048);
         prop_assert_eq!(ConversionRow::decode(&value), Ok(row));
         for length in 0..value.len() {
             prop_assert!(ConversionRow::decode(&value[..length]).is_err());
         }
     }
 
-    /// However the clock jumps, a tripped breaker closes within its cooldown.
+    /// However the clock jumps, a tripped breaker closes within its longest cooldown.
     #[test]
     fn no_wait_is_longer_than_the_cooldown(tripped_at: u32, now: u32) {
         let mut row = ConversionRow::default();
         row.trip(Millis(tripped_at.into()));
         let now = Millis(now.into());
         row.clamp(now);
-        if let ConversionDecision::Tripped(until) = row.decide(&rule(), now) {
-            prop_assert!(now.until(until) <= rule().cooldown);
+        if let ConversionDecision::Tripped(until) = decided(&row, now.0) {
+            prop_assert!(now.until(until) <= rule().max_cooldown());
         }
     }
 }
@@ -131,21 +143,16 @@ fn a_young_send_does_not_count_as_failed() {
     let start = Millis(START);
     let mut row = ConversionRow::default();
     for _ in 0..40 {
-        row.sent(&rule(), start, start);
+        row.sent(&rule(), LIMIT, start, start);
     }
-    let decided = |row: &ConversionRow, after| row.decide(&rule(), Millis(START + after));
+    let decided = |row: &ConversionRow, after| self::decided(row, START + after);
     assert_eq!(decided(&row, 179_999), ConversionDecision::Pass);
-    let trip = |verified| {
-        ConversionDecision::Trip(ConversionRate {
-            sends: 40,
-            verified,
-        })
-    };
+    let trip = |verified| trip_by(40, verified);
     assert_eq!(decided(&row, 180_000), trip(0));
-    for _ in 0..7 {
+    for _ in 0..5 {
         row.verified(start);
     }
-    assert_eq!(decided(&row, 180_000), trip(7));
+    assert_eq!(decided(&row, 180_000), trip(5));
     row.verified(start);
     assert_eq!(decided(&row, 180_000), ConversionDecision::Pass);
 }
@@ -154,28 +161,27 @@ fn a_young_send_does_not_count_as_failed() {
 fn a_destination_that_was_stopped_has_to_fail_anew() {
     let mut row = ConversionRow::default();
     for _ in 0..40 {
-        row.sent(&rule(), Millis(START), Millis(START));
+        row.sent(&rule(), LIMIT, Millis(START), Millis(START));
     }
     let now = START + 180_000;
     row.trip(Millis(now));
     let after = now + 1_800_000;
-    let decided = |row: &ConversionRow, at| row.decide(&rule(), Millis(at));
+    let decided = |row: &ConversionRow, at| self::decided(row, at);
     let tripped = ConversionDecision::Tripped(Millis(after));
     assert_eq!(decided(&row, now + 1), tripped);
     // What is sent meanwhile is not counted.
-    row.sent(&rule(), Millis(now + 1), Millis(now + 1));
+    row.sent(&rule(), LIMIT, Millis(now + 1), Millis(now + 1));
     assert_eq!(decided(&row, after), ConversionDecision::Pass);
-    for _ in 0..29 {
-        row.sent(&rule(), Millis(after), Millis(after));
+    // Half as many are enough now, and it stays shut for twice as long.
+    for _ in 0..14 {
+        row.sent(&rule(), LIMIT, Millis(after), Millis(after));
     }
     assert_eq!(decided(&row, after + 180_000), ConversionDecision::Pass);
-    row.sent(&rule(), Millis(after), Millis(after));
-    assert!(matches!(
-        decided(&row, after + 180_000),
-        ConversionDecision::Trip(ConversionRate { sends: 30, .. })
-    ));
-    // An hour later nothing of it counts.
-    assert_eq!(decided(&row, after + HOUR), ConversionDecision::Pass);
+    row.sent(&rule(), LIMIT, Millis(after), Millis(after));
+    assert_eq!(decided(&row, after + 180_000), trip_by(15, 0));
+    row.trip(Millis(after + 180_000));
+    let again = ConversionDecision::Tripped(Millis(after + 180_000 + 3_600_000));
+    assert_eq!(decided(&row, after + 180_001), again);
 }
 
 #[test]
@@ -183,12 +189,90 @@ fn after_the_clock_was_set_back_what_lies_ahead_counts_as_now() {
     let mut row = ConversionRow::default();
     for minutes in [0, 10, 20] {
         let at = Millis(START + minutes * 60_000);
-        row.sent(&rule(), at, at);
+        row.sent(&rule(), LIMIT, at, at);
     }
     let now = Millis(START + 60_000);
     assert!(row.clamp(now));
     assert!(!row.clone().clamp(now));
-    assert_eq!(row.ends_at(&rule()), now.after(WINDOW));
-    let sends: u32 = row.stretches.iter().map(|it| it.1).sum();
-    assert_eq!(sends, 3);
+    assert_eq!(row.ends_at(&rule()), now.after(WEEK));
+    assert_eq!(row.stretches.sends(), 3);
+}
+
+/// So many people an hour, of whom so many in a hundred answer; answers when one would
+/// have been stopped.
+fn play(
+    row: &mut ConversionRow,
+    from: u64,
+    hours: u64,
+    per_hour: u64,
+    percent: u64,
+) -> Option<u64> {
+    let mut answered = 0;
+    for index in 0..hours * per_hour {
+        let now = from + index * HOUR / per_hour;
+        row.clamp(Millis(now));
+        let usual = row.usual(&rule(), Millis(now));
+        if row.decide(&rule(), LIMIT, usual, Millis(now)) != ConversionDecision::Pass {
+            return Some(now);
+        }
+        row.sent(&rule(), LIMIT, Millis(now), Millis(now));
+        if answered * 100 < (index + 1) * percent {
+            row.verified(Millis(now));
+            answered += 1;
+        }
+    }
+    None
+}
+
+#[test]
+fn who_comes_slowly_is_found_within_the_day() {
+    let mut row = ConversionRow::default();
+    // Four an hour: no hour has thirty.
+    let stopped = play(&mut row, START, 24, 4, 0);
+    assert!(
+        stopped.is_some_and(|at| at <= START + 8 * HOUR),
+        "{stopped:?}"
+    );
+    let mut row = ConversionRow::default();
+    assert_eq!(play(&mut row, START, 72, 4, 30), None);
+}
+
+#[test]
+fn a_country_is_held_against_what_it_gave_back_before() {
+    let mut row = ConversionRow::default();
+    assert_eq!(play(&mut row, START, 72, 40, 90), None);
+    // A third is more than the floor, and less than half of what was usual.
+    let now = START + 72 * HOUR;
+    let stopped = play(&mut row, now, 6, 100, 33);
+    assert!(stopped.is_some_and(|at| at < now + 2 * HOUR), "{stopped:?}");
+    let value = row.encode();
+    assert!(value.len() < 2048, "{}", value.len());
+    // Half of it is not: seasons change.
+    let mut row = ConversionRow::default();
+    assert_eq!(play(&mut row, START, 72, 40, 90), None);
+    assert_eq!(play(&mut row, now, 72, 40, 50), None);
+}
+
+#[test]
+fn a_judgement_that_it_passed_ends_what_was_remembered() {
+    let mut row = ConversionRow::default();
+    row.trip(Millis(START));
+    row.trip(Millis(START));
+    let now = START + 2 * HOUR;
+    assert_eq!(play(&mut row, now, 2, 60, 50), None);
+    assert_eq!(row.trips, 0);
+}
+
+#[test]
+fn a_limit_without_a_count_is_not_judged() {
+    let never = ConversionRule {
+        min_per_country: None,
+        ..rule()
+    };
+    let mut row = ConversionRow::default();
+    for _ in 0..100 {
+        row.sent(&never, LIMIT, Millis(START), Millis(START));
+    }
+    let decision = row.decide(&never, LIMIT, Usual::default(), Millis(START + HOUR / 2));
+    assert_eq!(decision, ConversionDecision::Pass);
 }

@@ -75,6 +75,7 @@ fn send() -> Reserve {
         limits: SendLimits {
             number: keys::number("number"),
             checks: Vec::new(),
+            known_reserve: None,
             destination: destination(),
         },
         claim: Some(claim("key")),

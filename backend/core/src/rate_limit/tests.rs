@@ -46,6 +46,7 @@ fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destinati
         number: crate::keys::number("n"),
         prefix: crate::keys::limit(Limit::SendsPerPrefix, "p"),
         country: crate::keys::limit(Limit::SendsPerCountry, "c"),
+        known_country: crate::keys::limit(Limit::KnownPerCountry, "c"),
         total: crate::keys::limit(Limit::SendsTotal, "t"),
         callers: vec![caller("a", 1), caller("s", SITE_FACTOR)],
         number_mark: 77,

@@ -94,6 +94,7 @@ impl RecordCallback {
                 channel: send.channel,
                 requested_at: send.at,
                 expected: Some(send.expected),
+                is_known: send.is_known,
             },
         );
         session.save(rows, &send.session);
@@ -107,7 +108,9 @@ impl RecordCallback {
             };
             idempotency::adopt(rows, key, send.at, answer)?;
         }
-        count_sent(rows, &self.rules, &recipient.destination, send.at)?;
+        if !send.is_known {
+            count_sent(rows, &self.rules, &recipient.destination, send.at)?;
+        }
         Ok(true)
     }
 }

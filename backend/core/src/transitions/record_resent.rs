@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    record_sent::{Recorded, count_sent, record, record_keys},
+    record_sent::{Recorded, count_reserved, record, record_keys},
     reservation::SendReservation,
 };
 use crate::{
@@ -50,8 +50,8 @@ impl Transition for RecordResent {
                 if !UpstreamRow::load(rows, &self.upstream.key)?.is_of(number) {
                     return Ok(Recorded::OtherRecipient);
                 }
-                let (destination, at) = (&reservation.destination, reservation.reserved_at);
-                count_sent(rows, &self.rules, destination, at)?;
+                count_reserved(rows, &self.rules, reservation)?;
+                let at = reservation.reserved_at;
                 if let Some(claim) = &reservation.claim {
                     let answer = Answer::Settled(Settlement::Over(over));
                     idempotency::answer(rows, claim, at, answer)?;

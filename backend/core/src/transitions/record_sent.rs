@@ -120,12 +120,7 @@ pub(crate) fn record(
         row.upstream = Some(upstream.clone());
     } else {
         row.deliver(upstream, reservation.delivery());
-        count_sent(
-            rows,
-            rules,
-            &reservation.destination,
-            reservation.reserved_at,
-        )?;
+        count_reserved(rows, rules, reservation)?;
     }
     row.save(rows, &reservation.session);
     let mut answer = SentAnswer {
@@ -148,6 +143,19 @@ pub(crate) fn record(
     })
 }
 
+/// A code went where it was reserved for. Of a known number it says nothing.
+pub(crate) fn count_reserved(
+    rows: &mut Rows<'_>,
+    rules: &SessionRules,
+    reservation: &SendReservation,
+) -> Result<(), Unreadable> {
+    if reservation.is_known {
+        return Ok(());
+    }
+    let (destination, at) = (&reservation.destination, reservation.reserved_at);
+    count_sent(rows, rules, destination, at)
+}
+
 /// A code went there at that moment.
 pub(crate) fn count_sent(
     rows: &mut Rows<'_>,
@@ -156,7 +164,7 @@ pub(crate) fn count_sent(
     at: Millis,
 ) -> Result<(), Unreadable> {
     let now = rows.now();
-    count_conversion(rows, rules, destination, |row, rule| {
-        row.sent(rule, at, now);
+    count_conversion(rows, rules, destination, |row, rule, limit| {
+        row.sent(rule, limit, at, now);
     })
 }

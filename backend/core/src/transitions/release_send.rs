@@ -7,7 +7,7 @@ use super::{
     send_limits::{self, count_conversion, destination_keys},
 };
 use crate::{
-    Key, Rows, SessionRules, Transition, Unreadable, idempotency, keys,
+    Key, Rows, SessionRules, Transition, Unreadable, idempotency, keys, known_number,
     session::{SessionRow, Status},
     transitions::counters::Counters,
 };
@@ -44,9 +44,11 @@ impl ReleaseSend {
         let is_adopted = self.is_adopted(rows)?;
         if is_adopted && matches!(row.status, Status::Pending) {
             row.undeliver(reservation.channel, at);
-            count_conversion(rows, &self.rules, &reservation.destination, |row, _| {
-                row.unsent(at);
-            })?;
+            if !reservation.is_known {
+                count_conversion(rows, &self.rules, &reservation.destination, |row, _, _| {
+                    row.unsent(at);
+                })?;
+            }
         }
         if row.deliveries.is_empty() {
             rows.delete(key);
@@ -65,6 +67,7 @@ impl Transition for ReleaseSend {
         let reservation = &self.reservation;
         let mut keys = SessionRow::keys(&reservation.session).to_vec();
         keys.push(reservation.number.clone());
+        keys.extend(known_number::key(&reservation.number, &self.rules));
         let checks = send_limits::checks_of(&reservation.taken);
         keys.extend(Counters::keys(&checks));
         if self.is_adopted(rows)? {

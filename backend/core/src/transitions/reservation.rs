@@ -35,6 +35,8 @@ pub struct SendReservation {
     /// What it is expected to cost, where that is booked.
     pub(crate) expected: u64,
     pub(crate) taken: Vec<TakenLimit>,
+    /// Whether the number was known.
+    pub(crate) is_known: bool,
     pub(crate) backoff_before: ResendBackoff,
     pub(crate) next_at: Millis,
     pub(crate) claim: Option<IdempotencyClaim>,
@@ -51,6 +53,11 @@ impl SendReservation {
     /// Where too few codes are given back, which is not enforced.
     pub fn low_conversion(&self) -> &[LowConversion] {
         &self.low_conversion
+    }
+
+    /// Whether its number was known.
+    pub fn is_known(&self) -> bool {
+        self.is_known
     }
 
     /// When it was counted.
@@ -79,6 +86,7 @@ impl SendReservation {
             channel: self.channel,
             requested_at: self.reserved_at,
             expected: Some(self.expected),
+            is_known: self.is_known,
         }
     }
 }

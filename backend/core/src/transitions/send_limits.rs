@@ -11,6 +11,7 @@ use crate::{
     Destination, IdempotencyClaim, Key, Limit, LimitCheck, LowConversion, Millis, Rows,
     SessionRules, Unreadable, Use, Wait,
     conversion::{ConversionDecision, ConversionRow},
+    known_number::{self, KnownRow},
     number::ReservedSend,
 };
 
@@ -21,6 +22,8 @@ pub struct SendLimits {
     pub number: Key,
     /// What it uses.
     pub checks: Vec<LimitCheck>,
+    /// Where a known number counts once its country's limit is full.
+    pub known_reserve: Option<LimitCheck>,
     /// Where it goes.
     pub destination: Destination,
 }
@@ -29,9 +32,19 @@ impl SendLimits {
     /// The rows it is held against.
     pub(crate) fn keys(&self, rules: &SessionRules) -> Vec<Key> {
         let mut keys = vec![self.number.clone()];
-        keys.extend(Counters::keys(&self.checks));
+        keys.extend(known_number::key(&self.number, rules));
+        keys.extend(Counters::keys(&self.all(rules)));
         keys.extend(destination_keys(&self.destination, rules));
         keys
+    }
+}
+
+impl SendLimits {
+    /// What it may be held against, whoever asks.
+    fn all(&self, rules: &SessionRules) -> Vec<LimitCheck> {
+        let reserve = self.known_reserve.clone();
+        let reserve = reserve.filter(|_| rules.known_numbers_for.is_some());
+        self.checks.iter().cloned().chain(reserve).collect()
     }
 }
 
@@ -51,6 +64,8 @@ pub(crate) struct Evaluation<'a> {
     limits: &'a SendLimits,
     now: Millis,
     counters: Counters<'a>,
+    /// What is remembered of the number.
+    known: Option<KnownRow>,
     conversion: Vec<Loaded<ConversionRow>>,
     low_conversion: Vec<LowConversion>,
     /// The longest of all the waits.
@@ -69,7 +84,8 @@ impl<'a> Evaluation<'a> {
             rules,
             limits,
             now: rows.now(),
-            counters: Counters::load(rows, rules, Some(&limits.number), &limits.checks)?,
+            counters: Counters::load(rows, rules, Some(&limits.number), &limits.all(rules))?,
+            known: KnownRow::load(rows, &limits.number, rules)?,
             conversion: Vec::new(),
             low_conversion: Vec::new(),
             wait: None,
@@ -80,40 +96,77 @@ impl<'a> Evaluation<'a> {
             let left = next_at.unwrap_or_default().0.saturating_sub(rows.now().0);
             evaluation.must_wait(left, None);
         }
-        for check in &limits.checks {
+        for check in evaluation.checks() {
             let wait = evaluation.counters.wait(check);
             evaluation.must_wait(wait, Some(check.limit));
         }
-        evaluation.look_at_conversion(rows)?;
+        if !evaluation.is_known() {
+            evaluation.look_at_conversion(rows)?;
+        }
         Ok(evaluation)
+    }
+
+    fn is_known(&self) -> bool {
+        self.known.as_ref().is_some_and(KnownRow::is_known)
+    }
+
+    /// What the next send is held against. A known number is spared its range's limit,
+    /// and has a reserve where its country's is full.
+    fn checks(&mut self) -> Vec<&'a LimitCheck> {
+        let limits = self.limits;
+        if !self.is_known() {
+            return limits.checks.iter().collect();
+        }
+        let mut checks = Vec::with_capacity(limits.checks.len());
+        for check in &limits.checks {
+            match (check.limit, &limits.known_reserve) {
+                (Limit::SendsPerPrefix, _) => {}
+                (Limit::SendsPerCountry, Some(reserve)) => {
+                    let is_full = self.counters.wait(check) > 0;
+                    let is_reserved = is_full && self.has_reserve(check, reserve);
+                    checks.push(if is_reserved { reserve } else { check });
+                }
+                _ => checks.push(check),
+            }
+        }
+        checks
+    }
+
+    /// Whether the reserve lets it through earlier.
+    fn has_reserve(&mut self, check: &LimitCheck, reserve: &LimitCheck) -> bool {
+        self.counters.wait(reserve) < self.counters.wait(check)
     }
 
     fn look_at_conversion(&mut self, rows: &Rows<'_>) -> Result<(), Unreadable> {
         let Some(rule) = &self.rules.conversion else {
             return Ok(());
         };
+        let mut usual = None;
+        // The country comes first: its ranges are held against it.
         for (limit, key) in self.limits.destination.parts() {
             let mut loaded = Loaded::<ConversionRow>::load(rows, key)?;
             loaded.is_changed = loaded.row.clamp(self.now);
-            let (until, tripped_by) = match loaded.row.decide(rule, self.now) {
-                ConversionDecision::Pass => (None, None),
-                ConversionDecision::Tripped(until) => (Some(until), None),
-                ConversionDecision::Trip(rate) => {
+            let usual = *usual.get_or_insert_with(|| loaded.row.usual(rule, self.now));
+            let decision = loaded.row.decide(rule, limit, usual, self.now);
+            let tripped_by = match decision {
+                ConversionDecision::Pass => {
+                    self.conversion.push(loaded);
+                    continue;
+                }
+                ConversionDecision::Tripped(_) => None,
+                ConversionDecision::Trip(reason) => {
                     // Whatever becomes of this send.
                     loaded.row.trip(self.now);
                     loaded.is_changed = true;
-                    (Some(self.now.after(rule.cooldown)), Some(rate))
+                    Some(reason)
                 }
             };
-            if let Some(until) = until {
-                self.low_conversion.push(LowConversion {
-                    limit,
-                    row: key.clone(),
-                    tripped_by,
-                });
-                if rule.enforced {
-                    self.must_wait(until.0.saturating_sub(self.now.0), Some(limit));
-                }
+            self.low_conversion
+                .push(LowConversion { limit, tripped_by });
+            if rule.enforced {
+                let until = loaded.row.tripped_until(rule, self.now);
+                let left = until.unwrap_or_default().0.saturating_sub(self.now.0);
+                self.must_wait(left, Some(limit));
             }
             self.conversion.push(loaded);
         }
@@ -155,14 +208,21 @@ impl<'a> Evaluation<'a> {
     ) -> SendReservation {
         let (now, mut next_at) = (self.now, self.now);
         let (mut taken, mut budget_used, mut expected) = (Vec::new(), Vec::new(), 0);
-        for check in &self.limits.checks {
+        let is_known = self.is_known();
+        for check in self.checks() {
             taken.push(self.counters.take(check));
-            let wait = self.counters.wait(check);
-            next_at = next_at.max(Millis(now.0.saturating_add(wait)));
             if let (Limit::Budget, Use::Amount(amount)) = (check.limit, check.used) {
                 expected = amount;
                 budget_used = self.counters.used(check);
             }
+        }
+        if let Some(known) = self.known.as_mut().filter(|_| is_known) {
+            known.sent();
+        }
+        // As whoever it is by then.
+        for check in self.checks() {
+            let wait = self.counters.wait(check);
+            next_at = next_at.max(Millis(now.0.saturating_add(wait)));
         }
         let number = self.counters.edit_number().expect("a send has a number");
         let backoff_before = number.backoff;
@@ -173,12 +233,18 @@ impl<'a> Evaluation<'a> {
             channel,
             at: now,
             expected,
+            is_known,
             next_at,
             claim: claim.as_ref().map(|claim| claim.key.clone()),
         };
         number.reserve(reserved, self.rules, now);
         let low_conversion = self.low_conversion.clone();
         let limits = self.limits;
+        if let (true, Some(known), Some(kept_for)) =
+            (is_known, &self.known, self.rules.known_numbers_for)
+        {
+            known.save(rows, &limits.number, kept_for);
+        }
         self.save(rows);
         SendReservation {
             session: session.clone(),
@@ -188,6 +254,7 @@ impl<'a> Evaluation<'a> {
             reserved_at: now,
             expected,
             taken,
+            is_known,
             backoff_before,
             next_at,
             claim,
@@ -225,6 +292,13 @@ pub(crate) fn release(
         number.backoff = reservation.backoff_before;
     }
     counters.save(rows);
+    if reservation.is_known
+        && let Some(kept_for) = rules.known_numbers_for
+        && let Some(mut known) = KnownRow::load(rows, &reservation.number, rules)?
+    {
+        known.unsent(at);
+        known.save(rows, &reservation.number, kept_for);
+    }
     Ok(())
 }
 
@@ -238,16 +312,16 @@ pub(crate) fn count_conversion(
     rows: &mut Rows<'_>,
     rules: &SessionRules,
     destination: &Destination,
-    count: impl Fn(&mut ConversionRow, &crate::ConversionRule),
+    count: impl Fn(&mut ConversionRow, &crate::ConversionRule, Limit),
 ) -> Result<(), Unreadable> {
     let Some(rule) = &rules.conversion else {
         return Ok(());
     };
-    for (_, key) in destination.parts() {
+    for (limit, key) in destination.parts() {
         let mut loaded = Loaded::<ConversionRow>::load(rows, key)?;
         loaded.row.clamp(rows.now());
         loaded.is_changed = true;
-        count(&mut loaded.row, rule);
+        count(&mut loaded.row, rule, limit);
         loaded.save(rows, loaded.row.ends_at(rule));
     }
     Ok(())

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Answer, Destination, Key, Limit, Millis, Rows, Sealed, SessionOver, SessionRules, Transition,
     Unreadable, Verdict, idempotency,
+    known_number::{self, KnownRow},
     resend_backoff::ResendBackoff,
     session::{SessionRow, Status},
     upstream_session::UpstreamRow,
@@ -61,6 +62,7 @@ impl Transition for SettleCheck {
         if self.verdict == Verdict::Accepted {
             keys.push(reservation.session.number.clone());
             keys.push(reservation.session.upstream.key.clone());
+            keys.extend(known_number::key(&reservation.session.number, &self.rules));
             keys.extend(destination_keys(&self.destination, &self.rules));
         }
         keys.extend(reservation.claim.as_ref().map(|claim| claim.key.clone()));
@@ -103,6 +105,7 @@ impl SettleCheck {
         if self.verdict == Verdict::Accepted && self.use_code(rows)? {
             row.status = Status::Verified;
             self.count_verified(rows, &row)?;
+            KnownRow::verified(rows, &row.number, &self.rules);
             if self.rules.verified_owes_no_wait {
                 self.forgive_backoff(rows)?;
             }
@@ -158,8 +161,9 @@ impl SettleCheck {
     }
 
     fn count_verified(&self, rows: &mut Rows<'_>, row: &SessionRow) -> Result<(), Unreadable> {
-        let sent_at: Vec<Millis> = row.deliveries.iter().map(|it| it.requested_at).collect();
-        count_conversion(rows, &self.rules, &self.destination, |row, _| {
+        let to_strangers = row.deliveries.iter().filter(|it| !it.is_known);
+        let sent_at: Vec<Millis> = to_strangers.map(|it| it.requested_at).collect();
+        count_conversion(rows, &self.rules, &self.destination, |row, _, _| {
             for at in &sent_at {
                 row.verified(*at);
             }

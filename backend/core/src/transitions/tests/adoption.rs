@@ -33,7 +33,8 @@ fn counting() -> World {
     World::with_rules(|rules| {
         rules.conversion = Some(ConversionRule {
             floor: 20,
-            min_sends: 30.try_into().unwrap(),
+            min_per_country: Some(30.try_into().unwrap()),
+            min_per_range: Some(30.try_into().unwrap()),
             grace: Duration::from_mins(3),
             cooldown: Duration::from_mins(30),
             enforced: true,

@@ -1,19 +1,24 @@
 use std::time::Duration;
 
-use super::world::{World, destination};
+use super::world::World;
 use crate::{ConversionRule, Limit, Verdict, transitions::Reserved};
+
+pub(super) fn rule() -> ConversionRule {
+    ConversionRule {
+        floor: 20,
+        min_per_country: Some(10.try_into().unwrap()),
+        min_per_range: Some(10.try_into().unwrap()),
+        grace: Duration::from_mins(3),
+        cooldown: Duration::from_mins(30),
+        enforced: false,
+    }
+}
 
 #[test]
 fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
     for enforced in [true, false] {
         let mut world = World::with_rules(|rules| {
-            rules.conversion = Some(ConversionRule {
-                floor: 20,
-                min_sends: 10.try_into().unwrap(),
-                grace: Duration::from_mins(3),
-                cooldown: Duration::from_mins(30),
-                enforced,
-            });
+            rules.conversion = Some(ConversionRule { enforced, ..rule() });
         });
         for index in 0..10 {
             let name = index.to_string();
@@ -30,9 +35,12 @@ fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
             Reserved::Reserved(reservation) if !enforced => reservation.low_conversion,
             other => panic!("{other:?}"),
         };
-        let rates: Vec<u32> = low.iter().map(|it| it.tripped_by.unwrap().sends).collect();
+        let rates: Vec<u32> = low
+            .iter()
+            .map(|it| it.tripped_by.unwrap().rate.sends)
+            .collect();
         assert_eq!(rates, [10, 10]);
-        assert_eq!(low[1].row, destination().range);
+        assert_eq!(low[1].limit, Limit::ConversionPerPrefix);
         // The step that sees it first says why; later ones only that it is so.
         world.advance(60);
         let step = world.reserve_send("later", "later");

@@ -20,7 +20,8 @@ fn lived_in() -> World {
     let mut world = World::with_rules(|rules| {
         rules.conversion = Some(ConversionRule {
             floor: 20,
-            min_sends: 30.try_into().unwrap(),
+            min_per_country: Some(30.try_into().unwrap()),
+            min_per_range: Some(30.try_into().unwrap()),
             grace: std::time::Duration::from_mins(3),
             cooldown: std::time::Duration::from_mins(30),
             enforced: true,

@@ -92,6 +92,7 @@ impl World {
             number: keys::number(number),
             prefix: keys::limit(Limit::SendsPerPrefix, "prefix"),
             country: keys::limit(Limit::SendsPerCountry, "country"),
+            known_country: keys::limit(Limit::KnownPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "total"),
             callers: vec![caller("caller")],
             number_mark: 2 * number.bytes().fold(7, |mark, it| mark * 31 + u64::from(it)),
@@ -99,6 +100,7 @@ impl World {
         SendLimits {
             number: keys::number(number),
             checks: self.limits.of_send(&keys, channel),
+            known_reserve: self.limits.known_reserve(&keys),
             destination: destination(),
         }
     }

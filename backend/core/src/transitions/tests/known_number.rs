@@ -1,0 +1,219 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+
+use super::world::{World, quota};
+use crate::{
+    ConversionRule, Limit, Limits, Verdict,
+    transitions::{ReleaseSend, Reserved},
+};
+
+const DAY: u64 = 86_400;
+
+fn world(limits: Limits) -> World {
+    let mut world = World::with_rules(|rules| {
+        rules.known_numbers_for = Some(Duration::from_hours(90 * 24));
+        rules.resend_waits = vec![Duration::ZERO];
+    });
+    world.limits = limits;
+    world
+}
+
+/// Sends a code; answers the limit that refused it.
+fn send(world: &mut World, number: &str) -> Result<String, Option<Limit>> {
+    let session = format!("session{}", world.rows.len() + 1000 * world.written);
+    let session = format!("{session}-{number}-{}", world.now.0);
+    let step = world.reserve_send(&session, number);
+    match world.run(&step) {
+        Reserved::Reserved(reservation) => {
+            let reservation = Arc::new(reservation);
+            let record = world.record_sent((&session, number), &session, &reservation);
+            world.run(&record);
+            Ok(session)
+        }
+        Reserved::Wait(wait) => Err(wait.limit),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn verify(world: &mut World, session: &str) {
+    world.check(session, Verdict::Accepted);
+}
+
+/// Verifies a number, and lets everything that was counted pass.
+fn make_known(world: &mut World, number: &str) {
+    let session = send(world, number).unwrap();
+    verify(world, &session);
+    world.advance(2 * DAY);
+}
+
+#[test]
+fn a_known_number_passes_where_its_country_and_its_range_are_full() {
+    let mut world = world(Limits {
+        sends_per_country: vec![quota(4, 3_600)],
+        sends_per_prefix: vec![quota(3, 3_600)],
+        ..Limits::default()
+    });
+    for number in ["one", "two", "three"] {
+        make_known(&mut world, number);
+    }
+    for number in 0..3 {
+        send(&mut world, &format!("stranger{number}")).unwrap();
+    }
+    assert_eq!(
+        send(&mut world, "stranger"),
+        Err(Some(Limit::SendsPerPrefix))
+    );
+    // One has room in the country's limit, and two in the half that is kept for them.
+    for number in ["one", "two", "three"] {
+        send(&mut world, number).unwrap();
+    }
+    assert!(send(&mut world, "one").is_err());
+}
+
+#[test]
+fn a_known_number_is_held_to_what_is_about_numbers_addresses_and_money() {
+    for limits in [
+        Limits {
+            sends_per_number: vec![quota(1, 3_600)],
+            ..Limits::default()
+        },
+        Limits {
+            sends_per_address: vec![quota(1, 3_600)],
+            ..Limits::default()
+        },
+        Limits {
+            sends_total: vec![quota(1, 3_600)],
+            ..Limits::default()
+        },
+    ] {
+        let mut world = world(limits);
+        make_known(&mut world, "one");
+        send(&mut world, "one").unwrap();
+        assert!(send(&mut world, "one").is_err());
+    }
+}
+
+#[test]
+fn a_known_number_passes_a_tripped_breaker_and_does_not_count_for_it() {
+    let mut world = world(Limits::default());
+    let rules = Arc::make_mut(&mut world.rules);
+    rules.conversion = Some(ConversionRule {
+        enforced: true,
+        ..super::conversion::rule()
+    });
+    make_known(&mut world, "one");
+    for number in 0..10 {
+        send(&mut world, &format!("stranger{number}")).unwrap();
+    }
+    world.advance(180);
+    assert_eq!(
+        send(&mut world, "stranger"),
+        Err(Some(Limit::ConversionPerCountry))
+    );
+    let session = send(&mut world, "one").unwrap();
+    let conversion = crate::keys::conversion("country");
+    let before = world.rows.get(&conversion).cloned();
+    verify(&mut world, &session);
+    assert_eq!(world.rows.get(&conversion).cloned(), before);
+}
+
+#[test]
+fn two_sends_that_nobody_answers_end_it_and_a_verification_renews_it() {
+    let mut world = world(Limits {
+        sends_per_prefix: vec![quota(1, 30 * DAY)],
+        ..Limits::default()
+    });
+    make_known(&mut world, "one");
+    world.advance(30 * DAY);
+    send(&mut world, "stranger").unwrap();
+    send(&mut world, "one").unwrap();
+    let second = send(&mut world, "one").unwrap();
+    assert_eq!(send(&mut world, "one"), Err(Some(Limit::SendsPerPrefix)));
+    // The second is answered after all.
+    verify(&mut world, &second);
+    send(&mut world, "one").unwrap();
+}
+
+#[test]
+fn a_send_that_never_left_is_not_held_against_it() {
+    let mut world = world(Limits {
+        sends_per_prefix: vec![quota(1, 30 * DAY)],
+        ..Limits::default()
+    });
+    make_known(&mut world, "one");
+    world.advance(30 * DAY);
+    send(&mut world, "stranger").unwrap();
+    for index in 0..5 {
+        let step = world.reserve_send(&format!("lost{index}"), "one");
+        let Reserved::Reserved(reservation) = world.run(&step) else {
+            panic!("{index}");
+        };
+        assert!(reservation.is_known());
+        let release = ReleaseSend {
+            reservation: Arc::new(reservation),
+            rules: world.rules.clone(),
+        };
+        world.run(&release);
+    }
+}
+
+#[test]
+fn a_number_is_forgotten_after_its_time_and_never_known_where_that_is_off() {
+    let limits = || Limits {
+        sends_per_prefix: vec![quota(1, 100 * DAY)],
+        ..Limits::default()
+    };
+    for (days, kept_for, is_known) in [(80, 90, true), (89, 90, false), (1, 0, false)] {
+        let mut world = world(limits());
+        let rules = Arc::make_mut(&mut world.rules);
+        rules.known_numbers_for = (kept_for > 0).then(|| Duration::from_hours(kept_for * 24));
+        make_known(&mut world, "one");
+        world.advance(days * DAY);
+        assert_eq!(send(&mut world, "one").is_ok(), is_known, "{days}");
+    }
+}
+
+proptest! {
+    /// Whatever happens: strangers never have more than the country's limit, known ones
+    /// never more than half of it beyond; nobody is spared who did not verify since the
+    /// send before last.
+    #[test]
+    fn what_known_numbers_are_spared_is_bounded(
+        steps in prop::collection::vec((0..900_u64, 0..5_usize, any::<bool>()), 1..80),
+    ) {
+        let mut world = world(Limits {
+            sends_per_country: vec![quota(6, 3_600)],
+            ..Limits::default()
+        });
+        // Independent counts: when, and whether by a stranger.
+        let mut sends: Vec<(u64, bool)> = Vec::new();
+        let mut since: BTreeMap<usize, u32> = BTreeMap::new();
+        for (seconds, number, answers) in steps {
+            world.advance(seconds);
+            let now = world.now.0;
+            let is_stranger = since.get(&number).is_none_or(|sent| *sent >= 2);
+            let in_window = |only_strangers: bool| {
+                let begins = now - 3_600_000;
+                let sends = sends.iter().filter(|(at, _)| *at > begins);
+                sends.filter(|(_, stranger)| *stranger || !only_strangers).count()
+            };
+            let all = in_window(false);
+            let outcome = send(&mut world, &format!("number{number}"));
+            if is_stranger {
+                prop_assert!(outcome.is_err() || in_window(true) < 6);
+            }
+            prop_assert!(outcome.is_err() || all < 9, "{all}");
+            prop_assert!(outcome.is_ok() || all >= 6, "{all}");
+            let Ok(session) = outcome else { continue };
+            sends.push((now, is_stranger));
+            if let Some(sent) = since.get_mut(&number) {
+                *sent += 1;
+            }
+            if answers {
+                verify(&mut world, &session);
+                since.insert(number, 0);
+            }
+        }
+    }
+}
