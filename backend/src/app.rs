@@ -4,6 +4,7 @@ pub mod check_config;
 mod clock_skew;
 pub mod command;
 mod error;
+mod fetch_prices;
 pub mod healthy;
 mod key_files;
 mod maintenance;
@@ -213,6 +214,7 @@ impl App {
 
     /// Does at once what is done periodically.
     pub async fn sweep(&self) {
+        self.maintenance.often().await;
         self.maintenance.once().await;
     }
 

@@ -28,6 +28,8 @@ use std::{
 pub use self::{store::StoreConfig, upstream::Upstream, values::SecretFile, variables::help};
 use countersign_core::{AccessPolicy, Budget, Limits, Quota, SessionRules};
 
+use countersign_shared::Channel;
+
 use self::{values::Reader, variables::Variable};
 use crate::http::{
     allowed_origins::AllowedOrigins,
@@ -124,7 +126,6 @@ impl Config {
         let channels = rules::read_channels(&reader)?;
         let limits = limits::read_limits(&reader, sandbox)?;
         Ok(Self {
-            budget: budget::read_budget(&reader, &channels)?,
             public_url: read_public_url(&reader)?,
             proofs: store::read_proofs(&reader, &store)?,
             listen: read_listen(&reader)?,
@@ -133,9 +134,10 @@ impl Config {
             rules: rules::read_rules(&reader, sandbox, &limits)?,
             policy: AccessPolicy {
                 countries: rules::read_countries(&reader, sandbox)?,
-                channels,
+                channels: channels.clone(),
                 fictitious_numbers: sandbox,
             },
+            budget: budget::read_budget(&reader, &channels, sandbox)?,
             upstream,
             store,
             allowed_origins: read_origins(
@@ -181,6 +183,29 @@ fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigError> {
             // A value that is no text fails the variable's own check.
             |value| Some(value.to_string_lossy().into_owned()),
         )
+    })
+}
+
+/// What fetching prices needs, of a service that may have none yet.
+#[derive(Debug)]
+pub struct PriceSettings {
+    /// Whose prices.
+    pub upstream: Upstream,
+    /// The channels in use.
+    pub channels: Vec<Channel>,
+    /// Where they are kept.
+    pub prices_file: PathBuf,
+}
+
+/// What fetching prices needs, from the environment.
+pub fn prices_from_environment() -> Result<PriceSettings, ConfigError> {
+    let lookup = environment()?;
+    let reader = Reader::new(&lookup);
+    let path = reader.text(&variables::PRICES_FILE)?;
+    Ok(PriceSettings {
+        upstream: upstream::read_upstream(&reader)?,
+        channels: rules::read_channels(&reader)?,
+        prices_file: path.unwrap_or_else(|| "prices.csv".to_owned()).into(),
     })
 }
 

@@ -9,8 +9,10 @@ mod attempts;
 mod budget;
 mod callback;
 mod caller;
+mod charge_collection;
 mod check;
 mod contact;
+mod daily_cost;
 mod deliver;
 mod idempotency;
 mod introspect;
@@ -42,7 +44,10 @@ pub use self::{
     send::SendCommand,
     session::SessionView,
 };
-use self::{attempts::PollInterval, budget::BudgetAlerts};
+use self::{
+    attempts::PollInterval, budget::BudgetAlerts, charge_collection::ChargeQueue,
+    daily_cost::DailyCost,
+};
 use crate::{logging, proof::Proofs};
 
 /// How long a step of the store may take. A reservation that takes longer is refused
@@ -65,6 +70,8 @@ pub struct Parts {
     pub limits: Limits,
     /// What codes cost and may cost, if that is known.
     pub budget: Option<Budget>,
+    /// Whether real charges are asked for of every session.
+    pub collects_charges: bool,
     /// The name in the message.
     pub brand_name: String,
     /// Signs what a verified number is worth.
@@ -87,6 +94,9 @@ pub struct Verification {
     limits: Limits,
     budget: Option<Budget>,
     budget_alerts: BudgetAlerts,
+    collects_charges: bool,
+    charge_queue: ChargeQueue,
+    daily_cost: DailyCost,
     brand_name: String,
     proofs: Arc<Proofs>,
     callbacks: Option<Callbacks>,
@@ -107,6 +117,9 @@ impl Verification {
             limits: parts.limits,
             budget_alerts: BudgetAlerts::new(parts.budget.as_ref()),
             budget: parts.budget,
+            collects_charges: parts.collects_charges,
+            charge_queue: ChargeQueue::default(),
+            daily_cost: DailyCost::default(),
             brand_name: parts.brand_name,
             proofs: parts.proofs,
             polling: PollInterval::new(parts.callbacks.is_some()),

@@ -144,7 +144,7 @@ fn settings(store_url: &str, base_url: &str, keys_file: &str) -> Config {
             "SECRET_KEY" => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
             "PROOF_SIGNING_KEYS_FILE" => keys_file,
             "PROOF_ISSUER" => "https://verify.example.com",
-            "METRICS_ADDR" | "LIMIT_CHECKS_PER_ADDRESS" => "off",
+            "METRICS_ADDR" | "SPEND_CAP" | "LIMIT_CHECKS_PER_ADDRESS" => "off",
             _ => return None,
         };
         Some(value.to_owned())

@@ -189,6 +189,7 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
         ("PLIVO_AUTH_TOKEN", account.auth_token.as_str()),
         ("PLIVO_BASE_URL", plivo.as_str()),
         ("ALLOWED_COUNTRIES", "*"),
+        ("SPEND_CAP", "off"),
         ("STORE_URL", redis_url.as_str()),
         ("SECRET_KEY", KEY),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),

@@ -55,6 +55,7 @@ fn program(directory: &Path, simulator: &Simulator, number: &str, options: &[&st
         .env("PLIVO_AUTH_TOKEN", TOKEN)
         .env("PLIVO_BASE_URL", simulator.base_url())
         .env("ALLOWED_COUNTRIES", "*")
+        .env("SPEND_CAP", "off")
         .env("PUBLIC_URL", format!("http://{address}"))
         .env("LISTEN_ADDR", address)
         .stdin(Stdio::piped())

@@ -30,6 +30,7 @@ const test = base.extend({
           PLIVO_AUTH_TOKEN: "none",
           PLIVO_BASE_URL: "http://127.0.0.1:9",
           ALLOWED_COUNTRIES: "GB,US",
+          SPEND_CAP: "off",
           BRAND_NAME: `A <b> & "c"`,
           THEME_FILE: theme,
           BRAND_LOGO_FILE: logo,

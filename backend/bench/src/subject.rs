@@ -147,6 +147,7 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
         .env("PLIVO_BASE_URL", format!("http://{upstream}"))
         .env("PLIVO_CALLS_AT_ONCE", "512")
         .env("ALLOWED_COUNTRIES", "*")
+        .env("SPEND_CAP", "off")
         // No session ends while the store is filled.
         .env("SESSION_LIFETIME", "15m")
         .env("STORE_URL", store_url)

@@ -70,6 +70,12 @@ words! {
     HalfOpen = "half_open",
 }
 
+/// A country.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CountryLabels {
+    pub(super) country: CountryLabel,
+}
+
 /// Where a code went, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct SendLabels {

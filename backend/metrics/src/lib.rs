@@ -27,7 +27,8 @@ use prometheus_client::{
 pub use self::labels::{BreakerState, OtherClock, UpstreamCall};
 use self::labels::{
     CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels, CostLabels, CountryLabel,
-    RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,
+    CountryLabels, RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels,
+    UpstreamLabels,
 };
 
 /// The whole of it. One for each application, so that several in one process
@@ -58,6 +59,7 @@ pub struct Metrics {
     clock_skew: Family<ClockLabels, Gauge<f64, AtomicU64>>,
     spend_expected: Family<CostLabels, Counter>,
     spend_charged: Family<CostLabels, Counter>,
+    cost_per_verified: Family<CountryLabels, Gauge>,
     spend_cap: Family<CapLabels, Gauge>,
     spend_cap_remaining: Family<CapLabels, Gauge>,
     conversion_breaker_tripped: Family<ConversionLabels, Counter>,
@@ -103,6 +105,7 @@ impl Default for Metrics {
             clock_skew: Family::default(),
             spend_expected: Family::default(),
             spend_charged: Family::default(),
+            cost_per_verified: Family::default(),
             spend_cap: Family::default(),
             spend_cap_remaining: Family::default(),
             conversion_breaker_tripped: Family::default(),
@@ -252,6 +255,11 @@ impl Metrics {
             "spend_charged_microdollars",
             "What Plivo is known to have charged, in millionths of a US dollar",
             &self.spend_charged,
+        );
+        registry.register(
+            "cost_per_verified_microdollars",
+            "What a verified number has cost since midnight by UTC, in millionths of a US dollar",
+            self.cost_per_verified.clone(),
         );
         registry.register(
             "spend_cap_microdollars",
@@ -426,6 +434,15 @@ impl Metrics {
             channel: channel.map_or("validation", Channel::as_str),
         };
         self.spend_charged.get_or_create(&label).inc_by(amount.0);
+    }
+
+    /// What a verified number of that country has cost since midnight, by UTC.
+    pub fn cost_per_verified(&self, country: CountryCode, cost: MicroDollars) {
+        let label = CountryLabels {
+            country: CountryLabel(country),
+        };
+        let cost = i64::try_from(cost.0).unwrap_or(i64::MAX);
+        self.cost_per_verified.get_or_create(&label).set(cost);
     }
 
     /// So much is spent of a cap, which holds for the time `per`.

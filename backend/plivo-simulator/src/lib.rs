@@ -9,6 +9,7 @@ mod callback;
 mod clock;
 mod list;
 mod outcome;
+mod pricing;
 mod random;
 mod replay;
 mod request;

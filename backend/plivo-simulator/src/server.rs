@@ -1,4 +1,4 @@
-//! The HTTP side: four operations, their authentication and their answers.
+//! The HTTP side: four operations and the price list, their authentication and their answers.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     callback::Reporter,
     list,
     outcome::Outcome,
-    random,
+    pricing, random,
     request::{self, CreateRequest},
     settings::AnswerText,
     world::{ReceivedRequest, World},
@@ -23,6 +23,7 @@ use crate::{
 
 const SESSIONS: &str = "/v1/Account/{auth_id}/Verify/Session/";
 const SESSION: &str = "/v1/Account/{auth_id}/Verify/Session/{session_uuid}/";
+const PRICING: &str = "/v1/Account/{auth_id}/Pricing/";
 /// What Plivo answers without credentials, word for word.
 const UNAUTHORIZED: &str =
     "Could not verify your access level for that URL.\nYou have to login with proper credentials";
@@ -40,6 +41,11 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
             web::resource(SESSION)
                 .route(web::post().to(validate))
                 .route(web::get().to(retrieve))
+                .default_service(refuse()),
+        )
+        .service(
+            web::resource(PRICING)
+                .route(web::get().to(pricing))
                 .default_service(refuse()),
         )
         .route("/_messages", web::get().to(messages))
@@ -157,6 +163,19 @@ async fn list(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResp
     match list::page(&world, request.path(), request.query_string()) {
         Ok(page) => answer(200, page),
         Err(text) => refusal(&AnswerText::new(400, text)),
+    }
+}
+
+/// What messages and calls cost in a country.
+async fn pricing(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    if let Some(answer) = refused(&world, &request, &body) {
+        return answer;
+    }
+    let query = request.query_string().as_bytes();
+    let country = url::form_urlencoded::parse(query).find(|(name, _)| name == "country_iso");
+    match country.and_then(|(_, code)| pricing::of_country(&code)) {
+        Some(prices) => answer(200, prices),
+        None => refusal(&AnswerText::new(400, "country_iso is invalid")),
     }
 }
 

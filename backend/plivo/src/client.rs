@@ -12,7 +12,7 @@ use reqwest::{
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::{AcceptedMessages, Account, PlivoError, error, wire};
+use crate::{AcceptedMessages, Account, CountryPrices, PlivoError, error, pricing, wire};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time after which an idle connection is closed: shorter than any load balancer's, so
@@ -194,6 +194,23 @@ impl PlivoClient {
         let response = self.call::<()>(Method::GET, session, None, within).await?;
         match response.status().as_u16() {
             200 => wire::retrieved(&read(response).await?, upstream_id),
+            _ => Err(error::failed(&response)),
+        }
+    }
+
+    /// What codes cost in a country, by its ISO 3166-1 code (reference: Pricing API).
+    pub async fn prices(
+        &self,
+        country: &str,
+        within: Duration,
+    ) -> Result<CountryPrices, PlivoError> {
+        let mut url = self.sessions.clone();
+        let account = self.sessions.path().trim_end_matches("Verify/Session/");
+        url.set_path(&format!("{account}Pricing/"));
+        url.query_pairs_mut().append_pair("country_iso", country);
+        let response = self.call::<()>(Method::GET, url, None, within).await?;
+        match response.status().as_u16() {
+            200 => pricing::read(&read(response).await?),
             _ => Err(error::failed(&response)),
         }
     }

@@ -10,6 +10,7 @@ mod circuit_breaker;
 mod client;
 mod error;
 mod guarded;
+mod pricing;
 mod retry;
 pub mod signature;
 mod verdict;
@@ -20,5 +21,6 @@ pub use self::{
     client::{Answered, Create, IDLE_TIMEOUT, PlivoClient, Retrieved, UpstreamStatus},
     error::{PlivoError, THROTTLED_PAUSE},
     guarded::{Admission, GuardedPlivo},
+    pricing::CountryPrices,
     verdict::{AcceptedMessages, SUCCESS},
 };

@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode, time::SystemTime};
 
-use super::{App, StopSignals, check_config, healthy, move_store, number, try_plivo};
+use super::{App, StopSignals, check_config, fetch_prices, healthy, move_store, number, try_plivo};
 use crate::{
     config::{self, Config, ConfigError},
     logging,
@@ -19,6 +19,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         [] => serve().await,
         ["--rotate-proof-key"] => rotate_proof_key(),
         ["--check-config"] => check().await,
+        ["--fetch-prices", countries] => fetch_prices(countries).await,
         ["--number", number] => tell_of_number(number).await,
         ["--healthy"] => return healthy::main().await,
         ["--try-plivo", words @ ..] => try_plivo(words).await,
@@ -53,6 +54,12 @@ async fn check() -> Outcome {
 
 async fn tell_of_number(number: &str) -> Outcome {
     print(&number::report(&settings()?, number).await?)
+}
+
+async fn fetch_prices(countries: &str) -> Outcome {
+    logging::start(None);
+    let settings = config::prices_from_environment()?;
+    print(&fetch_prices::run(settings, countries).await?)
 }
 
 fn rotate_proof_key() -> Outcome {

@@ -9,6 +9,8 @@ use crate::http::{middleware::rate_limit::RateLimits, state::AppState};
 
 /// Interval between two runs.
 const INTERVAL: Duration = Duration::from_secs(30);
+/// Interval between what is due every moment.
+const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is done periodically, and with what.
 pub(super) struct Maintenance {
@@ -36,10 +38,25 @@ impl Maintenance {
     /// Runs until it is aborted.
     pub(super) async fn run(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(INTERVAL);
-        loop {
-            ticks.tick().await;
-            self.once().await;
-        }
+        let mut short_ticks = tokio::time::interval(SHORT_INTERVAL);
+        let often = async {
+            loop {
+                short_ticks.tick().await;
+                self.often().await;
+            }
+        };
+        let seldom = async {
+            loop {
+                ticks.tick().await;
+                self.once().await;
+            }
+        };
+        tokio::join!(often, seldom);
+    }
+
+    /// Asks Plivo for charges that are due.
+    pub(super) async fn often(&self) {
+        self.state.verification.collect_charges().await;
     }
 
     /// Reads rotated keys, looks at what is spent and at the clocks, and drops rate limits
@@ -47,6 +64,7 @@ impl Maintenance {
     pub(super) async fn once(&self) {
         self.state.proofs.reload();
         self.state.verification.watch_budget().await;
+        self.state.verification.report_cost();
         self.run.renew().await;
         self.skew.measure(&self.state.store).await;
         self.limits.sweep();

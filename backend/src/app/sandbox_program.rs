@@ -51,8 +51,8 @@ fn welcome(address: SocketAddr, metrics: Option<SocketAddr>) -> [String; 3] {
             "Call curl -s http://{address}/api/otp/send -H 'content-type: application/json' \
              -d '{{\"recipient\": \"+14155550123\"}}'"
         ),
-        "Go live with the program countersign: PLIVO_MODE=live, PLIVO_AUTH_ID, PLIVO_AUTH_TOKEN and \
-         ALLOWED_COUNTRIES"
+        "Go live with the program countersign: PLIVO_MODE=live, PLIVO_AUTH_ID, PLIVO_AUTH_TOKEN, \
+         ALLOWED_COUNTRIES and SPEND_CAP"
             .to_owned(),
     ]
 }

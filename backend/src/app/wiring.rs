@@ -105,6 +105,8 @@ pub(super) fn state(
             policy: config.policy.clone(),
             limits: config.limits.clone(),
             budget: config.budget.clone(),
+            collects_charges: config.budget.is_some()
+                || matches!(config.upstream, Upstream::Live(_)),
             brand_name: config.brand_name.clone(),
             proofs,
             callbacks,

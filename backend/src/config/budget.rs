@@ -8,8 +8,18 @@ use super::{ConfigError, values::Reader, variables};
 pub(super) fn read_budget(
     reader: &Reader<'_>,
     channels: &[Channel],
+    sandbox: bool,
 ) -> Result<Option<Budget>, ConfigError> {
-    let caps = reader.caps(&variables::SPEND_CAP)?;
+    let caps = match reader.is_set(&variables::SPEND_CAP) {
+        true => reader.caps(&variables::SPEND_CAP)?,
+        false if sandbox => Vec::new(),
+        // Whoever says nothing would find out by the bill.
+        false => {
+            return Err(variables::SPEND_CAP.error(
+                "is not set; say what codes may cost in US dollars, such as 5/1h,50/1d, or off",
+            ));
+        }
+    };
     let alert_at = reader.percent(&variables::SPEND_ALERT_AT, 100)?;
     if caps.is_empty() && reader.is_set(&variables::SPEND_ALERT_AT) {
         return Err(variables::SPEND_ALERT_AT.error("is set, but there is no SPEND_CAP to warn of"));

@@ -10,11 +10,12 @@ fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
     })
 }
 
-const LIVE: [(&str, &str); 4] = [
+const LIVE: [(&str, &str); 5] = [
     ("PLIVO_MODE", "live"),
     ("PLIVO_AUTH_ID", "MAXXXXXXXXXXXXXXXXXX"),
     ("PLIVO_AUTH_TOKEN", "test_auth_token"),
     ("ALLOWED_COUNTRIES", "US"),
+    ("SPEND_CAP", "off"),
 ];
 
 /// The live settings with some of them replaced.
@@ -217,6 +218,7 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         ("PRICES_FILE", sandbox(("PRICES_FILE", "/nowhere"))),
         ("PRICES_FILE", sandbox(("PRICES_FILE", "Cargo.toml"))),
         ("SPEND_CAP", sandbox(("SPEND_CAP", "5/1h"))),
+        ("SPEND_CAP", live_but(&[("SPEND_CAP", "")])),
         ("SPEND_CAP", sandbox(("SPEND_CAP", "$5/1h"))),
         ("SPEND_CAP", sandbox(("SPEND_CAP", "0/1h"))),
         (

@@ -138,9 +138,9 @@ variables! {
     CONVERSION_COOLING = Some("30m"), false,
         "How long sends stop there the first time, 1m to 1d; twice as long each time it trips again, up to 8h.";
     PRICES_FILE = None, false,
-        "File with what a code costs, in CSV: country,channel,price in US dollars; see docs/prices.sample.csv.";
-    SPEND_CAP = Some("off"), false,
-        "US dollars that codes may cost, such as 5/1h,50/1d, or off. Needs PRICES_FILE.";
+        "File with what a code costs, in CSV: country,channel,price in US dollars; countersign --fetch-prices writes it from Plivo's price list.";
+    SPEND_CAP = None, false,
+        "US dollars that codes may cost, such as 5/1h,50/1d, which needs PRICES_FILE; or off. Required in live mode; off in sandbox.";
     SPEND_ALERT_AT = Some("80%"), false,
         "The share of a cap that is warned of in the log, 1% to 100%.";
     BRAND_NAME = Some("Countersign"), false,
@@ -167,6 +167,7 @@ pub fn help() -> String {
          countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
          countersign --check-config       says whether a start would come about, and changes nothing\n\
          countersign --move-store FROM TO carries sessions and counts from one STORE_URL to another, with the service stopped\n\
+         countersign --fetch-prices US,GB writes PRICES_FILE, or prices.csv, from Plivo's price list\n\
          countersign --number +1415…     says what is known of a number now, and its name in the log\n\
          countersign --version, --help\n\n\
          Settings come from the environment, or from a file .env in the working directory:\n",

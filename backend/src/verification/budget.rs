@@ -4,13 +4,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use countersign_core::{
-    Budget, Charges, CountryCode, Limit, LowConversion, MicroDollars, Recipient, TrippedBy,
+    Budget, Charges, CountryCode, Key, Limit, LowConversion, MicroDollars, Recipient, TrippedBy,
     transitions::{LimitUsed, RecordCharges},
 };
 use countersign_plivo::PlivoError;
-use countersign_shared::Channel;
+use countersign_shared::{Channel, PhoneNumber};
 
-use super::{Refusal, SessionView, Verification, store_deadline};
+use super::{Refusal, SessionView, Verification, daily_cost::Cost, store_deadline};
 
 /// Which of the spending caps were warned of.
 pub(super) struct BudgetAlerts(Vec<AtomicBool>);
@@ -41,8 +41,9 @@ impl Verification {
         let outcome = created.as_ref().err().map(PlivoError::outcome);
         if outcome.is_none_or(countersign_core::UpstreamOutcome::may_cost) {
             let price = budget.prices.of(&recipient.country, channel);
-            self.metrics
-                .spend_expected(recipient.country_code(), channel, price);
+            let country = recipient.country_code();
+            self.metrics.spend_expected(country, channel, price);
+            self.note_cost(country, Cost::Expected(price));
         }
     }
 
@@ -92,22 +93,47 @@ impl Verification {
         view: &SessionView,
         charges: Charges,
     ) -> Result<(), Refusal> {
-        let Some(budget) = &self.budget else {
+        if self.budget.is_none() {
             return Ok(());
-        };
+        }
+        let session = self.keys.session(view.id);
+        let upstream = &view.session.upstream.key;
+        let number = &view.contact.recipient;
+        self.book(session, upstream, number, charges).await
+    }
+
+    /// Books what Plivo charges for a session, in the place of what was expected.
+    pub(super) async fn book(
+        &self,
+        session: Key,
+        upstream: &Key,
+        number: &PhoneNumber,
+        charges: Charges,
+    ) -> Result<(), Refusal> {
+        let budget = self.budget.as_ref();
         let step = RecordCharges {
-            session: self.keys.session(view.id),
-            upstream: view.session.upstream.key.clone(),
+            session,
+            upstream: upstream.clone(),
             charges,
-            caps: budget.caps(&self.keys.budget()),
+            caps: budget.and_then(|budget| budget.caps(&self.keys.budget())),
             rules: self.rules.clone(),
         };
         let news = self.store.run(step, store_deadline()).await?;
-        let country = CountryCode::of_number(&view.contact.recipient);
+        let country = CountryCode::of_number(number);
         for it in news {
             self.metrics.spend_charged(country, it.channel, it.amount);
+            self.note_cost(country, Cost::Charged(it.amount));
         }
         Ok(())
+    }
+
+    pub(super) fn note_cost(&self, country: CountryCode, cost: Cost) {
+        self.daily_cost.note(&self.metrics, country, cost);
+    }
+
+    /// Says what a day cost once it is over.
+    pub fn report_cost(&self) {
+        self.daily_cost.report(&self.metrics, self.clock.now());
     }
 
     /// Too few codes are entered there: counted each time a send meets it, and logged

@@ -12,6 +12,7 @@ use countersign_shared::{Channel, OneTimeCode, PhoneNumber, SessionId};
 
 use super::{
     Caller, Contact, IdempotentRequest, Refusal, Verification, Verified,
+    daily_cost::Cost,
     deliver::log_upstream,
     idempotency::{CHECK_ANSWER_TTL, KeptAnswer},
     refusal, store_deadline,
@@ -174,6 +175,7 @@ impl Verification {
         let accepted = accepted.expect("only an accepted code is settled as verified");
         let country = CountryCode::of_number(&accepted.recipient);
         self.metrics.verified(country, accepted.channel);
+        self.note_cost(country, Cost::Verified);
         log::info!(
             event = "otp.verified",
             recipient = accepted.recipient.masked().as_str();

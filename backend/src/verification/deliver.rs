@@ -72,8 +72,9 @@ impl Verification {
         error: PlivoError,
     ) -> Result<Sent, Refusal> {
         match end {
-            DeliverEnd::Sent { answer, .. } => {
+            DeliverEnd::Sent { session, answer } => {
                 let number = delivery.recipient.number.clone();
+                self.await_charges(delivery.session_id, &number, &session.upstream);
                 Ok(Sent::new(delivery.session_id, number, answer))
             }
             DeliverEnd::Wait(wait) => {

@@ -270,6 +270,7 @@ impl TestApp {
             ("PLIVO_AUTH_TOKEN", "test_auth_token"),
             ("PLIVO_BASE_URL", base_url),
             ("ALLOWED_COUNTRIES", "*"),
+            ("SPEND_CAP", "off"),
             ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
         ];
         all.extend(settings);

@@ -505,6 +505,7 @@ async fn it_does_not_matter_on_which_instance_a_callback_lands() {
         ("PLIVO_AUTH_TOKEN", TOKEN),
         ("PLIVO_BASE_URL", base_url.as_str()),
         ("ALLOWED_COUNTRIES", "*"),
+        ("SPEND_CAP", "off"),
         ("PUBLIC_URL", PUBLIC_URL),
     ];
     all.extend(home.iter().map(|(name, value)| (*name, value.as_str())));

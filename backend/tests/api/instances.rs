@@ -50,6 +50,7 @@ impl Instances {
             ("PLIVO_AUTH_TOKEN", &account.1),
             ("PLIVO_BASE_URL", &base_url),
             ("ALLOWED_COUNTRIES", "*"),
+            ("SPEND_CAP", "off"),
             ("LIMIT_REQUESTS_PER_ADDRESS", "off"),
             ("LIMIT_SENDS_PER_ADDRESS", "off"),
             ("LIMIT_CHECKS_PER_ADDRESS", "off"),

@@ -4,6 +4,7 @@
 
 mod app;
 mod bodies;
+mod charges;
 mod config;
 mod contract;
 mod conversion;

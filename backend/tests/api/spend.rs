@@ -35,7 +35,7 @@ impl PricesFile {
 }
 
 /// In sandbox, with prices and these settings beside.
-async fn start(settings: &[(&str, &str)]) -> TestApp {
+pub(crate) async fn start(settings: &[(&str, &str)]) -> TestApp {
     start_in(TestStore::usual(), settings).await
 }
 
@@ -55,7 +55,7 @@ async fn start_in(store: TestStore, settings: &[(&str, &str)]) -> TestApp {
 }
 
 /// Fictitious numbers, none of them one that steers the simulator.
-fn number(index: u32) -> String {
+pub(crate) fn number(index: u32) -> String {
     assert!(index < 88);
     format!("+141555501{index:02}")
 }
@@ -66,7 +66,7 @@ fn german(index: u32) -> String {
 }
 
 /// The values of a family of metrics, by country and channel.
-fn costs(text: &str, name: &str) -> BTreeMap<(String, String), u64> {
+pub(crate) fn costs(text: &str, name: &str) -> BTreeMap<(String, String), u64> {
     let start = format!("countersign_{name}_microdollars_total{{country=\"");
     let lines = text.lines().filter_map(|line| line.strip_prefix(&start));
     lines
@@ -79,14 +79,14 @@ fn costs(text: &str, name: &str) -> BTreeMap<(String, String), u64> {
         .collect()
 }
 
-fn remaining(text: &str, per: &str) -> i64 {
+pub(crate) fn remaining(text: &str, per: &str) -> i64 {
     let start = format!("countersign_spend_cap_remaining_microdollars{{per=\"{per}\"}} ");
     let line = text.lines().find_map(|line| line.strip_prefix(&start));
     line.unwrap().parse().unwrap()
 }
 
 /// What the simulator charged, in millionths of a dollar.
-fn bill(simulator: &Simulator) -> BTreeMap<(String, String), u64> {
+pub(crate) fn bill(simulator: &Simulator) -> BTreeMap<(String, String), u64> {
     let mut bill = BTreeMap::new();
     for line in simulator.bill().into_iter().filter(|line| line.charge > 0) {
         let place = (line.country.to_owned(), line.channel);

@@ -15,6 +15,7 @@ fn live(simulator: &plivo_simulator::Simulator) -> Vec<(&'static str, String)> {
         ("PLIVO_AUTH_TOKEN", settings.auth_token),
         ("PLIVO_BASE_URL", simulator.base_url()),
         ("ALLOWED_COUNTRIES", "*".to_owned()),
+        ("SPEND_CAP", "off".to_owned()),
     ]
     .to_vec()
 }
@@ -74,6 +75,7 @@ async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
         ("PLIVO_AUTH_TOKEN", "test_auth_token"),
         ("PLIVO_BASE_URL", base_url.as_str()),
         ("ALLOWED_COUNTRIES", "*"),
+        ("SPEND_CAP", "off"),
     ];
     let http = http();
     let body = json!({"recipient": "+14155552671"});

@@ -19,6 +19,7 @@ mod ending;
 mod hostile;
 mod log_and_metrics;
 mod operators;
+mod prices;
 mod proof_keys;
 mod settings;
 mod sockets;
@@ -185,6 +186,7 @@ fn hostile_settings(base_url: &str) -> Vec<(&str, &str)> {
         ("PLIVO_AUTH_TOKEN", "test_auth_token"),
         ("PLIVO_BASE_URL", base_url),
         ("ALLOWED_COUNTRIES", "*"),
+        ("SPEND_CAP", "off"),
     ]);
     settings
 }

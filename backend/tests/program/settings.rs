@@ -18,6 +18,8 @@ fn a_mistake_in_the_settings_is_one_line_that_names_it() {
         ("PLIVO_AUTH_TOKEN", "test_auth_token"),
     ];
     assert!(program.refuses(&live).contains("ALLOWED_COUNTRIES"));
+    let live = [&live[..], &[("ALLOWED_COUNTRIES", "US")]].concat();
+    assert!(program.refuses(&live).contains("SPEND_CAP"));
     let both = [
         ("PLIVO_MODE", "sandbox"),
         ("PLIVO_AUTH_TOKEN", "test_auth_token"),
