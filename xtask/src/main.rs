@@ -5,6 +5,7 @@ mod command;
 mod dist;
 mod image;
 mod page;
+mod rehearse;
 mod run;
 mod serve;
 mod system_packages;
@@ -22,6 +23,7 @@ cargo xtask accounts       the example of an application with accounts, beside t
 cargo xtask test [step…]   every check and test, or the named steps only; --long adds those that take minutes
 cargo xtask page           build the page and check its size
 cargo xtask lighthouse     Lighthouse on the page, five times, and whether it is what we promise
+cargo xtask rehearse       what attacks cost with each protection off and on, into docs/protection.md
 cargo xtask bench [--quick]  what the service costs beside a bare pass-through, into docs/benchmarks.md
 cargo xtask soak [minutes]   a mixed day over each store for that long; fails where memory or descriptors grow
 cargo xtask dist [--sandbox] [target]  build one program that carries the page inside, and check it
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Some("lighthouse") => tools::install()
             .and_then(|()| page::build())
             .and_then(|()| test::lighthouse()),
+        Some("rehearse") => rehearse::rehearse(rest),
         Some("bench") => bench::bench(rest),
         Some("soak") => bench::soak(rest),
         Some("dist") => dist::dist(rest),

@@ -9,8 +9,9 @@
 //! it never counts as failed while it is young.
 //!
 //! The last hour is judged, and the last day, which finds who comes slowly. Too few
-//! is less than the floor, or less than half of what the country gave back before, by
-//! more than chance explains.
+//! is less than the floor, or less than half of what the country gave back on the best
+//! day of the week before, by more than chance explains. The best day, so that who comes
+//! slowly does not become what is usual.
 //! Then the breaker trips: what was counted is forgotten, and what is sent until it
 //! closes again is not counted. After that half as many sends are enough to trip it
 //! again, for twice as long, until the destination has passed a whole judgement.
@@ -33,8 +34,13 @@ const WEEK: Duration = Duration::from_hours(7 * 24);
 const STRETCH: u64 = 120_000;
 const HOUR_STRETCH: u64 = 3_600_000;
 const DAY_STRETCH: u64 = 24 * HOUR_STRETCH;
-/// The longest that a breaker stays open by tripping again and again.
-const MAX_COOLDOWN: Duration = Duration::from_hours(8);
+/// The longest that a range's breaker stays open by tripping again and again: few real
+/// users wait there.
+const MAX_RANGE_COOLDOWN: Duration = DAY;
+/// The same of a country's, where many do.
+const MAX_COUNTRY_COOLDOWN: Duration = Duration::from_hours(4);
+/// Sends of a day before it says what is usual.
+const MIN_USUAL: u32 = 30;
 /// Times that a cooldown is doubled at most.
 const MAX_DOUBLINGS: u8 = 8;
 
@@ -59,7 +65,7 @@ pub struct ConversionRule {
 impl ConversionRule {
     /// How long sends stop at most.
     pub fn max_cooldown(&self) -> Duration {
-        MAX_COOLDOWN.max(self.cooldown)
+        MAX_RANGE_COOLDOWN.max(self.cooldown)
     }
 
     /// Codes before that limit's share is judged.
@@ -71,10 +77,14 @@ impl ConversionRule {
         min.map(NonZeroU32::get)
     }
 
-    fn cooldown_after(&self, trips: u8) -> Duration {
+    fn cooldown_after(&self, limit: Limit, trips: u8) -> Duration {
         let doublings = trips.saturating_sub(1).min(MAX_DOUBLINGS);
         let cooldown = self.cooldown * 2_u32.pow(doublings.into());
-        cooldown.min(self.max_cooldown())
+        let most = match limit {
+            Limit::ConversionPerPrefix => MAX_RANGE_COOLDOWN,
+            _ => MAX_COUNTRY_COOLDOWN,
+        };
+        cooldown.min(most.max(self.cooldown))
     }
 }
 
@@ -85,15 +95,27 @@ pub struct Destination {
     pub country: Key,
     /// The range's.
     pub range: Key,
+    /// Of the country's known numbers.
+    pub known: Key,
 }
 
 impl Destination {
-    /// Each with its limit.
+    /// What strangers are judged by, the country first: its ranges are held against it.
     pub(crate) fn parts(&self) -> [(Limit, &Key); 2] {
         [
             (Limit::ConversionPerCountry, &self.country),
             (Limit::ConversionPerPrefix, &self.range),
         ]
+    }
+
+    /// Where a send counts: those of known numbers apart, since they say nothing of
+    /// strangers.
+    pub(crate) fn counted(&self, is_known: bool) -> Vec<(Limit, &Key)> {
+        if is_known {
+            vec![(Limit::ConversionOfKnown, &self.known)]
+        } else {
+            self.parts().to_vec()
+        }
     }
 }
 
@@ -212,7 +234,7 @@ impl ConversionRow {
         usual: Usual,
         now: Millis,
     ) -> ConversionDecision {
-        if let Some(until) = self.tripped_until(rule, now) {
+        if let Some(until) = self.tripped_until(rule, limit, now) {
             return ConversionDecision::Tripped(until);
         }
         let Some(min_sends) = rule.min_sends(limit) else {
@@ -226,8 +248,7 @@ impl ConversionRow {
         let hour = self.rate_of_hour(rule, now);
         let day = self.rate_of_day(rule, now);
         for (rate, usual) in [(hour, usual.before_hour), (day, usual.before_day)] {
-            let half = usual.map_or(0, |usual| usual.percent() / 2);
-            let required = rule.floor.max(half);
+            let required = required(rule, usual);
             if rate.sends >= min_sends && rate.is_below(required) {
                 return ConversionDecision::Trip(TrippedBy { rate, required });
             }
@@ -235,18 +256,51 @@ impl ConversionRow {
         ConversionDecision::Pass
     }
 
+    /// Forgets that it tripped, once a whole judgement shows what is required, not only
+    /// nothing that chance explains. Answers whether it did.
+    pub(crate) fn recover(
+        &mut self,
+        rule: &ConversionRule,
+        limit: Limit,
+        usual: Usual,
+        now: Millis,
+    ) -> bool {
+        if self.trips == 0 || self.tripped_until(rule, limit, now).is_some() {
+            return false;
+        }
+        let rate = self.rate_of_day(rule, now);
+        let required = u64::from(required(rule, usual.before_day));
+        let is_judged = rule.min_sends(limit).is_some_and(|min| rate.sends >= min);
+        let is_enough = u64::from(rate.verified) * 100 >= u64::from(rate.sends) * required;
+        if is_judged && is_enough {
+            self.trips = 0;
+            self.tripped_at = None;
+        }
+        self.trips == 0
+    }
+
+    /// What went to a range whose breaker has tripped is dealt with there: the country is
+    /// not judged by it.
+    pub(crate) fn forget(&mut self, range: &Self) {
+        self.stretches.subtract(STRETCH, &range.stretches);
+        self.hours.subtract(HOUR_STRETCH, &range.hours);
+    }
+
     /// What it gave back before, where it was sent enough to say.
     pub(crate) fn usual(&self, rule: &ConversionRule, now: Millis) -> Usual {
-        let Some(min_sends) = rule.min_sends(Limit::ConversionPerCountry) else {
-            return Usual::default();
-        };
-        let days = self.days.rate(WEEK, rule.grace, now);
+        let days = self.days.best(WEEK, MIN_USUAL, now);
         let hours = self.hours.rate(DAY, rule.grace, now);
-        let enough = |rate: ConversionRate| (rate.sends >= min_sends).then_some(rate);
+        let hours = (hours.sends >= MIN_USUAL).then_some(hours);
+        let both = [days, hours].into_iter().flatten();
         Usual {
-            before_hour: enough(sum(days, hours)),
-            before_day: enough(days),
+            before_hour: both.max_by_key(|rate| rate.percent()),
+            before_day: days,
         }
+    }
+
+    /// Whether it tripped since it was like `before`.
+    pub(crate) fn trips_since(&self, before: &Self) -> bool {
+        self.trips > before.trips
     }
 
     /// Stops sends there for a while. What it gave back in the days before is known
@@ -260,7 +314,7 @@ impl ConversionRow {
 
     /// A code went there at that moment.
     pub(crate) fn sent(&mut self, rule: &ConversionRule, limit: Limit, at: Millis, now: Millis) {
-        if self.tripped_until(rule, now).is_some() {
+        if self.tripped_until(rule, limit, now).is_some() {
             return;
         }
         for stretch in self.stretches.older_than(HOUR, now) {
@@ -270,12 +324,6 @@ impl ConversionRow {
             self.days.count(DAY_STRETCH, stretch);
         }
         self.days.older_than(WEEK, now);
-        // It was judged before this send, and has passed.
-        let judged = self.rate_of_day(rule, now).sends;
-        if rule.min_sends(limit).is_some_and(|min| judged >= min) {
-            self.trips = 0;
-            self.tripped_at = None;
-        }
         self.stretches.count(STRETCH, Stretch::of_one(at.min(now)));
     }
 
@@ -296,7 +344,7 @@ impl ConversionRow {
         let counted = tiers.map(|tier| tier.ends_at(WEEK)).into_iter().max();
         let tripped = self.tripped_at.map(|at| {
             // A while longer it is remembered that it tripped.
-            at.after(rule.cooldown_after(self.trips)).after(DAY)
+            at.after(rule.max_cooldown()).after(DAY)
         });
         counted.max(tripped).unwrap_or_default()
     }
@@ -311,11 +359,22 @@ impl ConversionRow {
     }
 
     /// Until when sends stop, if they do.
-    pub(crate) fn tripped_until(&self, rule: &ConversionRule, now: Millis) -> Option<Millis> {
-        let cooldown = rule.cooldown_after(self.trips);
+    pub(crate) fn tripped_until(
+        &self,
+        rule: &ConversionRule,
+        limit: Limit,
+        now: Millis,
+    ) -> Option<Millis> {
+        let cooldown = rule.cooldown_after(limit, self.trips);
         let until = self.tripped_at?.min(now).after(cooldown);
         (until > now).then_some(until)
     }
+}
+
+/// The share that must be given back, in percent.
+fn required(rule: &ConversionRule, usual: Option<ConversionRate>) -> u8 {
+    let half = usual.map_or(0, |usual| usual.percent() / 2);
+    rule.floor.max(half)
 }
 
 fn sum(one: ConversionRate, other: ConversionRate) -> ConversionRate {

@@ -89,6 +89,8 @@ pub enum Limit {
     ConversionPerCountry,
     /// Too few codes of a range of numbers are given back.
     ConversionPerPrefix,
+    /// Too few codes of a country's known numbers are given back.
+    ConversionOfKnown,
 }
 
 impl Limit {
@@ -108,6 +110,7 @@ impl Limit {
             Self::Budget => "spend_cap",
             Self::ConversionPerCountry => "conversion_country",
             Self::ConversionPerPrefix => "conversion_prefix",
+            Self::ConversionOfKnown => "conversion_known",
         }
     }
 }
@@ -286,7 +289,12 @@ impl Wait {
     /// to the second it would say when the budget or the range is free again.
     pub fn announced(&self) -> Duration {
         match self.limit {
-            Some(Limit::Budget | Limit::ConversionPerCountry | Limit::ConversionPerPrefix) => {
+            Some(
+                Limit::Budget
+                | Limit::ConversionPerCountry
+                | Limit::ConversionPerPrefix
+                | Limit::ConversionOfKnown,
+            ) => {
                 let seconds = self.retry_after.as_millis().div_ceil(1000);
                 Duration::from_mins(u64::try_from(seconds.div_ceil(60)).unwrap_or(u64::MAX))
             }

@@ -43,7 +43,10 @@ impl RefusalRule {
     pub const fn public_name(self) -> &'static str {
         match self {
             Self::Limit(
-                Limit::Budget | Limit::ConversionPerCountry | Limit::ConversionPerPrefix,
+                Limit::Budget
+                | Limit::ConversionPerCountry
+                | Limit::ConversionPerPrefix
+                | Limit::ConversionOfKnown,
             ) => "service_protection",
             // Whether the number is known is nobody's business.
             Self::Limit(Limit::KnownPerCountry) => Limit::SendsPerCountry.as_str(),

@@ -154,6 +154,7 @@ pub(crate) fn destination(_: usize) -> Destination {
     Destination {
         country: keys::conversion("country"),
         range: keys::conversion("range"),
+        known: keys::conversion("known"),
     }
 }
 

@@ -18,6 +18,7 @@ mod outcome;
 mod person;
 mod plivo;
 mod random;
+pub mod rehearsal;
 mod request;
 mod sessions;
 mod settings;

@@ -92,7 +92,9 @@ impl Checker {
                 let waits = self.rules.resend_waits.iter();
                 return self.wait_is(wait, waits.max().copied());
             }
-            Some(Limit::ConversionPerCountry | Limit::ConversionPerPrefix) => {
+            Some(
+                Limit::ConversionPerCountry | Limit::ConversionPerPrefix | Limit::ConversionOfKnown,
+            ) => {
                 let rule = self.rules.conversion;
                 return self.wait_is(wait, rule.map(|rule| rule.max_cooldown()));
             }

@@ -38,7 +38,7 @@ pub(super) fn read_conversion(
         floor: reader.percent(&variables::CONVERSION_FLOOR, 90)?,
         min_per_country: min(
             &variables::CONVERSION_LEAST_SENDS,
-            30,
+            100,
             &of_country().collect::<Vec<_>>(),
         )?,
         min_per_range: min(

@@ -393,11 +393,11 @@ fn the_breaker_judges_what_the_limits_let_through() {
         let get = |min: Option<NonZeroU32>| min.map_or(0, NonZeroU32::get);
         (get(rule.min_per_country), get(rule.min_per_range))
     };
-    assert_eq!(rule(&[]), (30, 10));
+    assert_eq!(rule(&[]), (100, 10));
     assert_eq!(rule(&[("LIMIT_SENDS_PER_COUNTRY", "30/1h")]), (15, 10));
-    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "12/1h")]), (30, 6));
+    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "12/1h")]), (100, 6));
     // Less than a judgement needs: the limit alone bounds it.
-    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "3/1d")]), (30, 0));
+    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "3/1d")]), (100, 0));
     // A count that is never reached is a mistake.
     for (variable, limit) in [
         ("CONVERSION_LEAST_SENDS", "LIMIT_SENDS_PER_COUNTRY"),

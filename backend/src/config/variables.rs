@@ -130,7 +130,7 @@ variables! {
     CONVERSION_FLOOR = Some("20%"), false,
         "The share of codes that must be entered, 1% to 90%; and half of the country's own usual share at least.";
     CONVERSION_LEAST_SENDS = None, false,
-        "Codes to a country within an hour or a day before its share is judged, 5 to 100000. 30 when not set, or half of what its limits let through in an hour if that is less.";
+        "Codes to a country within an hour or a day before its share is judged, 5 to 100000. 100 when not set, or half of what its limits let through in an hour if that is less.";
     CONVERSION_LEAST_SENDS_PER_RANGE = None, false,
         "The same for a range of numbers; 10 when not set, or half of what its limits let through in an hour if that is less.";
     CONVERSION_GRACE = Some("3m"), false,

@@ -65,6 +65,7 @@ impl RowKeys {
         Destination {
             country: part("country", &recipient.country),
             range: part("range", recipient.range()),
+            known: part("known", &recipient.country),
         }
     }
 

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::app::{Answer, Session, TestApp};
 
-const ENFORCE: [(&str, &str); 3] = [
+const ENFORCE: [(&str, &str); 4] = [
+    ("CONVERSION_LEAST_SENDS", "30"),
     ("CONVERSION_BREAKER", "enforce"),
     ("TRUSTED_PROXIES", "127.0.0.1"),
     ("METRICS_ADDR", "127.0.0.1:0"),

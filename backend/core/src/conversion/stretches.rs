@@ -70,6 +70,17 @@ impl Stretches {
         self.0.extract_if(.., is_older).collect()
     }
 
+    /// Takes away what these count, each from the stretch that it lies in.
+    pub(super) fn subtract(&mut self, length: u64, others: &Self) {
+        for Stretch(at, sends, verified) in &others.0 {
+            if let Some(it) = self.of(length, *at) {
+                it.2 = it.2.saturating_sub(*verified);
+                it.1 = it.1.saturating_sub(*sends).max(it.2);
+            }
+        }
+        self.0.retain(|it| it.1 > 0);
+    }
+
     /// What lies after `now` counts as now. Answers whether anything did.
     pub(super) fn clamp(&mut self, length: u64, now: Millis) -> bool {
         let first = self.0.partition_point(|it| it.0 <= now);
@@ -90,6 +101,23 @@ impl Stretches {
             rate.verified = rate.verified.saturating_add(*verified);
         }
         rate
+    }
+
+    /// The stretch that gave back most, of those with so many sends at least.
+    pub(super) fn best(
+        &self,
+        age: Duration,
+        min_sends: u32,
+        now: Millis,
+    ) -> Option<ConversionRate> {
+        let young = self.0.iter().filter(|it| it.0.after(age) > now);
+        let rates = young.map(|Stretch(_, sends, verified)| ConversionRate {
+            sends: *sends,
+            verified: *verified,
+        });
+        rates
+            .filter(|rate| rate.sends >= min_sends)
+            .max_by_key(|rate| rate.percent())
     }
 
     /// When the newest is older than `age`.

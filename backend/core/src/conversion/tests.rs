@@ -212,6 +212,7 @@ fn play(
         let now = from + index * HOUR / per_hour;
         row.clamp(Millis(now));
         let usual = row.usual(&rule(), Millis(now));
+        row.recover(&rule(), LIMIT, usual, Millis(now));
         if row.decide(&rule(), LIMIT, usual, Millis(now)) != ConversionDecision::Pass {
             return Some(now);
         }
@@ -255,12 +256,14 @@ fn a_country_is_held_against_what_it_gave_back_before() {
 
 #[test]
 fn a_judgement_that_it_passed_ends_what_was_remembered() {
-    let mut row = ConversionRow::default();
-    row.trip(Millis(START));
-    row.trip(Millis(START));
-    let now = START + 2 * HOUR;
-    assert_eq!(play(&mut row, now, 2, 60, 50), None);
-    assert_eq!(row.trips, 0);
+    for (percent, trips) in [(50, 0), (16, 2)] {
+        let mut row = ConversionRow::default();
+        row.trip(Millis(START));
+        row.trip(Millis(START));
+        let now = START + 2 * HOUR;
+        assert_eq!(play(&mut row, now, 1, 60, percent), None);
+        assert_eq!(row.trips, trips);
+    }
 }
 
 #[test]

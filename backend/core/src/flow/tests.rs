@@ -61,6 +61,7 @@ fn destination() -> Destination {
     Destination {
         country: keys::conversion("country"),
         range: keys::conversion("range"),
+        known: keys::conversion("known"),
     }
 }
 

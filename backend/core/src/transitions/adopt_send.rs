@@ -108,9 +108,8 @@ impl RecordCallback {
             };
             idempotency::adopt(rows, key, send.at, answer)?;
         }
-        if !send.is_known {
-            count_sent(rows, &self.rules, &recipient.destination, send.at)?;
-        }
+        let (destination, is_known) = (&recipient.destination, send.is_known);
+        count_sent(rows, &self.rules, destination, is_known, send.at)?;
         Ok(true)
     }
 }

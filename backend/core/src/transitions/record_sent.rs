@@ -143,17 +143,14 @@ pub(crate) fn record(
     })
 }
 
-/// A code went where it was reserved for. Of a known number it says nothing.
+/// A code went where it was reserved for.
 pub(crate) fn count_reserved(
     rows: &mut Rows<'_>,
     rules: &SessionRules,
     reservation: &SendReservation,
 ) -> Result<(), Unreadable> {
-    if reservation.is_known {
-        return Ok(());
-    }
     let (destination, at) = (&reservation.destination, reservation.reserved_at);
-    count_sent(rows, rules, destination, at)
+    count_sent(rows, rules, destination, reservation.is_known, at)
 }
 
 /// A code went there at that moment.
@@ -161,10 +158,11 @@ pub(crate) fn count_sent(
     rows: &mut Rows<'_>,
     rules: &SessionRules,
     destination: &Destination,
+    is_known: bool,
     at: Millis,
 ) -> Result<(), Unreadable> {
     let now = rows.now();
-    count_conversion(rows, rules, destination, |row, rule, limit| {
+    count_conversion(rows, rules, destination, is_known, |row, rule, limit| {
         row.sent(rule, limit, at, now);
     })
 }

@@ -44,11 +44,10 @@ impl ReleaseSend {
         let is_adopted = self.is_adopted(rows)?;
         if is_adopted && matches!(row.status, Status::Pending) {
             row.undeliver(reservation.channel, at);
-            if !reservation.is_known {
-                count_conversion(rows, &self.rules, &reservation.destination, |row, _, _| {
-                    row.unsent(at);
-                })?;
-            }
+            let (destination, is_known) = (&reservation.destination, reservation.is_known);
+            count_conversion(rows, &self.rules, destination, is_known, |row, _, _| {
+                row.unsent(at);
+            })?;
         }
         if row.deliveries.is_empty() {
             rows.delete(key);

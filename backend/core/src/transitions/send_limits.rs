@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Destination, IdempotencyClaim, Key, Limit, LimitCheck, LowConversion, Millis, Rows,
     SessionRules, Unreadable, Use, Wait,
-    conversion::{ConversionDecision, ConversionRow},
+    conversion::{ConversionDecision, ConversionRow, Usual},
     known_number::{self, KnownRow},
     number::ReservedSend,
 };
@@ -54,8 +54,9 @@ pub(crate) fn destination_keys(
     rules: &SessionRules,
 ) -> impl Iterator<Item = Key> {
     let is_counted = rules.conversion.is_some();
+    let known = rules.known_numbers_for.map(|_| destination.known.clone());
     let parts = destination.parts().map(|(_, key)| key.clone());
-    parts.into_iter().filter(move |_| is_counted)
+    parts.into_iter().chain(known).filter(move |_| is_counted)
 }
 
 /// How a send stands with everything it is held against.
@@ -66,6 +67,8 @@ pub(crate) struct Evaluation<'a> {
     counters: Counters<'a>,
     /// What is remembered of the number.
     known: Option<KnownRow>,
+    /// Whether known numbers of its country are spared anything now.
+    is_spared: bool,
     conversion: Vec<Loaded<ConversionRow>>,
     low_conversion: Vec<LowConversion>,
     /// The longest of all the waits.
@@ -86,6 +89,7 @@ impl<'a> Evaluation<'a> {
             now: rows.now(),
             counters: Counters::load(rows, rules, Some(&limits.number), &limits.all(rules))?,
             known: KnownRow::load(rows, &limits.number, rules)?,
+            is_spared: true,
             conversion: Vec::new(),
             low_conversion: Vec::new(),
             wait: None,
@@ -96,18 +100,19 @@ impl<'a> Evaluation<'a> {
             let left = next_at.unwrap_or_default().0.saturating_sub(rows.now().0);
             evaluation.must_wait(left, None);
         }
+        evaluation.judge_known(rows)?;
         for check in evaluation.checks() {
             let wait = evaluation.counters.wait(check);
             evaluation.must_wait(wait, Some(check.limit));
         }
         if !evaluation.is_known() {
-            evaluation.look_at_conversion(rows)?;
+            evaluation.judge_destination(rows)?;
         }
         Ok(evaluation)
     }
 
     fn is_known(&self) -> bool {
-        self.known.as_ref().is_some_and(KnownRow::is_known)
+        self.is_spared && self.known.as_ref().is_some_and(KnownRow::is_known)
     }
 
     /// What the next send is held against. A known number is spared its range's limit,
@@ -137,40 +142,67 @@ impl<'a> Evaluation<'a> {
         self.counters.wait(reserve) < self.counters.wait(check)
     }
 
-    fn look_at_conversion(&mut self, rows: &Rows<'_>) -> Result<(), Unreadable> {
+    /// Known numbers of whose country too few codes are given back are spared nothing:
+    /// somebody verifies numbers for the sake of it.
+    fn judge_known(&mut self, rows: &Rows<'_>) -> Result<(), Unreadable> {
+        let Some(rule) = self.rules.conversion.as_ref().filter(|_| self.is_known()) else {
+            return Ok(());
+        };
+        let key = &self.limits.destination.known;
+        let mut loaded = Loaded::<ConversionRow>::load(rows, key)?;
+        loaded.is_changed = loaded.row.clamp(self.now);
+        let usual = loaded.row.usual(rule, self.now);
+        self.is_spared =
+            !self.is_low(&mut loaded, Limit::ConversionOfKnown, usual) || !rule.enforced;
+        self.conversion.push(loaded);
+        Ok(())
+    }
+
+    fn judge_destination(&mut self, rows: &Rows<'_>) -> Result<(), Unreadable> {
         let Some(rule) = &self.rules.conversion else {
             return Ok(());
         };
         let mut usual = None;
-        // The country comes first: its ranges are held against it.
         for (limit, key) in self.limits.destination.parts() {
             let mut loaded = Loaded::<ConversionRow>::load(rows, key)?;
             loaded.is_changed = loaded.row.clamp(self.now);
             let usual = *usual.get_or_insert_with(|| loaded.row.usual(rule, self.now));
-            let decision = loaded.row.decide(rule, limit, usual, self.now);
-            let tripped_by = match decision {
-                ConversionDecision::Pass => {
-                    self.conversion.push(loaded);
-                    continue;
-                }
-                ConversionDecision::Tripped(_) => None,
-                ConversionDecision::Trip(reason) => {
-                    // Whatever becomes of this send.
-                    loaded.row.trip(self.now);
-                    loaded.is_changed = true;
-                    Some(reason)
-                }
-            };
-            self.low_conversion
-                .push(LowConversion { limit, tripped_by });
-            if rule.enforced {
-                let until = loaded.row.tripped_until(rule, self.now);
+            let before = loaded.row.clone();
+            if self.is_low(&mut loaded, limit, usual) && rule.enforced {
+                let until = loaded.row.tripped_until(rule, limit, self.now);
                 let left = until.unwrap_or_default().0.saturating_sub(self.now.0);
                 self.must_wait(left, Some(limit));
+            }
+            let is_tripped_now = loaded.row.trips_since(&before);
+            if let (Limit::ConversionPerPrefix, true, Some(country)) =
+                (limit, is_tripped_now, self.conversion.last_mut())
+            {
+                country.row.forget(&before);
+                country.is_changed = true;
             }
             self.conversion.push(loaded);
         }
         Ok(())
+    }
+
+    /// Judges a destination, and trips its breaker whatever becomes of this send.
+    fn is_low(&mut self, loaded: &mut Loaded<ConversionRow>, limit: Limit, usual: Usual) -> bool {
+        let Some(rule) = &self.rules.conversion else {
+            return false;
+        };
+        loaded.is_changed |= loaded.row.recover(rule, limit, usual, self.now);
+        let tripped_by = match loaded.row.decide(rule, limit, usual, self.now) {
+            ConversionDecision::Pass => return false,
+            ConversionDecision::Tripped(_) => None,
+            ConversionDecision::Trip(reason) => {
+                loaded.row.trip(self.now);
+                loaded.is_changed = true;
+                Some(reason)
+            }
+        };
+        self.low_conversion
+            .push(LowConversion { limit, tripped_by });
+        true
     }
 
     fn must_wait(&mut self, milliseconds: u64, limit: Option<Limit>) {
@@ -307,17 +339,19 @@ pub(crate) fn checks_of(taken: &[TakenLimit]) -> Vec<LimitCheck> {
     taken.iter().map(|taken| taken.check.clone()).collect()
 }
 
-/// Codes went there at these moments, or were given back.
+/// Codes went there at these moments, or were given back: to known numbers, or to
+/// strangers.
 pub(crate) fn count_conversion(
     rows: &mut Rows<'_>,
     rules: &SessionRules,
     destination: &Destination,
+    is_known: bool,
     count: impl Fn(&mut ConversionRow, &crate::ConversionRule, Limit),
 ) -> Result<(), Unreadable> {
     let Some(rule) = &rules.conversion else {
         return Ok(());
     };
-    for (limit, key) in destination.parts() {
+    for (limit, key) in destination.counted(is_known) {
         let mut loaded = Loaded::<ConversionRow>::load(rows, key)?;
         loaded.row.clamp(rows.now());
         loaded.is_changed = true;

@@ -161,12 +161,24 @@ impl SettleCheck {
     }
 
     fn count_verified(&self, rows: &mut Rows<'_>, row: &SessionRow) -> Result<(), Unreadable> {
-        let to_strangers = row.deliveries.iter().filter(|it| !it.is_known);
-        let sent_at: Vec<Millis> = to_strangers.map(|it| it.requested_at).collect();
-        count_conversion(rows, &self.rules, &self.destination, |row, _, _| {
-            for at in &sent_at {
-                row.verified(*at);
+        for is_known in [false, true] {
+            let sent = row.deliveries.iter().filter(|it| it.is_known == is_known);
+            let sent_at: Vec<Millis> = sent.map(|it| it.requested_at).collect();
+            if sent_at.is_empty() {
+                continue;
             }
-        })
+            count_conversion(
+                rows,
+                &self.rules,
+                &self.destination,
+                is_known,
+                |row, _, _| {
+                    for at in &sent_at {
+                        row.verified(*at);
+                    }
+                },
+            )?;
+        }
+        Ok(())
     }
 }

@@ -225,6 +225,7 @@ pub(super) fn destination() -> Destination {
     Destination {
         country: keys::conversion("country"),
         range: keys::conversion("range"),
+        known: keys::conversion("known"),
     }
 }
 
