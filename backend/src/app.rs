@@ -3,6 +3,7 @@
 pub mod check_config;
 mod clock_skew;
 pub mod command;
+mod decisions;
 mod error;
 mod fetch_prices;
 pub mod healthy;
@@ -11,6 +12,7 @@ mod maintenance;
 mod metrics_server;
 mod move_store;
 pub mod number;
+mod operator;
 mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox_program;
@@ -276,6 +278,7 @@ impl App {
             () = finished => {}
         }
         self.periodic.abort();
+        self.maintenance.state.verification.keep_decisions().await;
         self.maintenance.run.end().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;

@@ -94,6 +94,10 @@ pub struct Config {
     pub budget: Option<Budget>,
     /// The name people see.
     pub brand_name: String,
+    /// How long decisions about sends are kept, if they are.
+    pub decisions_kept_for: Option<Duration>,
+    /// A file of whom the operator blocks and allows.
+    pub access_list_file: Option<PathBuf>,
     /// A file of styles of the operator's own.
     pub theme_file: Option<PathBuf>,
     /// A file with the operator's logo.
@@ -154,6 +158,8 @@ impl Config {
             connections_per_address: read_connections_per_address(&reader)?,
             shutdown_grace: read_shutdown_grace(&reader)?,
             brand_name: read_brand_name(&reader)?,
+            decisions_kept_for: rules::read_decisions_kept_for(&reader)?,
+            access_list_file: read_file(&reader, &variables::ACCESS_LIST_FILE)?,
             theme_file: read_file(&reader, &variables::THEME_FILE)?,
             logo_file: read_file(&reader, &variables::BRAND_LOGO_FILE)?,
             hosts: read_hosts(&reader)?,

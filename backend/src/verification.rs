@@ -4,6 +4,7 @@
 //! Every step reserves in the store, then calls Plivo, then settles. What was
 //! reserved is released only when the request certainly never left.
 
+mod access;
 mod answer;
 mod attempts;
 mod budget;
@@ -13,6 +14,7 @@ mod charge_collection;
 mod check;
 mod contact;
 mod daily_cost;
+mod decisions;
 mod deliver;
 mod idempotency;
 mod introspect;
@@ -33,6 +35,7 @@ use countersign_store::StoreHandle;
 use tokio::time::Instant;
 
 pub use self::{
+    access::AccessListFile,
     answer::{Sent, Verified},
     callback::{CallbackRefusal, Callbacks, log_refused},
     caller::{Caller, ClientKey},
@@ -46,7 +49,7 @@ pub use self::{
 };
 use self::{
     attempts::PollInterval, budget::BudgetAlerts, charge_collection::ChargeQueue,
-    daily_cost::DailyCost,
+    daily_cost::DailyCost, decisions::DecisionLog,
 };
 use crate::{logging, proof::Proofs};
 
@@ -66,10 +69,14 @@ pub struct Parts {
     pub rules: SessionRules,
     /// Whom codes are sent to.
     pub policy: AccessPolicy,
+    /// Whom the operator blocks and allows.
+    pub access_list: Option<AccessListFile>,
     /// How often codes are sent and tried.
     pub limits: Limits,
     /// What codes cost and may cost, if that is known.
     pub budget: Option<Budget>,
+    /// How long decisions are kept, if they are.
+    pub decisions_kept_for: Option<Duration>,
     /// Whether real charges are asked for of every session.
     pub collects_charges: bool,
     /// The name in the message.
@@ -91,12 +98,14 @@ pub struct Verification {
     plivo: GuardedPlivo,
     rules: Arc<SessionRules>,
     policy: AccessPolicy,
+    access_list: Option<AccessListFile>,
     limits: Limits,
     budget: Option<Budget>,
     budget_alerts: BudgetAlerts,
     collects_charges: bool,
     charge_queue: ChargeQueue,
     daily_cost: DailyCost,
+    decision_log: DecisionLog,
     brand_name: String,
     proofs: Arc<Proofs>,
     callbacks: Option<Callbacks>,
@@ -114,12 +123,14 @@ impl Verification {
             plivo: parts.plivo,
             rules: Arc::new(parts.rules),
             policy: parts.policy,
+            access_list: parts.access_list,
             limits: parts.limits,
             budget_alerts: BudgetAlerts::new(parts.budget.as_ref()),
             budget: parts.budget,
             collects_charges: parts.collects_charges,
             charge_queue: ChargeQueue::default(),
             daily_cost: DailyCost::default(),
+            decision_log: DecisionLog::new(parts.decisions_kept_for),
             brand_name: parts.brand_name,
             proofs: parts.proofs,
             polling: PollInterval::new(parts.callbacks.is_some()),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     Key, Limit, Row,
     conversion::ConversionRow,
+    decisions::{DecisionsHead, DecisionsRow},
     idempotency::IdempotencyRow,
     known_number::KnownRow,
     number::NumberRow,
@@ -16,6 +17,7 @@ use crate::{
     run::{RunRow, SimulatorRow},
     session::{EndedRow, SessionRow},
     single_use::SingleUseRow,
+    stops::StopsRow,
     upstream_session::UpstreamRow,
 };
 
@@ -78,6 +80,21 @@ pub(crate) fn simulator() -> Key {
     of::<SimulatorRow>("codes")
 }
 
+/// The row that says how many rows of decisions there are.
+pub(crate) fn decisions() -> Key {
+    of::<DecisionsHead>("head")
+}
+
+/// The row of decisions at that place.
+pub(crate) fn decision(place: u64) -> Key {
+    of::<DecisionsRow>(&place.to_string())
+}
+
+/// The row of all stops.
+pub(crate) fn stops() -> Key {
+    of::<StopsRow>("all")
+}
+
 fn of<R: Row>(hash: &str) -> Key {
     Key::new(&format!("{}/{hash}", R::KIND))
 }
@@ -113,6 +130,9 @@ mod tests {
             single_use("ab"),
             run("ab"),
             simulator(),
+            stops(),
+            decisions(),
+            decision(7),
         ];
         let names: Vec<&str> = names.iter().map(Key::as_str).collect();
         assert_eq!(
@@ -128,7 +148,10 @@ mod tests {
                 "idempotency/ab",
                 "single_use/ab",
                 "run/ab",
-                "simulator/codes"
+                "simulator/codes",
+                "stops/all",
+                "decisions/head",
+                "decision/7"
             ]
         );
     }

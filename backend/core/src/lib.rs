@@ -10,11 +10,14 @@
 //! puts them together, one step a file, and [`flow`] says in which order steps
 //! follow each other.
 
+pub mod access_list;
 pub mod access_policy;
 pub mod budget;
 pub mod charges;
 pub mod conversion;
 pub mod country;
+mod date;
+pub mod decisions;
 pub mod delivery;
 pub mod flow;
 pub mod idempotency;
@@ -35,12 +38,15 @@ pub mod session;
 pub mod session_rules;
 mod single_use;
 pub mod sliding_window;
+pub mod stops;
+pub mod test_numbers;
 mod transition;
 pub mod transitions;
 pub mod upstream_outcome;
 pub mod upstream_session;
 
 pub use self::{
+    access_list::{Access, AccessList},
     access_policy::AccessPolicy,
     budget::Budget,
     charges::{Charged, Charges},
@@ -59,6 +65,8 @@ pub use self::{
     session::{NewSession, Session, SessionOver},
     session_rules::SessionRules,
     sliding_window::Use,
+    stops::{Route, Stop},
+    test_numbers::TestNumbers,
     transition::{Rows, StoredRow, Transition, Write},
     transitions::{SendLimits, Settlement},
     upstream_outcome::{AfterCheck, AfterSend, UpstreamOutcome, Verdict},

@@ -81,6 +81,15 @@ impl NumberRow {
         self.reserved.push(send);
     }
 
+    /// Without its waits and counts. Sends that are under way stay known, so that a
+    /// callback finds them.
+    pub(crate) fn freed(self) -> Self {
+        Self {
+            reserved: self.reserved,
+            ..Self::default()
+        }
+    }
+
     /// Forgets a send that certainly never left.
     pub(crate) fn unreserve(&mut self, session: &Key, at: Millis) {
         let is_it = |it: &ReservedSend| it.session == *session && it.at == at;

@@ -91,6 +91,8 @@ pub enum Limit {
     ConversionPerPrefix,
     /// Too few codes of a country's known numbers are given back.
     ConversionOfKnown,
+    /// The operator stopped sends there.
+    Stopped,
 }
 
 impl Limit {
@@ -110,6 +112,7 @@ impl Limit {
             Self::Budget => "spend_cap",
             Self::ConversionPerCountry => "conversion_country",
             Self::ConversionPerPrefix => "conversion_prefix",
+            Self::Stopped => "stopped",
             Self::ConversionOfKnown => "conversion_known",
         }
     }
@@ -293,7 +296,8 @@ impl Wait {
                 Limit::Budget
                 | Limit::ConversionPerCountry
                 | Limit::ConversionPerPrefix
-                | Limit::ConversionOfKnown,
+                | Limit::ConversionOfKnown
+                | Limit::Stopped,
             ) => {
                 let seconds = self.retry_after.as_millis().div_ceil(1000);
                 Duration::from_mins(u64::try_from(seconds.div_ceil(60)).unwrap_or(u64::MAX))

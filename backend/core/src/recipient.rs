@@ -70,7 +70,28 @@ pub fn range(number: &PhoneNumber) -> &str {
 
 /// The country of a number that was read before, by ISO 3166-1 alpha-2.
 pub(crate) fn country_of_number(number: &PhoneNumber) -> Option<String> {
-    known(number, true).map(|known| known.region.as_region_str().to_string())
+    let known = known(number, true).map(|known| known.region);
+    let region = known.or_else(|| main_region(number))?;
+    Some(region.as_region_str().to_string())
+}
+
+/// The country that a calling code is of first, where the metadata does not know the number.
+fn main_region(number: &PhoneNumber) -> Option<Region> {
+    let code = digit_by_digit(number)?.country_code;
+    let region = PHONE_NUMBER_UTIL.get_region_for_country_code(code)?;
+    (region != Region::World).then_some(region)
+}
+
+/// Reads a number that the operator lets through though the metadata may not know it, and
+/// holds its calling code against the policy.
+pub fn read_allowed(text: &str, policy: &AccessPolicy) -> Result<Recipient, RecipientError> {
+    let number = PhoneNumber::parse(text).map_err(|_| RecipientError::Invalid)?;
+    let country = country_of_number(&number).ok_or(RecipientError::Invalid)?;
+    if policy.serves(&country) {
+        Ok(Recipient { number, country })
+    } else {
+        Err(RecipientError::CountryNotAllowed)
+    }
 }
 
 /// The recipient behind a number that was read before, whatever the policy now.

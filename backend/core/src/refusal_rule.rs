@@ -10,6 +10,8 @@ use crate::Limit;
 pub enum RefusalRule {
     /// A limit across sessions.
     Limit(Limit),
+    /// The operator's list blocks the number or the address.
+    Blocked,
     /// The wait between two codes to one number.
     ResendBackoff,
     /// The rate limit on requests from one address, before anything of them is read.
@@ -29,6 +31,7 @@ impl RefusalRule {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Limit(limit) => limit.as_str(),
+            Self::Blocked => "blocked",
             Self::ResendBackoff => "resend_backoff",
             Self::RequestsPerAddress => "requests_per_address",
             Self::Streams => "streams",
@@ -46,8 +49,10 @@ impl RefusalRule {
                 Limit::Budget
                 | Limit::ConversionPerCountry
                 | Limit::ConversionPerPrefix
-                | Limit::ConversionOfKnown,
-            ) => "service_protection",
+                | Limit::ConversionOfKnown
+                | Limit::Stopped,
+            )
+            | Self::Blocked => "service_protection",
             // Whether the number is known is nobody's business.
             Self::Limit(Limit::KnownPerCountry) => Limit::SendsPerCountry.as_str(),
             rule => rule.as_str(),

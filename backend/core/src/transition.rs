@@ -76,6 +76,16 @@ impl<'a> Rows<'a> {
         self.writes.contains_key(key) || self.base.contains_key(key)
     }
 
+    /// Whether there is such a row, and it has not expired.
+    pub fn is_there(&self, key: &Key) -> bool {
+        let stored = match self.writes.get(key) {
+            Some(Write::Put(stored)) => Some(stored),
+            Some(Write::Delete) => None,
+            None => self.base.get(key).and_then(Option::as_ref),
+        };
+        stored.is_some_and(|stored| stored.expires_at > self.now)
+    }
+
     /// The row, unless it is absent or expired.
     ///
     /// # Panics

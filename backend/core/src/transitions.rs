@@ -1,8 +1,10 @@
 //! The steps of a verification, each a transition over rows.
 
 mod adopt_send;
+mod append_decisions;
 mod consume_once;
 mod counters;
+mod free_number;
 mod hold_simulator;
 mod keep_answer;
 mod limit_used;
@@ -21,6 +23,7 @@ mod reserve_resend;
 mod reserve_send;
 mod send_limits;
 mod send_wait;
+mod set_stop;
 mod settle_check;
 #[cfg(test)]
 mod tests;
@@ -28,7 +31,9 @@ mod view_number;
 mod view_session;
 
 pub use self::{
+    append_decisions::{AppendDecisions, ViewDecisions},
     consume_once::{ConsumeOnce, IsConsumed},
+    free_number::FreeNumber,
     hold_simulator::{HoldSimulator, ReleaseSimulator, SIMULATOR_LEASE},
     keep_answer::{ClaimKey, KeepAnswer},
     limit_used::LimitUsed,
@@ -47,6 +52,7 @@ pub use self::{
     reserve_send::ReserveSend,
     send_limits::SendLimits,
     send_wait::SendWait,
+    set_stop::SetStop,
     settle_check::{SettleCheck, Settlement},
     view_number::{NumberLimit, NumberSend, NumberView, ViewNumber},
     view_session::ViewSession,

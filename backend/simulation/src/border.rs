@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_core::{
     AttemptUpdate, CallerKeys, Destination, IdempotencyClaim, Key, Limit, LimitCheck, NewSession,
-    Sealed, SendKeys, Upstream, keys,
+    Route, Sealed, SendKeys, Upstream, keys,
     transitions::{
         CallbackRecipient, RecordCallback, RecordCharges, ReserveCheck, ReserveResend, ReserveSend,
         SendLimits,
@@ -134,6 +134,11 @@ impl Settings {
             number: keys.number,
             checks,
             destination: destination(number),
+            route: Route {
+                country: "US".to_owned(),
+                channel,
+            },
+            is_allowed: false,
         }
     }
 }

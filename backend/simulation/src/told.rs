@@ -107,6 +107,8 @@ impl Checker {
             Some(Limit::SendsPerPrefix) => &limits.sends_per_prefix,
             Some(Limit::SendsPerCountry | Limit::KnownPerCountry) => &limits.sends_per_country,
             Some(Limit::SendsTotal) => &limits.sends_total,
+            // Nobody stops anything here.
+            Some(Limit::Stopped) => return self.require(false, || "nothing is stopped".to_owned()),
             Some(Limit::Budget) => return self.wait_is(wait, Some(Duration::from_hours(1))),
         };
         let longest = quotas.iter().map(|quota: &Quota| quota.per).max();

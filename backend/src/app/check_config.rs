@@ -42,6 +42,7 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
         }
     }
     proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
+    wiring::access_list(config)?;
     wiring::page(config)?;
     if let Upstream::Live(account) = &config.upstream {
         PlivoClient::new(account.clone())?;

@@ -2,7 +2,10 @@
 
 use std::{error::Error, process::ExitCode, time::SystemTime};
 
-use super::{App, StopSignals, check_config, fetch_prices, healthy, move_store, number, try_plivo};
+use super::{
+    App, StopSignals, check_config, decisions, fetch_prices, healthy, move_store, number, operator,
+    try_plivo,
+};
 use crate::{
     config::{self, Config, ConfigError},
     logging,
@@ -20,6 +23,12 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         ["--rotate-proof-key"] => rotate_proof_key(),
         ["--check-config"] => check().await,
         ["--fetch-prices", countries] => fetch_prices(countries).await,
+        ["--decisions", words @ ..] => say_decisions(words).await,
+        ["--stop"] => say_stops().await,
+        ["--stop", words @ ..] => stop(words, true).await,
+        ["--start", words @ ..] => stop(words, false).await,
+        ["--free", number] => free(number, false).await,
+        ["--free", number, "--forget"] => free(number, true).await,
         ["--number", number] => tell_of_number(number).await,
         ["--healthy"] => return healthy::main().await,
         ["--try-plivo", words @ ..] => try_plivo(words).await,
@@ -54,6 +63,22 @@ async fn check() -> Outcome {
 
 async fn tell_of_number(number: &str) -> Outcome {
     print(&number::report(&settings()?, number).await?)
+}
+
+async fn say_decisions(words: &[&str]) -> Outcome {
+    print(&decisions::report(&settings()?, words).await?)
+}
+
+async fn say_stops() -> Outcome {
+    print(&operator::stops(&settings()?).await?)
+}
+
+async fn stop(words: &[&str], is_stopped: bool) -> Outcome {
+    print(&operator::stop(&settings()?, words, is_stopped).await?)
+}
+
+async fn free(number: &str, forget: bool) -> Outcome {
+    print(&operator::free(&settings()?, number, forget).await?)
 }
 
 async fn fetch_prices(countries: &str) -> Outcome {

@@ -59,6 +59,14 @@ pub enum StartError {
         /// The file.
         path: PathBuf,
     },
+    /// A file of the operator's cannot be read.
+    #[error("{variable}: {problem}")]
+    File {
+        /// The variable that names it.
+        variable: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Another sandbox works over the same store, with codes of its own.
     #[error(
         "STORE_URL: another sandbox works over this store, and each knows only its own codes; \

@@ -54,8 +54,10 @@ impl Maintenance {
         tokio::join!(often, seldom);
     }
 
-    /// Asks Plivo for charges that are due.
+    /// Reads changed lists, keeps decisions, and asks Plivo for charges that are due.
     pub(super) async fn often(&self) {
+        self.state.verification.reload_files().await;
+        self.state.verification.keep_decisions().await;
         self.state.verification.collect_charges().await;
     }
 

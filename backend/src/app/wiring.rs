@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use actix_web::web::Data;
-use countersign_core::{Millis, country};
+use countersign_core::{AccessList, Millis, country};
 use countersign_metrics::Metrics;
-use countersign_platform::{clock::Clock, tls};
+use countersign_platform::{clock::Clock, reloading::Reloading, tls};
 #[cfg(feature = "sandbox")]
 use countersign_plivo::AcceptedMessages;
 use countersign_plivo::{Account, GuardedPlivo, PlivoClient};
@@ -27,7 +27,7 @@ use crate::{
         state::AppState,
     },
     proof::{KeysError, Proofs, Terms},
-    verification::{Callbacks, Introspection, Parts, RowKeys, Verification},
+    verification::{AccessListFile, Callbacks, Introspection, Parts, RowKeys, Verification},
 };
 
 #[cfg(feature = "sandbox")]
@@ -103,8 +103,10 @@ pub(super) fn state(
             plivo,
             rules: config.rules.clone(),
             policy: config.policy.clone(),
+            access_list: access_list(config)?,
             limits: config.limits.clone(),
             budget: config.budget.clone(),
+            decisions_kept_for: config.decisions_kept_for,
             collects_charges: config.budget.is_some()
                 || matches!(config.upstream, Upstream::Live(_)),
             brand_name: config.brand_name.clone(),
@@ -114,6 +116,18 @@ pub(super) fn state(
             metrics,
         }),
     }))
+}
+
+/// Whom the operator blocks and allows.
+pub(super) fn access_list(config: &Config) -> Result<Option<AccessListFile>, StartError> {
+    let parse = |text: &str| AccessList::parse(text).map_err(|problem| problem.to_string());
+    let path = config.access_list_file.clone();
+    let file = path.map(|path| Reloading::open(path, parse)).transpose();
+    let file = file.map_err(|problem| StartError::File {
+        variable: "ACCESS_LIST_FILE",
+        problem,
+    })?;
+    Ok(file.map(Arc::new))
 }
 
 /// The rate limits in front of the routes.

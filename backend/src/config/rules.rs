@@ -51,13 +51,15 @@ pub(super) fn read_rules(
 }
 
 fn read_known_numbers_for(reader: &Reader<'_>) -> Result<Option<Duration>, ConfigError> {
-    let variable = &variables::KNOWN_NUMBERS_FOR;
-    if reader.required(variable)? == "off" {
-        return Ok(None);
-    }
-    let range = Duration::from_hours(24)..=MAX_KNOWN_FOR;
-    let kept_for = reader.duration_within(variable, &range, "1d to 400d, or off")?;
-    Ok(Some(kept_for))
+    let days = Duration::from_hours(24)..=MAX_KNOWN_FOR;
+    reader.kept_for(&variables::KNOWN_NUMBERS_FOR, &days, "1d to 400d, or off")
+}
+
+pub(super) fn read_decisions_kept_for(
+    reader: &Reader<'_>,
+) -> Result<Option<Duration>, ConfigError> {
+    let times = Duration::from_hours(1)..=Duration::from_hours(90 * 24);
+    reader.kept_for(&variables::DECISIONS_FOR, &times, "1h to 90d, or off")
 }
 
 pub(super) fn read_countries(

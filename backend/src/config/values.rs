@@ -182,6 +182,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A duration in a range, which `form` names; none where it is off.
+    pub(super) fn kept_for(
+        &self,
+        variable: &Variable,
+        range: &RangeInclusive<Duration>,
+        form: &str,
+    ) -> Result<Option<Duration>, ConfigError> {
+        if self.required(variable)? == "off" {
+            return Ok(None);
+        }
+        self.duration_within(variable, range, form).map(Some)
+    }
+
     pub(super) fn durations(&self, variable: &Variable) -> Result<Vec<Duration>, ConfigError> {
         list(&self.required(variable)?)
             .map(|text| {

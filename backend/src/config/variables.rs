@@ -143,6 +143,10 @@ variables! {
         "US dollars that codes may cost, such as 5/1h,50/1d, which needs PRICES_FILE; or off. Required in live mode; off in sandbox.";
     SPEND_ALERT_AT = Some("80%"), false,
         "The share of a cap that is warned of in the log, 1% to 100%.";
+    ACCESS_LIST_FILE = None, false,
+        "A file of whom to block and allow, in CSV: access,what,until,reason (docs/protection.md); in force within a second when it has changed.";
+    DECISIONS_FOR = Some("14d"), false,
+        "How long it is kept what was decided about each send, 1h to 90d, 131072 decisions at most; or off. countersign --decisions shows it.";
     BRAND_NAME = Some("Countersign"), false,
         "The name on the page and in the message, at most 40 characters.";
     BRAND_LOGO_FILE = None, false,
@@ -168,6 +172,9 @@ pub fn help() -> String {
          countersign --check-config       says whether a start would come about, and changes nothing\n\
          countersign --move-store FROM TO carries sessions and counts from one STORE_URL to another, with the service stopped\n\
          countersign --fetch-prices US,GB writes PRICES_FILE, or prices.csv, from Plivo's price list\n\
+         countersign --stop WHAT          stops sends: all, country US or channel voice; checks go on. --start WHAT ends it, --stop alone tells\n\
+         countersign --decisions [WORD…] [--csv]  says what was decided about sends, of all that have these words among their fields\n\
+         countersign --free +1415…       frees a number of its waits and counts; with --forget erases what is known of it\n\
          countersign --number +1415…     says what is known of a number now, and its name in the log\n\
          countersign --version, --help\n\n\
          Settings come from the environment, or from a file .env in the working directory:\n",

@@ -8,11 +8,12 @@ use countersign_core::{
 use countersign_plivo::{Admission, Create, PlivoError};
 use countersign_shared::{Channel, Locale, SessionId};
 
-use super::{IdempotentRequest, Refusal, Sent, Verification, store_deadline};
+use super::{Caller, IdempotentRequest, Refusal, Sent, Verification, store_deadline};
 use crate::logging;
 
 /// A code that is to be delivered.
 pub(super) struct Delivery {
+    pub(super) caller: Caller,
     pub(super) session_id: SessionId,
     pub(super) recipient: Recipient,
     pub(super) channel: Channel,
@@ -75,6 +76,7 @@ impl Verification {
             DeliverEnd::Sent { session, answer } => {
                 let number = delivery.recipient.number.clone();
                 self.await_charges(delivery.session_id, &number, &session.upstream);
+                self.note_sent(&delivery.caller, &number, delivery.channel);
                 Ok(Sent::new(delivery.session_id, number, answer))
             }
             DeliverEnd::Wait(wait) => {

@@ -1,10 +1,12 @@
 //! The same session and code, delivered once more.
 
-use countersign_core::{flow::Reserve, recipient, transitions::ReserveResend};
+use countersign_core::{flow::Reserve, transitions::ReserveResend};
 use countersign_metrics::UpstreamCall;
 use countersign_shared::{Channel, SessionId};
 
-use super::{Caller, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery};
+use super::{
+    Caller, IdempotentRequest, Refusal, Sent, SessionView, Verification, deliver::Delivery,
+};
 
 impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.
@@ -15,14 +17,32 @@ impl Verification {
         channel: Option<Channel>,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
-        let admission = self.plivo.admit(UpstreamCall::Create)?;
         let view = self.view(id).await?;
+        let number = view.contact.recipient.clone();
+        let asked = channel.or(Some(view.session.last_channel()));
+        let outcome = self.try_resend(caller, view, channel, request).await;
+        outcome.inspect_err(|refusal| {
+            self.note_refused(caller, Some(&number), asked, refusal);
+        })
+    }
+
+    async fn try_resend(
+        &self,
+        caller: &Caller,
+        view: SessionView,
+        channel: Option<Channel>,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Sent, Refusal> {
+        self.check_address(caller.address())?;
+        let admission = self.plivo.admit(UpstreamCall::Create)?;
+        let id = view.id;
         let usual = view.session.last_channel();
         let channel = self.policy.channel(channel, usual);
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
         // A number that took the first channel need not take the other.
         let number = view.contact.recipient.as_str();
-        let recipient = recipient::read(number, channel, &self.policy)?;
+        let recipient = self.read_recipient(number, channel)?;
+        self.check_number(&recipient)?;
         // If the last way has failed, another one need not wait.
         let at_once = channel != usual && self.has_failed(&view).await?;
         let kept_for = self.rules.session_lifetime;
@@ -40,6 +60,7 @@ impl Verification {
         self.deliver(
             reserve,
             Delivery {
+                caller: *caller,
                 session_id: id,
                 recipient,
                 channel,

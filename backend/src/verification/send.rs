@@ -1,8 +1,6 @@
 //! A new session and its first code.
 
-use countersign_core::{
-    NewSession, SendLimits, flow::Reserve, recipient, transitions::ReserveSend,
-};
+use countersign_core::{NewSession, Route, SendLimits, flow::Reserve, transitions::ReserveSend};
 use countersign_metrics::UpstreamCall;
 use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 
@@ -30,10 +28,25 @@ impl Verification {
         command: SendCommand,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
+        let number = PhoneNumber::parse(&command.recipient).ok();
+        let channel = command.channel.or(Some(self.policy.default_channel()));
+        let outcome = self.try_send(caller, command, request).await;
+        outcome.inspect_err(|refusal| {
+            self.note_refused(caller, number.as_ref(), channel, refusal);
+        })
+    }
+
+    async fn try_send(
+        &self,
+        caller: &Caller,
+        command: SendCommand,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Sent, Refusal> {
+        self.check_address(caller.address())?;
         let usual = self.policy.default_channel();
         let channel = self.policy.channel(command.channel, usual);
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
-        let recipient = recipient::read(&command.recipient, channel, &self.policy);
+        let recipient = self.read_recipient(&command.recipient, channel);
         // Also of a number that is refused, where it is one.
         let number = recipient
             .as_ref()
@@ -43,6 +56,7 @@ impl Verification {
             self.note_number(&number);
         }
         let recipient = recipient?;
+        self.check_number(&recipient)?;
         let admission = self.plivo.admit(UpstreamCall::Create)?;
         let id = new_id();
         let contact = Contact {
@@ -71,6 +85,7 @@ impl Verification {
         self.deliver(
             reserve,
             Delivery {
+                caller: *caller,
                 session_id: id,
                 recipient,
                 channel,
@@ -100,6 +115,11 @@ impl Verification {
             known_reserve: self.limits.known_reserve(&keys),
             number: keys.number,
             destination: self.keys.destination(recipient),
+            route: Route {
+                country: recipient.country.clone(),
+                channel,
+            },
+            is_allowed: self.is_allowed(recipient),
         }
     }
 }

@@ -13,6 +13,7 @@ use reqwest::Client;
 use serde_json::Value;
 
 mod crashes;
+mod decisions;
 mod ending;
 #[expect(dead_code, reason = "the tests of the API use the rest")]
 #[path = "../api/hostile.rs"]
@@ -23,6 +24,7 @@ mod prices;
 mod proof_keys;
 mod settings;
 mod sockets;
+mod stops;
 
 /// The program in an empty directory, with nothing in its environment.
 struct Program {

@@ -6,8 +6,9 @@ use countersign_shared::Channel;
 
 use super::*;
 use crate::{
-    Answer, Destination, IdempotencyClaim, Key, Millis, NewSession, Rows, Sealed, SessionRules,
-    Settlement, StoredRow, Transition, Upstream, UpstreamOutcome, Verdict, Write, keys,
+    Answer, Destination, IdempotencyClaim, Key, Millis, NewSession, Route, Rows, Sealed,
+    SessionRules, Settlement, StoredRow, Transition, Upstream, UpstreamOutcome, Verdict, Write,
+    keys,
     transitions::{ReserveCheck, ReserveSend, SendLimits},
 };
 
@@ -78,6 +79,11 @@ fn send() -> Reserve {
             checks: Vec::new(),
             known_reserve: None,
             destination: destination(),
+            route: Route {
+                country: "US".to_owned(),
+                channel: Channel::Sms,
+            },
+            is_allowed: false,
         },
         claim: Some(claim("key")),
         rules: Arc::new(SessionRules::sample()),

@@ -11,8 +11,10 @@ use crate::{
     Destination, IdempotencyClaim, Key, Limit, LimitCheck, LowConversion, Millis, Rows,
     SessionRules, Unreadable, Use, Wait,
     conversion::{ConversionDecision, ConversionRow, Usual},
+    keys,
     known_number::{self, KnownRow},
     number::ReservedSend,
+    stops::{Route, STOPPED_RETRY, StopsRow},
 };
 
 /// What a send is held against, first or again.
@@ -26,12 +28,16 @@ pub struct SendLimits {
     pub known_reserve: Option<LimitCheck>,
     /// Where it goes.
     pub destination: Destination,
+    /// The same as stops name it.
+    pub route: Route,
+    /// Whether the operator lets the number through, as if it were known.
+    pub is_allowed: bool,
 }
 
 impl SendLimits {
     /// The rows it is held against.
     pub(crate) fn keys(&self, rules: &SessionRules) -> Vec<Key> {
-        let mut keys = vec![self.number.clone()];
+        let mut keys = vec![self.number.clone(), keys::stops()];
         keys.extend(known_number::key(&self.number, rules));
         keys.extend(Counters::keys(&self.all(rules)));
         keys.extend(destination_keys(&self.destination, rules));
@@ -94,6 +100,11 @@ impl<'a> Evaluation<'a> {
             low_conversion: Vec::new(),
             wait: None,
         };
+        let stops = rows.get::<StopsRow>(&keys::stops())?.unwrap_or_default();
+        if stops.hold(&limits.route) {
+            let left = u64::try_from(STOPPED_RETRY.as_millis()).unwrap_or(u64::MAX);
+            evaluation.must_wait(left, Some(Limit::Stopped));
+        }
         if !at_once {
             let number = evaluation.counters.number();
             let next_at = number.map(|number| number.backoff.next_at(rules));
@@ -112,7 +123,8 @@ impl<'a> Evaluation<'a> {
     }
 
     fn is_known(&self) -> bool {
-        self.is_spared && self.known.as_ref().is_some_and(KnownRow::is_known)
+        let is_known = || self.known.as_ref().is_some_and(KnownRow::is_known);
+        self.limits.is_allowed || (self.is_spared && is_known())
     }
 
     /// What the next send is held against. A known number is spared its range's limit,
@@ -145,7 +157,8 @@ impl<'a> Evaluation<'a> {
     /// Known numbers of whose country too few codes are given back are spared nothing:
     /// somebody verifies numbers for the sake of it.
     fn judge_known(&mut self, rows: &Rows<'_>) -> Result<(), Unreadable> {
-        let Some(rule) = self.rules.conversion.as_ref().filter(|_| self.is_known()) else {
+        let is_judged = self.is_known() && !self.limits.is_allowed;
+        let Some(rule) = self.rules.conversion.as_ref().filter(|_| is_judged) else {
             return Ok(());
         };
         let key = &self.limits.destination.known;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign_core::{
-    Budget, CallerKeys, Destination, Key, Limit, Limits, NewSession, Sealed, SendKeys,
+    Budget, CallerKeys, Destination, Key, Limit, Limits, NewSession, Route, Sealed, SendKeys,
     SessionRules, Transition, Upstream, Verdict, keys,
     transitions::{
         RecordSent, Recorded, ReserveCheck, ReserveSend, Reserved, SendLimits, SettleCheck,
@@ -167,6 +167,11 @@ impl Service {
             number: keys.number,
             checks,
             destination: asked.destination(),
+            route: Route {
+                country: asked.country.to_owned(),
+                channel: Channel::Sms,
+            },
+            is_allowed: false,
         }
     }
 

@@ -6,8 +6,8 @@ use countersign_shared::Channel;
 
 use crate::{
     AttemptUpdate, CallerKeys, Destination, IdempotencyClaim, Key, Limit, Limits, Millis,
-    NewSession, Quota, Rows, Sealed, SendKeys, SessionRules, StoredRow, Transition, Unreadable,
-    Upstream, UpstreamAttempt, Verdict, Write, keys,
+    NewSession, Quota, Route, Rows, Sealed, SendKeys, SessionRules, StoredRow, Transition,
+    Unreadable, Upstream, UpstreamAttempt, Verdict, Write, keys,
     transitions::{
         CallbackRecipient, CheckReservation, RecordCallback, RecordSent, Recorded, ReserveCheck,
         ReserveSend, Reserved, SendLimits, SendReservation, SettleCheck, Settlement,
@@ -102,6 +102,8 @@ impl World {
             checks: self.limits.of_send(&keys, channel),
             known_reserve: self.limits.known_reserve(&keys),
             destination: destination(),
+            route: route(channel),
+            is_allowed: false,
         }
     }
 
@@ -226,6 +228,13 @@ pub(super) fn destination() -> Destination {
         country: keys::conversion("country"),
         range: keys::conversion("range"),
         known: keys::conversion("known"),
+    }
+}
+
+pub(super) fn route(channel: Channel) -> Route {
+    Route {
+        country: "US".to_owned(),
+        channel,
     }
 }
 

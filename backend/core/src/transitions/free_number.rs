@@ -1,0 +1,61 @@
+//! The operator frees a number of its waits, or has it forgotten.
+
+use std::sync::Arc;
+
+use crate::{
+    Key, Rows, SessionRules, Transition, Unreadable, keys, number::NumberRow, session::SessionRow,
+};
+
+/// Frees a number of its waits and counts; or forgets all that is known of it.
+pub struct FreeNumber {
+    /// The number's row.
+    pub number: Key,
+    /// Whether its sessions, its standing as a known number and its counts are erased.
+    pub forget: bool,
+    /// The rules in force.
+    pub rules: Arc<SessionRules>,
+}
+
+impl FreeNumber {
+    fn sessions(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        if !self.forget || !rows.is_loaded(&self.number) {
+            return Ok(Vec::new());
+        }
+        let row = rows.get::<NumberRow>(&self.number)?.unwrap_or_default();
+        let sessions = row.reserved.into_iter().map(|it| it.session);
+        Ok(sessions.flat_map(|key| SessionRow::keys(&key)).collect())
+    }
+}
+
+impl Transition for FreeNumber {
+    /// Whether anything was known.
+    type Outcome = bool;
+
+    fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
+        let mut keys = vec![self.number.clone(), keys::known(&self.number)];
+        keys.extend(self.sessions(rows)?);
+        Ok(keys)
+    }
+
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<bool, Unreadable> {
+        let row = rows.get::<NumberRow>(&self.number)?;
+        let is_known = rows.is_there(&keys::known(&self.number));
+        if self.forget {
+            for key in self.sessions(rows)? {
+                rows.delete(&key);
+            }
+            rows.delete(&keys::known(&self.number));
+            rows.delete(&self.number);
+            return Ok(row.is_some() || is_known);
+        }
+        let Some(row) = row else { return Ok(false) };
+        let row = row.freed();
+        let ends_at = row.ends_at(&self.rules);
+        if ends_at > rows.now() {
+            rows.put(&self.number, &row, ends_at);
+        } else {
+            rows.delete(&self.number);
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,103 @@
+//! Whom the operator's list blocks and lets through.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use countersign_core::{Access, Millis, Recipient, RecipientError, RefusalRule, recipient};
+use countersign_shared::{Channel, PhoneNumber};
+
+use super::{Refusal, Verification};
+
+/// What a blocked caller is told to wait, as after any limit of its kind: when the block
+/// ends is the operator's business.
+const BLOCKED_RETRY: Duration = Duration::from_mins(30);
+
+impl Verification {
+    fn now(&self) -> Millis {
+        self.clock.now().into()
+    }
+
+    /// Refuses what comes from an address that is blocked.
+    pub(super) fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
+        let Some(list) = &self.access_list else {
+            return Ok(());
+        };
+        match list.get().of_address(address, self.now()) {
+            Some(Access::Block) => Err(self.blocked()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a number that is blocked.
+    pub(super) fn check_number(&self, recipient: &Recipient) -> Result<(), Refusal> {
+        match self.listed(&recipient.number, &recipient.country) {
+            Some(Access::Block) => Err(self.blocked()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the operator lets the number through.
+    pub(super) fn is_allowed(&self, recipient: &Recipient) -> bool {
+        self.listed(&recipient.number, &recipient.country) == Some(Access::Allow)
+    }
+
+    /// The recipient of a send. A number that the metadata does not know is one if the
+    /// operator lets it through.
+    pub(super) fn read_recipient(
+        &self,
+        text: &str,
+        channel: Channel,
+    ) -> Result<Recipient, RecipientError> {
+        recipient::read(text, channel, &self.policy).or_else(|error| {
+            let number = PhoneNumber::parse(text).map_err(|_| error)?;
+            let is_allowed = self.listed(&number, "") == Some(Access::Allow);
+            match error {
+                RecipientError::Invalid if is_allowed => {
+                    recipient::read_allowed(text, &self.policy)
+                }
+                _ => Err(error),
+            }
+        })
+    }
+
+    fn listed(&self, number: &PhoneNumber, country: &str) -> Option<Access> {
+        let list = self.access_list.as_ref()?.get();
+        list.of_number(number, country, self.now())
+    }
+
+    /// Hears what any refused caller hears.
+    fn blocked(&self) -> Refusal {
+        let rule = RefusalRule::Blocked;
+        self.metrics.refused(rule);
+        log::warn!(event = "rate_limit.hit", limit = rule.as_str(); "rate limit hit");
+        Refusal::RateLimited {
+            rule,
+            retry_after: BLOCKED_RETRY,
+        }
+    }
+
+    /// Reads the operator's files again where they have changed.
+    pub async fn reload_files(&self) {
+        let Some(list) = self.access_list.clone() else {
+            return;
+        };
+        let reload = move || {
+            let outcome = list.reload()?;
+            Some(outcome.map(|()| list.get().len()))
+        };
+        // A hundred thousand lines take a moment.
+        match tokio::task::spawn_blocking(reload).await.ok().flatten() {
+            Some(Ok(entries)) => {
+                log::info!(event = "access_list.read", entries = entries; "ACCESS_LIST_FILE is in force");
+            }
+            Some(Err(problem)) => log::error!(
+                event = "access_list.unreadable", problem = problem.as_str();
+                "ACCESS_LIST_FILE: what was known stays in force"
+            ),
+            None => {}
+        }
+    }
+}
+
+/// The operator's list, as it was read last.
+pub type AccessListFile =
+    Arc<countersign_platform::reloading::Reloading<countersign_core::AccessList>>;

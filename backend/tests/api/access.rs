@@ -1,0 +1,134 @@
+//! Whom the operator blocks and allows, and what he stops.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::app::{Answer, TestApp};
+
+/// A list, gone with the value.
+struct List(tempfile::TempDir);
+
+impl List {
+    fn new(entries: &str) -> Self {
+        let list = Self(tempfile::tempdir().unwrap());
+        list.write(entries);
+        list
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("access.csv")
+    }
+
+    fn write(&self, entries: &str) {
+        let text = format!("access,what,until,reason\n{entries}");
+        std::fs::write(self.path(), text).unwrap();
+    }
+}
+
+async fn start(list: &List) -> TestApp {
+    let path = list.path().display().to_string();
+    let settings = [
+        ("ACCESS_LIST_FILE", path.as_str()),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    TestApp::start_with(&settings).await
+}
+
+async fn send_from(app: &TestApp, address: &str, recipient: &str) -> Answer {
+    let request = app
+        .request(Method::POST, "/api/otp/send")
+        .header("x-forwarded-for", address)
+        .json(&json!({"recipient": recipient}));
+    app.call(request).await
+}
+
+/// As any caller whom protection refuses.
+fn refused(answer: &Answer) {
+    let problem = answer.problem(429, "rate_limited");
+    assert_eq!(problem["limit"], "service_protection");
+    assert_eq!(problem["retry_after"], 1800);
+    assert!(!answer.text.contains("block"), "{}", answer.text);
+}
+
+#[actix_web::test]
+async fn who_is_blocked_gets_no_code_and_hears_what_any_refused_caller_hears() {
+    let list = List::new(
+        "block,+14155550111,2099-01-01,chargeback\n\
+         block,+1212555*,2099-01-01,pumped\n\
+         block,GB,2099-01-01,not now\n\
+         block,203.0.113.0/24,2099-01-01,bots\n\
+         block,+14155550122,2020-01-01,long ago\n",
+    );
+    let app = start(&list).await;
+    for (address, recipient) in [
+        ("192.0.2.1", "+14155550111"),
+        ("192.0.2.1", "+12125550111"),
+        ("192.0.2.1", "+447700900123"),
+        ("203.0.113.9", "+14155550133"),
+    ] {
+        refused(&send_from(&app, address, recipient).await);
+    }
+    assert_eq!(app.simulator().calls().create, 0);
+    send_from(&app, "192.0.2.1", "+14155550122").await.ok();
+    send_from(&app, "192.0.2.1", "+14155550133").await.ok();
+}
+
+#[actix_web::test]
+async fn a_block_is_in_force_within_a_second_also_for_who_has_a_session_and_checks_go_on() {
+    let list = List::new("");
+    let app = start(&list).await;
+    let session = app.sent("+14155550111").await;
+    list.write("block,+14155550111,2099-01-01,reason\n");
+    let (number, started) = ("+14155550111", Instant::now());
+    // Nothing but the clock on the wall makes it so.
+    let is_blocked = async || {
+        let answer = send_from(&app, "192.0.2.1", number).await.json();
+        answer["limit"] == "service_protection"
+    };
+    while !is_blocked().await {
+        assert!(started.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    refused(&app.resend(&session).await);
+    app.verify(&session, &session.otp).await.ok();
+    // What cannot be read changes nothing.
+    list.write("block,nonsense\n");
+    app.app.sweep().await;
+    refused(&send_from(&app, "192.0.2.1", number).await);
+}
+
+#[actix_web::test]
+async fn an_allowed_range_passes_the_metadata_and_what_its_country_is_stopped_for() {
+    let list = List::new("block,US,2099-01-01,reason\nallow,+1999555*,2099-01-01,new range\n");
+    let app = start(&list).await;
+    refused(&send_from(&app, "192.0.2.1", "+14155550111").await);
+    let answer = send_from(&app, "192.0.2.1", "+19995550111").await.ok();
+    assert_eq!(answer["recipient"], "+19995550111");
+    list.write("");
+    app.app.sweep().await;
+    let answer = send_from(&app, "192.0.2.1", "+19995550112").await;
+    answer.problem(400, "recipient_invalid");
+}
+
+#[actix_web::test]
+async fn a_hundred_thousand_entries_cost_a_send_nothing() {
+    let entries: String = (0..100_000)
+        .map(|index| format!("block,+1206{index:07},2099-01-01,r\n"))
+        .collect();
+    let list = List::new(&entries);
+    let app = start(&list).await;
+    let started = Instant::now();
+    let addresses: Vec<String> = (1..=50).map(|index| format!("192.0.2.{index}")).collect();
+    let sends = addresses.iter().zip(0..).map(|(address, index)| {
+        let (app, recipient) = (&app, format!("+141555501{index:02}"));
+        async move { send_from(app, address, &recipient).await.ok() }
+    });
+    join_all(sends).await;
+    assert!(started.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,64 @@
+//! What was decided outlives the log: `--decisions`.
+
+use serde_json::json;
+
+use super::{Program, Running, http};
+
+fn decisions(program: &Program, words: &[&str]) -> Vec<String> {
+    let mut command = program.command(&[("PLIVO_MODE", "sandbox")]);
+    let output = command.arg("--decisions").args(words).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn sends_and_refusals_are_kept_with_their_rule_and_without_anybodys_name() {
+    let program = Program::new("decisions");
+    let running = Running::start(&program, &[("ALLOWED_COUNTRIES", "US,GB")]);
+    let (http, url) = (http(), format!("http://{}/api/otp/send", running.address));
+    for recipient in [
+        "+14155550123",
+        "+14155550123",
+        "+14155550123",
+        "+4917139200123",
+        "+447700900123",
+    ] {
+        let body = json!({"recipient": recipient});
+        http.post(&url).json(&body).send().await.unwrap();
+    }
+    drop(http);
+    // What waits is kept when it ends.
+    assert_eq!(running.terminate().0, Some(0));
+    let lines = decisions(&program, &["--csv"]);
+    assert_eq!(
+        lines[0],
+        "at,outcome,country,channel,range,recipient,address,times"
+    );
+    let of = |outcome: &str| lines.iter().filter(|it| it.contains(outcome)).count();
+    assert_eq!(
+        (
+            of(",sent,US,sms,+1415555*,"),
+            of(",sent,GB,sms,+44770090*,")
+        ),
+        (1, 1)
+    );
+    assert_eq!(of(",country_not_allowed,DE,"), 1);
+    // Two within a moment are one line, or they are two.
+    let waits = lines.iter().filter(|it| it.contains(",resend_backoff,US,"));
+    let times: u32 = waits
+        .map(|it| it.rsplit(',').next().unwrap().parse::<u32>().unwrap())
+        .sum();
+    assert_eq!(times, 2);
+    for line in &lines {
+        assert!(
+            !line.contains("5550123") && !line.contains("127.0.0.1,"),
+            "{line}"
+        );
+    }
+    assert!(lines[1].contains("127.0.0.0/24"));
+    assert_eq!(decisions(&program, &["sent", "US"]).len(), 1);
+    assert_eq!(decisions(&program, &["+4477"]).len(), 1);
+    let none = decisions(&program, &["conversion_country"]);
+    assert!(none[0].contains("nothing was decided"), "{none:?}");
+}
