@@ -94,6 +94,8 @@ pub struct Config {
     pub budget: Option<Budget>,
     /// The name people see.
     pub brand_name: String,
+    /// A file of numbers that nothing is sent to.
+    pub test_numbers_file: Option<PathBuf>,
     /// How long decisions about sends are kept, if they are.
     pub decisions_kept_for: Option<Duration>,
     /// A file of whom the operator blocks and allows.
@@ -158,6 +160,7 @@ impl Config {
             connections_per_address: read_connections_per_address(&reader)?,
             shutdown_grace: read_shutdown_grace(&reader)?,
             brand_name: read_brand_name(&reader)?,
+            test_numbers_file: read_file(&reader, &variables::TEST_NUMBERS_FILE)?,
             decisions_kept_for: rules::read_decisions_kept_for(&reader)?,
             access_list_file: read_file(&reader, &variables::ACCESS_LIST_FILE)?,
             theme_file: read_file(&reader, &variables::THEME_FILE)?,

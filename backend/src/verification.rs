@@ -23,6 +23,7 @@ mod resend;
 mod row_keys;
 mod send;
 mod session;
+mod test_numbers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,10 +47,11 @@ pub use self::{
     row_keys::RowKeys,
     send::SendCommand,
     session::SessionView,
+    test_numbers::TestNumbersFile,
 };
 use self::{
     attempts::PollInterval, budget::BudgetAlerts, charge_collection::ChargeQueue,
-    daily_cost::DailyCost, decisions::DecisionLog,
+    daily_cost::DailyCost, decisions::DecisionLog, test_numbers::TestNumberUses,
 };
 use crate::{logging, proof::Proofs};
 
@@ -71,6 +73,8 @@ pub struct Parts {
     pub policy: AccessPolicy,
     /// Whom the operator blocks and allows.
     pub access_list: Option<AccessListFile>,
+    /// Numbers that nothing is sent to.
+    pub test_numbers: Option<TestNumbersFile>,
     /// How often codes are sent and tried.
     pub limits: Limits,
     /// What codes cost and may cost, if that is known.
@@ -99,6 +103,10 @@ pub struct Verification {
     rules: Arc<SessionRules>,
     policy: AccessPolicy,
     access_list: Option<AccessListFile>,
+    test_numbers: Option<TestNumbersFile>,
+    test_number_uses: TestNumberUses,
+    /// The rules of sessions of test numbers.
+    test_rules: Arc<SessionRules>,
     limits: Limits,
     budget: Option<Budget>,
     budget_alerts: BudgetAlerts,
@@ -121,9 +129,12 @@ impl Verification {
             store: parts.store,
             keys: parts.keys,
             plivo: parts.plivo,
-            rules: Arc::new(parts.rules),
             policy: parts.policy,
             access_list: parts.access_list,
+            test_numbers: parts.test_numbers,
+            test_number_uses: TestNumberUses::default(),
+            test_rules: Arc::new(test_numbers::rules(&parts.rules)),
+            rules: Arc::new(parts.rules),
             limits: parts.limits,
             budget_alerts: BudgetAlerts::new(parts.budget.as_ref()),
             budget: parts.budget,

@@ -60,6 +60,8 @@ pub struct Metrics {
     spend_expected: Family<CostLabels, Counter>,
     spend_charged: Family<CostLabels, Counter>,
     cost_per_verified: Family<CountryLabels, Gauge>,
+    test_number_uses: Counter,
+    test_number_spread: Counter,
     spend_cap: Family<CapLabels, Gauge>,
     spend_cap_remaining: Family<CapLabels, Gauge>,
     conversion_breaker_tripped: Family<ConversionLabels, Counter>,
@@ -106,6 +108,8 @@ impl Default for Metrics {
             spend_expected: Family::default(),
             spend_charged: Family::default(),
             cost_per_verified: Family::default(),
+            test_number_uses: Counter::default(),
+            test_number_spread: Counter::default(),
             spend_cap: Family::default(),
             spend_cap_remaining: Family::default(),
             conversion_breaker_tripped: Family::default(),
@@ -260,6 +264,16 @@ impl Metrics {
             "cost_per_verified_microdollars",
             "What a verified number has cost since midnight by UTC, in millionths of a US dollar",
             self.cost_per_verified.clone(),
+        );
+        registry.register(
+            "test_number_uses",
+            "Codes asked for by test numbers, of which none was sent",
+            self.test_number_uses.clone(),
+        );
+        registry.register(
+            "test_number_spread",
+            "How often a test number was used from too many addresses in a day",
+            self.test_number_spread.clone(),
         );
         registry.register(
             "spend_cap_microdollars",
@@ -443,6 +457,12 @@ impl Metrics {
         };
         let cost = i64::try_from(cost.0).unwrap_or(i64::MAX);
         self.cost_per_verified.get_or_create(&label).set(cost);
+    }
+
+    /// A test number was used, from one address too many or not.
+    pub fn test_number_used(&self, is_spread: bool) {
+        self.test_number_uses.inc();
+        self.test_number_spread.inc_by(u64::from(is_spread));
     }
 
     /// So much is spent of a cap, which holds for the time `per`.

@@ -3,7 +3,9 @@
 //! The addresses are not listened on, so that it can be asked beside a running
 //! service, and Plivo is not asked: only it knows whether credentials are good.
 
-use countersign_platform::tls;
+use std::sync::Arc;
+
+use countersign_platform::{clock::SystemClock, tls};
 use countersign_plivo::PlivoClient;
 use countersign_store::{
     RedisStore, StoreKeys,
@@ -43,6 +45,7 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
     }
     proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
     wiring::access_list(config)?;
+    wiring::test_numbers(config, Arc::new(SystemClock::default()))?;
     wiring::page(config)?;
     if let Upstream::Live(account) = &config.upstream {
         PlivoClient::new(account.clone())?;

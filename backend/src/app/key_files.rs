@@ -36,5 +36,7 @@ fn files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
         } => Some(of("SECRET_KEY", &key_file::path(path))),
         _ => None,
     };
-    named.chain([proofs]).chain(store)
+    let test_numbers = config.test_numbers_file.as_deref();
+    let test_numbers = test_numbers.map(|path| of("TEST_NUMBERS_FILE", path));
+    named.chain([proofs]).chain(store).chain(test_numbers)
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use actix_web::web::Data;
-use countersign_core::{AccessList, Millis, country};
+use countersign_core::{AccessList, Millis, TestNumbers, country};
 use countersign_metrics::Metrics;
 use countersign_platform::{clock::Clock, reloading::Reloading, tls};
 #[cfg(feature = "sandbox")]
@@ -27,7 +27,9 @@ use crate::{
         state::AppState,
     },
     proof::{KeysError, Proofs, Terms},
-    verification::{AccessListFile, Callbacks, Introspection, Parts, RowKeys, Verification},
+    verification::{
+        AccessListFile, Callbacks, Introspection, Parts, RowKeys, TestNumbersFile, Verification,
+    },
 };
 
 #[cfg(feature = "sandbox")]
@@ -104,6 +106,7 @@ pub(super) fn state(
             rules: config.rules.clone(),
             policy: config.policy.clone(),
             access_list: access_list(config)?,
+            test_numbers: test_numbers(config, clock.clone())?,
             limits: config.limits.clone(),
             budget: config.budget.clone(),
             decisions_kept_for: config.decisions_kept_for,
@@ -125,6 +128,25 @@ pub(super) fn access_list(config: &Config) -> Result<Option<AccessListFile>, Sta
     let file = path.map(|path| Reloading::open(path, parse)).transpose();
     let file = file.map_err(|problem| StartError::File {
         variable: "ACCESS_LIST_FILE",
+        problem,
+    })?;
+    Ok(file.map(Arc::new))
+}
+
+/// Numbers that nothing is sent to.
+pub(super) fn test_numbers(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<TestNumbersFile>, StartError> {
+    let otp_length = config.rules.otp_length;
+    let parse = move |text: &str| {
+        let read = TestNumbers::parse(text, otp_length, clock.now().into());
+        read.map_err(|problem| problem.to_string())
+    };
+    let path = config.test_numbers_file.clone();
+    let file = path.map(|path| Reloading::open(path, parse)).transpose();
+    let file = file.map_err(|problem| StartError::File {
+        variable: "TEST_NUMBERS_FILE",
         problem,
     })?;
     Ok(file.map(Arc::new))

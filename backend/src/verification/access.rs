@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use countersign_core::{Access, Millis, Recipient, RecipientError, RefusalRule, recipient};
+use countersign_core::{
+    Access, AccessList, Millis, Recipient, RecipientError, RefusalRule, TestNumbers, recipient,
+};
+use countersign_platform::reloading::Reloading;
 use countersign_shared::{Channel, PhoneNumber};
 
 use super::{Refusal, Verification};
@@ -77,27 +80,42 @@ impl Verification {
 
     /// Reads the operator's files again where they have changed.
     pub async fn reload_files(&self) {
-        let Some(list) = self.access_list.clone() else {
-            return;
-        };
-        let reload = move || {
-            let outcome = list.reload()?;
-            Some(outcome.map(|()| list.get().len()))
-        };
-        // A hundred thousand lines take a moment.
-        match tokio::task::spawn_blocking(reload).await.ok().flatten() {
-            Some(Ok(entries)) => {
-                log::info!(event = "access_list.read", entries = entries; "ACCESS_LIST_FILE is in force");
+        if let Some(list) = self.access_list.clone() {
+            match reloaded(list, AccessList::len).await {
+                Some(Ok(entries)) => {
+                    log::info!(event = "access_list.read", entries = entries; "ACCESS_LIST_FILE is in force");
+                }
+                Some(Err(problem)) => log::error!(
+                    event = "access_list.unreadable", problem = problem.as_str();
+                    "ACCESS_LIST_FILE: what was known stays in force"
+                ),
+                None => {}
             }
-            Some(Err(problem)) => log::error!(
-                event = "access_list.unreadable", problem = problem.as_str();
-                "ACCESS_LIST_FILE: what was known stays in force"
-            ),
-            None => {}
+        }
+        if let Some(numbers) = self.test_numbers.clone() {
+            match reloaded(numbers, TestNumbers::len).await {
+                Some(Ok(entries)) => {
+                    log::info!(event = "test_numbers.read", entries = entries; "TEST_NUMBERS_FILE is in force");
+                }
+                Some(Err(problem)) => log::error!(
+                    event = "test_numbers.unreadable", problem = problem.as_str();
+                    "TEST_NUMBERS_FILE: what was known stays in force"
+                ),
+                None => {}
+            }
         }
     }
 }
 
+/// Reads a file again where it has changed; answers how many entries it has. A hundred
+/// thousand lines take a moment.
+async fn reloaded<T: Send + Sync + 'static>(
+    file: Arc<Reloading<T>>,
+    entries: fn(&T) -> usize,
+) -> Option<Result<usize, String>> {
+    let reload = move || Some(file.reload()?.map(|()| entries(&file.get())));
+    tokio::task::spawn_blocking(reload).await.ok().flatten()
+}
+
 /// The operator's list, as it was read last.
-pub type AccessListFile =
-    Arc<countersign_platform::reloading::Reloading<countersign_core::AccessList>>;
+pub type AccessListFile = Arc<Reloading<AccessList>>;

@@ -14,7 +14,7 @@ use countersign_core::{
 use countersign_shared::{PhoneNumber, session::AttemptStatus};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::{Refusal, SessionView, Verification, store_deadline};
+use super::{Refusal, SessionView, Verification, store_deadline, test_numbers};
 
 /// Interval between polls of one of Plivo's sessions, however many watch.
 const POLL_INTERVAL: Duration = Duration::from_secs(3);
@@ -56,6 +56,9 @@ impl Verification {
         };
         let poll = self.store.read(poll, store_deadline()).await?;
         let known = match_attempts(deliveries, &poll.attempts);
+        if self.is_test(view) {
+            return Ok(test_numbers::delivered(known));
+        }
         let is_open = known
             .iter()
             .any(|attempt| attempt.status != AttemptStatus::Delivered);

@@ -33,6 +33,11 @@ impl RowKeys {
         keys::number(&self.hash("number", &[number.as_str().as_bytes()]))
     }
 
+    /// In the place of a number's row, of a session of a test number: each counts apart.
+    pub(super) fn test_number(&self, session: SessionId) -> Key {
+        keys::number(&self.hash("test number", &[session.as_bytes()]))
+    }
+
     /// The row of an instance's run.
     pub fn instance(&self, name: &str) -> Key {
         keys::run(&self.hash("run", &[name.as_bytes()]))

@@ -1,11 +1,14 @@
 //! A new session and its first code.
 
-use countersign_core::{NewSession, Route, SendLimits, flow::Reserve, transitions::ReserveSend};
+use countersign_core::{
+    NewSession, Route, SendLimits, flow::Reserve, recipient, transitions::ReserveSend,
+};
 use countersign_metrics::UpstreamCall;
 use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 
 use super::{
     Caller, Contact, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery, row_keys,
+    test_numbers::Carrier,
 };
 
 /// What is asked of a send.
@@ -46,7 +49,11 @@ impl Verification {
         let usual = self.policy.default_channel();
         let channel = self.policy.channel(command.channel, usual);
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
-        let recipient = self.read_recipient(&command.recipient, channel);
+        let test_number = self.test_number(&command.recipient);
+        let recipient = match &test_number {
+            Some(number) => Ok(recipient::of_number(number)),
+            None => self.read_recipient(&command.recipient, channel),
+        };
         // Also of a number that is refused, where it is one.
         let number = recipient
             .as_ref()
@@ -57,8 +64,19 @@ impl Verification {
         }
         let recipient = recipient?;
         self.check_number(&recipient)?;
-        let admission = self.plivo.admit(UpstreamCall::Create)?;
+        let carrier = match test_number {
+            Some(_) => Carrier::Test,
+            None => Carrier::Plivo(self.plivo.admit(UpstreamCall::Create)?),
+        };
         let id = new_id();
+        let (rules, limits) = match carrier {
+            Carrier::Plivo(_) => (&self.rules, self.send_limits(caller, &recipient, channel)),
+            Carrier::Test => {
+                let session = (id, &recipient);
+                let limits = self.test_limits(&self.keys, caller, session, channel);
+                (&self.test_rules, limits)
+            }
+        };
         let contact = Contact {
             recipient: recipient.number.clone(),
             locale: command
@@ -68,7 +86,7 @@ impl Verification {
         };
         let new = NewSession {
             key: self.keys.session(id),
-            number: self.keys.number(&recipient.number),
+            number: limits.number.clone(),
             contact: self.keys.seal_contact(id, &contact),
             channel,
         };
@@ -77,10 +95,10 @@ impl Verification {
             .as_ref()
             .map(|request| self.keys.claim(request, Some(id), kept_for));
         let reserve = Reserve::Send(ReserveSend {
-            limits: self.send_limits(caller, &recipient, channel),
+            limits,
             new,
             claim,
-            rules: self.rules.clone(),
+            rules: rules.clone(),
         });
         self.deliver(
             reserve,
@@ -91,7 +109,7 @@ impl Verification {
                 channel,
                 locale: contact.locale,
                 request,
-                admission,
+                carrier,
                 is_first: true,
             },
         )

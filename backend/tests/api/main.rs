@@ -31,5 +31,6 @@ mod send;
 mod session;
 mod spend;
 mod store;
+mod test_numbers;
 mod verdict;
 mod verify;
