@@ -3,6 +3,7 @@
 mod adopt_send;
 mod consume_once;
 mod counters;
+mod find_answer;
 mod hold_simulator;
 mod keep_answer;
 mod limit_used;
@@ -29,8 +30,9 @@ mod view_session;
 
 pub use self::{
     consume_once::{ConsumeOnce, IsConsumed},
+    find_answer::FindAnswer,
     hold_simulator::{HoldSimulator, ReleaseSimulator, SIMULATOR_LEASE},
-    keep_answer::{ClaimKey, KeepAnswer},
+    keep_answer::KeepAnswer,
     limit_used::LimitUsed,
     mark_run::{BeginRun, EndRun},
     poll_turn::{Poll, PollTurn},

@@ -38,7 +38,8 @@ impl Settings {
                 channel,
             },
             limits: self.send_limits(number, caller, channel),
-            claim: keyed.map(|it| claim(it, session, self.rules.session_lifetime)),
+            claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
+            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -56,7 +57,8 @@ impl Settings {
             channel,
             limits: self.send_limits(number, caller, channel),
             at_once,
-            claim: keyed.map(|it| claim(it, session, self.rules.session_lifetime)),
+            claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
+            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -71,7 +73,7 @@ impl Settings {
             session: keys::session(session),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
             checks: self.limits.of_check(&[caller_keys(caller)]),
-            claim: keyed.map(|it| claim(it, session, CHECK_KEPT_FOR)),
+            claim: keyed.map(|it| self.claim(it, session, caller, CHECK_KEPT_FOR)),
             rules: self.rules.clone(),
         }
     }
@@ -114,6 +116,22 @@ impl Settings {
     /// The spending caps, to see what is used of them.
     pub(crate) fn caps(&self) -> Option<LimitCheck> {
         self.budget.caps(&keys::limit(Limit::Budget, "all"))
+    }
+
+    fn claim(
+        &self,
+        keyed: &Keyed,
+        session: &str,
+        caller: usize,
+        kept_for: Duration,
+    ) -> IdempotencyClaim {
+        IdempotencyClaim {
+            key: keys::idempotency(&keyed.name),
+            body: keyed.body.clone(),
+            kept_for,
+            subject: Some(Sealed(session.as_bytes().to_vec())),
+            mismatch: self.limits.of_check(&[caller_keys(caller)]),
+        }
     }
 
     fn send_limits(&self, number: usize, caller: usize, channel: Channel) -> SendLimits {
@@ -162,15 +180,6 @@ fn caller_keys(caller: usize) -> CallerKeys {
         checks: key(Limit::ChecksPerAddress),
         numbers: key(Limit::NumbersPerAddress),
         factor: 1,
-    }
-}
-
-fn claim(keyed: &Keyed, session: &str, kept_for: Duration) -> IdempotencyClaim {
-    IdempotencyClaim {
-        key: keys::idempotency(&keyed.name),
-        body: keyed.body.clone(),
-        kept_for,
-        subject: Some(Sealed(session.as_bytes().to_vec())),
     }
 }
 

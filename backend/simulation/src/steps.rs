@@ -44,7 +44,7 @@ impl World {
     }
 
     fn deliver(&mut self, asked: Asked, step: Reserve) {
-        let work = Work::Deliver(DeliverFlow::new(&step, "a request".to_owned()));
+        let work = Work::Deliver(DeliverFlow::new(&step));
         let id = self.admit(Some(asked), work, Phase::Reserve);
         self.submit(id, step, Outcome::ReservedSend);
     }

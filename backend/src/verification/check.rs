@@ -45,10 +45,14 @@ impl Verification {
         if otp.length() != usize::from(expected) {
             return Err(Refusal::OtpLength { expected });
         }
-        let admission = self.plivo.admit(UpstreamCall::Validate)?;
-        let claim = request
-            .as_ref()
-            .map(|request| self.keys.claim(request, None, CHECK_ANSWER_TTL));
+        let claim = self.claim(caller, request.as_ref(), None, CHECK_ANSWER_TTL);
+        let admission = match self.plivo.admit(UpstreamCall::Validate) {
+            Ok(admission) => admission,
+            Err(error) => {
+                let found = self.find_answer(claim).await?.ok_or(error)?;
+                return self.repeated_check(request.as_ref(), &found);
+            }
+        };
         let reserve = ReserveCheck {
             session: self.keys.session(id),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
@@ -157,9 +161,7 @@ impl Verification {
             CheckEnd::Wait(wait) => return Err(self.must_wait(&wait)),
             CheckEnd::Over(over) => return Err(over.into()),
             CheckEnd::Repeated(repetition) => {
-                let request = check.request.as_ref();
-                let request = request.expect("a request that is repeated has a key");
-                return self.repeated_check(request, &repetition);
+                return self.repeated_check(check.request.as_ref(), &repetition);
             }
             CheckEnd::Failed(_) => return Err(Refusal::of_check(error)),
             CheckEnd::NotReserved => return Err(Refusal::STORE_UNAVAILABLE),

@@ -6,10 +6,9 @@ use countersign_core::{
     transitions::SendReservation,
 };
 use countersign_plivo::{Admission, Create, PlivoError};
-use countersign_shared::{Channel, Locale, SessionId};
+use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 
 use super::{IdempotentRequest, Refusal, Sent, Verification, store_deadline};
-use crate::logging;
 
 /// A code that is to be delivered.
 pub(super) struct Delivery {
@@ -30,7 +29,7 @@ impl Verification {
         reserve: Reserve,
         delivery: Delivery,
     ) -> Result<Sent, Refusal> {
-        let mut flow = DeliverFlow::new(&reserve, logging::request_id().unwrap_or_default());
+        let mut flow = DeliverFlow::new(&reserve);
         let mut error = PlivoError::InvalidResponse;
         let reserved = self.store.run(reserve, store_deadline()).await;
         let mut step = flow.reserved(reserved);
@@ -82,7 +81,10 @@ impl Verification {
                 Err(self.must_wait(&wait))
             }
             DeliverEnd::Over(over) => Err(over.into()),
-            DeliverEnd::Repeated(repetition) => self.repeated_delivery(delivery, &repetition),
+            DeliverEnd::Repeated(repetition) => {
+                let (id, number) = (delivery.session_id, delivery.recipient.number.clone());
+                self.repeated_delivery(id, number, delivery.request.as_ref(), &repetition)
+            }
             DeliverEnd::Failed(UpstreamOutcome::InvalidResponse) => {
                 log_upstream(delivery.call(), PlivoError::InvalidResponse);
                 Err(PlivoError::InvalidResponse.into())
@@ -96,13 +98,14 @@ impl Verification {
         }
     }
 
-    /// What the request was answered before.
-    fn repeated_delivery(
+    /// What the request about that session and number was answered before.
+    pub(super) fn repeated_delivery(
         &self,
-        delivery: &Delivery,
+        session_id: SessionId,
+        recipient: PhoneNumber,
+        request: Option<&IdempotentRequest>,
         repetition: &Repetition,
     ) -> Result<Sent, Refusal> {
-        let request = delivery.request.as_ref();
         let request = request.expect("a request that is repeated has a key");
         let Repetition::Answered {
             answer: Answer::Sent(answer),
@@ -115,8 +118,7 @@ impl Verification {
         let first = subject
             .as_ref()
             .and_then(|subject| SessionId::parse(&self.keys.open_answer(request, subject)?).ok());
-        let id = first.unwrap_or(delivery.session_id);
-        Ok(Sent::new(id, delivery.recipient.number.clone(), *answer))
+        Ok(Sent::new(first.unwrap_or(session_id), recipient, *answer))
     }
 
     fn note_reserved(&self, delivery: &Delivery, reservation: &SendReservation) {

@@ -131,12 +131,13 @@ impl RowKeys {
         self.0.open("upstream", number.as_str().as_bytes(), &id.0)
     }
 
-    /// The claim of a request on its key.
+    /// The claim of a request on its key; `mismatch` is what another body uses.
     pub(super) fn claim(
         &self,
         request: &IdempotentRequest,
         subject: Option<SessionId>,
         kept_for: std::time::Duration,
+        mismatch: Vec<LimitCheck>,
     ) -> IdempotencyClaim {
         let name = [request.scope.as_bytes(), request.key.as_bytes()];
         let subject = subject.map(|id| self.seal_answer(request, &id.to_string()));
@@ -145,6 +146,7 @@ impl RowKeys {
             body: self.hash("body", &[request.body.as_bytes()]),
             kept_for,
             subject,
+            mismatch,
         }
     }
 

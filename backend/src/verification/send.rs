@@ -9,6 +9,7 @@ use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
 use super::{
     Caller, Contact, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery, row_keys,
 };
+use crate::logging;
 
 /// What is asked of a send.
 pub struct SendCommand {
@@ -43,8 +44,16 @@ impl Verification {
             self.note_number(&number);
         }
         let recipient = recipient?;
-        let admission = self.plivo.admit(UpstreamCall::Create)?;
         let id = new_id();
+        let kept_for = self.rules.session_lifetime;
+        let claim = self.claim(caller, request.as_ref(), Some(id), kept_for);
+        let admission = match self.plivo.admit(UpstreamCall::Create) {
+            Ok(admission) => admission,
+            Err(error) => {
+                let found = self.find_answer(claim).await?.ok_or(error)?;
+                return self.repeated_delivery(id, recipient.number, request.as_ref(), &found);
+            }
+        };
         let contact = Contact {
             recipient: recipient.number.clone(),
             locale: command
@@ -58,14 +67,11 @@ impl Verification {
             contact: self.keys.seal_contact(id, &contact),
             channel,
         };
-        let kept_for = self.rules.session_lifetime;
-        let claim = request
-            .as_ref()
-            .map(|request| self.keys.claim(request, Some(id), kept_for));
         let reserve = Reserve::Send(ReserveSend {
             limits: self.send_limits(caller, &recipient, channel),
             new,
             claim,
+            request_id: logging::request_id().unwrap_or_default(),
             rules: self.rules.clone(),
         });
         self.deliver(

@@ -12,6 +12,7 @@ use std::{
 use reqwest::Client;
 use serde_json::Value;
 
+mod adoption;
 mod crashes;
 mod ending;
 #[expect(dead_code, reason = "the tests of the API use the rest")]
@@ -170,6 +171,18 @@ impl Drop for Running {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// The lines of a log.
+fn lines(log: &str) -> Vec<Value> {
+    log.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Those of one event.
+fn of<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["event"] == event).collect()
 }
 
 /// The program against a Plivo of the test's own, with every limit off.

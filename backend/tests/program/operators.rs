@@ -7,21 +7,11 @@ use serde_json::{Value, json};
 use super::{
     Program, Running,
     hostile::{Fault, Hostile},
-    hostile_settings, http,
+    hostile_settings, http, lines, of,
     settings::{check_refuses, checked},
 };
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-fn lines(log: &str) -> Vec<Value> {
-    log.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-fn of<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
-    lines.iter().filter(|line| line["event"] == event).collect()
-}
 
 #[test]
 fn a_hang_up_and_a_quit_end_it_as_gracefully_as_a_service_manager_does() {

@@ -54,6 +54,7 @@ fn claim(key: &str) -> IdempotencyClaim {
         body: "body".to_owned(),
         kept_for: Duration::from_mins(10),
         subject: None,
+        mismatch: Vec::new(),
     }
 }
 
@@ -78,6 +79,7 @@ fn send() -> Reserve {
             destination: destination(),
         },
         claim: Some(claim("key")),
+        request_id: String::new(),
         rules: Arc::new(SessionRules::sample()),
     })
 }
@@ -100,7 +102,7 @@ fn deliver(
     fails_at: usize,
 ) -> DeliverEnd {
     let reserve = send();
-    let mut flow = DeliverFlow::new(&reserve, String::new());
+    let mut flow = DeliverFlow::new(&reserve);
     let mut step = flow.reserved(store.run(&reserve, fails_at == 0));
     let mut calls = 0;
     loop {

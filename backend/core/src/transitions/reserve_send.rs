@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
+    find_answer,
     reservation::{Reserved, SendReservation},
-    send_limits::{Evaluation, SendLimits},
+    send_limits::{Asked, Evaluation, SendLimits},
 };
 use crate::{
     IdempotencyClaim, Key, NewSession, Rows, SessionRules, Transition, Unreadable, idempotency,
@@ -20,6 +21,8 @@ pub struct ReserveSend {
     pub limits: SendLimits,
     /// The request's key, where it has one.
     pub claim: Option<IdempotencyClaim>,
+    /// The id of the request, which the log names beside what becomes of the delivery.
+    pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -30,15 +33,13 @@ impl Transition for ReserveSend {
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let mut keys = self.limits.keys(&self.rules);
         keys.push(self.new.key.clone());
-        keys.extend(self.claim.as_ref().map(|claim| claim.key.clone()));
+        keys.extend(find_answer::keys(self.claim.as_ref()));
         Ok(keys)
     }
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
-        if let Some(claim) = &self.claim
-            && let Some(repeated) = idempotency::repeated(rows, claim)?
-        {
-            return Ok(Reserved::Repeated(repeated.repetition));
+        if let Some(found) = find_answer::find(rows, &self.rules, self.claim.as_ref())? {
+            return Ok(found.into());
         }
         let evaluation = Evaluation::of(rows, &self.rules, &self.limits, false)?;
         if let Some(wait) = evaluation.wait() {
@@ -50,8 +51,15 @@ impl Transition for ReserveSend {
         }
         let row = SessionRow::reserved(&self.new, &self.rules, rows.now());
         row.save(rows, &self.new.key);
-        let claim = self.claim.clone();
-        let reserved = evaluation.reserve(rows, &self.new.key, self.new.channel, claim);
+        let reserved = evaluation.reserve(
+            rows,
+            Asked {
+                session: &self.new.key,
+                channel: self.new.channel,
+                claim: self.claim.clone(),
+                request_id: self.request_id.clone(),
+            },
+        );
         Ok(Reserved::Reserved(reserved))
     }
 }

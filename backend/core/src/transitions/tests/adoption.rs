@@ -180,6 +180,7 @@ fn a_lost_resend_brings_plivos_new_session() {
         limits: world.send_limits("number", Channel::Sms),
         at_once: false,
         claim: None,
+        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     let reservation = Arc::new(reserved(world.run(&step)));
@@ -191,7 +192,6 @@ fn a_lost_resend_brings_plivos_new_session() {
     let record = RecordResent {
         upstream: plivo("second"),
         reservation,
-        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     world.run(&record);

@@ -25,6 +25,7 @@ fn resend(world: &World, session: &str, number: &str, channel: Channel) -> Reser
         limits: world.send_limits(number, channel),
         at_once: false,
         claim: None,
+        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     }
 }
@@ -209,7 +210,6 @@ fn one_of_plivos_sessions_for_two_numbers_is_refused() {
     let record = |upstream| RecordResent {
         upstream: plivo(upstream),
         reservation: reservation.clone(),
-        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     let (foreign, ours) = (record("plivo"), record("new"));

@@ -108,6 +108,7 @@ impl World {
             new: new_session(session, number),
             limits: self.send_limits(number, Channel::Sms),
             claim: None,
+            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -128,7 +129,6 @@ impl World {
             new: new_session(session, number),
             upstream: plivo(upstream),
             reservation: reservation.clone(),
-            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -241,6 +241,7 @@ pub(super) fn claim(key: &str, body: &str) -> IdempotencyClaim {
         body: body.to_owned(),
         kept_for: Duration::from_mins(10),
         subject: Some(Sealed(b"subject".to_vec())),
+        mismatch: Vec::new(),
     }
 }
 
