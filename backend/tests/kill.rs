@@ -26,6 +26,7 @@ use countersign_backend::{
 use countersign_core::Key;
 use countersign_platform::clock::{Clock, SystemClock};
 use countersign_store::{Commit, CommitOutcome, Snapshot, Store, Unavailable};
+use countersign_test_support::SECRET_KEY;
 use plivo_simulator::{Settings, Simulator};
 use redis_test_server::RedisServer;
 use reqwest::Client;
@@ -141,7 +142,7 @@ fn settings(store_url: &str, base_url: &str, keys_file: &str) -> Config {
             "PLIVO_BASE_URL" => base_url,
             "ALLOWED_COUNTRIES" => "*",
             "STORE_URL" => store_url,
-            "SECRET_KEY" => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "SECRET_KEY" => SECRET_KEY,
             "PROOF_SIGNING_KEYS_FILE" => keys_file,
             "PROOF_ISSUER" => "https://verify.example.com",
             "METRICS_ADDR" | "LIMIT_CHECKS_PER_ADDRESS" => "off",

@@ -1,4 +1,4 @@
-// The application with accounts (backend/examples/accounts.rs) as its users meet
+// The application with accounts (backend/examples/accounts/) as its users meet
 // it, and as an attacker does who edits what his browser sends.
 
 import { spawn } from "node:child_process";

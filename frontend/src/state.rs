@@ -301,5 +301,4 @@ impl Flow {
 }
 
 #[cfg(test)]
-#[path = "state/state_tests.rs"]
 mod tests;

@@ -10,6 +10,7 @@ use std::{
 
 use countersign_backend::{app::App, config::Config, proof::rotate};
 use countersign_platform::clock::Clock;
+use countersign_test_support::SECRET_KEY;
 use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
@@ -134,7 +135,7 @@ impl TestStore {
     }
 
     pub(crate) fn settings(&self) -> [(&'static str, String); 4] {
-        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let key = SECRET_KEY;
         let url = match self {
             Self::File(directory) => {
                 format!("sqlite:{}/countersign.db", directory.path().display())

@@ -4,14 +4,15 @@
 use std::time::{Duration, Instant};
 
 use countersign_backend::config::variables;
+use countersign_test_support::{
+    hostile::{Fault, Hostile, OTP},
+    plivo,
+};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::{
-    app::{Answer, TestApp, TestStore, until},
-    hostile::{Fault, Hostile, OTP},
-};
+use crate::app::{Answer, TestApp, TestStore, until};
 
 const JSON: &str = "content-type: application/json\r\n";
 
@@ -49,9 +50,9 @@ type Heard = Option<(u16, &'static str)>;
 /// Each fault, and what its caller hears.
 fn matrix() -> Vec<(&'static str, Fault, Heard)> {
     let bad = Some((502, "upstream_error"));
-    let created = include_bytes!("../plivo/create_202.json");
+    let created = plivo::CREATE_202.as_bytes();
     // Right in all but its size.
-    let large = [&created[..], &vec![b' '; 10_000_000]].concat();
+    let large = [created, &vec![b' '; 10_000_000]].concat();
     let packed = format!("{JSON}content-encoding: gzip\r\n");
     let away = format!("{JSON}location: http://127.0.0.1:1/\r\n");
     vec![

@@ -12,7 +12,6 @@ mod delivery;
 mod faults;
 mod floods;
 mod fuzz;
-mod hostile;
 mod idempotency;
 mod instances;
 mod integrators;

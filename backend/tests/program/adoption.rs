@@ -1,10 +1,11 @@
 //! A send that Plivo failed to answer, and whose text came all the same.
 
+use countersign_test_support::{SECRET_KEY, http, lines, of};
 use plivo_simulator::{Settings, Simulator, signature};
 use redis_test_server::RedisServer;
 use serde_json::{Value, json};
 
-use super::{Program, Running, hostile_settings, http, lines, of};
+use super::{Program, hostile_settings};
 
 /// The simulator fails its creates; the test calls back about it.
 const FAILING: &str = "+14155550196";
@@ -20,7 +21,7 @@ async fn adopted(settings: &[(&str, &str)], name: &str) {
     all.push(("PUBLIC_URL", PUBLIC_URL));
     all.extend(settings);
     let program = Program::new(name);
-    let running = Running::start(&program, &all);
+    let running = program.start(&all);
     let http = http();
     let url = |path: &str| format!("http://{}{path}", running.address);
     let send = async || {
@@ -79,10 +80,7 @@ async fn the_log_names_the_request_behind_a_send_that_was_adopted() {
 async fn the_log_names_the_request_behind_a_send_that_was_adopted_over_redis() {
     let redis = RedisServer::start();
     let url = redis.url();
-    let keys = [
-        ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
-        ("STORE_URL", url.as_str()),
-    ];
+    let keys = [("SECRET_KEY", SECRET_KEY), ("STORE_URL", url.as_str())];
     let program = Program::new("adopted-keys");
     let file = program.directory.join("proof-keys.json");
     let now = std::time::SystemTime::now();

@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
+use countersign_test_support::{
+    hostile::{Fault, Hostile, OTP},
+    plivo,
+};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{KEY, keyed};
-use crate::{
-    app::{Answer, TestApp, TestStore, until},
-    hostile::{Fault, Hostile, OTP},
-};
+use crate::app::{Answer, TestApp, TestStore, until};
 
 /// A Plivo that takes one create and throttles every validate; it answers when it
 /// is let.
@@ -50,7 +51,7 @@ impl Upstream {
                 answer.notified().await;
                 let text = String::from_utf8_lossy(&request[..count]);
                 let (status, body) = if text.contains("Verify/Session/ ") {
-                    ("202 Accepted", include_str!("../../plivo/create_202.json"))
+                    ("202 Accepted", plivo::CREATE_202)
                 } else {
                     ("429 Too Many Requests", "{}")
                 };

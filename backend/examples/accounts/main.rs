@@ -9,11 +9,8 @@
 //! Left out, because it is not the point: limits on passwords tried, and a way
 //! back in without the phone.
 
-#[path = "accounts/countersign.rs"]
 mod countersign;
-#[path = "accounts/pages.rs"]
 mod pages;
-#[path = "accounts/users.rs"]
 mod users;
 
 use std::sync::Arc;
