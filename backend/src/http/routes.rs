@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod introspect;
 mod keys;
+mod page_failure;
 mod resend;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -115,6 +116,11 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
             limits.introspections,
             shared::proof::INTROSPECT_PATH,
             introspect::introspect
+        ))
+        .service(guarded!(
+            limits.requests,
+            paths::PAGE_FAILURES,
+            page_failure::report
         ))
         .service(readable!(shared::proof::KEYS_PATH, keys::keys))
         .service(
