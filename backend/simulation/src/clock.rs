@@ -5,11 +5,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use countersign_core::Millis;
-use countersign_store::clock::Clock;
+use countersign_platform::clock::Clock;
 
 const START: u64 = 1_764_000_000_000;
 
@@ -32,7 +32,7 @@ impl SimClock {
 }
 
 impl Clock for SimClock {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::Relaxed))
+    fn now(&self) -> SystemTime {
+        Millis(self.0.load(Ordering::Relaxed)).into()
     }
 }

@@ -6,8 +6,8 @@ use countersign_core::{
     Answer, Millis, Repetition, Session, Transition, keys,
     transitions::{LimitUsed, Reserved, ViewSession},
 };
+use countersign_platform::clock::Clock;
 use countersign_shared::{Channel, session::SessionStatus};
-use countersign_store::clock::Clock;
 
 use crate::{
     border::opened,
@@ -20,7 +20,7 @@ use crate::{
 
 impl World {
     pub(crate) fn clock_now(&self) -> Millis {
-        self.clock.now()
+        self.clock.now().into()
     }
 
     pub(crate) fn view(&self, session: &str) -> Option<Session> {

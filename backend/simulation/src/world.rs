@@ -7,9 +7,9 @@ use std::{
 };
 
 use countersign_core::{Millis, Rows, Transition};
+use countersign_platform::clock::Clock;
 use countersign_store::{
     Committer, MemoryStore,
-    clock::Clock,
     committer::{Command, Event as CommitterEvent},
 };
 
@@ -91,7 +91,7 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> Millis {
-        self.clock.now()
+        self.clock.now().into()
     }
 
     pub(crate) fn instant(&self) -> Instant {

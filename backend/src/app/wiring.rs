@@ -3,15 +3,18 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use actix_web::web::Data;
-use countersign_core::{Millis, country};
+use countersign_core::country;
 use countersign_metrics::Metrics;
-use countersign_platform::{clock::Clock, tls};
+use countersign_platform::{
+    clock::{Clock, SystemClock},
+    tls,
+};
 #[cfg(feature = "sandbox")]
 use countersign_plivo::AcceptedMessages;
 use countersign_plivo::{Account, GuardedPlivo, PlivoClient};
 use countersign_shared::config::ConfigResponse;
 use countersign_store::{
-    AtClock, RedisStore, SqliteStore, Store, StoreHandle, StoreKeys, clock as store_clock,
+    AtClock, RedisStore, SqliteStore, Store, StoreHandle, StoreKeys,
     key_file::{self, KeyFileError},
 };
 use secrecy::ExposeSecret;
@@ -36,15 +39,6 @@ const _: () = assert!(
     "the simulator closes connections that are in use"
 );
 
-/// The time of a store that has no server to ask.
-struct StoreClock(Arc<dyn Clock>);
-
-impl store_clock::Clock for StoreClock {
-    fn now(&self) -> Millis {
-        self.0.now().into()
-    }
-}
-
 /// The store that the settings name. `clock` replaces its own.
 pub async fn open_store(
     config: &Config,
@@ -52,17 +46,16 @@ pub async fn open_store(
 ) -> Result<Arc<dyn Store>, StartError> {
     tls::set_up();
     let keys = store_keys(config)?;
-    let clock = clock.map(|clock| Arc::new(StoreClock(clock)) as Arc<dyn store_clock::Clock>);
     Ok(match &config.store {
         StoreConfig::Sqlite { path, .. } => {
-            let clock = clock.unwrap_or_else(|| Arc::new(store_clock::SystemClock::default()));
+            let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
             Arc::new(SqliteStore::open(path, &keys, clock)?)
         }
         StoreConfig::Redis { address, .. } => {
-            let store = RedisStore::open(address, &keys).await?;
+            let store = Arc::new(RedisStore::open(address, &keys).await?);
             match clock {
                 Some(clock) => Arc::new(AtClock::new(store, clock)),
-                None => Arc::new(store),
+                None => store,
             }
         }
     })

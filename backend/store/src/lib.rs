@@ -7,7 +7,6 @@
 //! [`StoreHandle`] is what callers use.
 
 mod at_clock;
-pub mod clock;
 pub mod committer;
 mod driver;
 mod encryption;

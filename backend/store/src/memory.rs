@@ -6,10 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use countersign_core::{Key, StoredRow, Write};
+use countersign_core::{Key, Millis, StoredRow, Write};
+use countersign_platform::clock::Clock;
 
 use crate::{
-    clock::Clock,
     move_store::Portable,
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
 };
@@ -40,7 +40,7 @@ impl MemoryStore {
     /// [`Store::load`], at once.
     pub fn load_now(&self, keys: &[Key]) -> Snapshot {
         let content = self.content();
-        let mut snapshot = Snapshot::new(self.clock.now());
+        let mut snapshot = Snapshot::new(self.clock.now().into());
         for key in keys {
             snapshot.insert(key.clone(), content.rows.get(key).cloned());
         }
@@ -52,7 +52,7 @@ impl MemoryStore {
         if commit.is_refused() {
             return CommitOutcome::Rejected;
         }
-        if self.clock.now() >= commit.deadline {
+        if Millis::from(self.clock.now()) >= commit.deadline {
             return CommitOutcome::NotRun;
         }
         let mut content = self.content();
@@ -80,7 +80,7 @@ impl MemoryStore {
 
     /// Clears expired rows away.
     pub fn sweep(&self) {
-        let now = self.clock.now();
+        let now = Millis::from(self.clock.now());
         let mut content = self.content();
         content.rows.retain(|_, (_, row)| row.expires_at > now);
     }

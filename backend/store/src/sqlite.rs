@@ -12,13 +12,13 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use countersign_core::{Key, StoredRow};
+use countersign_platform::clock::Clock;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use self::open::{OpenError, check};
 use self::{file::File, reader::Reader, worker::Worker, writer::Writer};
 use crate::{
     StoreKeys,
-    clock::Clock,
     health::Health,
     move_store::Portable,
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_core::Key;
+use countersign_platform::clock::Clock;
 use rusqlite::Connection;
 
 use super::{Error, file::File, read, worker::Work};
-use crate::{clock::Clock, store::Snapshot};
+use crate::store::Snapshot;
 
 pub(super) struct Reader {
     connection: Connection,
@@ -32,7 +33,7 @@ impl Reader {
             rows.push(read(&transaction, key)?);
         }
         // Read after the rows: what they say is not of the future.
-        let mut snapshot = Snapshot::new(self.clock.now());
+        let mut snapshot = Snapshot::new(self.clock.now().into());
         for (key, row) in keys.iter().zip(rows) {
             snapshot.insert(key.clone(), row);
         }

@@ -8,16 +8,14 @@ use std::{
     time::Duration,
 };
 
-use countersign_core::{Key, Write};
+use countersign_core::{Key, Millis, Write};
+use countersign_platform::clock::Clock;
 use rusqlite::{
     Connection, ErrorCode, Transaction, TransactionBehavior, params, wal::CheckpointMode,
 };
 
 use super::{Error, file::File, read, sweep::Sweep, worker::Work};
-use crate::{
-    clock::Clock,
-    store::{Commit, CommitOutcome, Snapshot, Stamp},
-};
+use crate::store::{Commit, CommitOutcome, Snapshot, Stamp};
 
 /// Pages of the log from which a checkpoint copies them into the file: 4 MB.
 const CHECKPOINT_PAGES: i32 = 1000;
@@ -55,7 +53,7 @@ impl Writer {
     pub(super) fn commit(&mut self, commit: &Commit) -> Result<CommitOutcome, Error> {
         self.file.check()?;
         let transaction = begin(&mut self.connection)?;
-        let now = self.clock.now();
+        let now = Millis::from(self.clock.now());
         if now >= commit.deadline {
             return Ok(CommitOutcome::NotRun);
         }
@@ -78,7 +76,7 @@ impl Writer {
         self.file.check()?;
         let transaction = begin(&mut self.connection)?;
         let write = "UPDATE store SET written_at = max(written_at + 1, ?1)";
-        transaction.execute(write, [self.clock.now().0])?;
+        transaction.execute(write, [Millis::from(self.clock.now()).0])?;
         Ok(transaction.commit()?)
     }
 }
@@ -96,7 +94,8 @@ impl Work for Writer {
                 self.pages.store(0, Ordering::Relaxed);
             }
         }
-        self.sweep.advance(&self.connection, self.clock.now())
+        self.sweep
+            .advance(&self.connection, self.clock.now().into())
     }
 }
 
