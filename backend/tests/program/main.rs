@@ -20,6 +20,7 @@ mod log_and_metrics;
 mod proof_keys;
 mod settings;
 mod sockets;
+mod upgrade;
 
 /// The program in an empty directory, with nothing in its environment.
 struct Program {
@@ -101,8 +102,8 @@ impl Drop for Program {
 }
 
 /// The program against a Plivo of the test's own, with every limit off.
-fn hostile_settings(base_url: &str) -> Vec<(&str, &str)> {
-    let mut settings: Vec<(&str, &str)> = countersign_backend::config::variables::VARIABLES
+fn hostile_settings(base_url: &str) -> Vec<(&'static str, &str)> {
+    let mut settings: Vec<(&'static str, &str)> = countersign_backend::config::variables::VARIABLES
         .iter()
         .filter(|variable| variable.name.starts_with("LIMIT_"))
         .map(|variable| (variable.name, "off"))
