@@ -8,8 +8,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_backend::{
+    app::{App, open_store},
+    config::Config,
+    proof::rotate,
+};
 use countersign_platform::clock::Clock;
+use countersign_store::Store;
 use countersign_test_support::SECRET_KEY;
 use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
@@ -285,6 +290,21 @@ impl TestApp {
         Self {
             app,
             clock,
+            http: http(),
+            store,
+        }
+    }
+
+    /// In sandbox, over a store that stands in front of the usual one.
+    pub(crate) async fn start_behind(front: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        let store = TestStore::usual();
+        let home = store.settings();
+        let home = home.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let config = config(&[&home, &SANDBOX[..]].concat());
+        let opened = open_store(&config, None).await.unwrap();
+        Self {
+            app: App::start_over(config, front(opened)).await.unwrap(),
+            clock: manual_clock(),
             http: http(),
             store,
         }

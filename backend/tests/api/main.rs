@@ -4,6 +4,7 @@
 
 mod app;
 mod bodies;
+mod bulkheads;
 mod config;
 mod contract;
 mod conversion;
