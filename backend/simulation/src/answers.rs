@@ -15,6 +15,7 @@ use crate::{
     checker::Checker,
     request::{Asked, Kind, Request},
     settings::CHECK_KEPT_FOR,
+    usage::OneUse,
 };
 
 /// No request is under way for longer, and its repetition a little.
@@ -54,7 +55,12 @@ pub(crate) struct Answers {
     pub(crate) found_again: u64,
     /// Times that a key was refused for another body.
     pub(crate) reused: u64,
+    /// Requests that have begun under each key, and when each of them did.
+    begun: BTreeMap<String, Vec<(u64, Millis)>>,
 }
+
+/// So many requests of another body a key compares; later ones it refuses unseen.
+const MAX_COMPARED: usize = 5;
 
 impl Answers {
     pub(crate) fn is_mismatched(&self, key: &str) -> bool {
@@ -147,6 +153,35 @@ impl Checker {
         }
     }
 
+    /// A request has begun.
+    pub(crate) fn begun(&mut self, request: u64, asked: &Asked, now: Millis) {
+        if let Some(keyed) = &asked.keyed {
+            let begun = self.answers.begun.entry(keyed.name.clone());
+            begun.or_default().push((request, now));
+        }
+    }
+
+    /// A request was refused for another body: it is a check of its caller's, of some
+    /// moment since it began, unless the key may have refused it without comparing.
+    fn mismatched(&mut self, request: &Request, asked: &Asked, key: &str) {
+        let of_key = self.answers.begun.get(key).map_or(&[][..], Vec::as_slice);
+        let this = of_key.iter().find(|(id, _)| *id == request.id);
+        let Some((_, at)) = this.filter(|_| of_key.len() <= MAX_COMPARED) else {
+            return;
+        };
+        if !self.was_set {
+            self.mismatches.add(OneUse {
+                request: request.id,
+                at: at.0,
+                number: asked.number,
+                caller: asked.caller,
+                is_call: false,
+                is_first: false,
+                forgotten: 0,
+            });
+        }
+    }
+
     /// A repetition hears anything but a refusal only with the key's own body, and as
     /// long as not too many others were tried.
     fn may_answer(&mut self, request: &Request, keyed: &Keyed, now: Millis) {
@@ -195,6 +230,7 @@ impl Checker {
             let mismatches = self.answers.mismatches.entry(keyed.name.clone());
             let mismatches = mismatches.or_default();
             *mismatches = (mismatches.0 + 1, newest);
+            self.mismatched(request, asked, &keyed.name);
             return;
         }
         self.may_answer(request, keyed, now);

@@ -30,6 +30,8 @@ pub(crate) struct Checker {
     pub(crate) limits: Limits,
     pub(crate) sends: Usage,
     pub(crate) checks: Usage,
+    /// Requests of another body under a known key, which count as checks.
+    pub(crate) mismatches: Usage,
     /// Checks that Plivo took for wrong, or that ended in doubt.
     pub(crate) wrong: Usage,
     /// Requests that asked Plivo.
@@ -70,6 +72,7 @@ impl Checker {
             limits: settings.limits.clone(),
             sends: Usage::default(),
             checks: Usage::default(),
+            mismatches: Usage::default(),
             wrong: Usage::default(),
             calls: BTreeMap::new(),
             asked_about: BTreeMap::new(),
@@ -105,7 +108,12 @@ impl Checker {
 
     pub(crate) fn clock_was_set(&mut self, before: Millis, now: Millis) {
         self.was_set = true;
-        for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
+        for usage in [
+            &mut self.sends,
+            &mut self.checks,
+            &mut self.mismatches,
+            &mut self.wrong,
+        ] {
             usage.set_clock(before.0, now.0);
         }
     }

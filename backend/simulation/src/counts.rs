@@ -56,7 +56,9 @@ impl World {
             }
             Limit::ChecksPerAddress => {
                 more = checker.answers.reused;
-                within(&checker.checks, &of_caller)
+                let mut checks = within(&checker.checks, &of_caller);
+                checks.extend(within(&checker.mismatches, &of_caller));
+                checks
             }
             Limit::WrongChecksPerNumber => within(&checker.wrong, &of_number),
             _ => return,

@@ -66,6 +66,8 @@ impl World {
         self.note(|_| format!("{id}: on {instance}, {asked:?}"));
         self.checker.answers.newest_request = id;
         if let Some(asked) = &asked {
+            let now = self.clock_now();
+            self.checker.begun(id, asked, now);
             self.checker.sessions.begun(asked);
         }
         if let Some(asked) = asked.as_ref().filter(|it| it.keyed.is_some()) {
