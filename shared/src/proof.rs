@@ -52,3 +52,54 @@ pub struct Introspection {
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
 }
+
+/// The schema of what a derive cannot see: two forms that `active` tells apart.
+#[cfg(feature = "openapi")]
+mod schema {
+    use std::borrow::Cow;
+
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{
+            AllOfBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type,
+            schema::AdditionalProperties,
+        },
+    };
+
+    use super::{Claims, Introspection};
+
+    impl PartialSchema for Introspection {
+        fn schema() -> RefOr<Schema> {
+            let active = |is: bool, said: &str| {
+                let word = ObjectBuilder::new()
+                    .schema_type(Type::Boolean)
+                    .enum_values(Some([is]));
+                ObjectBuilder::new()
+                    .description(Some(said))
+                    .property("active", word)
+                    .required("active")
+            };
+            let holds = AllOfBuilder::new()
+                .item(active(true, "It is a proof of ours, and it holds."))
+                .item(Ref::from_schema_name(Claims::name()));
+            OneOfBuilder::new()
+                .description(Some("What is known of a token: its claims, or nothing."))
+                .item(holds)
+                .item(
+                    active(false, "It is forged, over, spent, or of another service.")
+                        .additional_properties(Some(AdditionalProperties::FreeForm(false))),
+                )
+                .into()
+        }
+    }
+
+    impl ToSchema for Introspection {
+        fn name() -> Cow<'static, str> {
+            Cow::Borrowed("Introspection")
+        }
+
+        fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            schemas.push((Claims::name().into_owned(), Claims::schema()));
+        }
+    }
+}

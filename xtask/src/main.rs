@@ -4,6 +4,7 @@ mod bench;
 mod command;
 mod dist;
 mod image;
+mod packages;
 mod page;
 mod run;
 mod serve;

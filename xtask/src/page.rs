@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     command::{Outcome, cargo, command, exists, run, say},
-    test::{npm_ci, once},
+    packages::{npm_ci, once},
 };
 
 /// Where the service finds it. Trunk by itself builds elsewhere (see `Trunk.toml`).

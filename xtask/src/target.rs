@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use crate::{
     command::{Outcome, TOOLS, cargo, command, exists, run, say},
-    test::{once, python_packages},
+    packages::{once, python_packages},
 };
 
 /// The static program for the usual machine.

@@ -4,7 +4,9 @@ use std::{fs, path::Path, time::Instant};
 
 use crate::{
     command::{Outcome, cargo, command, exists, run, say, target, watch},
-    dist, image, page, system_packages, tools,
+    dist, image,
+    packages::{npm_ci, once, python_packages},
+    page, system_packages, tools,
 };
 
 /// Tests counted so far.
@@ -301,18 +303,6 @@ fn service() -> Outcome<std::path::PathBuf> {
     Ok(target().join("debug/countersign"))
 }
 
-/// Installs what the file names into a virtual environment in that folder.
-pub(crate) fn python_packages(home: &Path, requirements: &Path) -> Outcome {
-    let venv = home.join("venv");
-    run(command("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&venv))?;
-    run(command(&venv.join("bin/pip").display().to_string())
-        .args(["install", "--quiet", "--disable-pip-version-check"])
-        .arg("--requirement")
-        .arg(requirements))
-}
-
 /// Installs the packages of Python and Node.js that a folder of checks names;
 /// answers which Python has them.
 fn other_languages(source: &Path, home: &Path) -> Outcome<std::path::PathBuf> {
@@ -383,35 +373,6 @@ pub(crate) fn lighthouse() -> Outcome {
         .arg("run.mjs")
         .current_dir(home)
         .env("COUNTERSIGN_BIN", target().join("release/countersign")))
-}
-
-/// Installs what a directory's lock file names.
-pub(crate) fn npm_ci(directory: &Path) -> Outcome {
-    let mut npm = command("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    run(npm
-        .current_dir(directory)
-        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
-}
-
-/// Does it when one of the files has changed since it was last done.
-pub(crate) fn once(
-    directory: &Path,
-    files: &[std::path::PathBuf],
-    work: impl FnOnce() -> Outcome,
-) -> Outcome {
-    let mut wanted = String::new();
-    for file in files {
-        wanted +=
-            &fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    }
-    let stamp = directory.join(".xtask-stamp");
-    if fs::read_to_string(&stamp).is_ok_and(|done| done == wanted) {
-        return Ok(());
-    }
-    fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    work()?;
-    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
 /// Runs tests and adds what they report. No test at all is a failure: a step

@@ -31,6 +31,10 @@ use crate::{
 
 /// Callers at the same time.
 const CALLERS: usize = 32;
+/// An upstream as far away as Plivo is.
+const FAR: Duration = Duration::from_millis(150);
+/// Enough to keep both cores at work behind it.
+const FAR_CALLERS: usize = 256;
 /// How long each call is made.
 const LENGTH: Duration = Duration::from_secs(6);
 

@@ -1,9 +1,6 @@
 //! Figures as tables in Markdown, and whether they reach what is promised.
 
-use crate::{
-    CALLERS,
-    suite::{FAR, FAR_CALLERS},
-};
+use crate::{CALLERS, FAR, FAR_CALLERS};
 
 /// The calls, in the order of their figures.
 pub(crate) const CALL_NAMES: [&str; 3] = ["send", "verify", "mixed"];

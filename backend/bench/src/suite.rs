@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io, path::Path, time::Duration};
 
 use crate::{
-    CALLERS,
+    CALLERS, FAR, FAR_CALLERS,
     load::{Call, Load, Seen},
     report::{Figure, Growth, Measured, Row, median},
     say,
@@ -31,11 +31,6 @@ pub(crate) const QUICK: Size = Size {
     length: Duration::from_secs(3),
     sessions: &[1_000, 10_000, 100_000],
 };
-
-/// An upstream as far away as Plivo is.
-pub(crate) const FAR: Duration = Duration::from_millis(150);
-/// Enough to keep both cores at work behind it.
-pub(crate) const FAR_CALLERS: usize = 256;
 
 /// In the order of [`CALL_NAMES`](crate::report::CALL_NAMES).
 const CALLS: [Call; 3] = [Call::Send, Call::Verify, Call::Mixed];

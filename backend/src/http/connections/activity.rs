@@ -93,7 +93,7 @@ impl Activity {
 #[must_use = "it is being worked on as long as this lives"]
 pub struct Serving {
     activity: Arc<Activity>,
-    pub(super) is_read_ahead: bool,
+    is_read_ahead: bool,
 }
 
 impl Serving {
@@ -111,6 +111,14 @@ impl Serving {
             activity: activity.clone(),
         }
     }
+
+    /// Where it came in one piece with the one before, others have their turn first, or
+    /// a connection would be served sixteen requests at a time.
+    pub(super) async fn turn(&self) {
+        if self.is_read_ahead {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 impl Drop for Serving {
@@ -126,10 +134,8 @@ pub async fn attend(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let serving = Serving::of(request.request());
-    // It came in one piece with the one before: others have their turn first, or a
-    // connection would be served sixteen requests at a time.
-    if serving.as_ref().is_some_and(|it| it.is_read_ahead) {
-        tokio::task::yield_now().await;
+    if let Some(serving) = &serving {
+        serving.turn().await;
     }
     next.call(request).await
 }

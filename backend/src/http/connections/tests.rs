@@ -1,5 +1,6 @@
 use std::io::ErrorKind;
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
@@ -115,10 +116,13 @@ async fn what_came_with_an_earlier_request_lets_others_go_first() {
     let connections = connections(1000, 9);
     let (mut connection, mut caller) = connected(&connections);
     hear((&mut connection, &mut caller), "three requests at once").await;
-    let ahead: Vec<bool> = (0..3).map(|_| serving(&connection).is_read_ahead).collect();
+    // Whether it has to wait for others.
+    let waits =
+        |connection: &Connection<DuplexStream>| serving(connection).turn().now_or_never().is_none();
+    let ahead: Vec<bool> = (0..3).map(|_| waits(&connection)).collect();
     assert_eq!(ahead, [false, true, true]);
     hear((&mut connection, &mut caller), "another").await;
-    assert!(!serving(&connection).is_read_ahead);
+    assert!(!waits(&connection));
 }
 
 #[tokio::test(start_paused = true)]
