@@ -179,13 +179,13 @@ async fn a_release_and_the_next_one_serve_each_others_sessions() {
     for (recipient, begins, goes_on) in
         [("+14155550123", &now, &next), ("+14155550124", &next, &now)]
     {
-        let send = json!({"recipient": recipient});
+        let number = json!({"recipient": recipient});
         let key = format!("key-of-a-send-to-{recipient}");
-        let (status, sent) = post(begins, "send", &send, &key).await;
+        let (status, sent) = post(begins, "send", &number, &key).await;
         assert_eq!(status, 200, "{sent}");
         // The other one finds the answer, counts on, and verifies.
         assert_eq!(
-            post(goes_on, "send", &send, &key).await,
+            post(goes_on, "send", &number, &key).await,
             (200, sent.clone())
         );
         let session = &sent["session_uuid"];
