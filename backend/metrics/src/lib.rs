@@ -5,13 +5,14 @@
 //! anybody: ISO codes of countries, and words of ours.
 
 mod labels;
+mod money;
 
 use std::{
     sync::atomic::AtomicU64,
     time::{Duration, SystemTime},
 };
 
-use countersign_core::{CountryCode, Limit, MicroDollars, RefusalRule, UpstreamOutcome};
+use countersign_core::{CountryCode, RefusalRule, UpstreamOutcome};
 use countersign_shared::Channel;
 use prometheus_client::{
     encoding::prometheus_text::encode,
@@ -238,44 +239,6 @@ impl Metrics {
         self
     }
 
-    fn with_money(mut self) -> Self {
-        let registry = &mut self.registry;
-        let mut counted = |name: &str, help: &str, family: &Family<CostLabels, Counter>| {
-            registry.register(name, help, family.clone());
-        };
-        counted(
-            "spend_expected_microdollars",
-            "What codes cost by the operator's prices, in millionths of a US dollar",
-            &self.spend_expected,
-        );
-        counted(
-            "spend_charged_microdollars",
-            "What Plivo is known to have charged, in millionths of a US dollar",
-            &self.spend_charged,
-        );
-        registry.register(
-            "spend_cap_microdollars",
-            "What codes may cost in a time, in millionths of a US dollar",
-            self.spend_cap.clone(),
-        );
-        registry.register(
-            "spend_cap_remaining_microdollars",
-            "How much of it is left, in millionths of a US dollar",
-            self.spend_cap_remaining.clone(),
-        );
-        registry.register(
-            "conversion_breaker_tripped",
-            "How often the conversion breaker of a country or range tripped",
-            self.conversion_breaker_tripped.clone(),
-        );
-        registry.register(
-            "conversion_stopped",
-            "Sends that were stopped there, or would have been in mode monitor",
-            self.conversion_stopped.clone(),
-        );
-        self
-    }
-
     /// All of it, in the text format that Prometheus reads.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -403,57 +366,6 @@ impl Metrics {
     }
 }
 
-impl Metrics {
-    /// A code went out, or may have, that costs so much by the operator's prices.
-    pub fn spend_expected(&self, country: CountryCode, channel: Channel, price: MicroDollars) {
-        let label = CostLabels {
-            country: CountryLabel(country),
-            channel: channel.as_str(),
-        };
-        self.spend_expected.get_or_create(&label).inc_by(price.0);
-    }
-
-    /// Plivo said that it charged so much more, for a code or for the check of
-    /// one. Once for each charge, over all instances.
-    pub fn spend_charged(
-        &self,
-        country: CountryCode,
-        channel: Option<Channel>,
-        amount: MicroDollars,
-    ) {
-        let label = CostLabels {
-            country: CountryLabel(country),
-            channel: channel.map_or("validation", Channel::as_str),
-        };
-        self.spend_charged.get_or_create(&label).inc_by(amount.0);
-    }
-
-    /// So much is spent of a cap, which holds for the time `per`.
-    pub fn spend_of_cap(&self, per: &str, cap: MicroDollars, spent: MicroDollars) {
-        let gauge = |family: &Family<CapLabels, Gauge>, amount: u64| {
-            let label = CapLabels {
-                per: per.to_owned(),
-            };
-            let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-            family.get_or_create(&label).set(amount);
-        };
-        gauge(&self.spend_cap, cap.0);
-        gauge(&self.spend_cap_remaining, cap.0.saturating_sub(spent.0));
-    }
-
-    /// The conversion breaker of a country or range tripped.
-    pub fn conversion_tripped(&self, rule: Limit, enforced: bool) {
-        let label = ConversionLabels::of(rule, enforced);
-        self.conversion_breaker_tripped.get_or_create(&label).inc();
-    }
-
-    /// A send was stopped for that, or would have been.
-    pub fn conversion_stopped(&self, rule: Limit, enforced: bool) {
-        let label = ConversionLabels::of(rule, enforced);
-        self.conversion_stopped.get_or_create(&label).inc();
-    }
-}
-
 fn went(family: &Family<SendLabels, Counter>, country: CountryCode, channel: Channel) {
     let label = SendLabels {
         country: CountryLabel(country),
@@ -480,42 +392,4 @@ impl Drop for InFlight {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_stand_in_the_text_by_their_labels() {
-        let metrics = Metrics::default();
-        let country = CountryCode::of("GB");
-        metrics.send_requested(country, Channel::Voice);
-        metrics.refused(RefusalRule::UpstreamFull);
-        metrics.breaker_is(BreakerState::Open);
-        metrics.store_step("ready", true, Duration::from_millis(2));
-        let under_way = metrics.upstream_call(UpstreamCall::Create);
-        let text = metrics.text();
-        for line in [
-            "countersign_sends_requested_total{country=\"GB\",channel=\"voice\"} 1",
-            "countersign_refusals_total{rule=\"upstream_full\"} 1",
-            "countersign_upstream_breaker_state{state=\"open\"} 1",
-            "countersign_upstream_breaker_state{state=\"closed\"} 0",
-            "countersign_upstream_calls_in_flight{call=\"create\"} 1",
-            "countersign_store_step_duration_seconds_count{step=\"ready\",outcome=\"answered\"} 1",
-        ] {
-            assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
-        }
-        drop(under_way);
-        assert!(
-            metrics
-                .text()
-                .contains("countersign_upstream_calls_in_flight{call=\"create\"} 0")
-        );
-    }
-
-    #[test]
-    fn a_country_is_two_letters_or_other() {
-        for text in ["", "U", "USA", "+1", "+14155550123", "us"] {
-            assert_eq!(CountryCode::of(text).to_string(), "other", "{text}");
-        }
-        assert_eq!(CountryCode::of("US").to_string(), "US");
-    }
-}
+mod tests;
