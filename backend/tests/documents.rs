@@ -149,6 +149,8 @@ fn metrics_named(text: &str) -> BTreeSet<String> {
         }
         names.insert(name.to_owned());
     }
+    // Where all of them are meant.
+    names.remove("");
     names
 }
 
