@@ -4,7 +4,7 @@ use std::fmt;
 
 use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 
-/// A server, or the seed nodes of a cluster. `Display` shows hosts and ports only, never
+/// A server, or the seed nodes of a cluster. `Display` and `Debug` show hosts and ports only, never
 /// credentials.
 #[derive(Clone)]
 pub struct Address {
