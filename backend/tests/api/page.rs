@@ -101,6 +101,7 @@ async fn a_page_whose_program_failed_is_counted() {
     let elsewhere = report().header("sec-fetch-site", "cross-site");
     app.call(elsewhere).await.problem(403, "origin_not_allowed");
     let metrics = app.metrics().await;
-    let counted = "countersign_http_requests_total{route=\"/api/page/failures\",status=\"204\"} 1\n";
+    let counted =
+        "countersign_http_requests_total{route=\"/api/page/failures\",status=\"204\"} 1\n";
     assert!(metrics.contains(counted), "{metrics}");
 }
