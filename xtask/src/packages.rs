@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::command::{Outcome, command, run};
 
-/// Installs what the file names into a virtual environment in that folder.
+/// Installs a requirements file into a virtual environment in that directory.
 pub(crate) fn python_packages(home: &Path, requirements: &Path) -> Outcome {
     let venv = home.join("venv");
     run(command("python3")
@@ -16,7 +16,7 @@ pub(crate) fn python_packages(home: &Path, requirements: &Path) -> Outcome {
         .arg(requirements))
 }
 
-/// Installs what a directory's lock file names.
+/// Installs a directory's lock file.
 pub(crate) fn npm_ci(directory: &Path) -> Outcome {
     let mut npm = command("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
@@ -25,7 +25,7 @@ pub(crate) fn npm_ci(directory: &Path) -> Outcome {
         .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
 }
 
-/// Does it when one of the files has changed since it was last done.
+/// Does `work` if one of the files has changed since it was last done.
 pub(crate) fn once(
     directory: &Path,
     files: &[std::path::PathBuf],

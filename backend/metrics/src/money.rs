@@ -48,7 +48,7 @@ impl Metrics {
         self
     }
 
-    /// A code went out, or may have, that costs so much by the operator's prices.
+    /// A code was sent, or may have been; `price` is the operator's.
     pub fn spend_expected(&self, country: CountryCode, channel: Channel, price: MicroDollars) {
         let label = CostLabels {
             country: CountryLabel(country),
@@ -57,8 +57,8 @@ impl Metrics {
         self.spend_expected.get_or_create(&label).inc_by(price.0);
     }
 
-    /// Plivo said that it charged so much more, for a code or for the check of
-    /// one. Once for each charge, over all instances.
+    /// Plivo reported a further charge, for a code or for a check. Once for each charge,
+    /// over all instances.
     pub fn spend_charged(
         &self,
         country: CountryCode,
@@ -72,7 +72,7 @@ impl Metrics {
         self.spend_charged.get_or_create(&label).inc_by(amount.0);
     }
 
-    /// So much is spent of a cap, which holds for the time `per`.
+    /// Amount used of a spending cap with the window `per`.
     pub fn spend_of_cap(&self, per: &str, cap: MicroDollars, spent: MicroDollars) {
         let gauge = |family: &Family<CapLabels, Gauge>, amount: u64| {
             let label = CapLabels {
@@ -91,7 +91,7 @@ impl Metrics {
         self.conversion_breaker_tripped.get_or_create(&label).inc();
     }
 
-    /// A send was stopped for that, or would have been.
+    /// A send was stopped by it, or would have been.
     pub fn conversion_stopped(&self, rule: Limit, enforced: bool) {
         let label = ConversionLabels::of(rule, enforced);
         self.conversion_stopped.get_or_create(&label).inc();
