@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use countersign_backend::{
     app::{App, open_store},
     config::Config,
-    proof::rotate,
+    proof::{ProofAlgorithm, rotate},
 };
 use countersign_core::Key;
 use countersign_platform::clock::{Clock, SystemClock};
@@ -372,7 +372,7 @@ impl Home {
         let (Self::File(directory) | Self::Redis(_, directory)) = self;
         let path = directory.path().join("proof-keys.json");
         if !path.exists() {
-            rotate(&path, SystemTime::now()).unwrap();
+            rotate(&path, ProofAlgorithm::default(), SystemTime::now()).unwrap();
         }
         path.display().to_string()
     }

@@ -34,7 +34,10 @@ enum Ask {
 impl Ask {
     async fn ask(self, page: Page) {
         match self {
-            Self::Config(ticket) => page.configured(ticket, api::config().await),
+            Self::Config(ticket) => {
+                let application = Host::read().application;
+                page.configured(ticket, api::config(application.as_deref()).await);
+            }
             Self::Send(ticket, request) => {
                 let key = page.key(&format!(
                     "send {} {}",
@@ -47,6 +50,7 @@ impl Ask {
                 let ResendRequest {
                     session_uuid,
                     channel,
+                    ..
                 } = &request;
                 let key = page.key(&format!("resend {} {session_uuid}", name(*channel)));
                 page.sent(ticket, api::resend(&request, &key).await);
@@ -166,11 +170,15 @@ impl Actions {
     }
 
     fn send_to(self, number: &PhoneNumber, channel: Channel) {
+        let host = Host::read();
         let request = SendRequest {
             recipient: number.as_str().to_owned(),
             channel: Some(channel),
             locale: platform::message_locale(&untrack(|| self.page.i18n.locale())),
-            nonce: Host::read().nonce,
+            nonce: host.nonce,
+            purpose: None,
+            application: host.application,
+            end_user: None,
         };
         if let Some(ticket) = self.page.begin(Task::Send) {
             self.ask(Ask::Send(ticket, request));
@@ -198,6 +206,7 @@ impl Actions {
         let request = ResendRequest {
             session_uuid: id.to_string(),
             channel: Some(channel),
+            end_user: None,
         };
         if let Some(ticket) = page.begin(Task::Resend) {
             self.ask(Ask::Resend(ticket, request));

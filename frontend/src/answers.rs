@@ -111,6 +111,7 @@ impl Page {
         let body = VerifyRequest {
             session_uuid: request.session.to_string(),
             otp: request.otp.clone(),
+            end_user: None,
         };
         let answer = api::verify(&body, &request.key).await;
         let now = self.clock();

@@ -35,9 +35,13 @@ pub(crate) struct Message {
     pub(crate) text: String,
 }
 
-/// How the service is set up.
-pub(crate) async fn config() -> Result<ConfigResponse, Failure> {
-    get(config::PATH).await
+/// How the service is set up, for that application.
+pub(crate) async fn config(application: Option<&str>) -> Result<ConfigResponse, Failure> {
+    match application {
+        // An id has nothing that would need encoding.
+        Some(id) => get(&format!("{}?application={id}", config::PATH)).await,
+        None => get(config::PATH).await,
+    }
 }
 
 /// Asks for a code.

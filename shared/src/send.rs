@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Channel, Locale, SessionId, session::NextAction};
+use crate::{Channel, EndUser, Locale, Purpose, SessionId, session::NextAction};
 
 /// Where the request goes.
 pub const PATH: &str = "/api/otp/send";
@@ -45,6 +45,19 @@ pub struct SendRequest {
     )]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::nonce, required = false))]
     pub nonce: Option<String>,
+    /// What it is for; the proof repeats it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub purpose: Option<Purpose>,
+    /// The application that it is for, by its id; with a key the key's own, and without
+    /// one the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(examples("shop"), nullable = false))]
+    pub application: Option<String>,
+    /// For whom an application's server calls, with its key only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub end_user: Option<EndUser>,
 }
 
 /// The session a code was sent for: the answer to send and to resend.

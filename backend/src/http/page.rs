@@ -6,9 +6,8 @@ mod operator_file;
 pub mod source;
 
 use std::{
-    future::ready,
     io::{Error as IoError, ErrorKind},
-    path::PathBuf,
+    sync::Arc,
 };
 
 use actix_web::{
@@ -26,21 +25,25 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use countersign_core::Application;
 use countersign_shared::page_locale;
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use self::{index::Looks, source::PageSource};
 use self::{
     index::{HTML, Index},
-    operator_file::OperatorFile,
+    operator_file::OperatorFiles,
     source::PageFiles,
 };
-use crate::http::page::embedding::{Hosts, Query, Way};
+use crate::http::page::embedding::{Query, Way};
+use crate::http::per_application::PerApplication;
 use crate::http::{
     middleware::security_headers::{FramedBy, Inline},
     problem::{ApiError, ForPeople},
 };
+use crate::verification::ApplicationRegistry;
 
 /// Where the operator's style is read.
 const THEME_PATH: &str = "/theme.css";
@@ -53,34 +56,60 @@ const FILES: &str = "/{file:.*}";
 #[derive(Clone)]
 pub struct SinglePageApp {
     files: Data<PageFiles>,
-    theme: Option<OperatorFile>,
-    logo: Option<OperatorFile>,
     inline: Inline,
     served: Data<Served>,
 }
 
 /// What answers a request for the page itself.
 struct Served {
-    index: Index,
-    hosts: Hosts,
+    html: String,
+    files: Data<PageFiles>,
+    indices: PerApplication<Index>,
+    looked_at: OperatorFiles,
+    applications: ApplicationRegistry,
+    is_sandbox: bool,
     default_locale: String,
 }
 
+impl Served {
+    /// The application's own documents.
+    fn index(&self, application: &Arc<Application>) -> Arc<Index> {
+        self.indices.get(application, || {
+            let is_first = self.applications.current().first().id == application.id;
+            let looks = looks(application, is_first, self.is_sandbox);
+            Index::new(&self.html, &self.files, &looks)
+        })
+    }
+}
+
+/// What an application makes of the page.
+fn looks(application: &Application, is_first: bool, is_sandbox: bool) -> Looks {
+    let id = &application.id;
+    let at = |path: &str| {
+        if is_first {
+            path.to_owned()
+        } else {
+            format!("{path}?application={id}")
+        }
+    };
+    Looks {
+        brand_name: application.name.clone(),
+        is_sandbox,
+        application: (!is_first).then(|| id.to_string()),
+        theme: application.theme.as_ref().map(|_| at(THEME_PATH)),
+        logo: application.logo.as_ref().map(|_| at(LOGO_PATH)),
+    }
+}
+
 /// What the operator makes of the page, as it is set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct PageSettings {
     /// Where it is.
     pub source: PageSource,
-    /// The name people see.
-    pub brand_name: String,
+    /// Whose it is: their names and looks, and who may send people here.
+    pub applications: ApplicationRegistry,
     /// True when nothing is really sent.
     pub is_sandbox: bool,
-    /// A file of styles of the operator's own.
-    pub theme: Option<PathBuf>,
-    /// A file with the operator's logo.
-    pub logo: Option<PathBuf>,
-    /// Who may send people here.
-    pub hosts: Hosts,
     /// The language where the reader's own is not there.
     pub default_locale: String,
 }
@@ -94,31 +123,24 @@ impl SinglePageApp {
         let html = str::from_utf8(index.plain())
             .map_err(IoError::other)?
             .to_owned();
-        let looks = Looks {
-            brand_name: settings.brand_name,
+        let files = Data::new(files);
+        let served = Served {
+            html,
+            files: files.clone(),
+            indices: PerApplication::default(),
+            looked_at: OperatorFiles::default(),
+            applications: settings.applications,
             is_sandbox: settings.is_sandbox,
-            theme: settings.theme.is_some().then_some(THEME_PATH),
-            logo: settings.logo.is_some().then_some(LOGO_PATH),
+            default_locale: settings.default_locale,
         };
-        let index = Index::new(&html, &files, &looks);
+        let index = served.index(served.applications.current().first());
         Ok(Self {
             inline: Inline {
                 scripts: hashes(index.built(), "script"),
                 styles: hashes(index.built(), "style"),
             },
-            served: Data::new(Served {
-                index,
-                hosts: settings.hosts,
-                default_locale: settings.default_locale,
-            }),
-            files: Data::new(files),
-            theme: settings
-                .theme
-                .map(|path| OperatorFile::new(path, source::content_type(THEME_PATH))),
-            logo: settings.logo.map(|path| {
-                let content_type = source::content_type(&path.to_string_lossy());
-                OperatorFile::new(path, content_type)
-            }),
+            served: Data::new(served),
+            files,
         })
     }
 
@@ -137,14 +159,11 @@ impl SinglePageApp {
                 .route(path, web::get().to(page))
                 .route(path, web::head().to(page));
         }
-        for (path, file) in [(THEME_PATH, &self.theme), (LOGO_PATH, &self.logo)] {
-            if let Some(file) = file.clone() {
-                let read = move |request: HttpRequest| ready(file.answer(&request));
-                scope = scope
-                    .route(path, web::get().to(read.clone()))
-                    .route(path, web::head().to(read));
-            }
-        }
+        scope = scope
+            .route(THEME_PATH, web::get().to(theme))
+            .route(THEME_PATH, web::head().to(theme))
+            .route(LOGO_PATH, web::get().to(logo))
+            .route(LOGO_PATH, web::head().to(logo));
         // Of routes that fit the first counts.
         let scope = scope
             .route(FILES, web::get().to(file))
@@ -160,6 +179,47 @@ async fn file(request: HttpRequest, files: Data<PageFiles>) -> Result<HttpRespon
     found.ok_or(ApiError::NotFound)
 }
 
+/// Whose style or logo.
+#[derive(Deserialize)]
+struct Asked {
+    application: Option<String>,
+}
+
+impl Asked {
+    fn of(&self, served: &Served) -> Result<Arc<Application>, ApiError> {
+        let applications = served.applications.current();
+        let found = match &self.application {
+            Some(id) => applications.get(id),
+            None => Some(applications.first()),
+        };
+        found.cloned().ok_or(ApiError::NotFound)
+    }
+}
+
+/// An application's style.
+async fn theme(
+    request: HttpRequest,
+    served: Data<Served>,
+    asked: web::Query<Asked>,
+) -> Result<HttpResponse, ApiError> {
+    let application = asked.of(&served)?;
+    let path = application.theme.as_ref().ok_or(ApiError::NotFound)?;
+    let content_type = source::content_type(THEME_PATH);
+    served.looked_at.answer(path, content_type, &request)
+}
+
+/// An application's logo.
+async fn logo(
+    request: HttpRequest,
+    served: Data<Served>,
+    asked: web::Query<Asked>,
+) -> Result<HttpResponse, ApiError> {
+    let application = asked.of(&served)?;
+    let path = application.logo.as_ref().ok_or(ApiError::NotFound)?;
+    let content_type = source::content_type(&path.to_string_lossy());
+    served.looked_at.answer(path, content_type, &request)
+}
+
 /// The page in the reader's language, for the application that the reader came
 /// from.
 async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
@@ -172,18 +232,21 @@ async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
         .collect();
     let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
 
-    let host = query.and_then(|query| served.hosts.read(&query));
+    let applications = served.applications.current();
+    let host = query.and_then(|query| embedding::read(&query, &applications));
     let mut answer = match host {
-        Ok(None) => served.index.page(locale).answer(&request),
-        Ok(Some(host)) => {
-            let mut answer = once(HttpResponse::Ok(), served.index.hosted(locale, &host));
+        Ok((application, None)) => served.index(&application).page(locale).answer(&request),
+        Ok((application, Some(host))) => {
+            let html = served.index(&application).hosted(locale, &host);
+            let mut answer = once(HttpResponse::Ok(), html);
             if let Way::Embed(origin) = host.way {
                 answer.extensions_mut().insert(FramedBy(origin));
             }
             answer
         }
         Err(embedding::Refused) => {
-            let mut answer = once(HttpResponse::BadRequest(), served.index.refused(locale));
+            let html = served.index(applications.first()).refused(locale);
+            let mut answer = once(HttpResponse::BadRequest(), html);
             answer.extensions_mut().insert(ForPeople);
             answer
         }
@@ -291,6 +354,9 @@ mod tests {
         test::{TestRequest, call_service, init_service, read_body},
     };
 
+    use countersign_core::{AccessPolicy, ApplicationId, Applications};
+    use countersign_shared::Channel;
+
     use super::{source::CarriedFile, *};
 
     const CARRIED: &[CarriedFile] = &[
@@ -320,13 +386,39 @@ mod tests {
         },
     ];
 
+    fn applications(name: &str) -> Applications {
+        let one = Application {
+            id: ApplicationId::parse("default").unwrap(),
+            name: name.to_owned(),
+            audience: String::new(),
+            key_hashes: Vec::new(),
+            origins: Vec::new(),
+            return_urls: Vec::new(),
+            embed_origins: Vec::new(),
+            takes_strangers: true,
+            policy: AccessPolicy {
+                countries: None,
+                channels: vec![Channel::Sms],
+                fictitious_numbers: true,
+            },
+            plivo_app: None,
+            plivo_apps: Vec::new(),
+            has_end_user_addresses: true,
+            sends: Vec::new(),
+            spend_caps: Vec::new(),
+            theme: None,
+            logo: None,
+        };
+        Applications::new(vec![one]).unwrap()
+    }
+
     #[actix_web::test]
     async fn a_page_inside_the_program_is_served_like_one_in_a_directory() {
         let page = SinglePageApp::read(PageSettings {
             source: PageSource::Carried(CARRIED),
-            brand_name: "Zebra".to_owned(),
+            applications: ApplicationRegistry::new(applications("Zebra")),
+            is_sandbox: false,
             default_locale: "en".to_owned(),
-            ..PageSettings::default()
         })
         .unwrap();
         let service = init_service(App::new().configure(|config| page.configure(config))).await;

@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_backend::{
+    app::App,
+    config::Config,
+    proof::{ProofAlgorithm, rotate},
+};
 use countersign_platform::clock::Clock;
 use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
@@ -125,7 +129,12 @@ impl TestStore {
 
     pub(crate) fn new_redis() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        rotate(&directory.path().join(KEYS), SystemTime::now()).unwrap();
+        rotate(
+            &directory.path().join(KEYS),
+            ProofAlgorithm::default(),
+            SystemTime::now(),
+        )
+        .unwrap();
         Self::Redis(RedisServer::start(), directory)
     }
 

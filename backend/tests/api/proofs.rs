@@ -3,13 +3,16 @@
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use countersign_backend::proof::rotate;
+use countersign_backend::proof::{ProofAlgorithm, rotate};
 use futures_util::future::join_all;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::JwkSet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, KEYS, TestApp, TestStore, manual_clock, start_app};
+use crate::{
+    app::{Answer, KEYS, TestApp, TestStore, manual_clock, start_app},
+    applications::{ApplicationsFile, SEND, ask, secret},
+};
 
 const NUMBER: &str = "+14155550123";
 
@@ -91,7 +94,7 @@ async fn a_proof_says_what_was_verified_and_its_key_is_public() {
         claims,
         json!({
             "iss": "https://verify.example.com", "aud": "shop", "iat": iat, "exp": exp,
-            "jti": claims["jti"], "phone_number": NUMBER, "phone_number_verified": true,
+            "jti": claims["jti"], "sub": claims["sub"], "auth_time": iat, "phone_number": NUMBER, "phone_number_verified": true,
             "amr": ["otp", "sms"], "nonce": "n-0S6_WzA2Mj", "sandbox": true,
         })
     );
@@ -248,7 +251,7 @@ async fn whatever_is_not_ours_is_inactive_and_nothing_more() {
 fn strange_key() -> (EncodingKey, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(KEYS);
-    rotate(&path, SystemTime::now()).unwrap();
+    rotate(&path, ProofAlgorithm::default(), SystemTime::now()).unwrap();
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let pem = file["keys"][0]["private_key"].as_str().unwrap().to_owned();
     (EncodingKey::from_ed_pem(pem.as_bytes()).unwrap(), pem)
@@ -334,7 +337,7 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     let now = || app.clock_now();
     app.advance(Duration::from_hours(1));
     let old = proof(&app).await;
-    let new_id = rotate(&path, now()).unwrap().id;
+    let new_id = rotate(&path, ProofAlgorithm::default(), now()).unwrap().id;
     app.reload_keys();
     let keys = app.get("/.well-known/jwks.json").await.ok();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
@@ -344,7 +347,9 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     let between = proof(&app).await;
     assert_eq!(part(&between, 0)["kid"], part(&old, 0)["kid"]);
     // And so it cannot be rotated away.
-    let refusal = rotate(&path, now()).unwrap_err().to_string();
+    let refusal = rotate(&path, ProofAlgorithm::default(), now())
+        .unwrap_err()
+        .to_string();
     assert!(
         refusal.contains("a moment ago; wait for 660 seconds"),
         "{refusal}"
@@ -356,9 +361,123 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     assert_eq!(known(&app, &after).await["active"], true);
     assert_eq!(known(&app, &old).await["active"], true);
     app.advance(Duration::from_mins(10));
-    rotate(&path, now()).unwrap();
+    rotate(&path, ProofAlgorithm::default(), now()).unwrap();
     app.reload_keys();
     let keys = app.get("/.well-known/jwks.json").await.ok();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
     assert_eq!(known(&app, &after).await, inactive());
+}
+
+/// What an application with a key learns of a token.
+async fn asked_by(app: &TestApp, id: &str, form: &[(&str, &str)]) -> Value {
+    let request = app.request(Method::POST, "/api/proofs/introspect");
+    let answer = app.call(request.bearer_auth(secret(id)).form(form)).await;
+    answer.ok()
+}
+
+/// A proof for that application.
+async fn proof_for(app: &TestApp, id: &str, purpose: &str) -> String {
+    app.advance(Duration::from_secs(60));
+    let body = json!({"recipient": NUMBER, "purpose": purpose});
+    let sent = ask(app, id, SEND, &body).await.ok();
+    let otp = app.newest_otp(NUMBER).await;
+    let body = json!({"session_uuid": sent["session_uuid"], "otp": otp});
+    let verified = ask(app, id, "/api/otp/verify", &body).await.ok();
+    verified["proof"].as_str().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn a_proof_is_for_its_application_and_says_what_for() {
+    let file = ApplicationsFile::of(&[
+        ("shop", "audience = \"https://shop.example\""),
+        ("bank", ""),
+        ("desk", "audience = \"https://shop.example\""),
+    ]);
+    let settings = [
+        ("APPLICATIONS_FILE", file.path()),
+        ("LIMIT_SENDS_PER_NUMBER", "off"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let token = proof_for(&app, "shop", "sign_in").await;
+    let claims = part(&token, 1);
+    assert_eq!(claims["aud"], "https://shop.example");
+    assert_eq!(claims["purpose"], "sign_in");
+    assert_eq!(claims["auth_time"], claims["iat"]);
+    // Another application neither learns of it nor spends it.
+    for consume in ["false", "true"] {
+        let form = [("token", token.as_str()), ("consume", consume)];
+        assert_eq!(asked_by(&app, "bank", &form).await, inactive());
+    }
+    let looked = asked_by(&app, "desk", &[("token", &token)]).await;
+    assert_eq!(
+        (&looked["active"], &looked["purpose"]),
+        (&json!(true), &json!("sign_in"))
+    );
+    let spend = [("token", token.as_str()), ("consume", "true")];
+    assert_eq!(asked_by(&app, "shop", &spend).await["active"], true);
+    assert_eq!(asked_by(&app, "shop", &spend).await, inactive());
+    // A number has one name at an application, and another one elsewhere.
+    let again = part(&proof_for(&app, "shop", "reset").await, 1);
+    let other = part(&proof_for(&app, "bank", "reset").await, 1);
+    assert_eq!(again["sub"], claims["sub"]);
+    assert_ne!(other["sub"], claims["sub"]);
+}
+
+#[actix_web::test]
+async fn who_asks_about_a_proof_needs_a_key_once_there_is_one() {
+    let file = ApplicationsFile::of(&[("shop", "")]);
+    let closed = TestApp::start_with(&[("APPLICATIONS_FILE", file.path())]).await;
+    let live = TestApp::start_live("http://127.0.0.1:9", &[]).await;
+    for app in [&closed, &live] {
+        let refused = introspect(app, &[("token", "x")]).await;
+        refused.problem(401, "unauthorized");
+        let challenge = refused.header("www-authenticate");
+        assert_eq!(challenge, "Bearer realm=\"countersign\"");
+    }
+    let open = TestApp::start().await;
+    assert_eq!(known(&open, "x").await, inactive());
+    assert_eq!(
+        asked_by(&closed, "shop", &[("token", "x")]).await,
+        inactive()
+    );
+}
+
+#[actix_web::test]
+async fn an_algorithm_is_changed_like_a_key_and_each_key_keeps_its_own() {
+    let app = TestApp::start().await;
+    let (TestStore::File(directory) | TestStore::Redis(_, directory)) = &app.store;
+    let path = directory.path().join(KEYS);
+    app.advance(Duration::from_hours(1));
+    let old = proof(&app).await;
+    rotate(&path, ProofAlgorithm::Es256, app.clock_now()).unwrap();
+    app.reload_keys();
+    let keys = app.get("/.well-known/jwks.json").await.ok();
+    let named = |index: usize| {
+        let key = &keys["keys"][index];
+        (key["alg"].clone(), key["kty"].clone(), key["crv"].clone())
+    };
+    assert_eq!(named(0), (json!("ES256"), json!("EC"), json!("P-256")));
+    assert_eq!(named(1), (json!("EdDSA"), json!("OKP"), json!("Ed25519")));
+    app.advance(Duration::from_mins(6));
+    let new = proof(&app).await;
+    assert_eq!(part(&new, 0)["alg"], "ES256");
+    assert_eq!(known(&app, &new).await["active"], true);
+    assert_eq!(known(&app, &old).await["active"], true);
+    // The number's name outlives every rotation.
+    assert_eq!(part(&new, 1)["sub"], part(&old, 1)["sub"]);
+    let keys: JwkSet = serde_json::from_value(keys).unwrap();
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_audience(&["countersign"]);
+    validation.validate_exp = false;
+    let checks = DecodingKey::from_jwk(&keys.keys[0]).unwrap();
+    jsonwebtoken::decode::<Value>(&new, &checks, &validation).unwrap();
+    // Under the other key's name, or with the other algorithm's, it is nothing.
+    for (alg, kid) in [("EdDSA", 0), ("ES256", 1), ("EdDSA", 1)] {
+        let mut header = part(&new, 0);
+        header["alg"] = json!(alg);
+        header["kid"] = json!(keys.keys[kid].common.key_id);
+        let header = BASE64_URL_SAFE_NO_PAD.encode(header.to_string());
+        let (_, rest) = new.split_once('.').unwrap();
+        assert_eq!(known(&app, &format!("{header}.{rest}")).await, inactive());
+    }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Host {
     state: Option<String>,
     /// What the proof is to repeat.
     pub(crate) nonce: Option<String>,
+    /// The application, where it is not the first.
+    pub(crate) application: Option<String>,
 }
 
 /// How it ended.
@@ -37,6 +39,7 @@ impl Host {
             embedded_in: document::attribute("data-embedded-in"),
             state: document::attribute("data-state"),
             nonce: document::attribute("data-nonce"),
+            application: document::attribute("data-application"),
         }
     }
 

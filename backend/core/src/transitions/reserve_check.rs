@@ -7,8 +7,8 @@ use super::{
     reservation::{CheckReservation, Reserved},
 };
 use crate::{
-    IdempotencyClaim, Key, Limit, LimitCheck, Quota, Rows, SessionOver, SessionRules, Transition,
-    Unreadable, Wait, idempotency, rate_limit, session::SessionRow,
+    ApplicationId, IdempotencyClaim, Key, Limit, LimitCheck, Quota, Rows, SessionOver,
+    SessionRules, Transition, Unreadable, Wait, idempotency, rate_limit, session::SessionRow,
 };
 
 /// Reserves a check: the session has one less, limits count it, and its idempotency
@@ -17,6 +17,8 @@ use crate::{
 pub struct ReserveCheck {
     /// The session's row.
     pub session: Key,
+    /// The application whose key the call came with.
+    pub application: Option<ApplicationId>,
     /// How many wrong codes the session's number may be given, whatever the session.
     pub wrong_per_number: Vec<Quota>,
     /// What it uses besides.
@@ -54,7 +56,7 @@ impl Transition for ReserveCheck {
             }
             return Ok(Reserved::Repeated(repeated.repetition));
         }
-        let mut row = match SessionRow::open(rows, &self.session)? {
+        let mut row = match SessionRow::open(rows, &self.session, self.application.as_ref())? {
             Ok(row) => row,
             Err(over) => return Ok(Reserved::Over(over)),
         };

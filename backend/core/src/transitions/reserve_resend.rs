@@ -9,8 +9,8 @@ use super::{
     send_limits::{Evaluation, SendLimits},
 };
 use crate::{
-    IdempotencyClaim, Key, Rows, SessionOver, SessionRules, Transition, Unreadable, idempotency,
-    session::SessionRow,
+    ApplicationId, IdempotencyClaim, Key, Rows, SessionOver, SessionRules, Transition, Unreadable,
+    idempotency, session::SessionRow,
 };
 
 /// Reserves a resend: limits count it, its idempotency key is claimed, and it is
@@ -18,6 +18,8 @@ use crate::{
 pub struct ReserveResend {
     /// The session's row.
     pub session: Key,
+    /// The application whose key the call came with.
+    pub application: Option<ApplicationId>,
     /// How the code is to travel.
     pub channel: Channel,
     /// What the resend is held against.
@@ -47,7 +49,7 @@ impl Transition for ReserveResend {
         {
             return Ok(Reserved::Repeated(repeated.repetition));
         }
-        match SessionRow::open(rows, &self.session)? {
+        match SessionRow::open(rows, &self.session, self.application.as_ref())? {
             Ok(row) if row.number == self.limits.number => {}
             Ok(_) => return Ok(Reserved::Over(SessionOver::NotFound)),
             Err(over) => return Ok(Reserved::Over(over)),

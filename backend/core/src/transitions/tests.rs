@@ -3,6 +3,7 @@ mod charges;
 mod check;
 mod conversion;
 mod idempotency;
+mod owner;
 mod reads;
 mod rows;
 mod runs;

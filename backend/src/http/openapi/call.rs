@@ -8,6 +8,7 @@ use utoipa::{
         HttpMethod, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
+        security::{HttpAuthScheme, SecurityRequirement},
     },
 };
 
@@ -33,6 +34,21 @@ pub(super) struct Description {
     operation: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
+
+/// How a call takes an application's key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyIs {
+    /// Without one the caller is a browser or a stranger.
+    Possible,
+    /// Nothing goes without one.
+    Required,
+}
+
+/// The ways in which a key comes: its name here, and the scheme of HTTP.
+pub(super) const SECURITY_SCHEMES: [(&str, HttpAuthScheme); 2] = [
+    ("bearer", HttpAuthScheme::Bearer),
+    ("basic", HttpAuthScheme::Basic),
+];
 
 /// A named value of the document's examples.
 pub(super) type Example<T> = (&'static str, T);
@@ -145,6 +161,16 @@ impl Description {
         ))
         .answers_with("200", answer.header("ETag", tag()).build())
         .answers_with("304", unchanged.build())
+    }
+
+    /// An application's key may come with it, or must.
+    pub(super) fn with_key(mut self, key: KeyIs) -> Self {
+        let none = (key == KeyIs::Possible).then(SecurityRequirement::default);
+        let ways =
+            SECURITY_SCHEMES.map(|(name, _)| SecurityRequirement::new::<_, _, &str>(name, []));
+        let ways = none.into_iter().chain(ways);
+        self.operation = self.operation.securities(Some(ways));
+        self
     }
 
     /// All that can go wrong.

@@ -72,11 +72,12 @@ fn examples(document: &Value) -> Vec<(String, Value)> {
 fn the_document_names_each_route_and_no_other() {
     let mut listed = Vec::new();
     let _ = actix_web::App::new().configure(|config| {
-        let off = || RateLimit::new(None);
+        let off = || RateLimit::by_address(None);
         let limits = RateLimits {
             requests: off(),
             introspections: off(),
             reads: off(),
+            applications: RateLimit::by_application(None),
         };
         listed = routes::register(config, &limits);
     });

@@ -6,7 +6,10 @@
 
 mod return_path;
 
+use std::sync::Arc;
+
 use actix_web::web;
+use countersign_core::{Application, Applications};
 use countersign_shared::send::is_nonce;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
@@ -122,6 +125,8 @@ pub struct Query {
     state: Option<String>,
     /// What the proof is to repeat.
     nonce: Option<String>,
+    /// The application that it is for.
+    pub application: Option<String>,
     /// The language.
     pub locale: Option<String>,
 }
@@ -162,7 +167,36 @@ impl Query {
     }
 }
 
+/// The application that the page is for, and where the person came from. Whoever names
+/// no application means the first that lists the way back.
+pub fn read(
+    query: &Query,
+    applications: &Applications,
+) -> Result<(Arc<Application>, Option<Host>), Refused> {
+    let named = query.application.as_deref();
+    let mut candidates = applications
+        .iter()
+        .filter(|it| named.is_none_or(|named| named == it.id.as_str()));
+    candidates
+        .find_map(|application| {
+            let host = Hosts::of(application).read(query).ok()?;
+            let is_page = host.is_some() || application.takes_strangers;
+            is_page.then(|| (application.clone(), host))
+        })
+        .ok_or(Refused)
+}
+
 impl Hosts {
+    /// Those of an application.
+    fn of(application: &Application) -> Self {
+        let return_urls = application.return_urls.iter().map(String::as_str);
+        Self {
+            return_urls: ReturnUrls::new(return_urls).unwrap_or_default(),
+            embed_origins: AllowedOrigins::new(application.embed_origins.clone())
+                .unwrap_or_default(),
+        }
+    }
+
     /// Where the person came from; nothing for somebody who came alone.
     pub fn read(&self, query: &Query) -> Result<Option<Host>, Refused> {
         let way = match (&query.return_to, &query.embed) {

@@ -26,10 +26,12 @@ pub struct Looks {
     pub brand_name: String,
     /// True when nothing is really sent.
     pub is_sandbox: bool,
-    /// Where the operator's style is read, if there is one.
-    pub theme: Option<&'static str>,
-    /// Where the operator's logo is read, if there is one.
-    pub logo: Option<&'static str>,
+    /// The application's id, unless it is the one that is meant where none is named.
+    pub application: Option<String>,
+    /// Where the application's style is read, if there is one.
+    pub theme: Option<String>,
+    /// Where the application's logo is read, if there is one.
+    pub logo: Option<String>,
 }
 
 /// A way to begin, by its name in the page.
@@ -156,6 +158,9 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
     let root = |root: &mut Element<'_, '_>| -> Rewritten {
         root.set_attribute("data-start", start.as_str())?;
         set_text_attribute(root, "data-brand", &looks.brand_name)?;
+        if let Some(application) = &looks.application {
+            set_text_attribute(root, "data-application", application)?;
+        }
         if looks.is_sandbox {
             root.set_attribute("data-sandbox", "")?;
         }
@@ -172,7 +177,7 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
             Ok(())
         }),
     ];
-    if let Some(theme) = looks.theme {
+    if let Some(theme) = &looks.theme {
         // Last in the head, so that it wins.
         handlers.push(element!("head", move |head| {
             let link = format!("<link rel=\"stylesheet\" href=\"{theme}\" />");
@@ -180,7 +185,7 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
             Ok(())
         }));
     }
-    if let Some(logo) = looks.logo {
+    if let Some(logo) = &looks.logo {
         handlers.push(element!("header .brand-mark", move |mark| {
             let image = format!("<img class=\"logo\" src=\"{logo}\" alt=\"\" />");
             mark.replace(&image, ContentType::Html);
@@ -214,8 +219,9 @@ mod tests {
         let looks = Looks {
             brand_name: "A <b> & \"c\"".to_owned(),
             is_sandbox: true,
-            theme: Some("/theme.css"),
-            logo: Some("/brand-logo"),
+            application: Some("shop".to_owned()),
+            theme: Some("/theme.css".to_owned()),
+            logo: Some("/brand-logo".to_owned()),
         };
         Index::new(BUILT, &PageFiles::default(), &looks)
     }
@@ -249,6 +255,7 @@ mod tests {
             "<header><img class=\"logo\" src=\"/brand-logo\" alt=\"\" />",
             "<link rel=\"stylesheet\" href=\"/theme.css\" /></head>",
             "data-sandbox=\"\"",
+            "data-application=\"shop\"",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }
@@ -260,6 +267,7 @@ mod tests {
         let looks = Looks {
             brand_name: "A & B".to_owned(),
             is_sandbox: false,
+            application: None,
             theme: None,
             logo: None,
         };

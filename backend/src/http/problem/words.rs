@@ -19,6 +19,12 @@ pub(super) fn advice_on(field: &str) -> &'static str {
         "Access-Control-Request-Headers" => {
             "A page may ask for 32 names of headers at most, in 1 KB."
         }
+        "purpose" => "Name what it is for as sign_up, sign_in, change_number or reset.",
+        "application" => "No such application, or not the one of the key.",
+        "end_user" | "end_user.address" => {
+            "Name the user's public IP address, as the application's server saw it."
+        }
+        "end_user.id" => "The application's name for its user must be 1 to 255 bytes of text.",
         "otp" => "Give the code as text: its digits and nothing else.",
         _ => "Something is missing or malformed.",
     }

@@ -1,7 +1,12 @@
 //! `POST /api/otp/send`.
 
-use actix_web::web::{Data, Json};
-use countersign_core::SessionRules;
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Json},
+};
+use countersign_core::{Application, SessionRules};
 use countersign_platform::clock::whole_seconds_up;
 use countersign_shared::{
     self as shared,
@@ -12,32 +17,76 @@ use countersign_shared::{
 use crate::{
     http::{
         drain::Drain,
-        extract::{body::JsonBody, idempotency_key::IdempotencyKey},
-        problem::ApiError,
+        extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
+        middleware::cross_origin,
+        problem::{ApiError, Challenge},
         state::AppState,
         step::to_the_end,
     },
-    verification::{Caller, SendCommand, Sent},
+    verification::{SendCommand, Sent},
 };
 
 pub(super) async fn send(
     state: Data<AppState>,
     drain: Data<Drain>,
-    caller: Caller,
+    client: Client,
     key: IdempotencyKey,
+    http: HttpRequest,
     JsonBody(request): JsonBody<SendRequest>,
 ) -> Result<Json<SendResponse>, ApiError> {
-    let keyed = key.request(caller.key, shared::send::PATH, &request)?;
+    let keyed = key.request(client.owner(), shared::send::PATH, &request)?;
+    let named = request.application.as_deref();
+    let application = application(&state, &client, named, &http)?;
+    let requester = client.requester(request.end_user, true, state.is_sandbox)?;
     let command = SendCommand {
+        application,
         recipient: request.recipient,
         channel: request.channel,
         locale: request.locale,
         nonce: request.nonce,
+        purpose: request.purpose,
     };
     let steps = state.clone();
-    let step = async move { steps.verification.send(&caller, command, keyed).await };
+    let step = async move { steps.verification.send(&requester, command, keyed).await };
     let sent = to_the_end(&drain, Box::pin(step)).await??;
     Ok(Json(answer(&sent, state.verification.rules())))
+}
+
+/// The application that a send is for. With a key it is the key's; a page of another
+/// site calls for one that lists its origin; whoever names none means the first.
+fn application(
+    state: &AppState,
+    client: &Client,
+    named: Option<&str>,
+    request: &HttpRequest,
+) -> Result<Arc<Application>, ApiError> {
+    let applications = state.applications.current();
+    let wrong = ApiError::InvalidField("application");
+    if let Some(own) = client.application() {
+        let own = applications.get(own.id.as_str());
+        let own = own.filter(|own| named.is_none_or(|named| named == own.id.as_str()));
+        return own.cloned().ok_or(wrong);
+    }
+    let origin = cross_origin::other_site(request);
+    let lists = |it: &&Arc<Application>| {
+        let mut origins = it.origins.iter();
+        origin.is_none_or(|origin| origins.any(|it| it == origin))
+    };
+    let found = match (named, origin) {
+        (Some(id), _) => applications.get(id).ok_or(wrong)?,
+        (None, Some(_)) => applications
+            .iter()
+            .find(lists)
+            .unwrap_or(applications.first()),
+        (None, None) => applications.first(),
+    };
+    if !lists(&found) {
+        return Err(ApiError::OriginNotAllowed);
+    }
+    if !found.takes_strangers {
+        return Err(ApiError::Unauthorized(Challenge::Bearer));
+    }
+    Ok(found.clone())
 }
 
 /// The answer to a send and to a resend.

@@ -171,7 +171,7 @@ fn another_body_under_a_key_is_counted_and_after_five_nothing_is_compared() {
             used: Use::Amount(0),
             ..world
                 .limits
-                .of_check(&[super::world::caller("caller")])
+                .of_check(&super::world::caller("caller"))
                 .remove(0)
         },
         rules: world.rules.clone(),
@@ -258,6 +258,7 @@ fn a_resend_whose_session_ended_meanwhile_is_answered_alike() {
     world.sent("one", "number", "plivo");
     world.advance(599);
     let step = ReserveResend {
+        application: None,
         session: keys::session("one"),
         channel: Channel::Sms,
         limits: world.send_limits("number", Channel::Sms),
