@@ -15,6 +15,7 @@ mod contact;
 mod deliver;
 mod idempotency;
 mod introspect;
+mod page;
 mod refusal;
 mod resend;
 mod row_keys;
@@ -39,6 +40,7 @@ pub use self::{
     contact::Contact,
     idempotency::IdempotentRequest,
     introspect::Introspection,
+    page::{BegunPage, PageView, WayBack},
     refusal::Refusal,
     row_keys::RowKeys,
     send::SendCommand,

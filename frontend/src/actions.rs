@@ -178,6 +178,10 @@ impl Actions {
             nonce: host.nonce,
             purpose: None,
             application: host.application,
+            page: false,
+            return_to: None,
+            embed: None,
+            state: None,
             end_user: None,
         };
         if let Some(ticket) = self.page.begin(Task::Send) {

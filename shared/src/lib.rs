@@ -9,6 +9,7 @@ pub mod config;
 pub mod end_user;
 pub mod locale;
 pub mod one_time_code;
+pub mod page;
 pub mod page_locale;
 pub mod phone_number;
 pub mod problem;

@@ -54,6 +54,22 @@ pub struct SendRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(examples("shop"), nullable = false))]
     pub application: Option<String>,
+    /// With a key: sends nothing yet, and answers the address of a page of ours for this
+    /// number, where the person asks for the code themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub page: bool,
+    /// Where that page leads back to: one of the application's return addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub return_to: Option<String>,
+    /// The origin of the page that has it in a frame instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub embed: Option<String>,
+    /// A word of the application's that comes back with the outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub state: Option<String>,
     /// For whom an application's server calls, with its key only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]

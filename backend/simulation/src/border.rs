@@ -31,6 +31,7 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveSend {
         ReserveSend {
+            page: None,
             new: NewSession {
                 key: keys::session(session),
                 number: number_key(number),

@@ -93,6 +93,10 @@ pub(super) fn state(
     Ok(Data::new(AppState {
         applications: applications.clone(),
         is_sandbox,
+        public_url: match &config.public_url {
+            Some(url) => url.clone(),
+            None => proofs.issuer().to_owned(),
+        },
         introspection: Introspection {
             proofs: proofs.clone(),
             applications: applications.clone(),

@@ -26,7 +26,7 @@ use actix_web::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use countersign_core::Application;
-use countersign_shared::page_locale;
+use countersign_shared::{SessionId, page_locale};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -40,8 +40,10 @@ use self::{
 use crate::http::page::embedding::{Query, Way};
 use crate::http::per_application::PerApplication;
 use crate::http::{
+    bulkhead::Bulkheads,
     middleware::security_headers::{FramedBy, Inline},
     problem::{ApiError, ForPeople},
+    state::AppState,
 };
 use crate::verification::ApplicationRegistry;
 
@@ -232,29 +234,69 @@ async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
         .collect();
     let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
 
-    let applications = served.applications.current();
-    let host = query.and_then(|query| embedding::read(&query, &applications));
-    let mut answer = match host {
-        Ok((application, None)) => served.index(&application).page(locale).answer(&request),
-        Ok((application, Some(host))) => {
-            let html = served.index(&application).hosted(locale, &host);
-            let mut answer = once(HttpResponse::Ok(), html);
-            if let Way::Embed(origin) = host.way {
-                answer.extensions_mut().insert(FramedBy(origin));
-            }
-            answer
-        }
-        Err(embedding::Refused) => {
-            let html = served.index(applications.first()).refused(locale);
-            let mut answer = once(HttpResponse::BadRequest(), html);
-            answer.extensions_mut().insert(ForPeople);
-            answer
-        }
+    let shown = match &query {
+        Ok(query) if query.page.is_some() => begun(&request, &served, query, locale).await,
+        Ok(query) => hosted(&request, &served, query, locale),
+        Err(refused) => Err(*refused),
     };
+    let mut answer = shown.unwrap_or_else(|embedding::Refused| {
+        let applications = served.applications.current();
+        let html = served.index(applications.first()).refused(locale);
+        let mut answer = once(HttpResponse::BadRequest(), html);
+        answer.extensions_mut().insert(ForPeople);
+        answer
+    });
     answer.headers_mut().insert(
         VARY,
         HeaderValue::from_static("accept-encoding, accept-language"),
     );
+    answer
+}
+
+/// The page for somebody who came alone, or from an application.
+fn hosted(
+    request: &HttpRequest,
+    served: &Served,
+    query: &Query,
+    locale: &str,
+) -> Result<HttpResponse, embedding::Refused> {
+    let (application, host) = embedding::read(query, &served.applications.current())?;
+    let index = served.index(&application);
+    Ok(match host {
+        None => index.page(locale).answer(request),
+        Some(host) => framed(index.hosted(locale, &host), host.way),
+    })
+}
+
+/// The page that an application's server began for a number.
+async fn begun(
+    request: &HttpRequest,
+    served: &Served,
+    query: &Query,
+    locale: &str,
+) -> Result<HttpResponse, embedding::Refused> {
+    let refused = embedding::Refused;
+    let state = request.app_data::<Data<AppState>>().ok_or(refused)?;
+    let bulkheads = request.app_data::<Data<Bulkheads>>().ok_or(refused)?;
+    let name = query.page.as_deref().filter(|_| query.is_page_alone());
+    let id = name.and_then(|name| SessionId::parse(name).ok());
+    let id = id.ok_or(refused)?;
+    let _turn = bulkheads.reads.enter().await.map_err(|_| refused)?;
+    let page = state.verification.page(id).await.map_err(|_| refused)?;
+    let nonce = page.contact.nonce.as_deref();
+    let host = embedding::host(&page.application, &page.way_back, nonce)?.ok_or(refused)?;
+    let number = page.contact.recipient.masked();
+    let index = served.index(&page.application);
+    let html = index.confirmation(locale, &host, (&id.to_string(), &number));
+    Ok(framed(html, host.way))
+}
+
+/// A page that is for this person only, in whoever's frame it is to be.
+fn framed(html: String, way: Way) -> HttpResponse {
+    let mut answer = once(HttpResponse::Ok(), html);
+    if let Way::Embed(origin) = way {
+        answer.extensions_mut().insert(FramedBy(origin));
+    }
     answer
 }
 

@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod introspect;
 mod keys;
+mod page;
 mod resend;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -115,6 +116,7 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
             shared::verify::PATH,
             verify::verify
         ))
+        .service(guarded!(limits.requests, shared::page::PATH, page::page))
         .service(guarded!(
             limits.introspections,
             shared::proof::INTROSPECT_PATH,

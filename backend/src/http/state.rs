@@ -15,6 +15,8 @@ pub struct AppState {
     pub applications: ApplicationRegistry,
     /// Whether nothing is really sent.
     pub is_sandbox: bool,
+    /// How the world reaches us, without a slash at its end.
+    pub public_url: String,
     /// Sends and checks codes.
     pub verification: Verification,
     /// Looks at proofs.

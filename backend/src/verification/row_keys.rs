@@ -144,6 +144,19 @@ impl RowKeys {
         Contact::from_text(&self.0.open("contact", id.as_bytes(), &contact.0)?)
     }
 
+    /// Of a page that a server began.
+    pub(super) fn page(&self, id: SessionId) -> Key {
+        keys::page(&self.hash("page", &[id.as_bytes()]))
+    }
+
+    pub(super) fn seal_page(&self, id: SessionId, content: &str) -> Sealed {
+        self.seal("page", id.as_bytes(), content)
+    }
+
+    pub(super) fn open_page(&self, id: SessionId, content: &Sealed) -> Option<String> {
+        self.0.open("page", id.as_bytes(), &content.0)
+    }
+
     /// One of Plivo's sessions, whose id whoever knows the number opens.
     pub(super) fn upstream(&self, number: &PhoneNumber, upstream_id: &str) -> Upstream {
         Upstream {

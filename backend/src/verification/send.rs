@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Application, EndUserKeys, NewSession, Owner, SendLimits, flow::Reserve, recipient,
-    transitions::ReserveSend,
+    Application, EndUserKeys, Key, NewSession, Owner, Recipient, SendLimits, flow::Reserve,
+    recipient, transitions::ReserveSend,
 };
 use countersign_metrics::UpstreamCall;
 use countersign_shared::{Channel, Locale, PhoneNumber, Purpose, SessionId};
@@ -29,6 +29,19 @@ pub struct SendCommand {
     pub purpose: Option<Purpose>,
 }
 
+/// A send whose number was read.
+pub(super) struct NewSend {
+    pub(super) application: Arc<Application>,
+    pub(super) recipient: Recipient,
+    pub(super) channel: Channel,
+    pub(super) contact: Contact,
+    pub(super) end_user: EndUserKeys,
+    /// Whether its session goes on with a key.
+    pub(super) with_key: bool,
+    /// The page that asks for it.
+    pub(super) page: Option<Key>,
+}
+
 impl Verification {
     /// Sends a code.
     pub async fn send(
@@ -37,8 +50,25 @@ impl Verification {
         command: SendCommand,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
-        let application = command.application;
-        let policy = &application.policy;
+        let (channel, recipient) = self.recipient(&command)?;
+        let application = &command.application;
+        let end_user = self.keys.end_user(requester);
+        let end_user = end_user.unwrap_or_else(|| self.keys.without_address(&application.id));
+        let send = NewSend {
+            contact: self.contact(&command, &recipient),
+            application: command.application,
+            recipient,
+            channel,
+            end_user,
+            with_key: requester.application.is_some(),
+            page: None,
+        };
+        self.begin(send, request).await
+    }
+
+    /// The number that a send is to go to, and how.
+    pub(super) fn recipient(&self, command: &SendCommand) -> Result<(Channel, Recipient), Refusal> {
+        let policy = &command.application.policy;
         let channel = policy.channel(command.channel, policy.default_channel());
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
         let recipient = recipient::read(&command.recipient, channel, policy);
@@ -50,19 +80,37 @@ impl Verification {
         if let Ok(number) = number {
             self.note_number(&number);
         }
-        let recipient = recipient?;
+        Ok((channel, recipient?))
+    }
+
+    /// Whom a session is about.
+    pub(super) fn contact(&self, command: &SendCommand, recipient: &Recipient) -> Contact {
+        let locale = command.locale.as_ref();
+        Contact {
+            recipient: recipient.number.clone(),
+            locale: locale.unwrap_or(&self.rules.default_locale).clone(),
+            nonce: command.nonce.clone(),
+            purpose: command.purpose,
+        }
+    }
+
+    /// Begins a session with its first code.
+    pub(super) async fn begin(
+        &self,
+        send: NewSend,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Sent, Refusal> {
+        let NewSend {
+            application,
+            recipient,
+            channel,
+            contact,
+            end_user,
+            with_key,
+            page,
+        } = send;
         let admission = self.plivo.admit(UpstreamCall::Create)?;
         let id = new_id();
-        let contact = Contact {
-            recipient: recipient.number.clone(),
-            locale: command
-                .locale
-                .unwrap_or_else(|| self.rules.default_locale.clone()),
-            nonce: command.nonce,
-            purpose: command.purpose,
-        };
-        let end_user = self.keys.end_user(requester);
-        let end_user = end_user.unwrap_or_else(|| self.keys.without_address(&application.id));
         let new = NewSession {
             key: self.keys.session(id),
             number: self.keys.number(&recipient.number),
@@ -70,7 +118,7 @@ impl Verification {
             channel,
             owner: Owner {
                 application: application.id.clone(),
-                with_key: requester.application.is_some(),
+                with_key,
             },
             end_user: end_user.clone(),
         };
@@ -81,6 +129,7 @@ impl Verification {
         let reserve = Reserve::Send(ReserveSend {
             limits: self.send_limits(end_user, &application, &recipient, channel),
             new,
+            page,
             claim,
             rules: self.rules.clone(),
         });
@@ -106,7 +155,7 @@ impl Verification {
         &self,
         end_user: EndUserKeys,
         application: &Application,
-        recipient: &countersign_core::Recipient,
+        recipient: &Recipient,
         channel: Channel,
     ) -> SendLimits {
         let keys = self.keys.send(end_user, recipient);
@@ -128,7 +177,7 @@ impl Verification {
     }
 }
 
-fn new_id() -> SessionId {
+pub(super) fn new_id() -> SessionId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     SessionId::from_random_bytes(bytes)

@@ -123,10 +123,10 @@ async fn resend_and_verify_count_whom_the_session_is_for_unless_they_name_anothe
         .await
         .ok();
     let id = sent["session_uuid"].clone();
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     let again = json!({"session_uuid": id});
     ask(&app, "default", "/api/otp/resend", &again).await.ok();
-    app.advance(Duration::from_secs(120));
+    app.advance(Duration::from_mins(2));
     let third = ask(&app, "default", "/api/otp/resend", &again).await;
     assert_eq!(
         third.problem(429, "rate_limited")["limit"],
@@ -358,7 +358,7 @@ async fn a_session_that_a_key_made_goes_on_with_a_key_of_that_application_only()
         .ok();
     let otp = app.newest_otp("+14155550123").await;
     let id = sent["session_uuid"].clone();
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     let calls = [
         ("/api/otp/resend", json!({"session_uuid": id})),
         ("/api/otp/verify", json!({"session_uuid": id, "otp": otp})),

@@ -20,6 +20,7 @@ mod integrators;
 mod limits;
 mod metrics;
 mod page;
+mod page_url;
 mod plivo;
 mod proofs;
 mod redis;

@@ -377,7 +377,7 @@ async fn asked_by(app: &TestApp, id: &str, form: &[(&str, &str)]) -> Value {
 
 /// A proof for that application.
 async fn proof_for(app: &TestApp, id: &str, purpose: &str) -> String {
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     let body = json!({"recipient": NUMBER, "purpose": purpose});
     let sent = ask(app, id, SEND, &body).await.ok();
     let otp = app.newest_otp(NUMBER).await;

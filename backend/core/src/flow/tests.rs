@@ -67,6 +67,7 @@ fn destination() -> Destination {
 
 fn send() -> Reserve {
     Reserve::Send(ReserveSend {
+        page: None,
         new: NewSession {
             key: keys::session("one"),
             number: keys::number("number"),

@@ -29,6 +29,8 @@ pub enum Reserved<R> {
 pub struct SendReservation {
     pub(crate) session: Key,
     pub(crate) number: Key,
+    /// The page that asked for it.
+    pub(crate) page: Option<Key>,
     pub(crate) destination: Destination,
     pub(crate) channel: Channel,
     pub(crate) reserved_at: Millis,

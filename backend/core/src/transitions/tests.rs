@@ -4,6 +4,7 @@ mod check;
 mod conversion;
 mod idempotency;
 mod owner;
+mod page;
 mod reads;
 mod rows;
 mod runs;

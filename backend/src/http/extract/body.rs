@@ -21,7 +21,7 @@ const MAX_BODY: usize = 4096;
 const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// Every field of every request, so that a failure names no field of a caller's.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 15] = [
     "recipient",
     "channel",
     "locale",
@@ -30,6 +30,10 @@ const FIELDS: [&str; 11] = [
     "otp",
     "purpose",
     "application",
+    "page",
+    "return_to",
+    "embed",
+    "state",
     "end_user",
     "end_user.address",
     "end_user.id",

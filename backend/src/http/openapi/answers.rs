@@ -3,6 +3,7 @@
 use countersign_shared::{
     Channel, EndUser, Locale, Purpose, SessionId,
     config::{ConfigResponse, Country},
+    page::{PageRequest, PageResponse},
     proof::{Claims, Introspection},
     resend::ResendRequest,
     send::{SendRequest, SendResponse},
@@ -29,7 +30,7 @@ fn session_uuid() -> SessionId {
     SessionId::parse(SESSION).expect("it is a session's name")
 }
 
-pub(super) fn send_requests() -> [Example<SendRequest>; 2] {
+pub(super) fn send_requests() -> [Example<SendRequest>; 3] {
     let least = SendRequest {
         recipient: RECIPIENT.to_owned(),
         channel: None,
@@ -37,6 +38,10 @@ pub(super) fn send_requests() -> [Example<SendRequest>; 2] {
         nonce: None,
         purpose: None,
         application: None,
+        page: false,
+        return_to: None,
+        embed: None,
+        state: None,
         end_user: None,
     };
     let all = SendRequest {
@@ -46,12 +51,27 @@ pub(super) fn send_requests() -> [Example<SendRequest>; 2] {
         nonce: Some("a-word-of-mine".to_owned()),
         purpose: Some(Purpose::SignUp),
         application: Some("shop".to_owned()),
+        page: false,
+        return_to: None,
+        embed: None,
+        state: None,
         end_user: Some(EndUser {
             address: Some("203.0.113.7".to_owned()),
             id: Some("user-4711".to_owned()),
         }),
     };
-    [("at_least", least), ("with_everything", all)]
+    let page = SendRequest {
+        page: true,
+        return_to: Some("https://shop.example/account/phone".to_owned()),
+        state: Some("a-word-to-come-back".to_owned()),
+        purpose: Some(Purpose::SignIn),
+        ..least.clone()
+    };
+    [
+        ("at_least", least),
+        ("with_everything", all),
+        ("a_page", page),
+    ]
 }
 
 pub(super) fn resend_requests() -> [Example<ResendRequest>; 2] {
@@ -84,6 +104,23 @@ pub(super) fn sent(channel: Channel) -> SendResponse {
         checks_left: 5,
         next_actions: vec![Verify, Resend, ChangeRecipient],
     }
+}
+
+pub(super) fn page() -> PageResponse {
+    PageResponse {
+        page_url: format!("https://verify.example.com/?page={SESSION}"),
+        expires_at: ENDS_AT.to_owned(),
+        expires_in: 600,
+    }
+}
+
+pub(super) fn page_requests() -> [Example<PageRequest>; 1] {
+    let request = PageRequest {
+        page: SESSION.to_owned(),
+        channel: None,
+        locale: None,
+    };
+    [("pressed", request)]
 }
 
 pub(super) fn verified() -> VerifyResponse {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        HttpMethod, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+        HttpMethod, OneOfBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         security::{HttpAuthScheme, SecurityRequirement},
@@ -139,6 +139,24 @@ impl Description {
         let schema = self.needs::<T>();
         let examples = examples.iter().map(|(name, value)| (*name, json(value)));
         let mut answer = answer(said).content("application/json", content(schema.into(), examples));
+        for (name, link) in links {
+            answer = answer.link(*name, link.clone());
+        }
+        self.answers_with("200", answer.build())
+    }
+
+    /// Answers 200 with JSON of one of two shared types.
+    pub(super) fn answers_one_of<A: ToSchema + Serialize, B: ToSchema + Serialize>(
+        mut self,
+        said: &str,
+        (one, other): (Example<A>, Example<B>),
+        links: &[Link],
+    ) -> Self {
+        let either = OneOfBuilder::new()
+            .item(self.needs::<A>())
+            .item(self.needs::<B>());
+        let examples = [(one.0, json(&one.1)), (other.0, json(&other.1))];
+        let mut answer = answer(said).content("application/json", content(either.into(), examples));
         for (name, link) in links {
             answer = answer.link(*name, link.clone());
         }

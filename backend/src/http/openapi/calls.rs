@@ -9,6 +9,7 @@ use countersign_core::{
 use countersign_shared::{
     self as shared, Channel,
     config::ConfigResponse,
+    page::{PageRequest, PageResponse},
     proof::Introspection,
     resend::ResendRequest,
     send::{SendRequest, SendResponse},
@@ -120,6 +121,7 @@ pub(super) fn all(is_sandbox: bool) -> Vec<Call> {
         send(),
         resend(),
         verify(),
+        page_send(),
         session(),
         events(),
         introspect(is_sandbox),
@@ -144,6 +146,8 @@ fn send() -> Call {
         InvalidField("nonce"),
         InvalidField("purpose"),
         InvalidField("application"),
+        InvalidField("return_to"),
+        InvalidField("embed"),
     ];
     Description::new(
         HttpMethod::Post,
@@ -158,9 +162,12 @@ fn send() -> Call {
     )
     .with_idempotency_key()
     .takes::<SendRequest>(&answers::send_requests())
-    .answers::<SendResponse>(
-        "A code is on its way.",
-        &[("sent", answers::sent(Channel::Sms))],
+    .answers_one_of::<SendResponse, PageResponse>(
+        "A code is on its way; or with `page`, the address where the person asks for it.",
+        (
+            ("sent", answers::sent(Channel::Sms)),
+            ("a_page", answers::page()),
+        ),
         &[
             leads_to("verify", "Check the code.", &[SESSION_UUID]),
             leads_to("resend", "Send it once more.", &[SESSION_UUID]),
@@ -269,6 +276,45 @@ fn verify() -> Call {
         otp,
         END_USER,
         DONE,
+        CALLER,
+        APPLICATION,
+        UPSTREAM,
+        STORE,
+    ])
+}
+
+fn page_send() -> Call {
+    let fields: &[ApiError] = &[InvalidField("page"), InvalidField("locale")];
+    let over: &[ApiError] = &[
+        ApiError::Refused(Refusal::Over(NotFound)),
+        ApiError::Refused(Refusal::Over(Expired)),
+    ];
+    Description::new(
+        HttpMethod::Post,
+        shared::page::PATH,
+        "Verification",
+        "page_send",
+        "Send a page's code",
+    )
+    .about(
+        "What our page does when the person presses its button: sends the one code of a page \
+             that an application's server began with `page`. The number is masked.",
+    )
+    .with_idempotency_key()
+    .takes::<PageRequest>(&answers::page_requests())
+    .answers::<SendResponse>(
+        "A code is on its way.",
+        &[("sent", answers::sent(Channel::Sms))],
+        &[leads_to("verify", "Check the code.", &[SESSION_UUID])],
+    )
+    .with_key(KeyIs::Possible)
+    .fails(&[
+        BODY,
+        KEY,
+        fields,
+        over,
+        CHANNEL,
+        NUMBER,
         CALLER,
         APPLICATION,
         UPSTREAM,

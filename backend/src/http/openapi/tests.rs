@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use countersign_shared::{
     ErrorCode, Problem,
     config::ConfigResponse,
+    page::PageRequest,
     proof::Introspection,
     resend::ResendRequest,
     send::{SendRequest, SendResponse},
@@ -176,6 +177,7 @@ fn every_example_is_read_as_the_shared_type() {
     for (schema, value) in examples(&document(true)) {
         match schema.as_str() {
             "SendRequest" => valid::<SendRequest>(&value),
+            "PageRequest" => valid::<PageRequest>(&value),
             "ResendRequest" => valid::<ResendRequest>(&value),
             "VerifyRequest" => valid::<VerifyRequest>(&value),
             "SendResponse" => drop(read::<SendResponse>(&value)),
@@ -189,7 +191,7 @@ fn every_example_is_read_as_the_shared_type() {
         }
         seen.insert(schema);
     }
-    assert_eq!(seen.len(), 10, "{seen:?}");
+    assert_eq!(seen.len(), 11, "{seen:?}");
 }
 
 #[test]

@@ -39,16 +39,19 @@ pub struct Looks {
 enum Start {
     /// With the phone number.
     EnterPhone,
+    /// With a number that the application's server knows.
+    ConfirmNumber,
     /// With the word that the link does not work.
     Refused,
 }
 
 impl Start {
-    const ALL: [Self; 2] = [Self::EnterPhone, Self::Refused];
+    const ALL: [Self; 3] = [Self::EnterPhone, Self::ConfirmNumber, Self::Refused];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::EnterPhone => "enter-phone",
+            Self::ConfirmNumber => "confirm-number",
             Self::Refused => "refused",
         }
     }
@@ -57,6 +60,7 @@ impl Start {
 /// The page's documents.
 pub struct Index {
     pages: HashMap<&'static str, Encoded>,
+    confirmations: HashMap<&'static str, String>,
     refusals: HashMap<&'static str, String>,
     /// The documents as they were built, for what stands inside them.
     built: Vec<String>,
@@ -68,6 +72,7 @@ impl Index {
     pub fn new(html: &str, files: &PageFiles, looks: &Looks) -> Self {
         let mut index = Self {
             pages: HashMap::new(),
+            confirmations: HashMap::new(),
             refusals: HashMap::new(),
             built: vec![html.to_owned()],
         };
@@ -87,6 +92,9 @@ impl Index {
                     Start::EnterPhone => {
                         let page = Encoded::new(HTML, page.into_bytes());
                         index.pages.insert(locale, page);
+                    }
+                    Start::ConfirmNumber => {
+                        index.confirmations.insert(locale, page);
                     }
                     Start::Refused => {
                         index.refusals.insert(locale, page);
@@ -113,22 +121,17 @@ impl Index {
     /// The page for somebody who came from an application.
     pub fn hosted(&self, locale: &str, host: &Host) -> String {
         let page = str::from_utf8(self.page(locale).plain()).expect("it was made of a str");
-        let told = element!("html", |root| {
-            let (name, value) = match &host.way {
-                Way::Return(address) => ("data-return-to", address),
-                Way::Embed(origin) => ("data-embedded-in", origin),
-            };
-            set_text_attribute(root, name, value)?;
-            for (name, word) in [("data-state", &host.state), ("data-nonce", &host.nonce)] {
-                if let Some(word) = word {
-                    set_text_attribute(root, name, word)?;
-                }
-            }
-            Ok(())
-        });
-        rewrite(
+        told(page, host, &[])
+    }
+
+    /// The page of that name, for a number that the application's server knows.
+    pub fn confirmation(&self, locale: &str, host: &Host, (name, masked): (&str, &str)) -> String {
+        let page = self.confirmations.get(locale);
+        let page = page.unwrap_or_else(|| &self.confirmations["en"]);
+        told(
             page,
-            RewriteStrSettings::new().append_element_content_handler(told),
+            host,
+            &[("data-page", name), ("data-recipient", masked)],
         )
     }
 
@@ -137,6 +140,30 @@ impl Index {
         let page = self.refusals.get(locale);
         page.unwrap_or_else(|| &self.refusals["en"]).clone()
     }
+}
+
+/// A document that is told where the person came from, and more.
+fn told(page: &str, host: &Host, more: &[(&str, &str)]) -> String {
+    let told = element!("html", |root| {
+        let (name, value) = match &host.way {
+            Way::Return(address) => ("data-return-to", address),
+            Way::Embed(origin) => ("data-embedded-in", origin),
+        };
+        set_text_attribute(root, name, value)?;
+        for (name, word) in [("data-state", &host.state), ("data-nonce", &host.nonce)] {
+            if let Some(word) = word {
+                set_text_attribute(root, name, word)?;
+            }
+        }
+        for (name, word) in more {
+            set_text_attribute(root, name, word)?;
+        }
+        Ok(())
+    });
+    rewrite(
+        page,
+        RewriteStrSettings::new().append_element_content_handler(told),
+    )
 }
 
 /// What browsers are told that it is.
@@ -240,7 +267,18 @@ mod tests {
             nonce: Some("n".to_owned()),
         };
         let page = str::from_utf8(index.page("en").plain()).unwrap();
-        for html in [page, &index.hosted("en", &host), &index.refused("en")] {
+        let confirmation = index.confirmation("en", &host, ("name", "\"<b>"));
+        assert!(
+            confirmation.contains("data-recipient=\"&quot;<b>\""),
+            "{confirmation}"
+        );
+        assert!(confirmation.contains("data-start=\"confirm-number\""));
+        for html in [
+            page,
+            &confirmation,
+            &index.hosted("en", &host),
+            &index.refused("en"),
+        ] {
             assert_eq!(mount_point(html), mount_point(BUILT), "{html}");
         }
     }

@@ -21,6 +21,11 @@ pub(super) fn advice_on(field: &str) -> &'static str {
         }
         "purpose" => "Name what it is for as sign_up, sign_in, change_number or reset.",
         "application" => "No such application, or not the one of the key.",
+        "page" => "Say true for a page, or leave it out; a page is named as we named it.",
+        "return_to" => {
+            "Name where the page leads back to: one of the application's return addresses."
+        }
+        "embed" => "Name the origin of the page around it: one of the application's.",
         "end_user" | "end_user.address" => {
             "Name the user's public IP address, as the application's server saw it."
         }

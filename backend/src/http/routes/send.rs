@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use actix_web::{
-    HttpRequest,
-    web::{Data, Json},
-};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use countersign_core::{Application, SessionRules};
 use countersign_platform::clock::whole_seconds_up;
 use countersign_shared::{
     self as shared,
+    page::{self, PageResponse},
     send::{SendRequest, SendResponse},
     session::{NextAction, SessionStatus},
 };
@@ -19,11 +17,12 @@ use crate::{
         drain::Drain,
         extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
         middleware::cross_origin,
+        page::embedding,
         problem::{ApiError, Challenge},
         state::AppState,
         step::to_the_end,
     },
-    verification::{SendCommand, Sent},
+    verification::{Requester, SendCommand, Sent, WayBack},
 };
 
 pub(super) async fn send(
@@ -33,11 +32,18 @@ pub(super) async fn send(
     key: IdempotencyKey,
     http: HttpRequest,
     JsonBody(request): JsonBody<SendRequest>,
-) -> Result<Json<SendResponse>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     let keyed = key.request(client.owner(), shared::send::PATH, &request)?;
     let named = request.application.as_deref();
     let application = application(&state, &client, named, &http)?;
-    let requester = client.requester(request.end_user, true, state.is_sandbox)?;
+    // Of a page the person's own browser says where they are.
+    let begins = !request.page;
+    let requester = client.requester(request.end_user, begins, state.is_sandbox)?;
+    let page = request.page.then_some(WayBack {
+        return_to: request.return_to,
+        embed: request.embed,
+        state: request.state,
+    });
     let command = SendCommand {
         application,
         recipient: request.recipient,
@@ -46,10 +52,39 @@ pub(super) async fn send(
         nonce: request.nonce,
         purpose: request.purpose,
     };
+    if let Some(way_back) = page {
+        let step = begin_page(state, requester, command, way_back);
+        let begun = to_the_end(&drain, Box::pin(step)).await??;
+        return Ok(HttpResponse::Ok().json(begun));
+    }
     let steps = state.clone();
     let step = async move { steps.verification.send(&requester, command, keyed).await };
     let sent = to_the_end(&drain, Box::pin(step)).await??;
-    Ok(Json(answer(&sent, state.verification.rules())))
+    Ok(HttpResponse::Ok().json(answer(&sent, state.verification.rules())))
+}
+
+/// Begins a page for the number. Where it leads back to is checked now, and once more when
+/// it is shown.
+async fn begin_page(
+    state: Data<AppState>,
+    requester: Requester,
+    command: SendCommand,
+    way_back: WayBack,
+) -> Result<PageResponse, ApiError> {
+    let Some(application) = &requester.application else {
+        return Err(ApiError::Unauthorized(Challenge::Bearer));
+    };
+    embedding::check(application, &way_back, command.nonce.as_deref())
+        .map_err(ApiError::InvalidField)?;
+    let verification = &state.verification;
+    let begun = verification
+        .begin_page(&requester, command, way_back)
+        .await?;
+    Ok(PageResponse {
+        page_url: format!("{}/?page={}", state.public_url, begun.id),
+        expires_at: humantime::format_rfc3339_seconds(begun.until).to_string(),
+        expires_in: page::LIFETIME.as_secs(),
+    })
 }
 
 /// The application that a send is for. With a key it is the key's; a page of another

@@ -105,6 +105,7 @@ impl World {
 
     pub(super) fn reserve_send(&self, session: &str, number: &str) -> ReserveSend {
         ReserveSend {
+            page: None,
             new: new_session(session, number),
             limits: self.send_limits(number, Channel::Sms),
             claim: None,
