@@ -1,7 +1,9 @@
 //! What a person can do. What asks the service is an action; `answers` takes over what
 //! the service says.
 
-use countersign_shared::{Channel, PhoneNumber, resend::ResendRequest, send::SendRequest};
+use countersign_shared::{
+    Channel, PhoneNumber, page::PageRequest, resend::ResendRequest, send::SendRequest,
+};
 use leptos::prelude::*;
 
 use crate::{
@@ -23,6 +25,8 @@ enum Ask {
     Config(Option<Ticket>),
     /// A code.
     Send(Ticket, SendRequest),
+    /// The code of a page that a server began.
+    Page(Ticket, PageRequest),
     /// The code once more.
     Resend(Ticket, ResendRequest),
     /// Whether a code is right; and the code that was typed since.
@@ -45,6 +49,10 @@ impl Ask {
                     request.recipient
                 ));
                 page.sent(ticket, api::send(&request, &key).await);
+            }
+            Self::Page(ticket, request) => {
+                let key = page.key(&format!("page {}", request.page));
+                page.sent(ticket, api::page(&request, &key).await);
             }
             Self::Resend(ticket, request) => {
                 let ResendRequest {
@@ -93,7 +101,7 @@ impl Actions {
     pub(crate) fn open(self) {
         let page = self.page;
         match storage::kept() {
-            Some(kept) if kept.nonce == Host::read().nonce => {
+            Some(kept) if Host::read().is_for(kept.nonce.as_ref(), kept.page.as_ref()) => {
                 let check = kept.check(page.clock());
                 if let Some(check) = &check {
                     page.code.set(check.otp.clone());
@@ -186,6 +194,22 @@ impl Actions {
         };
         if let Some(ticket) = self.page.begin(Task::Send) {
             self.ask(Ask::Send(ticket, request));
+        }
+    }
+
+    /// Asks for a code for the number that the application knows.
+    pub(crate) fn send_to_known(self) {
+        let host = Host::read();
+        let Some(name) = host.page else {
+            return;
+        };
+        let request = PageRequest {
+            page: name,
+            channel: host.channel,
+            locale: platform::message_locale(&untrack(|| self.page.i18n.locale())),
+        };
+        if let Some(ticket) = self.page.begin(Task::Send) {
+            self.ask(Ask::Page(ticket, request));
         }
     }
 

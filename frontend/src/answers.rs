@@ -205,7 +205,7 @@ impl Page {
         let now = self.clock();
         self.flow.try_with_untracked(|flow| match flow.session() {
             Some(session) if session.ending.is_none() => {
-                storage::keep(session, Host::read().nonce, now);
+                storage::keep(session, Host::read(), now);
             }
             _ => storage::clear(),
         });

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use countersign_shared::{
     Problem, SessionId,
     config::{self, ConfigResponse},
+    page::{self, PageRequest},
     resend::{self, ResendRequest},
     send::{self, SendRequest, SendResponse},
     session::{self, SessionResponse},
@@ -47,6 +48,11 @@ pub(crate) async fn config(application: Option<&str>) -> Result<ConfigResponse, 
 /// Asks for a code.
 pub(crate) async fn send(request: &SendRequest, key: &str) -> Result<SendResponse, Failure> {
     post(send::PATH, request, key).await
+}
+
+/// Asks for the code of a page that a server began.
+pub(crate) async fn page(request: &PageRequest, key: &str) -> Result<SendResponse, Failure> {
+    post(page::PATH, request, key).await
 }
 
 /// Asks for the code once more.

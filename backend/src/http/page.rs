@@ -287,7 +287,15 @@ async fn begun(
     let host = embedding::host(&page.application, &page.way_back, nonce)?.ok_or(refused)?;
     let number = page.contact.recipient.masked();
     let index = served.index(&page.application);
-    let html = index.confirmation(locale, &host, (&id.to_string(), &number));
+    let begun = [
+        ("data-page", id.to_string()),
+        ("data-recipient", number),
+        ("data-channel", page.channel.as_str().to_owned()),
+    ];
+    let begun = begun
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let html = index.confirmation(locale, &host, &begun);
     Ok(framed(html, host.way))
 }
 

@@ -43,7 +43,8 @@ pub struct PageView {
     pub contact: Contact,
     /// How it leads back.
     pub way_back: WayBack,
-    channel: Channel,
+    /// How its code is to travel.
+    pub channel: Channel,
     user: Option<String>,
 }
 

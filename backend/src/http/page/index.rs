@@ -124,15 +124,12 @@ impl Index {
         told(page, host, &[])
     }
 
-    /// The page of that name, for a number that the application's server knows.
-    pub fn confirmation(&self, locale: &str, host: &Host, (name, masked): (&str, &str)) -> String {
+    /// The page for a number that the application's server knows; what it is about stands
+    /// in these attributes.
+    pub fn confirmation(&self, locale: &str, host: &Host, begun: &[(&str, &str)]) -> String {
         let page = self.confirmations.get(locale);
         let page = page.unwrap_or_else(|| &self.confirmations["en"]);
-        told(
-            page,
-            host,
-            &[("data-page", name), ("data-recipient", masked)],
-        )
+        told(page, host, begun)
     }
 
     /// The page that says that it cannot lead back.
@@ -267,7 +264,7 @@ mod tests {
             nonce: Some("n".to_owned()),
         };
         let page = str::from_utf8(index.page("en").plain()).unwrap();
-        let confirmation = index.confirmation("en", &host, ("name", "\"<b>"));
+        let confirmation = index.confirmation("en", &host, &[("data-recipient", "\"<b>")]);
         assert!(
             confirmation.contains("data-recipient=\"&quot;<b>\""),
             "{confirmation}"
