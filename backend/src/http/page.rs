@@ -1,5 +1,6 @@
 //! The built page's files.
 
+mod embed;
 pub mod embedding;
 pub mod index;
 mod operator_file;
@@ -31,12 +32,13 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-pub use self::{index::Looks, source::PageSource};
 use self::{
+    embed::{Embed, SCRIPT_PATH, TYPES_PATH},
     index::{HTML, Index},
     operator_file::OperatorFiles,
     source::PageFiles,
 };
+pub use self::{index::Looks, source::PageSource};
 use crate::http::page::embedding::{Query, Way};
 use crate::http::per_application::PerApplication;
 use crate::http::{
@@ -60,6 +62,7 @@ pub struct SinglePageApp {
     files: Data<PageFiles>,
     inline: Inline,
     served: Data<Served>,
+    embed: Data<Embed>,
 }
 
 /// What answers a request for the page itself.
@@ -142,6 +145,7 @@ impl SinglePageApp {
                 styles: hashes(index.built(), "style"),
             },
             served: Data::new(served),
+            embed: Data::new(Embed::new()),
             files,
         })
     }
@@ -155,7 +159,8 @@ impl SinglePageApp {
     pub fn configure(&self, config: &mut ServiceConfig) {
         let mut scope = web::scope("")
             .app_data(self.served.clone())
-            .app_data(self.files.clone());
+            .app_data(self.files.clone())
+            .app_data(self.embed.clone());
         for path in ["/", "/index.html"] {
             scope = scope
                 .route(path, web::get().to(page))
@@ -165,7 +170,11 @@ impl SinglePageApp {
             .route(THEME_PATH, web::get().to(theme))
             .route(THEME_PATH, web::head().to(theme))
             .route(LOGO_PATH, web::get().to(logo))
-            .route(LOGO_PATH, web::head().to(logo));
+            .route(LOGO_PATH, web::head().to(logo))
+            .route(SCRIPT_PATH, web::get().to(embed_script))
+            .route(SCRIPT_PATH, web::head().to(embed_script))
+            .route(TYPES_PATH, web::get().to(embed_types))
+            .route(TYPES_PATH, web::head().to(embed_types));
         // Of routes that fit the first counts.
         let scope = scope
             .route(FILES, web::get().to(file))
@@ -220,6 +229,16 @@ async fn logo(
     let path = application.logo.as_ref().ok_or(ApiError::NotFound)?;
     let content_type = source::content_type(&path.to_string_lossy());
     served.looked_at.answer(path, content_type, &request)
+}
+
+/// The element that applications embed the page with.
+async fn embed_script(request: HttpRequest, embed: Data<Embed>) -> HttpResponse {
+    embed.script(&request)
+}
+
+/// Its types.
+async fn embed_types(request: HttpRequest, embed: Data<Embed>) -> HttpResponse {
+    embed.types(&request)
 }
 
 /// The page in the reader's language, for the application that the reader came

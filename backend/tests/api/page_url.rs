@@ -204,3 +204,77 @@ async fn the_person_is_counted_by_their_own_address_and_name() {
     // Who had to wait has not used it up.
     press_from(&third, "203.0.113.9").await.ok();
 }
+
+#[actix_web::test]
+async fn the_element_is_for_pages_of_other_origins_and_small() {
+    let (app, _file, _dist) = start(&[]).await;
+    for (path, content_type) in [
+        ("/embed/v1.js", "text/javascript; charset=utf-8"),
+        ("/embed/v1.d.ts", "text/plain; charset=utf-8"),
+    ] {
+        let request = app
+            .request(Method::GET, path)
+            .header("accept-encoding", "br");
+        let answer = request.send().await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(header("content-type"), content_type);
+        assert_eq!(header("content-encoding"), "br");
+        assert_eq!(header("access-control-allow-origin"), "*");
+        assert_eq!(header("cross-origin-resource-policy"), "cross-origin");
+        assert_eq!(header("cache-control"), "public, max-age=600");
+        let size = answer.bytes().await.unwrap().len();
+        assert!(size <= 3 * 1024, "{path}: {size}");
+    }
+    let other = app.get("/api/config").await;
+    assert_eq!(other.header("cross-origin-resource-policy"), "same-origin");
+}
+
+#[actix_web::test]
+async fn an_application_is_framed_by_its_own_origins_only() {
+    let dist = tempfile::tempdir().unwrap();
+    let html = "<!doctype html><html><head><title>x</title></head><body></body></html>";
+    std::fs::write(dist.path().join("index.html"), html).unwrap();
+    let file = ApplicationsFile::of(&[
+        ("shop", "embed_origins = [\"https://shop.example\"]"),
+        ("bank", "embed_origins = [\"https://bank.example\"]"),
+        ("desk", ""),
+    ]);
+    let settings = [
+        ("APPLICATIONS_FILE", file.path()),
+        ("PAGE_DIR", dist.path().to_str().unwrap()),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let framed = async |query: &str| {
+        let answer = app.get(&format!("/?{query}")).await;
+        let policy = answer.header("content-security-policy").to_owned();
+        let (_, ancestors) = policy.split_once("frame-ancestors ").unwrap();
+        (answer.status, ancestors.to_owned())
+    };
+    let shop = "embed=https%3A%2F%2Fshop.example";
+    let own = (200, "https://shop.example".to_owned());
+    assert_eq!(framed(&format!("application=shop&{shop}")).await, own);
+    // Whoever names none means the one that lists it.
+    assert_eq!(framed(shop).await, own);
+    let bank = "embed=https%3A%2F%2Fbank.example";
+    let of_bank = (200, "https://bank.example".to_owned());
+    assert_eq!(framed(bank).await, of_bank);
+    for refused in [
+        format!("application=bank&{shop}"),
+        format!("application=none&{shop}"),
+        "application=desk".to_owned(),
+    ] {
+        assert_eq!(
+            framed(&refused).await,
+            (400, "'none'".to_owned()),
+            "{refused}"
+        );
+    }
+    let page = app.get(&format!("/?application=bank&{bank}")).await;
+    assert!(page.text.contains("data-application=\"bank\""));
+    assert!(
+        page.text.contains("<title>x · bank</title>"),
+        "{}",
+        page.text
+    );
+}
