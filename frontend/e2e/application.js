@@ -2,7 +2,7 @@
 
 import { createServer } from "node:http";
 import { test as base, expect } from "./fixtures.js";
-import { startService } from "./service.js";
+import { newKey, startService } from "./service.js";
 
 /** Starts it; its pages are set by the test. */
 async function startApplication() {
@@ -52,11 +52,13 @@ export const test = base.extend({
   },
   // A service that knows the application, and not the stranger.
   hosting: async ({ application }, use) => {
+    const key = newKey();
     const hosting = await startService({
+      API_KEY_HASHES: key.hash,
       RETURN_URLS: `${application.origin}/account/`,
       EMBED_ORIGINS: application.origin,
     });
-    await use(hosting);
+    await use({ ...hosting, key: key.secret });
     await hosting.stop();
   },
   quiet: [false, { option: true }],

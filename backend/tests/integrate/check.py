@@ -170,7 +170,7 @@ def own_forms():
         (HOME / f"{name}.mjs").write_text(OWN_FORM[name])
     (HOME / "next.mjs").write_text(NEXT)
     (HOME / "server.py").write_text(OWN_FORM["fastapi"])
-    uvicorn = (sys.executable, "-m", "uvicorn", "server:app", "--proxy-headers", "--port", "PORT")
+    uvicorn = (sys.executable, "-m", "uvicorn", "server:app", "--proxy-headers", "--log-level", "warning", "--port", "PORT")
     for name, number, command in (
         ("Next.js", "+14155550131", ("node", "next.mjs")),
         ("Express", "+14155550132", ("node", "express.mjs")),
