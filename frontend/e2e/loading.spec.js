@@ -56,8 +56,10 @@ test.describe("failing", () => {
     for (const file of [program, "**/countersign-frontend-*.js"]) {
       test(`${file} ${how}: the page says so and keeps what was typed`, async ({ page }) => {
         await page.route(file, fail);
+        const reported = page.waitForRequest("**/api/page/failures");
         await page.goto("/");
         await expect(page.locator(".load-failed")).toBeVisible();
+        expect((await reported).postData()).toBeNull();
         await expect(page.locator(".load-failed")).toContainText("did not load");
         await isAccessible(page);
         await picture(page, "load-failed");
@@ -71,6 +73,24 @@ test.describe("failing", () => {
       });
     }
   }
+});
+
+test("a program that dies says so, once; another script's failure is not its end", async ({ page }) => {
+  const reports = [];
+  page.on("request", (request) => request.url().endsWith("/failures") && reports.push(request));
+  await page.goto("/");
+  await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
+  const fail = (name) =>
+    page.evaluate((name) => {
+      const error = name === "trap" ? new WebAssembly.RuntimeError("unreachable") : new Error("x");
+      dispatchEvent(new ErrorEvent("error", { error }));
+    }, name);
+  await fail("other");
+  await expect(page.locator(".load-failed")).toBeHidden();
+  await fail("trap");
+  await fail("trap");
+  await expect(page.locator(".load-failed")).toBeVisible();
+  await expect.poll(() => reports.length).toBe(1);
 });
 
 test.describe("without WebAssembly", () => {

@@ -31,6 +31,39 @@ test("a lost answer costs no second message's key", async ({ page, number }) => 
   expect(keys[1]).toBe(keys[0]);
 });
 
+test("after a timeout upstream the same is asked once more, then something new", async ({
+  page,
+  number,
+}) => {
+  const keys = [];
+  await page.route("**/api/otp/send", (route) => {
+    keys.push(route.request().headers()["idempotency-key"]);
+    return route.fulfill({
+      status: 504,
+      contentType: "application/problem+json",
+      body: JSON.stringify({
+        type: "about:blank",
+        title: "",
+        status: 504,
+        detail: "",
+        message: "",
+        code: "upstream_timeout",
+        request_id: "00f3a1b2c3d4e5f6",
+      }),
+    });
+  });
+  await open(page);
+  await page.locator("#phone").fill(number);
+  for (const count of [1, 2, 3]) {
+    await button(page).click();
+    await expect.poll(() => keys.length).toBe(count);
+    await expect(page.getByRole("alert")).toContainText("This took too long");
+    await expect(page.getByText("Reference for support: 00f3a1b2c3d4e5f6")).toBeVisible();
+  }
+  expect(keys[1]).toBe(keys[0]);
+  expect(keys[2]).not.toBe(keys[0]);
+});
+
 test("a proxy's page is not taken for an answer", async ({ page, number }) => {
   await open(page);
   await page.route("**/api/otp/send", (route) =>

@@ -1,17 +1,17 @@
 //! What the service answered, taken over into the page's state.
 
 use countersign_shared::{
-    Channel, config::ConfigResponse, send::SendResponse, session::SessionResponse,
+    Channel, ErrorCode, config::ConfigResponse, send::SendResponse, session::SessionResponse,
     verify::VerifyRequest,
 };
 use leptos::prelude::*;
 
 use crate::{
     api,
-    context::{Page, Target},
+    context::{Page, Target, Unanswered},
     i18n::{Key, key},
     platform::{self, clock, document, host::Host, storage},
-    state::{self, CheckRequest, Checked, Failure, Flow, Task, Ticket},
+    state::{self, CheckRequest, Checked, Failure, FailureKind, Flow, Task, Ticket},
 };
 
 impl Page {
@@ -214,23 +214,34 @@ impl Page {
     /// The idempotency key for what is asked: the same one while no answer has
     /// come, so that a second press after a lost connection costs no second message.
     pub(crate) fn key(self, asked: &str) -> String {
-        let is_other = self
-            .unanswered
-            .with_value(|unanswered| unanswered.as_ref().is_none_or(|(other, _)| other != asked));
-        if is_other {
-            let key = platform::random_key().unwrap_or_default();
-            self.unanswered.set_value(Some((asked.to_owned(), key)));
-        }
-        self.unanswered
-            .with_value(|unanswered| unanswered.as_ref().map(|(_, key)| key.clone()))
-            .unwrap_or_default()
+        let known = self.unanswered.get_value().filter(|it| it.asked == asked);
+        let unanswered = known.unwrap_or_else(|| Unanswered {
+            asked: asked.to_owned(),
+            key: platform::random_key().unwrap_or_default(),
+            has_timed_out: false,
+        });
+        self.unanswered.set_value(Some(unanswered.clone()));
+        unanswered.key
     }
 
-    /// An answer came: the next request is another one.
+    /// An answer came: the next request is another one. Only where Plivo did not answer
+    /// the service in time is the same asked once more: when the code arrives all the
+    /// same, the service's answer to it becomes the code's session.
     fn forget_key(self, failure: Option<&Failure>) {
-        if !failure.is_some_and(Failure::is_unanswered) {
-            self.unanswered.set_value(None);
+        if failure.is_some_and(Failure::is_unanswered) {
+            return;
         }
+        let timed_out = FailureKind::Refused(ErrorCode::UpstreamTimeout);
+        let is_timeout = failure.is_some_and(|failure| failure.kind == timed_out);
+        self.unanswered.update_value(|unanswered| {
+            let again = unanswered
+                .take()
+                .filter(|it| is_timeout && !it.has_timed_out);
+            *unanswered = again.map(|it| Unanswered {
+                has_timed_out: true,
+                ..it
+            });
+        });
     }
 }
 

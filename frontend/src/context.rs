@@ -27,6 +27,17 @@ pub(crate) enum Target {
     Verified,
 }
 
+/// A request that no final answer came to.
+#[derive(Clone)]
+pub(crate) struct Unanswered {
+    /// What it asked.
+    pub(crate) asked: String,
+    /// Its idempotency key.
+    pub(crate) key: String,
+    /// True once the service said that Plivo did not answer in time.
+    pub(crate) has_timed_out: bool,
+}
+
 /// The page's state. Copied freely: it holds signals only.
 #[derive(Clone, Copy)]
 pub(crate) struct Page {
@@ -48,8 +59,8 @@ pub(crate) struct Page {
     pub(crate) focus: RwSignal<Option<Target>>,
     /// How long the computer slept, as far as the browser's clock stood still.
     pub(crate) slept: StoredValue<Duration>,
-    /// The newest request that no answer came to: what it asked, and its key.
-    pub(crate) unanswered: StoredValue<Option<(String, String)>>,
+    /// The newest request that no final answer came to.
+    pub(crate) unanswered: StoredValue<Option<Unanswered>>,
     /// The code that was last sent without a press: it is not sent so twice.
     pub(crate) sent_by_itself: StoredValue<String>,
     /// The words.
@@ -151,6 +162,18 @@ impl Page {
     pub(crate) fn is_doing(self, task: Task) -> bool {
         self.flow
             .with(|flow| flow.pending.is_some_and(|ticket| ticket.task == task))
+    }
+
+    /// What support needs to find what went wrong in that step.
+    pub(crate) fn failure_reference(self, step: StepName) -> Option<String> {
+        let failure = self
+            .flow
+            .with(|flow| flow.failure.filter(|_| flow.step.name() == step));
+        let id = failure?.request_id?.to_string();
+        Some(
+            self.i18n
+                .with(|language| language.filled(key!("failure-reference"), &id)),
+        )
     }
 
     /// What went wrong in that step, and what to do about it.

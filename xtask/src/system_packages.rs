@@ -5,11 +5,12 @@ use std::path::Path;
 use crate::command::{Outcome, command, exists, output, run, say};
 
 /// A program, and Debian's package for it.
-const NEEDED: [(&str, &str); 9] = [
+const NEEDED: [(&str, &str); 10] = [
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
     ("/usr/bin/python3", "python3-venv"),
     ("/usr/bin/redis-server", "redis-server"),
+    ("/usr/bin/caddy", "caddy"),
     ("/usr/sbin/nginx", "nginx-light"),
     ("/usr/bin/promtool", "prometheus"),
     ("/usr/bin/skopeo", "skopeo"),

@@ -6,5 +6,7 @@ pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
 pub const OPENAPI: &str = "/api/openapi.json";
 /// The page to read it and try it.
 pub const DOCS: &str = "/api/docs";
+/// Where the page reports that its program died.
+pub const PAGE_FAILURES: &str = "/api/page/failures";
 /// Where Plivo calls back; the secret stands below it.
 pub const CALLBACK: &str = "/api/plivo/callback";

@@ -8,6 +8,7 @@ mod health;
 mod introspect;
 mod keys;
 mod page;
+mod page_failure;
 mod resend;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -121,6 +122,11 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
             limits.introspections,
             shared::proof::INTROSPECT_PATH,
             introspect::introspect
+        ))
+        .service(guarded!(
+            limits.requests,
+            paths::PAGE_FAILURES,
+            page_failure::report
         ))
         .service(readable!(shared::proof::KEYS_PATH, keys::keys))
         .service(

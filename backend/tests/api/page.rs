@@ -91,3 +91,17 @@ async fn a_callers_request_id_is_not_taken() {
         .header("x-request-id", "zebra");
     assert_ne!(app.call(request).await.header("x-request-id"), "zebra");
 }
+
+#[actix_web::test]
+async fn a_page_whose_program_failed_is_counted() {
+    let app = TestApp::start_with(&[("METRICS_ADDR", "127.0.0.1:0")]).await;
+    let report = || app.request(reqwest::Method::POST, "/api/page/failures");
+    let answer = app.call(report()).await;
+    assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+    let elsewhere = report().header("sec-fetch-site", "cross-site");
+    app.call(elsewhere).await.problem(403, "origin_not_allowed");
+    let metrics = app.metrics().await;
+    let counted =
+        "countersign_http_requests_total{route=\"/api/page/failures\",status=\"204\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
+}

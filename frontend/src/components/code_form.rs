@@ -2,7 +2,7 @@ use leptos::prelude::*;
 
 use crate::{
     actions::Actions,
-    components::CodeField,
+    components::{CodeField, Reference},
     context::Page,
     i18n::key,
     reactive::flag,
@@ -42,6 +42,7 @@ pub fn CodeForm() -> impl IntoView {
             <p class="failure" id="code-failure" role="alert">
                 {failure}
             </p>
+            <Reference step=StepName::EnterCode />
             <button class="button main" id="verify" type="submit" aria-disabled=flag(is_off)>
                 {button}
             </button>

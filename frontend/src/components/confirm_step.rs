@@ -3,6 +3,7 @@ use leptos::prelude::*;
 
 use crate::{
     actions::Actions,
+    components::Reference,
     context::Page,
     i18n::{key, t},
     platform::host::Host,
@@ -51,6 +52,7 @@ pub fn ConfirmStep() -> impl IntoView {
             <p class="failure" id="confirm-failure" role="alert">
                 {failure}
             </p>
+            <Reference step=StepName::EnterPhone />
             <button class="button main" id="send" type="submit" aria-disabled=flag(is_busy)>
                 {button}
             </button>

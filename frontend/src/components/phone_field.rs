@@ -2,7 +2,7 @@ use countersign_shared::{Channel, PhoneNumber};
 use leptos::{html::Input, prelude::*};
 
 use crate::{
-    components::Sentence,
+    components::{Reference, Sentence},
     context::{Page, Target},
     i18n::{key, t},
     reactive::{effect, flag},
@@ -76,6 +76,7 @@ pub fn PhoneField() -> impl IntoView {
         <p class="failure" id="phone-failure" role="alert">
             {failure}
         </p>
+        <Reference step=StepName::EnterPhone />
         <p class="hint" id="phone-hint">
             <Sentence text=t!("phone-hint") number=example />
         </p>

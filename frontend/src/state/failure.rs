@@ -1,6 +1,6 @@
 //! What can go wrong, as the page tells it apart.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use countersign_shared::{
     ErrorCode, Problem, phone_number::InvalidPhoneNumber, session::NextAction,
@@ -17,6 +17,24 @@ pub struct Failure {
     pub checks_left: Option<u8>,
     /// True when the same would do by another channel.
     pub other_channel: bool,
+    /// The failed request's id in the service's log, where support can help.
+    pub request_id: Option<RequestId>,
+}
+
+/// A request's id: 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    fn read(id: Option<&str>) -> Option<Self> {
+        u64::from_str_radix(id?, 16).ok().map(Self)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
 }
 
 /// What went wrong.
@@ -72,6 +90,7 @@ impl From<FailureKind> for Failure {
             retry_after: None,
             checks_left: None,
             other_channel: false,
+            request_id: None,
         }
     }
 }
@@ -83,8 +102,27 @@ impl From<&Problem> for Failure {
             retry_after: problem.retry_after,
             checks_left: problem.checks_left,
             other_channel: problem.next_actions.contains(&NextAction::ChangeChannel),
+            request_id: RequestId::read(problem.request_id.as_deref())
+                .filter(|_| !is_up_to_the_person(problem.code)),
         }
     }
+}
+
+/// True when the person can mend it, so that nobody needs to look it up.
+fn is_up_to_the_person(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::RecipientInvalid
+            | ErrorCode::CountryNotAllowed
+            | ErrorCode::NumberTypeNotAllowed
+            | ErrorCode::ChannelNotAvailable
+            | ErrorCode::OtpIncorrect
+            | ErrorCode::ChecksExhausted
+            | ErrorCode::SessionExpired
+            | ErrorCode::SessionNotFound
+            | ErrorCode::SessionAlreadyVerified
+            | ErrorCode::RequestUnderWay
+    )
 }
 
 impl Failure {

@@ -304,6 +304,27 @@ fn a_problem_keeps_its_numbers() {
 }
 
 #[test]
+fn support_is_told_the_request_of_what_a_person_cannot_mend() {
+    let failure = |code: &str, id: &str| {
+        let json = format!(
+            r#"{{"type":"urn:x","title":"","status":500,"detail":"","message":"",
+                "code":"{code}","request_id":"{id}"}}"#
+        );
+        let problem: Problem = serde_json::from_str(&json).unwrap();
+        Failure::from(&problem).request_id.map(|id| id.to_string())
+    };
+    let id = "00f3a1b2c3d4e5f6";
+    for code in ["internal_error", "upstream_error", "rate_limited"] {
+        assert_eq!(failure(code, id).as_deref(), Some(id), "{code}");
+    }
+    for code in ["otp_incorrect", "recipient_invalid", "session_expired"] {
+        assert_eq!(failure(code, id), None, "{code}");
+    }
+    // Only what can be an id of the service's is shown.
+    assert_eq!(failure("internal_error", "<b>nonsense</b>"), None);
+}
+
+#[test]
 fn where_the_text_failed_a_call_need_not_wait() {
     let mut flow = Flow::resuming(id(), "+•••••••••23".to_owned(), None);
     let ticket = flow.begin(Task::Resume).unwrap();

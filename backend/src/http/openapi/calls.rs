@@ -133,6 +133,7 @@ pub(super) fn all(is_sandbox: bool) -> Vec<Call> {
         openapi(),
         docs(),
         docs_file(),
+        page_failure(),
         callback(HttpMethod::Post),
         callback(HttpMethod::Get),
     ]
@@ -566,6 +567,19 @@ fn docs_file() -> Call {
     ))
     .answers_kept(found)
     .fails(&[&[ApiError::NotFound]])
+}
+
+fn page_failure() -> Call {
+    Description::new(
+        HttpMethod::Post,
+        paths::PAGE_FAILURES,
+        "Service",
+        "page_failure",
+        "Report that the page's program failed",
+    )
+    .about("Sent by our own page, once and without data, so that the operator hears of it.")
+    .answers_with("204", answer("Counted.").build())
+    .fails(&[CALLER])
 }
 
 fn callback(method: HttpMethod) -> Call {
