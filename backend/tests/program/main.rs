@@ -12,6 +12,7 @@ use std::{
 use reqwest::Client;
 use serde_json::Value;
 
+mod api_keys;
 mod crashes;
 mod ending;
 #[expect(dead_code, reason = "the tests of the API use the rest")]
