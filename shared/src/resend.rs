@@ -24,7 +24,10 @@ pub struct ResendRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// For whom an application's server calls, with its key only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[serde(
+        default,
+        deserialize_with = "crate::end_user::from_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub end_user: Option<EndUser>,
 }

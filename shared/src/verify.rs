@@ -35,8 +35,11 @@ pub struct VerifyRequest {
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::otp))]
     pub otp: String,
     /// For whom an application's server calls, with its key only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[serde(
+        default,
+        deserialize_with = "crate::end_user::from_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub end_user: Option<EndUser>,
 }
 

@@ -1,20 +1,21 @@
 //! The applications: a file of them, or one that the variables make.
 
+mod file;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
-use countersign_core::{
-    AccessPolicy, ApiKey, Application, ApplicationId, Applications, KeyHash, Prices, Quota,
-    api_key, country::is_country,
-};
-use countersign_shared::{Channel, Purpose};
-use serde::Deserialize;
-
+use self::file::{Entry, File, described};
 use super::{
     ConfigError, is_brand_name, read_brand_name, read_file, read_hosts, read_origins,
     values::{self, Reader, parse_caps, parse_quotas},
     variables::{self, Variable},
 };
 use crate::http::{allowed_origins::AllowedOrigins, page::embedding::ReturnUrls};
+use countersign_core::{
+    AccessPolicy, ApiKey, Application, ApplicationId, Applications, KeyHash, Prices, Quota,
+    api_key, country::is_country,
+};
+use countersign_shared::{Channel, Purpose};
 
 /// The id of the one application that variables make.
 const DEFAULT_ID: &str = "default";
@@ -140,64 +141,6 @@ impl ApplicationsFile {
             policy.countries = Some(codes);
         }
         Ok(policy)
-    }
-}
-
-/// The file as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    application: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    id: String,
-    name: Option<String>,
-    audience: Option<String>,
-    #[serde(default)]
-    key_hashes: Vec<String>,
-    #[serde(default)]
-    origins: Vec<String>,
-    #[serde(default)]
-    return_urls: Vec<String>,
-    #[serde(default)]
-    embed_origins: Vec<String>,
-    channels: Option<Vec<String>>,
-    countries: Option<Vec<String>>,
-    plivo_app: Option<String>,
-    #[serde(default)]
-    plivo_apps: BTreeMap<String, String>,
-    #[serde(default = "yes")]
-    end_user_addresses: bool,
-    limit_sends: Option<String>,
-    spend_cap: Option<String>,
-    theme: Option<PathBuf>,
-    logo: Option<PathBuf>,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// What is wrong with the file, in one line. Values are left out: somebody may have put
-/// a key in the place of its hash.
-fn described(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-    let message = error.message();
-    let names_a_field = ["unknown field", "missing field"]
-        .iter()
-        .any(|begin| message.starts_with(begin));
-    if names_a_field {
-        format!(
-            "line {line}: {}",
-            message.lines().next().unwrap_or_default()
-        )
-    } else {
-        format!("line {line} is not as docs/applications.md has it")
     }
 }
 

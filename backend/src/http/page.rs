@@ -3,6 +3,7 @@
 mod embed;
 pub mod embedding;
 pub mod index;
+mod looks;
 mod operator_file;
 pub mod source;
 
@@ -29,12 +30,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use countersign_core::Application;
 use countersign_shared::{SessionId, page_locale};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use self::{
     embed::{Embed, SCRIPT_PATH, TYPES_PATH},
     index::{HTML, Index},
+    looks::{LOGO_PATH, THEME_PATH, logo, looks, theme},
     operator_file::OperatorFiles,
     source::PageFiles,
 };
@@ -49,10 +50,6 @@ use crate::http::{
 };
 use crate::verification::ApplicationRegistry;
 
-/// Where the operator's style is read.
-const THEME_PATH: &str = "/theme.css";
-/// Where the operator's logo is read.
-const LOGO_PATH: &str = "/brand-logo";
 /// Where the page's files are read.
 const FILES: &str = "/{file:.*}";
 
@@ -84,25 +81,6 @@ impl Served {
             let looks = looks(application, is_first, self.is_sandbox);
             Index::new(&self.html, &self.files, &looks)
         })
-    }
-}
-
-/// What an application makes of the page.
-fn looks(application: &Application, is_first: bool, is_sandbox: bool) -> Looks {
-    let id = &application.id;
-    let at = |path: &str| {
-        if is_first {
-            path.to_owned()
-        } else {
-            format!("{path}?application={id}")
-        }
-    };
-    Looks {
-        brand_name: application.name.clone(),
-        is_sandbox,
-        application: (!is_first).then(|| id.to_string()),
-        theme: application.theme.as_ref().map(|_| at(THEME_PATH)),
-        logo: application.logo.as_ref().map(|_| at(LOGO_PATH)),
     }
 }
 
@@ -188,47 +166,6 @@ async fn file(request: HttpRequest, files: Data<PageFiles>) -> Result<HttpRespon
     let path = percent_decode_str(request.path()).decode_utf8().ok();
     let found = path.and_then(|path| files.get(&path).map(|file| file.answer(&request)));
     found.ok_or(ApiError::NotFound)
-}
-
-/// Whose style or logo.
-#[derive(Deserialize)]
-struct Asked {
-    application: Option<String>,
-}
-
-impl Asked {
-    fn of(&self, served: &Served) -> Result<Arc<Application>, ApiError> {
-        let applications = served.applications.current();
-        let found = match &self.application {
-            Some(id) => applications.get(id),
-            None => Some(applications.first()),
-        };
-        found.cloned().ok_or(ApiError::NotFound)
-    }
-}
-
-/// An application's style.
-async fn theme(
-    request: HttpRequest,
-    served: Data<Served>,
-    asked: web::Query<Asked>,
-) -> Result<HttpResponse, ApiError> {
-    let application = asked.of(&served)?;
-    let path = application.theme.as_ref().ok_or(ApiError::NotFound)?;
-    let content_type = source::content_type(THEME_PATH);
-    served.looked_at.answer(path, content_type, &request)
-}
-
-/// An application's logo.
-async fn logo(
-    request: HttpRequest,
-    served: Data<Served>,
-    asked: web::Query<Asked>,
-) -> Result<HttpResponse, ApiError> {
-    let application = asked.of(&served)?;
-    let path = application.logo.as_ref().ok_or(ApiError::NotFound)?;
-    let content_type = source::content_type(&path.to_string_lossy());
-    served.looked_at.answer(path, content_type, &request)
 }
 
 /// The element that applications embed the page with.
@@ -414,153 +351,4 @@ fn hash(content: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use actix_web::{
-        App,
-        http::header::{
-            ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderName, IF_NONE_MATCH,
-        },
-        test::{TestRequest, call_service, init_service, read_body},
-    };
-
-    use countersign_core::{AccessPolicy, ApplicationId, Applications};
-    use countersign_shared::Channel;
-
-    use super::{source::CarriedFile, *};
-
-    const CARRIED: &[CarriedFile] = &[
-        CarriedFile {
-            path: "/app-0123456789abcdef.js",
-            plain: b"let plain;",
-            brotli: Some(b"brotli"),
-            gzip: None,
-        },
-        CarriedFile {
-            path: "/index.html",
-            plain: b"<!doctype html><html><title>x</title><h1>y</h1>",
-            brotli: Some(b"not this"),
-            gzip: None,
-        },
-        CarriedFile {
-            path: "/documents/de/enter-phone.html",
-            plain: b"<!doctype html><html><title>Ihre Nummer</title>",
-            brotli: None,
-            gzip: None,
-        },
-        CarriedFile {
-            path: "/locales/de.json",
-            plain: br#"{"phone-heading": "Ihre Nummer"}"#,
-            brotli: None,
-            gzip: None,
-        },
-    ];
-
-    fn applications(name: &str) -> Applications {
-        let one = Application {
-            id: ApplicationId::parse("default").unwrap(),
-            name: name.to_owned(),
-            audience: String::new(),
-            key_hashes: Vec::new(),
-            origins: Vec::new(),
-            return_urls: Vec::new(),
-            embed_origins: Vec::new(),
-            takes_strangers: true,
-            policy: AccessPolicy {
-                countries: None,
-                channels: vec![Channel::Sms],
-                fictitious_numbers: true,
-            },
-            plivo_app: None,
-            plivo_apps: Vec::new(),
-            has_end_user_addresses: true,
-            sends: Vec::new(),
-            spend_caps: Vec::new(),
-            theme: None,
-            logo: None,
-        };
-        Applications::new(vec![one]).unwrap()
-    }
-
-    #[actix_web::test]
-    async fn a_page_inside_the_program_is_served_like_one_in_a_directory() {
-        let page = SinglePageApp::read(PageSettings {
-            source: PageSource::Carried(CARRIED),
-            applications: ApplicationRegistry::new(applications("Zebra")),
-            is_sandbox: false,
-            default_locale: "en".to_owned(),
-        })
-        .unwrap();
-        let service = init_service(App::new().configure(|config| page.configure(config))).await;
-        let get = async |path: &str, header: (HeaderName, &str)| {
-            let request = TestRequest::get().uri(path).insert_header(header);
-            call_service(&service, request.to_request()).await
-        };
-
-        let path = "/app-0123456789abcdef.js";
-        let answer = get(path, (ACCEPT_ENCODING, "gzip, br")).await;
-        for (name, value) in [
-            (CONTENT_TYPE, "text/javascript; charset=utf-8"),
-            (CONTENT_ENCODING, "br"),
-            (CACHE_CONTROL, "public, max-age=31536000, immutable"),
-            (VARY, "accept-encoding"),
-        ] {
-            assert_eq!(answer.headers().get(name).unwrap(), value);
-        }
-        assert_eq!(read_body(answer).await, "brotli");
-        let answer = get(path, (ACCEPT_ENCODING, "gzip")).await;
-        assert!(!answer.headers().contains_key(CONTENT_ENCODING));
-        let tag = answer.headers().get(ETAG).unwrap();
-        let tag = tag.to_str().unwrap().to_owned();
-        assert_eq!(read_body(answer).await, "let plain;");
-        assert_eq!(get(path, (IF_NONE_MATCH, &tag)).await.status(), 304);
-
-        let request = TestRequest::default().method(Method::HEAD).uri(path);
-        let answer = call_service(&service, request.to_request()).await;
-        assert_eq!(answer.status(), 200);
-
-        let answer = get("/", (ACCEPT_LANGUAGE, "de")).await;
-        assert_eq!(answer.headers().get(CACHE_CONTROL).unwrap(), "no-cache");
-        let html = read_body(answer).await;
-        let html = str::from_utf8(&html).unwrap();
-        assert!(html.contains("Ihre Nummer · Zebra"), "{html}");
-        for (path, status) in [
-            ("/index.html", 200),
-            ("/locales/de.json", 200),
-            ("/index.html.br", 404),
-            ("/../Cargo.toml", 404),
-            ("/locales", 404),
-        ] {
-            let answer = get(path, (ACCEPT_ENCODING, "identity")).await;
-            assert_eq!(answer.status(), status, "{path}");
-        }
-        let answer = call_service(&service, TestRequest::post().uri(path).to_request()).await;
-        assert_eq!(answer.status(), 405);
-    }
-
-    #[test]
-    fn inline_scripts_are_found_and_linked_ones_are_not() {
-        let html = "<script type=module>import x</script><script src=a.js></script><p><script>\ny\n</script><script type=\"application/json\">{}</script>";
-        assert_eq!(
-            inside(html, "script").collect::<Vec<_>>(),
-            ["import x", "\ny\n"]
-        );
-    }
-
-    #[test]
-    fn the_hash_is_the_one_browsers_compute() {
-        // The example of CSP level 3, section 8.
-        assert_eq!(
-            hash("doSomething();"),
-            "RFWPLDbv2BY+rCkDzsE+0fr8ylGr2R2faWMhq4lfEQc="
-        );
-    }
-
-    #[test]
-    fn only_names_with_a_hash_are_kept_for_ever() {
-        assert!(is_hashed("/countersign-frontend-0123456789abcdef_bg.wasm"));
-        assert!(is_hashed("/style-0123456789abcdef.css"));
-        assert!(!is_hashed("/index.html"));
-        assert!(!is_hashed("/locales/de.json"));
-        assert!(!is_hashed("/"));
-    }
-}
+mod tests;

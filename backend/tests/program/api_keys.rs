@@ -136,3 +136,30 @@ fn no_line_shows_a_key_and_a_leaked_one_is_named_by_its_application() {
     assert_eq!(of("key.rejected").len(), 1);
     assert!(log.iter().all(|it| !it.to_string().contains("203.0.113.7")));
 }
+
+#[test]
+fn the_start_says_who_may_ask_about_proofs() {
+    let program = Program::new("introspection");
+    let (_, hash) = new_key(&program, "default");
+    let live = [
+        ("PLIVO_MODE", "live"),
+        ("PLIVO_AUTH_ID", "MAXX"),
+        ("PLIVO_AUTH_TOKEN", "test_auth_token"),
+        ("PLIVO_BASE_URL", "http://127.0.0.1:9"),
+        ("ALLOWED_COUNTRIES", "US"),
+    ];
+    let keyed = [("API_KEY_HASHES", hash.as_str())];
+    for (settings, said) in [
+        (&[][..], Some("introspection.open")),
+        (&live, Some("introspection.closed")),
+        (&keyed, None),
+    ] {
+        let (_, log) = Running::start(&program, settings).terminate();
+        let lines = log.lines().filter(|line| line.contains("\"introspection."));
+        let lines: Vec<&str> = lines.collect();
+        match said {
+            Some(event) => assert!(lines.len() == 1 && lines[0].contains(event), "{log}"),
+            None => assert!(lines.is_empty(), "{log}"),
+        }
+    }
+}

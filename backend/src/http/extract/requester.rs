@@ -62,6 +62,12 @@ impl Client {
         begins: bool,
         is_sandbox: bool,
     ) -> Result<Requester, ApiError> {
+        let is_name =
+            |id: &String| (1..=MAX_ID).contains(&id.len()) && !id.contains(char::is_control);
+        let id = end_user.as_ref().and_then(|named| named.id.as_ref());
+        if !id.is_none_or(is_name) {
+            return Err(ApiError::InvalidField("end_user.id"));
+        }
         let Some(application) = self.presented.application() else {
             return match end_user {
                 None => Ok(Requester::stranger(self.caller)),
@@ -95,10 +101,6 @@ fn read(named: EndUser, is_required: bool, is_sandbox: bool) -> Result<NamedEndU
             Some(Caller::at(address))
         }
     };
-    let is_name = |id: &String| (1..=MAX_ID).contains(&id.len()) && !id.contains(char::is_control);
-    if !named.id.as_ref().is_none_or(is_name) {
-        return Err(ApiError::InvalidField("end_user.id"));
-    }
     Ok(NamedEndUser {
         address,
         id: named.id,
