@@ -1,8 +1,8 @@
-//! What is counted, for the operator: one [`Metrics`] per application, read at
-//! `GET /metrics` on an address of its own.
+//! Prometheus metrics for the operator: one [`Metrics`] per application, served at `GET
+//! /metrics` on an address of its own.
 //!
-//! The methods are the domain's events. Labels take few values and never name
-//! anybody: ISO codes of countries, and words of ours.
+//! The methods are the domain's events. Labels have few values and never identify anybody:
+//! ISO country codes, and our own words.
 
 mod labels;
 
@@ -30,11 +30,10 @@ use self::labels::{
     KeyLabels, RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,
 };
 
-/// The whole of it. One for each application, so that several in one process
-/// count apart.
+/// All metrics of one application, so that several in one process count separately.
 pub struct Metrics {
     registry: Registry,
-    /// What is called the same in every program.
+    /// Metrics that have the same names in every program.
     process: Registry,
     requested: Family<SendLabels, Counter>,
     accepted: Family<SendLabels, Counter>,
@@ -120,7 +119,7 @@ impl Default for Metrics {
     }
 }
 
-/// What every process tells of itself, by the names that Prometheus' own clients use.
+/// Process metrics, under the names that Prometheus' own clients use.
 fn process() -> Registry {
     let mut registry = Registry::default();
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -135,20 +134,20 @@ fn process() -> Registry {
     registry
 }
 
-/// Bounds of buckets in seconds, around Plivo's some hundred milliseconds and up
-/// to the deadline of a request.
+/// Bucket bounds in seconds, around Plivo's usual few hundred milliseconds and up to the
+/// deadline of a request.
 const UPSTREAM_SECONDS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// The same around a store's milliseconds.
+/// The same for a store, in milliseconds.
 const STORE_SECONDS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 5.0,
 ];
 
-/// Bounds of buckets for steps in one commit, up to the most that share one.
+/// Bucket bounds for steps in one commit, up to the largest group.
 const GROUP_SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
-/// Makes histograms with these bounds.
+/// Creates histograms with these bounds.
 #[derive(Clone)]
 struct Seconds(&'static [f64]);
 
@@ -283,7 +282,7 @@ impl Metrics {
         self
     }
 
-    /// All of it, in the text format that Prometheus reads.
+    /// All metrics in Prometheus' text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for registry in [&self.registry, &self.process] {
@@ -292,32 +291,32 @@ impl Metrics {
         text
     }
 
-    /// A send or resend passed every rule and is asked of Plivo.
+    /// A send or resend passed every limit, and Plivo is called.
     pub fn send_requested(&self, country: CountryCode, channel: Channel) {
         went(&self.requested, country, channel);
     }
 
-    /// Plivo took it.
+    /// Plivo accepted it.
     pub fn send_accepted(&self, country: CountryCode, channel: Channel) {
         went(&self.accepted, country, channel);
     }
 
-    /// It arrived, as far as Plivo told. Once for each, over all instances.
+    /// Plivo reported it as delivered. Once for each, over all instances.
     pub fn send_delivered(&self, country: CountryCode, channel: Channel) {
         went(&self.delivered, country, channel);
     }
 
-    /// It did not, as far as Plivo told; it may still. Once for each.
+    /// Plivo reported it as undelivered; it may still arrive. Once for each.
     pub fn send_undelivered(&self, country: CountryCode, channel: Channel) {
         went(&self.undelivered, country, channel);
     }
 
-    /// Its code came back: `channel` is the last one that it went by.
+    /// Its code was entered; `channel` is that of the last delivery.
     pub fn verified(&self, country: CountryCode, channel: Channel) {
         went(&self.verified, country, channel);
     }
 
-    /// A trusted proxy was found to be the caller.
+    /// The caller found is a trusted proxy.
     pub fn caller_was_proxy(&self) {
         self.callers_proxies.inc();
     }
@@ -335,7 +334,7 @@ impl Metrics {
             .inc();
     }
 
-    /// A call of Plivo begins; it ends with the value that this answers.
+    /// A call of Plivo begins; it ends when the returned value is dropped.
     pub fn upstream_call(&self, call: UpstreamCall) -> InFlight {
         let label = CallLabels {
             call: call.as_str(),
@@ -353,7 +352,7 @@ impl Metrics {
         durations.observe(took.as_secs_f64());
     }
 
-    /// A call of Plivo is made once more.
+    /// A call of Plivo is repeated.
     pub fn upstream_retried(&self) {
         self.upstream_retries.inc();
     }
@@ -363,7 +362,7 @@ impl Metrics {
         self.upstream_unexpected.inc();
     }
 
-    /// The breaker in front of Plivo is in that state now.
+    /// The circuit breaker in front of Plivo has entered that state.
     pub fn breaker_is(&self, now: BreakerState) {
         for state in BreakerState::ALL {
             let label = StateLabels {
@@ -386,7 +385,7 @@ impl Metrics {
         durations.observe(took.as_secs_f64());
     }
 
-    /// A group of steps was committed, or not.
+    /// A commit of a group of steps ended.
     pub fn store_commit(&self, members: usize, outcome: &'static str, took: Duration) {
         let durations = self.store_commits.get_or_create(&CommitLabels { outcome });
         durations.observe(took.as_secs_f64());
@@ -394,8 +393,8 @@ impl Metrics {
         self.store_group_size.observe(f64::from(members));
     }
 
-    /// The clock that proofs are dated by is so many seconds ahead of that one, or
-    /// behind it where they are less than none.
+    /// The clock that dates proofs is that many seconds ahead of the other one; behind it
+    /// if negative.
     pub fn clock_skew(&self, other: OtherClock, seconds: f64) {
         let other = other.as_str();
         self.clock_skew
@@ -403,12 +402,12 @@ impl Metrics {
             .set(seconds);
     }
 
-    /// A request came; it ends with the value that this answers.
+    /// A request was received; it ends when the returned value is dropped.
     pub fn request(&self) -> InFlight {
         InFlight::of(self.requests_in_flight.clone())
     }
 
-    /// A request was answered. `route` is a pattern of ours.
+    /// A request was answered. `route` is the route's pattern.
     pub fn request_ended(&self, route: String, status: u16, took: Duration) {
         self.requests
             .get_or_create(&RequestLabels { route, status })
@@ -418,7 +417,7 @@ impl Metrics {
 }
 
 impl Metrics {
-    /// A code went out, or may have, that costs so much by the operator's prices.
+    /// A code was sent, or may have been; `price` is the operator's.
     pub fn spend_expected(&self, country: CountryCode, channel: Channel, price: MicroDollars) {
         let label = CostLabels {
             country: CountryLabel(country),
@@ -427,8 +426,8 @@ impl Metrics {
         self.spend_expected.get_or_create(&label).inc_by(price.0);
     }
 
-    /// Plivo said that it charged so much more, for a code or for the check of
-    /// one. Once for each charge, over all instances.
+    /// Plivo reported a further charge, for a code or for a check. Once for each charge,
+    /// over all instances.
     pub fn spend_charged(
         &self,
         country: CountryCode,
@@ -442,7 +441,7 @@ impl Metrics {
         self.spend_charged.get_or_create(&label).inc_by(amount.0);
     }
 
-    /// So much is spent of a cap, which holds for the time `per`.
+    /// Amount used of a spending cap with the window `per`.
     pub fn spend_of_cap(&self, per: &str, cap: MicroDollars, spent: MicroDollars) {
         let gauge = |family: &Family<CapLabels, Gauge>, amount: u64| {
             let label = CapLabels {
@@ -461,7 +460,7 @@ impl Metrics {
         self.conversion_breaker_tripped.get_or_create(&label).inc();
     }
 
-    /// A send was stopped for that, or would have been.
+    /// A send was stopped by it, or would have been.
     pub fn conversion_stopped(&self, rule: Limit, enforced: bool) {
         let label = ConversionLabels::of(rule, enforced);
         self.conversion_stopped.get_or_create(&label).inc();
@@ -476,7 +475,7 @@ fn went(family: &Family<SendLabels, Counter>, country: CountryCode, channel: Cha
     family.get_or_create(&label).inc();
 }
 
-/// Something under way, counted until this is dropped.
+/// Counts something as in flight until it is dropped.
 #[must_use = "it is under way as long as this lives"]
 pub struct InFlight(Gauge);
 

@@ -1,5 +1,5 @@
-//! The steps as the service's border makes them: names in the place of keyed
-//! hashes, and plain bytes in the place of sealed ones.
+//! Builds the steps as the service does, with plain names in place of keyed hashes and
+//! plain bytes in place of sealed ones.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use countersign_shared::Channel;
 
 use crate::settings::{CHECK_KEPT_FOR, Settings};
 
-/// A request's idempotency key, and which of its bodies it has.
+/// A request's idempotency key, and which body it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Keyed {
     pub(crate) name: String,
@@ -155,7 +155,7 @@ pub(crate) fn upstream(id: &str) -> Upstream {
     }
 }
 
-/// Every number is of one country, and of one range.
+/// All numbers are of one country and one range.
 pub(crate) fn destination(_: usize) -> Destination {
     Destination {
         country: keys::conversion("country"),
@@ -179,7 +179,7 @@ fn claim(keyed: &Keyed, session: &str, kept_for: Duration) -> IdempotencyClaim {
     }
 }
 
-/// What was sealed, as text.
+/// Opens a sealed value.
 pub(crate) fn opened(sealed: &Sealed) -> String {
     String::from_utf8_lossy(&sealed.0).into_owned()
 }

@@ -1,4 +1,4 @@
-//! The store's time, which the schedule moves and sets.
+//! The store's clock, moved and set by the schedule.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! Requests, step by step, as the service takes them.
+//! Runs requests step by step, as the service does.
 
 use countersign_core::{
     Answer, Sealed, Transition, UpstreamOutcome, Verdict,
@@ -89,7 +89,7 @@ impl World {
         id
     }
 
-    /// Gives a step to the request's committer.
+    /// Submits a step to the request's committer.
     pub(crate) fn submit<T: Transition>(
         &mut self,
         id: u64,
@@ -109,7 +109,7 @@ impl World {
         self.tell(instance, CommitterEvent::Submitted { member, deadline });
     }
 
-    /// Nobody waits for that step any more; whether it happened is not known.
+    /// The step's deadline has passed; whether it happened is unknown.
     pub(crate) fn deadline(&mut self, id: u64, steps: u32) {
         let request = self.requests.get(&id);
         let is_late = request.is_some_and(|it| it.steps == steps && it.phase != Phase::Plivo);
@@ -265,7 +265,7 @@ impl World {
         }
     }
 
-    /// Plivo's answer has come back to whoever asked, if they live.
+    /// Plivo's answer has reached its caller, if that is still alive.
     pub(crate) fn plivo_answered(&mut self, id: u64, answer: PlivoAnswer) {
         let Some(mut request) = self.requests.remove(&id) else {
             return;
@@ -289,7 +289,7 @@ impl World {
     }
 }
 
-/// What a caller hears of Plivo's failure, sealed.
+/// The sealed answer for a failure of Plivo.
 fn failed(outcome: UpstreamOutcome) -> Answer {
     Answer::Sealed(Sealed(outcome.as_str().as_bytes().to_vec()))
 }

@@ -1,4 +1,4 @@
-//! Rows in this process, gone with it: for tests and the simulation.
+//! An in-memory store, for tests and the simulation.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::{
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
 };
 
-/// Clones share their rows, as instances over one server do.
+/// Clones share their rows, like instances that share one server.
 #[derive(Clone)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
@@ -24,12 +24,12 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     rows: BTreeMap<Key, (Stamp, StoredRow)>,
-    /// A number serves as a stamp here, because it is never given twice.
+    /// A counter serves as the stamp here, because it is never reused.
     last_stamp: u64,
 }
 
 impl MemoryStore {
-    /// An empty one, whose time is that of `clock`.
+    /// An empty store that uses `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -78,7 +78,7 @@ impl MemoryStore {
         CommitOutcome::Done
     }
 
-    /// Clears expired rows away.
+    /// Removes expired rows.
     pub fn sweep(&self) {
         let now = self.clock.now();
         let mut content = self.content();

@@ -1,4 +1,4 @@
-//! The connection that reads, in short snapshots beside the writer.
+//! The reading connection: short snapshots beside the writer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,13 +25,13 @@ impl Reader {
 
     pub(super) fn load(&mut self, keys: &[Key]) -> Result<Snapshot, Error> {
         self.file.check()?;
-        // It ends when it is dropped.
+        // Rolled back when dropped.
         let transaction = self.connection.transaction()?;
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
             rows.push(read(&transaction, key)?);
         }
-        // Read after the rows: what they say is not of the future.
+        // The clock is read after the rows, so no row is from the future.
         let mut snapshot = Snapshot::new(self.clock.now());
         for (key, row) in keys.iter().zip(rows) {
             snapshot.insert(key.clone(), row);

@@ -1,4 +1,4 @@
-//! The connection that writes.
+//! The writing connection.
 
 use std::{
     sync::{
@@ -19,14 +19,14 @@ use crate::{
     store::{Commit, CommitOutcome, Snapshot, Stamp},
 };
 
-/// Pages of the log from which a checkpoint copies them into the file: 4 MB.
+/// WAL size in pages from which a checkpoint is run: 4 MB.
 const CHECKPOINT_PAGES: i32 = 1000;
 
 pub(super) struct Writer {
     connection: Connection,
     file: Arc<File>,
     clock: Arc<dyn Clock>,
-    /// Pages in the log after the last commit.
+    /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
     sweep: Sweep,
 }
@@ -73,7 +73,7 @@ impl Writer {
         Ok(CommitOutcome::Done)
     }
 
-    /// Writes something, which a full disk refuses.
+    /// Proves that writes work: a full disk refuses them.
     pub(super) fn prove(&mut self) -> Result<(), Error> {
         self.file.check()?;
         let transaction = begin(&mut self.connection)?;
@@ -84,10 +84,10 @@ impl Writer {
 }
 
 impl Work for Writer {
-    /// After the answers: a checkpoint within a commit would make its callers wait.
+    /// Checkpoints after the answers: within a commit it would make callers wait.
     fn maintain(&mut self) -> Duration {
         if self.pages.load(Ordering::Relaxed) >= CHECKPOINT_PAGES {
-            // What fails now is tried again after the next commit.
+            // A failure is retried after the next commit.
             let main = Some(rusqlite::MAIN_DB);
             let copied = self
                 .connection
@@ -104,7 +104,7 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// Whether every row that was read is still as it was.
+/// Whether every row that was read still has its stamp.
 fn is_unchanged(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<bool> {
     let mut stamp = transaction.prepare_cached("SELECT stamp FROM row WHERE key = ?1")?;
     for (key, expected) in &commit.compare {
@@ -128,7 +128,7 @@ fn apply(
             .prepare_cached("DELETE FROM row WHERE key = ?1")?
             .execute([key.as_str()])?,
         Write::Put(row) => {
-            // SQLite has no larger moment.
+            // SQLite's largest integer.
             let expires_at = i64::try_from(row.expires_at.0).unwrap_or(i64::MAX);
             transaction
                 .prepare_cached(
@@ -142,13 +142,13 @@ fn apply(
     Ok(())
 }
 
-/// What is known of a commit that failed.
+/// Classifies a failed commit.
 pub(super) fn outcome_of(error: &Error) -> CommitOutcome {
     let Error::Sqlite(error) = error else {
         return CommitOutcome::Unreachable;
     };
     match error.sqlite_error_code() {
-        // Another program holds the file.
+        // Another program has locked the file.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CommitOutcome::NotRun,
         Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
             CommitOutcome::Rejected
