@@ -5,6 +5,7 @@
 //! reserved is released only when the request certainly never left.
 
 mod answer;
+mod applications;
 mod attempts;
 mod budget;
 mod callback;
@@ -14,6 +15,7 @@ mod contact;
 mod deliver;
 mod idempotency;
 mod introspect;
+mod page;
 mod refusal;
 mod resend;
 mod row_keys;
@@ -22,7 +24,7 @@ mod session;
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_core::{AccessPolicy, Budget, Limits, Millis, RefusalRule, SessionRules, Wait};
+use countersign_core::{Budget, Limits, Millis, RefusalRule, SessionRules, Wait};
 use countersign_metrics::Metrics;
 use countersign_platform::clock::Clock;
 use countersign_plivo::GuardedPlivo;
@@ -32,11 +34,13 @@ use tokio::time::Instant;
 
 pub use self::{
     answer::{Sent, Verified},
+    applications::ApplicationRegistry,
     callback::{CallbackRefusal, Callbacks, log_refused},
-    caller::{Caller, ClientKey},
+    caller::{Caller, ClientKey, NamedEndUser, Requester},
     contact::Contact,
     idempotency::IdempotentRequest,
     introspect::Introspection,
+    page::{BegunPage, PageView, WayBack},
     refusal::Refusal,
     row_keys::RowKeys,
     send::SendCommand,
@@ -59,14 +63,12 @@ pub struct Parts {
     pub plivo: GuardedPlivo,
     /// How one verification runs.
     pub rules: SessionRules,
-    /// Whom codes are sent to.
-    pub policy: AccessPolicy,
+    /// Whose codes they are.
+    pub applications: ApplicationRegistry,
     /// How often codes are sent and tried.
     pub limits: Limits,
     /// What codes cost and may cost, if that is known.
     pub budget: Option<Budget>,
-    /// The name in the message.
-    pub brand_name: String,
     /// Signs what a verified number is worth.
     pub proofs: Arc<Proofs>,
     /// Where Plivo calls back, if the world can reach us.
@@ -83,11 +85,10 @@ pub struct Verification {
     keys: RowKeys,
     plivo: GuardedPlivo,
     rules: Arc<SessionRules>,
-    policy: AccessPolicy,
+    applications: ApplicationRegistry,
     limits: Limits,
     budget: Option<Budget>,
     budget_alerts: BudgetAlerts,
-    brand_name: String,
     proofs: Arc<Proofs>,
     callbacks: Option<Callbacks>,
     polling: PollInterval,
@@ -103,11 +104,10 @@ impl Verification {
             keys: parts.keys,
             plivo: parts.plivo,
             rules: Arc::new(parts.rules),
-            policy: parts.policy,
+            applications: parts.applications,
             limits: parts.limits,
             budget_alerts: BudgetAlerts::new(parts.budget.as_ref()),
             budget: parts.budget,
-            brand_name: parts.brand_name,
             proofs: parts.proofs,
             polling: PollInterval::new(parts.callbacks.is_some()),
             callbacks: parts.callbacks,

@@ -7,7 +7,11 @@ use std::{
     process::{Command, Output},
 };
 
-use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_backend::{
+    app::App,
+    config::Config,
+    proof::{ProofAlgorithm, rotate},
+};
 use countersign_test_support::SECRET_KEY;
 use redis_test_server::RedisServer;
 use reqwest::Client;
@@ -54,6 +58,7 @@ async fn sessions_and_counts_go_on_in_redis() {
     let directory = tempfile::tempdir().unwrap();
     rotate(
         &directory.path().join("proof-keys.json"),
+        ProofAlgorithm::default(),
         std::time::SystemTime::now(),
     )
     .unwrap();

@@ -5,9 +5,10 @@ import { askForCode, claims, codeFrom, expect, framing, link, test } from "./app
 import { atStep, open } from "./fixtures.js";
 import { isAccessible, picture } from "./states.js";
 
-/** An example of docs/integrate.md, as it is printed there. */
+/** An example of docs/integrate, as it is printed there. */
 function example(name) {
-  const document = readFileSync(new URL("../../docs/integrate.md", import.meta.url), "utf8");
+  const file = { return: "redirect", embed: "embed" }[name];
+  const document = readFileSync(new URL(`../../docs/integrate/${file}.md`, import.meta.url), "utf8");
   const [, code] = document.split(`\`\`\`html ${name}\n`);
   return code.split("```")[0];
 }

@@ -3,7 +3,9 @@
 
 mod ask;
 
-use countersign_shared::{Channel, PhoneNumber, resend::ResendRequest, send::SendRequest};
+use countersign_shared::{
+    Channel, PhoneNumber, page::PageRequest, resend::ResendRequest, send::SendRequest,
+};
 use leptos::prelude::*;
 
 use self::ask::Ask;
@@ -46,7 +48,7 @@ impl Actions {
     pub(crate) fn open(self) {
         let page = self.page;
         match storage::kept() {
-            Some(kept) if kept.nonce == Host::read().nonce => {
+            Some(kept) if Host::read().is_for(kept.nonce.as_ref(), kept.page.as_ref()) => {
                 let check = kept.check(page.clock());
                 if let Some(check) = &check {
                     page.code.set(check.otp.clone());
@@ -123,14 +125,38 @@ impl Actions {
     }
 
     fn send_to(self, number: &PhoneNumber, channel: Channel) {
+        let host = Host::read();
         let request = SendRequest {
             recipient: number.as_str().to_owned(),
             channel: Some(channel),
             locale: platform::message_locale(&untrack(|| self.page.i18n.locale())),
-            nonce: Host::read().nonce,
+            nonce: host.nonce,
+            purpose: None,
+            application: host.application,
+            page: false,
+            return_to: None,
+            embed: None,
+            state: None,
+            end_user: None,
         };
         if let Some(ticket) = self.page.begin(Task::Send) {
             self.ask(Ask::Send(ticket, request));
+        }
+    }
+
+    /// Asks for a code for the number that the application knows.
+    pub(crate) fn send_to_known(self) {
+        let host = Host::read();
+        let Some(name) = host.page else {
+            return;
+        };
+        let request = PageRequest {
+            page: name,
+            channel: host.channel,
+            locale: platform::message_locale(&untrack(|| self.page.i18n.locale())),
+        };
+        if let Some(ticket) = self.page.begin(Task::Send) {
+            self.ask(Ask::Page(ticket, request));
         }
     }
 
@@ -155,6 +181,7 @@ impl Actions {
         let request = ResendRequest {
             session_uuid: id.to_string(),
             channel: Some(channel),
+            end_user: None,
         };
         if let Some(ticket) = page.begin(Task::Resend) {
             self.ask(Ask::Resend(ticket, request));

@@ -79,7 +79,7 @@ pub(crate) fn accounts() -> Outcome {
         let child = command.spawn();
         child.map_err(|error| format!("{}: {error}", program.display()))
     };
-    let origins = format!("http://{ACCOUNTS_ADDR},http://localhost:8090");
+    let (key, hash) = new_key()?;
     let url = format!("http://{LISTEN_ADDR}");
     let mut service = start(
         "countersign",
@@ -88,7 +88,7 @@ pub(crate) fn accounts() -> Outcome {
             ("LISTEN_ADDR", LISTEN_ADDR),
             ("METRICS_ADDR", "off"),
             ("PUBLIC_URL", &url),
-            ("ALLOWED_ORIGINS", &origins),
+            ("API_KEY_HASHES", &hash),
         ],
     )?;
     if !wait_until_ready(&mut service, LISTEN_ADDR)? {
@@ -99,6 +99,7 @@ pub(crate) fn accounts() -> Outcome {
         &[
             ("ACCOUNTS_ADDR", ACCOUNTS_ADDR),
             ("COUNTERSIGN_URL", &url),
+            ("COUNTERSIGN_KEY", &key),
             ("ACCEPT_SANDBOX", "true"),
         ],
     );
@@ -109,6 +110,20 @@ pub(crate) fn accounts() -> Outcome {
     service.kill().ok();
     service.wait().ok();
     ended.map(drop)
+}
+
+/// A key of the application that the variables make, and its hash.
+fn new_key() -> Outcome<(String, String)> {
+    let program = target().join("debug/countersign");
+    let mut command = command(&program.display().to_string());
+    let output = command.args(["--new-key", "default"]).output();
+    let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |prefix: &str| {
+        let line = said.lines().find(|line| line.starts_with(prefix));
+        line.map(str::to_owned).ok_or("--new-key printed no key")
+    };
+    Ok((line("csk_")?, line("sha256:")?))
 }
 
 /// The address that the service will listen on, by its own rules.

@@ -15,6 +15,7 @@ use crate::{
     run::{RunRow, SimulatorRow},
     session::{EndedRow, SessionRow},
     single_use::SingleUseRow,
+    transitions::PageRow,
     upstream_session::UpstreamRow,
 };
 
@@ -61,6 +62,11 @@ pub fn single_use(hash: &str) -> Key {
     of::<SingleUseRow>(hash)
 }
 
+/// The row of a page that a server began, by the hash of its id.
+pub fn page(hash: &str) -> Key {
+    of::<PageRow>(hash)
+}
+
 /// The row of an instance's run, by the hash of the instance's name.
 pub fn run(hash: &str) -> Key {
     of::<RunRow>(hash)
@@ -103,6 +109,7 @@ mod tests {
             conversion("ab"),
             idempotency("ab"),
             single_use("ab"),
+            page("ab"),
             run("ab"),
             simulator(),
         ];
@@ -118,6 +125,7 @@ mod tests {
                 "conversion/ab",
                 "idempotency/ab",
                 "single_use/ab",
+                "page/ab",
                 "run/ab",
                 "simulator/codes"
             ]

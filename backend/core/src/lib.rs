@@ -11,11 +11,14 @@
 //! follow each other.
 
 pub mod access_policy;
+pub mod api_key;
+pub mod application;
 pub mod budget;
 pub mod charges;
 pub mod conversion;
 pub mod country;
 pub mod delivery;
+pub mod end_user;
 pub mod flow;
 pub mod idempotency;
 pub mod keys;
@@ -41,11 +44,14 @@ pub mod upstream_session;
 
 pub use self::{
     access_policy::AccessPolicy,
+    api_key::{ApiKey, KeyHash},
+    application::{Application, ApplicationId, ApplicationKeys, Applications, Owner},
     budget::Budget,
     charges::{Charged, Charges},
     conversion::{ConversionRate, ConversionRule, Destination, LowConversion},
     country::CountryCode,
     delivery::{AttemptUpdate, Delivery, DeliveryChange, UpstreamAttempt},
+    end_user::EndUserKeys,
     idempotency::{Answer, IdempotencyClaim, Repetition, SentAnswer},
     millis::Millis,
     money::MicroDollars,

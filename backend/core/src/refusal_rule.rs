@@ -14,6 +14,8 @@ pub enum RefusalRule {
     ResendBackoff,
     /// The rate limit on requests from one address, before anything of them is read.
     RequestsPerAddress,
+    /// The rate limit on requests with an application's key, before anything of them is read.
+    RequestsPerApplication,
     /// The bound on streams of events.
     Streams,
     /// Plivo's own count of deliveries to a number is full.
@@ -31,6 +33,7 @@ impl RefusalRule {
             Self::Limit(limit) => limit.as_str(),
             Self::ResendBackoff => "resend_backoff",
             Self::RequestsPerAddress => "requests_per_address",
+            Self::RequestsPerApplication => "requests_per_application",
             Self::Streams => "streams",
             Self::UpstreamAttempts => "upstream_attempts",
             Self::UpstreamBreaker => "upstream_breaker",
@@ -43,7 +46,10 @@ impl RefusalRule {
     pub const fn public_name(self) -> &'static str {
         match self {
             Self::Limit(
-                Limit::Budget | Limit::ConversionPerCountry | Limit::ConversionPerPrefix,
+                Limit::Budget
+                | Limit::ApplicationBudget
+                | Limit::ConversionPerCountry
+                | Limit::ConversionPerPrefix,
             ) => "service_protection",
             rule => rule.as_str(),
         }

@@ -8,6 +8,7 @@ mod hold_simulator;
 mod keep_answer;
 mod limit_used;
 mod mark_run;
+mod page;
 mod poll_turn;
 mod record_attempts;
 mod record_callback;
@@ -28,6 +29,7 @@ mod tests;
 mod view_number;
 mod view_session;
 
+pub(crate) use self::page::PageRow;
 pub use self::{
     consume_once::{ConsumeOnce, IsConsumed},
     find_answer::FindAnswer,
@@ -35,6 +37,7 @@ pub use self::{
     keep_answer::KeepAnswer,
     limit_used::LimitUsed,
     mark_run::{BeginRun, EndRun},
+    page::{BeginPage, ViewPage},
     poll_turn::{Poll, PollTurn},
     record_attempts::{RecordAttempts, RecordedAttempts},
     record_callback::{CallbackOutcome, CallbackRecipient, RecordCallback},

@@ -28,7 +28,7 @@ use prometheus_client::{
 pub use self::labels::{BreakerState, OtherClock, UpstreamCall};
 use self::labels::{
     CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels, CostLabels, CountryLabel,
-    RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,
+    KeyLabels, RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels, UpstreamLabels,
 };
 
 /// All metrics of one application, so that several in one process count separately.
@@ -42,6 +42,7 @@ pub struct Metrics {
     undelivered: Family<SendLabels, Counter>,
     verified: Family<SendLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
+    keys_rejected: Family<KeyLabels, Counter>,
     upstream_calls: Family<UpstreamLabels, Histogram, Seconds>,
     upstream_in_flight: Family<CallLabels, Gauge>,
     upstream_retries: Counter,
@@ -87,6 +88,7 @@ impl Default for Metrics {
             undelivered,
             verified,
             refusals: Family::default(),
+            keys_rejected: Family::default(),
             upstream_calls: Family::new_with_constructor(Seconds(&UPSTREAM_SECONDS)),
             upstream_in_flight: Family::default(),
             upstream_retries: Counter::default(),
@@ -163,6 +165,11 @@ impl Metrics {
             "refusals",
             "Steps that a rule refused",
             self.refusals.clone(),
+        );
+        registry.register(
+            "keys_rejected",
+            "Calls whose key was unknown, or came from a page",
+            self.keys_rejected.clone(),
         );
         registry.register_with_unit(
             "upstream_call_duration",
@@ -281,6 +288,13 @@ impl Metrics {
     pub fn refused(&self, rule: RefusalRule) {
         let rule = rule.as_str();
         self.refusals.get_or_create(&RefusalLabels { rule }).inc();
+    }
+
+    /// A call's key was rejected, for that reason.
+    pub fn key_rejected(&self, reason: &'static str) {
+        self.keys_rejected
+            .get_or_create(&KeyLabels { reason })
+            .inc();
     }
 
     /// A call of Plivo begins; it ends when the returned value is dropped.

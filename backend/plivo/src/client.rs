@@ -42,6 +42,8 @@ pub struct Create<'a> {
     pub locale: &'a Locale,
     /// The name in the message.
     pub brand_name: &'a str,
+    /// Plivo's application that sends it; the account's own where it names none.
+    pub app_uuid: Option<&'a str>,
     /// Digits in the code.
     pub otp_length: u8,
     /// Where Plivo calls back, if the world can reach us.
@@ -130,7 +132,7 @@ impl PlivoClient {
             locale: create.locale.as_str(),
             brand_name: create.brand_name,
             code_length: create.otp_length,
-            app_uuid: self.app_uuid.as_deref(),
+            app_uuid: create.app_uuid.or(self.app_uuid.as_deref()),
             app_hash: self.app_hash.as_deref(),
             url: create.callback_url,
             method: create.callback_url.map(|_| "POST"),

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    AttemptUpdate, CallerKeys, Destination, IdempotencyClaim, Key, Limit, LimitCheck, NewSession,
-    Sealed, SendKeys, Upstream, keys,
+    ApplicationId, AttemptUpdate, Destination, EndUserKeys, IdempotencyClaim, Key, Limit,
+    LimitCheck, NewSession, Owner, Sealed, SendKeys, Upstream, keys,
     transitions::{
         CallbackRecipient, RecordCallback, RecordCharges, ReserveCheck, ReserveResend, ReserveSend,
         SendLimits,
@@ -31,11 +31,17 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveSend {
         ReserveSend {
+            page: None,
             new: NewSession {
                 key: keys::session(session),
                 number: number_key(number),
                 contact: Sealed(number.to_string().into_bytes()),
                 channel,
+                owner: Owner {
+                    application: ApplicationId::parse("shop").expect("an id"),
+                    with_key: false,
+                },
+                end_user: caller_keys(caller),
             },
             limits: self.send_limits(number, caller, channel),
             claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
@@ -53,6 +59,7 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveResend {
         ReserveResend {
+            application: None,
             session: keys::session(session),
             channel,
             limits: self.send_limits(number, caller, channel),
@@ -70,9 +77,10 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveCheck {
         ReserveCheck {
+            application: None,
             session: keys::session(session),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
-            checks: self.limits.of_check(&[caller_keys(caller)]),
+            checks: self.limits.of_check(&caller_keys(caller)),
             claim: keyed.map(|it| self.claim(it, session, caller, CHECK_KEPT_FOR)),
             rules: self.rules.clone(),
         }
@@ -108,7 +116,7 @@ impl Settings {
             session: keys::session(session),
             upstream: upstream.clone(),
             charges,
-            caps: self.caps(),
+            caps: self.caps().into_iter().collect(),
             rules: self.rules.clone(),
         }
     }
@@ -130,7 +138,7 @@ impl Settings {
             body: keyed.body.clone(),
             kept_for,
             subject: Some(Sealed(session.as_bytes().to_vec())),
-            mismatch: self.limits.of_check(&[caller_keys(caller)]),
+            mismatch: self.limits.of_check(&caller_keys(caller)),
         }
     }
 
@@ -140,7 +148,7 @@ impl Settings {
             prefix: keys::limit(Limit::SendsPerPrefix, "range"),
             country: keys::limit(Limit::SendsPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "all"),
-            callers: vec![caller_keys(caller)],
+            end_user: caller_keys(caller),
             number_mark: 2 * (1_000 + number as u64),
         };
         let mut checks = self.limits.of_send(&keys, channel);
@@ -173,13 +181,10 @@ pub(crate) fn destination(_: usize) -> Destination {
     }
 }
 
-fn caller_keys(caller: usize) -> CallerKeys {
-    let key = |limit| keys::limit(limit, &caller.to_string());
-    CallerKeys {
-        sends: key(Limit::SendsPerAddress),
-        checks: key(Limit::ChecksPerAddress),
-        numbers: key(Limit::NumbersPerAddress),
-        factor: 1,
+fn caller_keys(caller: usize) -> EndUserKeys {
+    EndUserKeys {
+        address: Some(caller.to_string()),
+        ..EndUserKeys::default()
     }
 }
 

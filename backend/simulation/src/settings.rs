@@ -150,6 +150,7 @@ fn limits(random: &mut Random) -> Limits {
         sends_per_prefix: some(4..12, 600),
         sends_per_country: some(5..20, 1_200),
         sends_total: some(5..20, 1_800),
+        ..Limits::default()
     }
 }
 

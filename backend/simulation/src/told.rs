@@ -104,6 +104,13 @@ impl Checker {
             Some(Limit::SendsPerPrefix) => &limits.sends_per_prefix,
             Some(Limit::SendsPerCountry) => &limits.sends_per_country,
             Some(Limit::SendsTotal) => &limits.sends_total,
+            Some(
+                Limit::SendsPerUser
+                | Limit::SendsWithoutAddress
+                | Limit::ChecksWithoutAddress
+                | Limit::SendsPerApplication
+                | Limit::ApplicationBudget,
+            ) => return self.wait_is(wait, None),
             Some(Limit::Budget) => return self.wait_is(wait, Some(Duration::from_hours(1))),
         };
         let longest = quotas.iter().map(|quota: &Quota| quota.per).max();

@@ -15,6 +15,7 @@ use super::{StartError, key_files, wiring};
 use crate::{
     config::{Config, StoreConfig, Upstream},
     proof,
+    verification::ApplicationRegistry,
 };
 
 /// What the start would say of the files and of the store's home.
@@ -42,7 +43,8 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
         }
     }
     proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
-    wiring::page(config)?;
+    let applications = ApplicationRegistry::new(config.applications.clone());
+    wiring::page(config, &applications)?;
     if let Upstream::Live(account) = &config.upstream {
         PlivoClient::new(account.clone())?;
     }

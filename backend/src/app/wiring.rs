@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use actix_web::web::Data;
-use countersign_core::country;
 use countersign_metrics::Metrics;
 use countersign_platform::{
     clock::{Clock, SystemClock},
@@ -12,7 +11,6 @@ use countersign_platform::{
 #[cfg(feature = "sandbox")]
 use countersign_plivo::AcceptedMessages;
 use countersign_plivo::{Account, GuardedPlivo, PlivoClient};
-use countersign_shared::config::ConfigResponse;
 use countersign_store::{
     AtClock, RedisStore, SqliteStore, Store, StoreHandle, StoreKeys,
     key_file::{self, KeyFileError},
@@ -27,10 +25,11 @@ use crate::{
         middleware::rate_limit::{RateLimit, RateLimits},
         page::{PageSettings, PageSource, SinglePageApp},
         paths,
+        routes::FixedAnswers,
         state::AppState,
     },
     proof::{KeysError, Proofs, Terms},
-    verification::{Callbacks, Introspection, Parts, RowKeys, Verification},
+    verification::{ApplicationRegistry, Callbacks, Introspection, Parts, RowKeys, Verification},
 };
 
 #[cfg(feature = "sandbox")]
@@ -64,6 +63,7 @@ pub async fn open_store(
 /// What the handlers share.
 pub(super) fn state(
     config: &Config,
+    applications: ApplicationRegistry,
     account: Account,
     store: Arc<dyn Store>,
     proofs: Arc<Proofs>,
@@ -81,9 +81,18 @@ pub(super) fn state(
     let observer = Arc::new(StoreMetrics(metrics.clone()));
     let store = StoreHandle::start(store, observer);
     let keys = RowKeys::new(keys);
+    let is_sandbox = matches!(config.upstream, Upstream::Sandbox);
     Ok(Data::new(AppState {
+        applications: applications.clone(),
+        is_sandbox,
+        public_url: match &config.public_url {
+            Some(url) => url.clone(),
+            None => proofs.issuer().to_owned(),
+        },
         introspection: Introspection {
             proofs: proofs.clone(),
+            applications: applications.clone(),
+            is_open_without_keys: is_sandbox,
             store: store.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
@@ -95,10 +104,9 @@ pub(super) fn state(
             keys,
             plivo,
             rules: config.rules.clone(),
-            policy: config.policy.clone(),
+            applications,
             limits: config.limits.clone(),
             budget: config.budget.clone(),
-            brand_name: config.brand_name.clone(),
             proofs,
             callbacks,
             clock,
@@ -110,25 +118,26 @@ pub(super) fn state(
 /// The rate limits in front of the routes.
 pub(super) fn rate_limits(config: &Config) -> RateLimits {
     RateLimits {
-        requests: RateLimit::new(config.requests_per_address),
-        introspections: RateLimit::new(config.introspections_per_address),
-        reads: RateLimit::new(config.reads_per_address),
+        requests: RateLimit::by_address(config.requests_per_address),
+        introspections: RateLimit::by_address(config.introspections_per_address),
+        reads: RateLimit::by_address(config.reads_per_address),
+        applications: RateLimit::by_application(config.requests_per_application),
     }
 }
 
 /// The page, or none with a word in the log: an API alone is of use too.
-pub(super) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
+pub(super) fn page(
+    config: &Config,
+    applications: &ApplicationRegistry,
+) -> Result<Option<SinglePageApp>, StartError> {
     let directory = || PageSource::Directory(config.page_dir.clone());
     let settings = PageSettings {
         source: match PageSource::carried() {
             Some(carried) if !config.page_required => carried,
             _ => directory(),
         },
-        brand_name: config.brand_name.clone(),
+        applications: applications.clone(),
         is_sandbox: matches!(config.upstream, Upstream::Sandbox),
-        theme: config.theme_file.clone(),
-        logo: config.logo_file.clone(),
-        hosts: config.hosts.clone(),
         default_locale: config.rules.default_locale.as_str().to_owned(),
     };
     match SinglePageApp::read(settings) {
@@ -201,21 +210,30 @@ pub(super) fn proofs(
     let issuer = settings.issuer.clone();
     let terms = Terms {
         issuer: issuer.unwrap_or_else(|| format!("http://{address}")),
-        audience: settings.audience.clone(),
         lifetime: settings.lifetime,
         sandbox: matches!(config.upstream, Upstream::Sandbox),
     };
-    Proofs::open(settings.keys_file.clone(), settings.is_given, terms, now)
+    let path = settings.keys_file.clone();
+    Proofs::open(path, settings.is_given, settings.algorithm, terms, now)
 }
 
-/// What `GET /api/config` tells.
-pub(super) fn public_config(config: &Config) -> ConfigResponse {
-    ConfigResponse {
-        brand_name: config.brand_name.clone(),
-        sandbox: matches!(config.upstream, Upstream::Sandbox),
-        otp_length: config.rules.otp_length,
-        channels: config.policy.channels.clone(),
-        countries: country::countries(&config.policy),
+/// What is answered to everyone alike.
+pub(super) fn fixed_answers(config: &Config, applications: &ApplicationRegistry) -> FixedAnswers {
+    let is_sandbox = matches!(config.upstream, Upstream::Sandbox);
+    FixedAnswers::new(applications.clone(), is_sandbox, config.rules.otp_length)
+}
+
+/// The account at Plivo, or at the simulator.
+pub(super) fn account(
+    config: &Config,
+    #[cfg(feature = "sandbox")] simulator: Option<&plivo_simulator::Simulator>,
+) -> Account {
+    match &config.upstream {
+        Upstream::Live(account) => account.clone(),
+        #[cfg(feature = "sandbox")]
+        Upstream::Sandbox => account_at(simulator),
+        #[cfg(not(feature = "sandbox"))]
+        Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
     }
 }
 
@@ -239,7 +257,7 @@ pub(super) fn simulator(
 }
 
 #[cfg(feature = "sandbox")]
-pub(super) fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
+fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
     let settings = plivo_simulator::Settings::default();
     Account {
         base_url: simulator

@@ -95,11 +95,15 @@ impl Verification {
         let Some(budget) = &self.budget else {
             return Ok(());
         };
+        let application = self.applications.get(&view.session.owner.application);
+        let own = application.map(|it| it.caps(&self.keys.application(&it.id), 0));
+        let own = own.filter(|caps| !caps.quotas.is_empty());
+        let caps = budget.caps(&self.keys.budget()).into_iter().chain(own);
         let step = RecordCharges {
             session: self.keys.session(view.id),
             upstream: view.session.upstream.key.clone(),
             charges,
-            caps: budget.caps(&self.keys.budget()),
+            caps: caps.collect(),
             rules: self.rules.clone(),
         };
         let news = self.store.run(step, store_deadline()).await?;

@@ -1,7 +1,7 @@
 //! One try at the code.
 
 use countersign_core::{
-    CountryCode, Verdict,
+    Application, CountryCode, EndUserKeys, Verdict,
     flow::{CheckEnd, CheckFlow, CheckStep},
     recipient,
     transitions::{CheckReservation, ReserveCheck},
@@ -11,7 +11,7 @@ use countersign_plivo::{Admission, PlivoError};
 use countersign_shared::{Channel, OneTimeCode, PhoneNumber, SessionId};
 
 use super::{
-    Caller, Contact, IdempotentRequest, Refusal, Verification, Verified,
+    Contact, IdempotentRequest, Refusal, Requester, Verification, Verified,
     deliver::log_upstream,
     idempotency::{CHECK_ANSWER_TTL, KeptAnswer},
     refusal, store_deadline,
@@ -36,7 +36,7 @@ impl Verification {
     /// Checks `otp` against the session's code. Success comes once.
     pub async fn check(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         id: SessionId,
         otp: &OneTimeCode,
         request: Option<IdempotentRequest>,
@@ -45,7 +45,17 @@ impl Verification {
         if otp.length() != usize::from(expected) {
             return Err(Refusal::OtpLength { expected });
         }
-        let claim = self.claim(caller, request.as_ref(), None, CHECK_ANSWER_TTL);
+        let end_user = match self.keys.end_user(requester) {
+            Some(end_user) => end_user,
+            // A server need not say again for whom it calls.
+            None => match self.view(id).await {
+                Ok(view) => *view.session.end_user,
+                // What was answered before is answered again all the same.
+                Err(Refusal::Over(_)) => EndUserKeys::default(),
+                Err(refusal) => return Err(refusal),
+            },
+        };
+        let claim = self.claim(&end_user, request.as_ref(), None, CHECK_ANSWER_TTL);
         let admission = match self.plivo.admit(UpstreamCall::Validate) {
             Ok(admission) => admission,
             Err(error) => {
@@ -55,8 +65,9 @@ impl Verification {
         };
         let reserve = ReserveCheck {
             session: self.keys.session(id),
+            application: requester.key().cloned(),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
-            checks: self.limits.of_check(&self.keys.callers(caller)),
+            checks: self.limits.of_check(&end_user),
             claim,
             rules: self.rules.clone(),
         };
@@ -74,13 +85,14 @@ impl Verification {
                     let contact = self.keys.open_contact(id, &reservation.session().contact);
                     let contact = contact.ok_or(Refusal::UNSETTLED)?;
                     self.note_number(&contact.recipient);
+                    let application = self.application_of(requester, reservation.session())?;
                     let answered = self.ask(&check, &reservation, &contact).await;
                     if let Err(failure) = answered {
                         log_upstream("validate", failure);
                         error = failure;
                     }
                     if answered == Ok(Verdict::Accepted) {
-                        accepted = Some(self.accepted(&reservation, &contact));
+                        accepted = Some(self.accepted(&reservation, &contact, &application));
                     }
                     let request = check.request.as_ref();
                     let proof = request.zip(accepted.as_ref()).map(|(request, accepted)| {
@@ -130,12 +142,20 @@ impl Verification {
 
     /// Signs the proof before the check is settled, so that it can be kept with the
     /// settlement; it is handed out only if that verifies the session.
-    fn accepted(&self, reservation: &CheckReservation, contact: &Contact) -> Accepted {
+    fn accepted(
+        &self,
+        reservation: &CheckReservation,
+        contact: &Contact,
+        application: &Application,
+    ) -> Accepted {
         let channel = reservation.session().last_channel();
         let subject = Subject {
             recipient: &contact.recipient,
             channel,
+            application: application.id.as_str(),
+            audience: &application.audience,
             nonce: contact.nonce.as_deref(),
+            purpose: contact.purpose,
         };
         let proof = self.proofs.sign(&subject, self.clock.now());
         Accepted {

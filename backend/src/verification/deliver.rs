@@ -1,12 +1,14 @@
 //! A delivery: what a send and a resend have in common.
 
+use std::sync::Arc;
+
 use countersign_core::{
-    Answer, Recipient, Repetition, UpstreamOutcome,
+    Answer, Application, Recipient, Repetition, UpstreamOutcome,
     flow::{DeliverEnd, DeliverFlow, DeliverStep, Reserve},
     transitions::SendReservation,
 };
 use countersign_plivo::{Admission, Create, PlivoError};
-use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
+use countersign_shared::{Channel, Locale, PhoneNumber, Purpose, SessionId};
 
 use super::{IdempotentRequest, Refusal, Sent, Verification, store_deadline};
 
@@ -16,6 +18,8 @@ pub(super) struct Delivery {
     pub(super) recipient: Recipient,
     pub(super) channel: Channel,
     pub(super) locale: Locale,
+    pub(super) purpose: Option<Purpose>,
+    pub(super) application: Arc<Application>,
     pub(super) request: Option<IdempotentRequest>,
     pub(super) admission: Admission,
     /// Whether it is the session's first code.
@@ -135,7 +139,8 @@ impl Verification {
             recipient: &delivery.recipient.number,
             channel: delivery.channel,
             locale: &delivery.locale,
-            brand_name: &self.brand_name,
+            brand_name: &delivery.application.name,
+            app_uuid: delivery.application.plivo_app(delivery.purpose),
             otp_length: self.rules.otp_length,
             callback_url: self.callback_url(),
         };

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Answer, IdempotencyClaim, Repetition, Sealed, SessionOver, Settlement, transitions::FindAnswer,
+    Answer, EndUserKeys, IdempotencyClaim, Repetition, Sealed, SessionOver, Settlement,
+    transitions::FindAnswer,
 };
 use countersign_shared::SessionId;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Refusal, Verification, Verified, refusal, store_deadline};
+use super::{Refusal, Verification, Verified, refusal, store_deadline};
 
 /// How long the answer of a check can be fetched again: long enough for a retry, too
 /// short for the code to be of use once more.
@@ -63,16 +64,17 @@ impl Verification {
         serde_json::from_str(&self.keys.open_answer(request, sealed)?).ok()
     }
 
-    /// The claim of a caller's request on its key.
+    /// The claim of a request on its key; for whom it is counts what another body under the
+    /// key uses.
     pub(super) fn claim(
         &self,
-        caller: &Caller,
+        end_user: &EndUserKeys,
         request: Option<&IdempotentRequest>,
         subject: Option<SessionId>,
         kept_for: Duration,
     ) -> Option<IdempotencyClaim> {
         let request = request?;
-        let mismatch = self.limits.of_check(&self.keys.callers(caller));
+        let mismatch = self.limits.of_check(end_user);
         let claim = self.keys.claim(request, subject, kept_for, mismatch);
         Some(claim)
     }

@@ -1,18 +1,23 @@
 //! A new session and its first code.
 
+use std::sync::Arc;
+
 use countersign_core::{
-    NewSession, SendLimits, flow::Reserve, recipient, transitions::ReserveSend,
+    Application, EndUserKeys, Key, NewSession, Owner, Recipient, SendLimits, flow::Reserve,
+    recipient, transitions::ReserveSend,
 };
 use countersign_metrics::UpstreamCall;
-use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
+use countersign_shared::{Channel, Locale, PhoneNumber, Purpose, SessionId};
 
 use super::{
-    Caller, Contact, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery, row_keys,
+    Contact, IdempotentRequest, Refusal, Requester, Sent, Verification, deliver::Delivery,
 };
 use crate::logging;
 
 /// What is asked of a send.
 pub struct SendCommand {
+    /// The application that it is for.
+    pub application: Arc<Application>,
     /// The number as a person wrote it.
     pub recipient: String,
     /// How the code is to travel; the usual way where none is named.
@@ -21,20 +26,53 @@ pub struct SendCommand {
     pub locale: Option<Locale>,
     /// What the proof repeats.
     pub nonce: Option<String>,
+    /// What it is for.
+    pub purpose: Option<Purpose>,
+}
+
+/// A send whose number was read.
+pub(super) struct NewSend {
+    pub(super) application: Arc<Application>,
+    pub(super) recipient: Recipient,
+    pub(super) channel: Channel,
+    pub(super) contact: Contact,
+    pub(super) end_user: EndUserKeys,
+    /// Whether its session goes on with a key.
+    pub(super) with_key: bool,
+    /// The page that asks for it.
+    pub(super) page: Option<Key>,
 }
 
 impl Verification {
     /// Sends a code.
     pub async fn send(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         command: SendCommand,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
-        let usual = self.policy.default_channel();
-        let channel = self.policy.channel(command.channel, usual);
+        let (channel, recipient) = self.recipient(&command)?;
+        let application = &command.application;
+        let end_user = self.keys.end_user(requester);
+        let end_user = end_user.unwrap_or_else(|| self.keys.without_address(&application.id));
+        let send = NewSend {
+            contact: self.contact(&command, &recipient),
+            application: command.application,
+            recipient,
+            channel,
+            end_user,
+            with_key: requester.application.is_some(),
+            page: None,
+        };
+        self.begin(send, request).await
+    }
+
+    /// The number that a send is to go to, and how.
+    pub(super) fn recipient(&self, command: &SendCommand) -> Result<(Channel, Recipient), Refusal> {
+        let policy = &command.application.policy;
+        let channel = policy.channel(command.channel, policy.default_channel());
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
-        let recipient = recipient::read(&command.recipient, channel, &self.policy);
+        let recipient = recipient::read(&command.recipient, channel, policy);
         // Also of a number that is refused, where it is one.
         let number = recipient
             .as_ref()
@@ -43,10 +81,38 @@ impl Verification {
         if let Ok(number) = number {
             self.note_number(&number);
         }
-        let recipient = recipient?;
+        Ok((channel, recipient?))
+    }
+
+    /// Whom a session is about.
+    pub(super) fn contact(&self, command: &SendCommand, recipient: &Recipient) -> Contact {
+        let locale = command.locale.as_ref();
+        Contact {
+            recipient: recipient.number.clone(),
+            locale: locale.unwrap_or(&self.rules.default_locale).clone(),
+            nonce: command.nonce.clone(),
+            purpose: command.purpose,
+        }
+    }
+
+    /// Begins a session with its first code.
+    pub(super) async fn begin(
+        &self,
+        send: NewSend,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Sent, Refusal> {
+        let NewSend {
+            application,
+            recipient,
+            channel,
+            contact,
+            end_user,
+            with_key,
+            page,
+        } = send;
         let id = new_id();
         let kept_for = self.rules.session_lifetime;
-        let claim = self.claim(caller, request.as_ref(), Some(id), kept_for);
+        let claim = self.claim(&end_user, request.as_ref(), Some(id), kept_for);
         let admission = match self.plivo.admit(UpstreamCall::Create) {
             Ok(admission) => admission,
             Err(error) => {
@@ -54,22 +120,21 @@ impl Verification {
                 return self.repeated_delivery(id, recipient.number, request.as_ref(), &found);
             }
         };
-        let contact = Contact {
-            recipient: recipient.number.clone(),
-            locale: command
-                .locale
-                .unwrap_or_else(|| self.rules.default_locale.clone()),
-            nonce: command.nonce,
-        };
         let new = NewSession {
             key: self.keys.session(id),
             number: self.keys.number(&recipient.number),
             contact: self.keys.seal_contact(id, &contact),
             channel,
+            owner: Owner {
+                application: application.id.clone(),
+                with_key,
+            },
+            end_user: end_user.clone(),
         };
         let reserve = Reserve::Send(ReserveSend {
-            limits: self.send_limits(caller, &recipient, channel),
+            limits: self.send_limits(end_user, &application, &recipient, channel),
             new,
+            page,
             claim,
             request_id: logging::request_id().unwrap_or_default(),
             rules: self.rules.clone(),
@@ -81,6 +146,8 @@ impl Verification {
                 recipient,
                 channel,
                 locale: contact.locale,
+                purpose: contact.purpose,
+                application,
                 request,
                 admission,
                 is_first: true,
@@ -92,24 +159,31 @@ impl Verification {
     /// What one more code to this number is held against, first or again.
     pub(super) fn send_limits(
         &self,
-        caller: &Caller,
-        recipient: &countersign_core::Recipient,
+        end_user: EndUserKeys,
+        application: &Application,
+        recipient: &Recipient,
         channel: Channel,
     ) -> SendLimits {
-        let keys = self.keys.send(caller, recipient);
-        let budget = self
-            .budget
-            .as_ref()
-            .and_then(|budget| budget.of_send(&self.keys.budget(), &recipient.country, channel));
+        let keys = self.keys.send(end_user, recipient);
+        let budget = self.budget.as_ref();
+        let caps =
+            budget.and_then(|it| it.of_send(&self.keys.budget(), &recipient.country, channel));
+        let own = application.of_send(
+            &self.keys.application(&application.id),
+            budget.map(|budget| &budget.prices),
+            (&recipient.country, channel),
+        );
+        let mut checks = self.limits.of_send(&keys, channel);
+        checks.extend(caps.into_iter().chain(own));
         SendLimits {
-            checks: row_keys::with_budget(self.limits.of_send(&keys, channel), budget),
+            checks,
             number: keys.number,
             destination: self.keys.destination(recipient),
         }
     }
 }
 
-fn new_id() -> SessionId {
+pub(super) fn new_id() -> SessionId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     SessionId::from_random_bytes(bytes)

@@ -11,7 +11,7 @@ use std::{
 use countersign_backend::{
     app::{App, open_store},
     config::Config,
-    proof::rotate,
+    proof::{ProofAlgorithm, rotate},
 };
 use countersign_platform::clock::Clock;
 use countersign_store::Store;
@@ -131,7 +131,12 @@ impl TestStore {
 
     pub(crate) fn new_redis() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        rotate(&directory.path().join(KEYS), SystemTime::now()).unwrap();
+        rotate(
+            &directory.path().join(KEYS),
+            ProofAlgorithm::default(),
+            SystemTime::now(),
+        )
+        .unwrap();
         Self::Redis(RedisServer::start(), directory)
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod applications;
 mod bodies;
 mod bulkheads;
 mod config;
@@ -16,10 +17,13 @@ mod fuzz;
 mod idempotency;
 mod instances;
 mod integrators;
+mod keys;
 mod limits;
 mod metrics;
 mod page;
+mod page_url;
 mod plivo;
+mod proof_claims;
 mod proofs;
 mod redis;
 mod resend;

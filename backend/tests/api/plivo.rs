@@ -68,6 +68,7 @@ impl Upstream {
                     channel: Channel::Sms,
                     locale: &Locale::parse("en_US").unwrap(),
                     brand_name: "Acme",
+                    app_uuid: None,
                     otp_length: 6,
                     callback_url: None,
                 },

@@ -17,7 +17,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_backend::{
+    app::App,
+    config::Config,
+    proof::{ProofAlgorithm, rotate},
+};
 use countersign_platform::clock::{Clock, SystemClock};
 use countersign_test_support::SECRET_KEY;
 use plivo_simulator::{Settings, Simulator};
@@ -176,7 +180,7 @@ impl Home {
         let (Self::File(directory) | Self::Redis(_, directory)) = self;
         let path = directory.path().join("proof-keys.json");
         if !path.exists() {
-            rotate(&path, SystemTime::now()).unwrap();
+            rotate(&path, ProofAlgorithm::default(), SystemTime::now()).unwrap();
         }
         path.display().to_string()
     }

@@ -84,7 +84,12 @@ async fn the_log_names_the_request_behind_a_send_that_was_adopted_over_redis() {
     let program = Program::new("adopted-keys");
     let file = program.directory.join("proof-keys.json");
     let now = std::time::SystemTime::now();
-    countersign_backend::proof::rotate(&file, now).unwrap();
+    countersign_backend::proof::rotate(
+        &file,
+        countersign_backend::proof::ProofAlgorithm::default(),
+        now,
+    )
+    .unwrap();
     let file = file.to_str().unwrap();
     let settings = [&keys[..], &[("PROOF_SIGNING_KEYS_FILE", file)]].concat();
     adopted(&settings, "adopted-redis").await;

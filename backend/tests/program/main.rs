@@ -12,6 +12,7 @@ use countersign_test_support::Running;
 use serde_json::Value;
 
 mod adoption;
+mod api_keys;
 mod by_number;
 mod crashes;
 mod ending;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use countersign_backend::{
     app::{App, open_store},
     config::Config,
-    proof::rotate,
+    proof::{ProofAlgorithm, rotate},
 };
 use countersign_core::{Key, Write};
 use countersign_store::{Commit, CommitOutcome, Snapshot, Store, Unavailable};
@@ -96,7 +96,12 @@ impl Upgrade {
                 .unwrap(),
             program: Program::new(name),
         };
-        rotate(&upgrade.keys_file(), std::time::SystemTime::now()).unwrap();
+        rotate(
+            &upgrade.keys_file(),
+            ProofAlgorithm::default(),
+            std::time::SystemTime::now(),
+        )
+        .unwrap();
         upgrade
     }
 

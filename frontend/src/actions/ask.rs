@@ -1,10 +1,11 @@
 //! What is asked of the service.
 
-use countersign_shared::{Channel, resend::ResendRequest, send::SendRequest};
+use countersign_shared::{Channel, page::PageRequest, resend::ResendRequest, send::SendRequest};
 
 use crate::{
     api,
     context::Page,
+    platform::host::Host,
     state::{CheckRequest, Ticket},
 };
 
@@ -15,6 +16,8 @@ pub(super) enum Ask {
     Config(Option<Ticket>),
     /// A code.
     Send(Ticket, SendRequest),
+    /// The code of a page that a server began.
+    Page(Ticket, PageRequest),
     /// The code once more.
     Resend(Ticket, ResendRequest),
     /// Whether a code is right; and the code that was typed since.
@@ -26,7 +29,10 @@ pub(super) enum Ask {
 impl Ask {
     pub(super) async fn ask(self, page: Page) {
         match self {
-            Self::Config(ticket) => page.configured(ticket, api::config().await),
+            Self::Config(ticket) => {
+                let application = Host::read().application;
+                page.configured(ticket, api::config(application.as_deref()).await);
+            }
             Self::Send(ticket, request) => {
                 let key = page.key(&format!(
                     "send {} {}",
@@ -35,10 +41,15 @@ impl Ask {
                 ));
                 page.sent(ticket, api::send(&request, &key).await);
             }
+            Self::Page(ticket, request) => {
+                let key = page.key(&format!("page {}", request.page));
+                page.sent(ticket, api::page(&request, &key).await);
+            }
             Self::Resend(ticket, request) => {
                 let ResendRequest {
                     session_uuid,
                     channel,
+                    ..
                 } = &request;
                 let key = page.key(&format!("resend {} {session_uuid}", name(*channel)));
                 page.sent(ticket, api::resend(&request, &key).await);

@@ -6,8 +6,9 @@ use countersign_shared::Channel;
 
 use super::*;
 use crate::{
-    Answer, Destination, IdempotencyClaim, Key, Millis, NewSession, Rows, Sealed, SessionRules,
-    Settlement, StoredRow, Transition, Upstream, UpstreamOutcome, Verdict, Write, keys,
+    Answer, ApplicationId, Destination, EndUserKeys, IdempotencyClaim, Key, Millis, NewSession,
+    Owner, Rows, Sealed, SessionRules, Settlement, StoredRow, Transition, Upstream,
+    UpstreamOutcome, Verdict, Write, keys,
     transitions::{ReserveCheck, ReserveSend, SendLimits},
 };
 
@@ -67,11 +68,17 @@ fn destination() -> Destination {
 
 fn send() -> Reserve {
     Reserve::Send(ReserveSend {
+        page: None,
         new: NewSession {
             key: keys::session("one"),
             number: keys::number("number"),
             contact: Sealed(Vec::new()),
             channel: Channel::Sms,
+            owner: Owner {
+                application: ApplicationId::parse("shop").unwrap(),
+                with_key: false,
+            },
+            end_user: EndUserKeys::default(),
         },
         limits: SendLimits {
             number: keys::number("number"),
@@ -191,6 +198,7 @@ fn plivos_session_of_another_number_is_an_invalid_response_that_stays_counted() 
 /// Runs a check to its end.
 fn check(store: &mut Store, answer: Result<Verdict, UpstreamOutcome>, fails_at: usize) -> CheckEnd {
     let reserve = ReserveCheck {
+        application: None,
         session: keys::session("one"),
         wrong_per_number: Vec::new(),
         checks: Vec::new(),

@@ -38,6 +38,8 @@ impl<R> From<Result<Repetition, Wait>> for Reserved<R> {
 pub struct SendReservation {
     pub(crate) session: Key,
     pub(crate) number: Key,
+    /// The page that asked for it.
+    pub(crate) page: Option<Key>,
     pub(crate) destination: Destination,
     pub(crate) channel: Channel,
     pub(crate) reserved_at: Millis,

@@ -8,8 +8,8 @@ use super::{
     reservation::{CheckReservation, Reserved},
 };
 use crate::{
-    IdempotencyClaim, Key, Limit, LimitCheck, Quota, Rows, SessionOver, SessionRules, Transition,
-    Unreadable, idempotency, rate_limit, session::SessionRow,
+    ApplicationId, IdempotencyClaim, Key, Limit, LimitCheck, Quota, Rows, SessionOver,
+    SessionRules, Transition, Unreadable, idempotency, rate_limit, session::SessionRow,
 };
 
 /// Reserves a check: the session has one less, limits count it, and its idempotency
@@ -18,6 +18,8 @@ use crate::{
 pub struct ReserveCheck {
     /// The session's row.
     pub session: Key,
+    /// The application whose key the call came with.
+    pub application: Option<ApplicationId>,
     /// How many wrong codes the session's number may be given, whatever the session.
     pub wrong_per_number: Vec<Quota>,
     /// What it uses besides.
@@ -48,7 +50,7 @@ impl Transition for ReserveCheck {
         if let Some(found) = find_answer::find(rows, &self.rules, self.claim.as_ref())? {
             return Ok(found.into());
         }
-        let mut row = match SessionRow::open(rows, &self.session)? {
+        let mut row = match SessionRow::open(rows, &self.session, self.application.as_ref())? {
             Ok(row) => row,
             Err(over) => return Ok(Reserved::Over(over)),
         };

@@ -10,8 +10,8 @@ use super::{
     send_limits::{Asked, Evaluation, SendLimits},
 };
 use crate::{
-    IdempotencyClaim, Key, Rows, SessionOver, SessionRules, Transition, Unreadable, idempotency,
-    session::SessionRow,
+    ApplicationId, IdempotencyClaim, Key, Rows, SessionOver, SessionRules, Transition, Unreadable,
+    idempotency, session::SessionRow,
 };
 
 /// Reserves a resend: limits count it, its idempotency key is claimed, and it is
@@ -19,6 +19,8 @@ use crate::{
 pub struct ReserveResend {
     /// The session's row.
     pub session: Key,
+    /// The application whose key the call came with.
+    pub application: Option<ApplicationId>,
     /// How the code is to travel.
     pub channel: Channel,
     /// What the resend is held against.
@@ -48,7 +50,7 @@ impl Transition for ReserveResend {
         if let Some(found) = find_answer::find(rows, &self.rules, self.claim.as_ref())? {
             return Ok(found.into());
         }
-        match SessionRow::open(rows, &self.session)? {
+        match SessionRow::open(rows, &self.session, self.application.as_ref())? {
             Ok(row) if row.number == self.limits.number => {}
             Ok(_) => return Ok(Reserved::Over(SessionOver::NotFound)),
             Err(over) => return Ok(Reserved::Over(over)),

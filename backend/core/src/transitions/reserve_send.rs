@@ -8,8 +8,8 @@ use super::{
     send_limits::{Asked, Evaluation, SendLimits},
 };
 use crate::{
-    IdempotencyClaim, Key, NewSession, Rows, SessionRules, Transition, Unreadable, idempotency,
-    session::SessionRow,
+    IdempotencyClaim, Key, NewSession, Rows, SessionOver, SessionRules, Transition, Unreadable,
+    idempotency, session::SessionRow, transitions::PageRow,
 };
 
 /// Reserves a send: limits count it, its idempotency key is claimed, and its session
@@ -17,6 +17,8 @@ use crate::{
 pub struct ReserveSend {
     /// The session that begins.
     pub new: NewSession,
+    /// The page that asks for it, which does so once.
+    pub page: Option<Key>,
     /// What the send is held against.
     pub limits: SendLimits,
     /// The request's key, where it has one.
@@ -33,6 +35,7 @@ impl Transition for ReserveSend {
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let mut keys = self.limits.keys(&self.rules);
         keys.push(self.new.key.clone());
+        keys.extend(self.page.clone());
         keys.extend(find_answer::keys(self.claim.as_ref()));
         Ok(keys)
     }
@@ -41,6 +44,11 @@ impl Transition for ReserveSend {
         if let Some(found) = find_answer::find(rows, &self.rules, self.claim.as_ref())? {
             return Ok(found.into());
         }
+        if let Some(page) = &self.page
+            && !PageRow::may_press(rows, page)?
+        {
+            return Ok(Reserved::Over(SessionOver::Expired));
+        }
         let evaluation = Evaluation::of(rows, &self.rules, &self.limits, false)?;
         if let Some(wait) = evaluation.wait() {
             evaluation.refuse(rows);
@@ -48,6 +56,9 @@ impl Transition for ReserveSend {
         }
         if let Some(claim) = &self.claim {
             idempotency::claim(rows, claim);
+        }
+        if let Some(page) = &self.page {
+            PageRow::press(rows, page, true)?;
         }
         let row = SessionRow::reserved(&self.new, &self.rules, rows.now());
         row.save(rows, &self.new.key);
@@ -60,6 +71,9 @@ impl Transition for ReserveSend {
                 request_id: self.request_id.clone(),
             },
         );
-        Ok(Reserved::Reserved(reserved))
+        Ok(Reserved::Reserved(SendReservation {
+            page: self.page.clone(),
+            ..reserved
+        }))
     }
 }

@@ -193,6 +193,7 @@ impl<'a> Evaluation<'a> {
         SendReservation {
             session: session.clone(),
             number: limits.number.clone(),
+            page: None,
             destination: limits.destination.clone(),
             channel,
             reserved_at: now,

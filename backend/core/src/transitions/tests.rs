@@ -4,6 +4,8 @@ mod check;
 mod conversion;
 mod idempotency;
 mod mismatches;
+mod owner;
+mod page;
 mod reads;
 mod request_ids;
 mod rows;

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     task::Waker,
@@ -18,6 +18,8 @@ use actix_web::{
 };
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
+
+use super::Count;
 
 /// See the module.
 pub(super) struct Activity {
@@ -34,6 +36,8 @@ pub(super) struct Activity {
     serving: AtomicU32,
     is_closing: AtomicBool,
     stream: AtomicWaker,
+    /// What it counts for its address, as long as it does.
+    count: Mutex<Option<Count>>,
 }
 
 impl Activity {
@@ -47,7 +51,23 @@ impl Activity {
             serving: AtomicU32::new(0),
             is_closing: AtomicBool::new(false),
             stream: AtomicWaker::new(),
+            count: Mutex::default(),
         }
+    }
+
+    /// From now on it counts for its address.
+    pub(super) fn count(&self, count: Count) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);
+    }
+
+    /// It counts no more.
+    pub(super) fn uncount(&self) {
+        let count = self
+            .count
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(count);
     }
 
     pub(super) fn has_read(&self) {
@@ -125,6 +145,14 @@ impl Drop for Serving {
     fn drop(&mut self) {
         self.activity.has_moved();
         self.activity.serving.fetch_sub(1, Relaxed);
+    }
+}
+
+/// An application's key came over the request's connection: it does not count for its
+/// address any more.
+pub fn vouch_for(request: &HttpRequest) {
+    if let Some(activity) = request.conn_data::<Arc<Activity>>() {
+        activity.uncount();
     }
 }
 

@@ -59,6 +59,26 @@ fn so_many_from_one_address_and_any_number_through_a_proxy() {
     assert!(open.by_address.is_empty() && open.all.is_empty());
 }
 
+#[tokio::test]
+async fn a_connection_that_a_key_came_over_does_not_count_for_its_address() {
+    let connections = connections(1000, 2);
+    let enter = || connections.enter("198.51.100.7".parse().unwrap(), ());
+    let vouched: Vec<_> = (0..9)
+        .map(|_| {
+            let connection = enter().unwrap();
+            connection.activity().uncount();
+            connection
+        })
+        .collect();
+    let (first, second) = (enter(), enter());
+    assert!(first.is_some() && second.is_some() && enter().is_none());
+    drop(vouched);
+    assert!(enter().is_none());
+    drop((first, second));
+    let open = connections.open();
+    assert!(open.by_address.is_empty() && open.all.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_waits_so_long_for_its_caller_to_read_on() {
     let connections = connections(1000, 9);

@@ -175,6 +175,7 @@ fn a_lost_resend_brings_plivos_new_session() {
     world.sent("one", "number", "first");
     world.advance(30);
     let step = ReserveResend {
+        application: None,
         session: keys::session("one"),
         channel: Channel::Sms,
         limits: world.send_limits("number", Channel::Sms),

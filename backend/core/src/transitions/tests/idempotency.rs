@@ -16,7 +16,7 @@ use crate::{
 /// Another body under the key is a check of its caller's.
 pub(super) fn costly(world: &World, claim: IdempotencyClaim) -> IdempotencyClaim {
     IdempotencyClaim {
-        mismatch: world.limits.of_check(&[caller("caller")]),
+        mismatch: world.limits.of_check(&caller("caller")),
         ..claim
     }
 }
@@ -30,6 +30,7 @@ pub(super) fn keyed_send(world: &World, session: &str, claim: IdempotencyClaim) 
 
 pub(super) fn keyed_resend(world: &World, claim: IdempotencyClaim) -> ReserveResend {
     ReserveResend {
+        application: None,
         session: keys::session("one"),
         channel: Channel::Sms,
         limits: world.send_limits("number", Channel::Sms),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// How many checks the caller has used.
 fn checks_used(world: &World) -> LimitUsed {
-    let check = world.limits.of_check(&[caller("caller")]).remove(0);
+    let check = world.limits.of_check(&caller("caller")).remove(0);
     assert_eq!(check.limit, Limit::ChecksPerAddress);
     LimitUsed {
         check: LimitCheck {

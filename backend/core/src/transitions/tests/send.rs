@@ -20,6 +20,7 @@ fn release(world: &World, reservation: &Arc<SendReservation>) -> ReleaseSend {
 
 fn resend(world: &World, session: &str, number: &str, channel: Channel) -> ReserveResend {
     ReserveResend {
+        application: None,
         session: keys::session(session),
         channel,
         limits: world.send_limits(number, channel),
@@ -241,6 +242,7 @@ fn a_resend_needs_a_pending_session_of_its_number() {
         (Duration::from_secs(30), None)
     );
     let at_once = ReserveResend {
+        application: None,
         at_once: true,
         ..resend(&world, "one", "number", Channel::Voice)
     };
