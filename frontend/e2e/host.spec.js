@@ -123,6 +123,25 @@ test("what was checked is what is followed, whatever the characters", async ({
   expect(followed).toBeGreaterThan(6);
 });
 
+test("a press on Cancel before the program is there counts", async ({
+  page,
+  application,
+  hosting,
+}) => {
+  application.pages.set("/account/", "<title>back</title>");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const return_to = `${application.origin}/account/`;
+  await page.goto(link(hosting.origin, { return_to, locale: "en" }));
+  await page.locator("#cancel").click();
+  release();
+  await expect(page).toHaveTitle("back");
+});
+
 test("the proof repeats the nonce to the letter, and the state comes back with it", async ({
   page,
   number,
