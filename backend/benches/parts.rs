@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use countersign_backend::proof::{Proofs, Subject, Terms};
+use countersign_backend::proof::{ProofAlgorithm, Proofs, Subject, Terms};
 use countersign_core::{AccessPolicy, recipient};
 use countersign_shared::{Channel, PhoneNumber};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -40,18 +40,20 @@ fn proof(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
     let terms = Terms {
         issuer: "https://verify.example.com".to_owned(),
-        audience: "shop".to_owned(),
         lifetime: Duration::from_mins(10),
         sandbox: false,
     };
     let now = SystemTime::now();
     let keys = directory.path().join("proof-keys.json");
-    let proofs = Proofs::open(keys, false, terms, now).unwrap();
+    let proofs = Proofs::open(keys, false, ProofAlgorithm::default(), terms, now).unwrap();
     let recipient = PhoneNumber::parse("+14155552671").unwrap();
     let subject = Subject {
         recipient: &recipient,
         channel: Channel::Sms,
+        application: "shop",
+        audience: "shop",
         nonce: None,
+        purpose: None,
     };
     let token = proofs.sign(&subject, now).token;
     let mut group = criterion.benchmark_group("proof");

@@ -47,6 +47,7 @@ use crate::{
     app::metrics_server::MetricsServer,
     config::{Config, Upstream},
     http::{
+        allowed_origins::cors,
         connections,
         drain::Drain,
         middleware::{
@@ -55,8 +56,10 @@ use crate::{
         },
         page::SinglePageApp,
         problem,
-        routes::{self, Bounds, FixedAnswers},
+        routes::{self, Bounds},
+        state::AppState,
     },
+    verification::ApplicationRegistry,
 };
 use countersign_core::recipient;
 use countersign_metrics::Metrics;
@@ -119,32 +122,41 @@ impl App {
         let address = sockets.api.local_addr().map_err(listen_error)?;
         key_files::check(&config)?;
         let proofs = Arc::new(wiring::proofs(&config, address, clock.now())?);
-        let page = wiring::page(&config)?;
+        let applications = ApplicationRegistry::new(config.applications.clone());
+        let page = wiring::page(&config, &applications)?;
         web::block(recipient::warm_up).await.ok();
 
         #[cfg(feature = "sandbox")]
         let simulator = wiring::simulator(&config)?;
-        let account = match &config.upstream {
-            Upstream::Live(account) => account.clone(),
+        let account = wiring::account(
+            &config,
             #[cfg(feature = "sandbox")]
-            Upstream::Sandbox => wiring::account_at(simulator.as_deref()),
-            #[cfg(not(feature = "sandbox"))]
-            Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
-        };
+            simulator.as_deref(),
+        );
         let metrics = Arc::new(Metrics::default());
         let skew = ClockSkew::new(clock.clone(), metrics.clone());
-        let state = wiring::state(&config, account, store, proofs, clock, metrics.clone())?;
+        let state = wiring::state(
+            &config,
+            applications.clone(),
+            account,
+            store,
+            proofs,
+            clock,
+            metrics.clone(),
+        )?;
         let run = Run::begin(&config, state.store.clone()).await?;
         let bounds = Bounds::default();
         let drain = Drain::default();
         let connections = wiring::connections(&config)?;
         tokio::spawn(connections.clone().keep_room());
         let proxies = Data::new(config.trusted_proxies.clone());
-        let origins = Data::new(config.allowed_origins.clone());
-        let are_listed = !origins.is_empty();
-        let fixed = FixedAnswers::new(&wiring::public_config(&config));
+        let are_listed = are_origins_listed(&config);
+        let fixed = wiring::fixed_answers(&config, &applications);
         let limits = wiring::rate_limits(&config);
-        let maintenance = Arc::new(Maintenance::new(state.clone(), limits.clone(), skew, run));
+        let file = config.applications_file.clone();
+        let maintenance = Maintenance::new(state.clone(), file, limits.clone(), skew, run);
+        let maintenance = Arc::new(maintenance);
+        let registry = Data::new(applications.clone());
         let periodic = tokio::spawn(maintenance.clone().run());
         let inline = page.as_ref().map(SinglePageApp::inline).cloned();
         let policy = Data::new(ContentSecurityPolicy::new(&inline.unwrap_or_default()));
@@ -160,7 +172,7 @@ impl App {
                 .app_data(counted.clone())
                 .app_data(draining.clone())
                 .app_data(proxies.clone())
-                .app_data(origins.clone())
+                .app_data(registry.clone())
                 .app_data(policy.clone());
             #[cfg(feature = "sandbox")]
             let service = match &messages {
@@ -169,7 +181,7 @@ impl App {
             };
             // The last one wrapped is the first one met.
             service
-                .wrap(Condition::new(are_listed, origins.cors()))
+                .wrap(Condition::new(are_listed, cors(applications.clone())))
                 .wrap(Condition::new(are_listed, from_fn(preflight::narrow)))
                 .wrap(from_fn(problem::render))
                 .wrap(from_fn(security_headers::add))
@@ -190,6 +202,7 @@ impl App {
         let metrics = serve_metrics(sockets.metrics, &metrics)?;
         let issuer = maintenance.state.proofs.issuer();
         announce(address, metrics.as_ref(), issuer, &config.upstream);
+        announce_keys(&maintenance.state);
         Ok(Self {
             address,
             server: tokio::spawn(serve(server)),
@@ -223,6 +236,11 @@ impl App {
     /// Reads the keys that sign proofs at once, which is done periodically.
     pub fn reload_keys(&self) {
         self.maintenance.state.proofs.reload();
+    }
+
+    /// Reads the applications at once, which is done periodically.
+    pub fn reload_applications(&self) {
+        self.maintenance.reload_applications();
     }
 
     /// The simulator, in sandbox.
@@ -283,6 +301,30 @@ impl App {
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
+    }
+}
+
+/// Whether pages of other sites may call, now or once the file of applications says so.
+fn are_origins_listed(config: &Config) -> bool {
+    let mut applications = config.applications.iter();
+    config.applications_file.is_some() || applications.any(|it| !it.origins.is_empty())
+}
+
+/// Says who may ask about proofs while no application has a key.
+fn announce_keys(state: &AppState) {
+    if state.applications.current().have_keys() {
+        return;
+    }
+    if state.is_sandbox {
+        log::info!(
+            event = "introspection.open";
+            "no application has a key: anybody may ask about proofs, in sandbox only"
+        );
+    } else {
+        log::warn!(
+            event = "introspection.closed";
+            "no application has a key: nobody can ask about proofs; countersign --new-key makes one"
+        );
     }
 }
 

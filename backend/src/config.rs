@@ -3,6 +3,7 @@
 //! Every variable stands in [`variables::VARIABLES`] with its default and its
 //! meaning; `--help` and `.env.example` are that table.
 
+mod applications;
 mod budget;
 mod conversion;
 mod limits;
@@ -25,8 +26,11 @@ use std::{
     time::Duration,
 };
 
-pub use self::{store::StoreConfig, upstream::Upstream, values::SecretFile, variables::help};
-use countersign_core::{AccessPolicy, Budget, Limits, Quota, SessionRules};
+pub use self::{
+    applications::ApplicationsFile, store::StoreConfig, upstream::Upstream, values::SecretFile,
+    variables::help,
+};
+use countersign_core::{AccessPolicy, Applications, Budget, Limits, Quota, SessionRules};
 
 use countersign_shared::Channel;
 
@@ -74,8 +78,10 @@ pub struct Config {
     pub store: StoreConfig,
     /// How numbers are proven to applications.
     pub proofs: proof::Settings,
-    /// Which other sites' pages may call.
-    pub allowed_origins: AllowedOrigins,
+    /// Who calls, and for whom codes are sent.
+    pub applications: Applications,
+    /// The file that they come from, which is read again while the service runs.
+    pub applications_file: Option<ApplicationsFile>,
     /// Who forwards requests to us.
     pub trusted_proxies: TrustedProxies,
     /// How often codes are sent and tried, over all sessions.
@@ -84,6 +90,8 @@ pub struct Config {
     pub requests_per_address: Option<Quota>,
     /// How many introspections one address may make.
     pub introspections_per_address: Option<Quota>,
+    /// How many requests one application's server may make.
+    pub requests_per_application: Option<Quota>,
     /// How often one address may read sessions.
     pub reads_per_address: Option<Quota>,
     /// How many connections one address may have open.
@@ -92,20 +100,12 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// What codes cost and may cost, where that is known.
     pub budget: Option<Budget>,
-    /// The name people see.
-    pub brand_name: String,
     /// A file of numbers that nothing is sent to.
     pub test_numbers_file: Option<PathBuf>,
     /// How long decisions about sends are kept, if they are.
     pub decisions_kept_for: Option<Duration>,
     /// A file of whom the operator blocks and allows.
     pub access_list_file: Option<PathBuf>,
-    /// A file of styles of the operator's own.
-    pub theme_file: Option<PathBuf>,
-    /// A file with the operator's logo.
-    pub logo_file: Option<PathBuf>,
-    /// Who may send people to the page.
-    pub hosts: Hosts,
     /// The built page.
     pub page_dir: PathBuf,
     /// True when `page_dir` was asked for, so that its absence is an error.
@@ -131,41 +131,40 @@ impl Config {
         let store = store::read_store(&reader)?;
         let channels = rules::read_channels(&reader)?;
         let limits = limits::read_limits(&reader, sandbox)?;
+        let policy = AccessPolicy {
+            countries: rules::read_countries(&reader, sandbox)?,
+            channels: channels.clone(),
+            fictitious_numbers: sandbox,
+        };
+        let budget = budget::read_budget(&reader, &channels, sandbox)?;
+        let prices = budget.as_ref().map(|budget| &budget.prices);
+        let (applications, applications_file) =
+            applications::read_applications(&reader, &policy, prices)?;
         Ok(Self {
+            budget,
             public_url: read_public_url(&reader)?,
             proofs: store::read_proofs(&reader, &store)?,
             listen: read_listen(&reader)?,
             metrics: read_metrics(&reader)?,
             calls_at_once: upstream::read_calls_at_once(&reader)?,
             rules: rules::read_rules(&reader, sandbox, &limits)?,
-            policy: AccessPolicy {
-                countries: rules::read_countries(&reader, sandbox)?,
-                channels: channels.clone(),
-                fictitious_numbers: sandbox,
-            },
-            budget: budget::read_budget(&reader, &channels, sandbox)?,
+            policy,
+            applications,
+            applications_file,
             upstream,
             store,
-            allowed_origins: read_origins(
-                &reader,
-                &variables::ALLOWED_ORIGINS,
-                AllowedOrigins::for_callers,
-            )?,
             trusted_proxies: TrustedProxies(reader.networks(&variables::TRUSTED_PROXIES)?),
             limits,
             requests_per_address: reader.quota(&variables::LIMIT_REQUESTS_PER_ADDRESS)?,
             introspections_per_address: reader
                 .quota(&variables::LIMIT_INTROSPECTIONS_PER_ADDRESS)?,
+            requests_per_application: reader.quota(&variables::LIMIT_REQUESTS_PER_APPLICATION)?,
             reads_per_address: reader.quota(&variables::LIMIT_READS_PER_ADDRESS)?,
             connections_per_address: read_connections_per_address(&reader)?,
             shutdown_grace: read_shutdown_grace(&reader)?,
-            brand_name: read_brand_name(&reader)?,
             test_numbers_file: read_file(&reader, &variables::TEST_NUMBERS_FILE)?,
             decisions_kept_for: rules::read_decisions_kept_for(&reader)?,
             access_list_file: read_file(&reader, &variables::ACCESS_LIST_FILE)?,
-            theme_file: read_file(&reader, &variables::THEME_FILE)?,
-            logo_file: read_file(&reader, &variables::BRAND_LOGO_FILE)?,
-            hosts: read_hosts(&reader)?,
             page_required: reader.is_set(&variables::PAGE_DIR),
             page_dir: reader.required(&variables::PAGE_DIR)?.into(),
             log: logging::Settings {
@@ -300,9 +299,14 @@ fn read_hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     })
 }
 
+/// What fits into a message.
+fn is_brand_name(name: &str) -> bool {
+    (1..=40).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
 fn read_brand_name(reader: &Reader<'_>) -> Result<String, ConfigError> {
     let name = reader.required(&variables::BRAND_NAME)?;
-    if name.chars().count() <= 40 && !name.chars().any(char::is_control) {
+    if is_brand_name(&name) {
         Ok(name)
     } else {
         Err(variables::BRAND_NAME.error("must be at most 40 printable characters"))

@@ -10,6 +10,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod page;
 pub mod paths;
+mod per_application;
 mod precompressed;
 pub mod problem;
 pub mod routes;

@@ -1,10 +1,12 @@
 //! Proofs: what a verified number is worth to an application's server.
 //!
-//! A proof is a JWT signed with Ed25519 (RFC 8037) under the rules of RFC 8725:
-//! one algorithm, a type of its own, keys by their thumbprints from our own file
-//! and from nowhere else.
+//! A proof is a JWT under the rules of RFC 8725: each key has one algorithm, Ed25519
+//! (RFC 8037) or ES256, a type of its own, and keys are taken by their thumbprints from
+//! our own file and from nowhere else.
 
 mod keys_file;
+mod signing_key;
+mod subject_key;
 
 use std::{
     path::PathBuf,
@@ -13,13 +15,16 @@ use std::{
 };
 
 use countersign_shared::{
-    Channel, PhoneNumber,
+    Channel, PhoneNumber, Purpose,
     proof::{Claims, TYPE},
 };
-use jsonwebtoken::{Algorithm, Validation, jwk::JwkSet};
+use jsonwebtoken::{Validation, jwk::JwkSet};
 
-use self::keys_file::Key;
-pub use self::keys_file::{KeysError, Rotated, check, rotate};
+use self::{keys_file::KeyFile, signing_key::SigningKey};
+pub use self::{
+    keys_file::{KeysError, Rotated, check, rotate},
+    signing_key::ProofAlgorithm,
+};
 
 /// How long whoever fetches the public keys may keep them.
 pub const KEYS_KEPT: Duration = Duration::from_mins(5);
@@ -45,8 +50,8 @@ pub struct Settings {
     pub is_given: bool,
     /// Who says so; the address we listen on when absent.
     pub issuer: Option<String>,
-    /// For whom.
-    pub audience: String,
+    /// What a key is made for, where one is made.
+    pub algorithm: ProofAlgorithm,
     /// How long a proof holds.
     pub lifetime: Duration,
 }
@@ -66,8 +71,14 @@ pub struct Subject<'a> {
     pub recipient: &'a PhoneNumber,
     /// How its last code travelled.
     pub channel: Channel,
+    /// The application that it is for.
+    pub application: &'a str,
+    /// `aud` of its proofs.
+    pub audience: &'a str,
     /// What the application gave to be repeated.
     pub nonce: Option<&'a str>,
+    /// What the verification was for.
+    pub purpose: Option<Purpose>,
 }
 
 /// What all proofs of this service have in common.
@@ -75,8 +86,6 @@ pub struct Subject<'a> {
 pub struct Terms {
     /// Who says so.
     pub issuer: String,
-    /// For whom.
-    pub audience: String,
     /// How long a proof holds.
     pub lifetime: Duration,
     /// Whether nothing is really sent.
@@ -87,7 +96,7 @@ pub struct Terms {
 pub struct Proofs {
     terms: Terms,
     path: PathBuf,
-    keys: RwLock<Arc<Vec<Key>>>,
+    keys: RwLock<Arc<KeyFile>>,
 }
 
 impl Proofs {
@@ -96,10 +105,11 @@ impl Proofs {
     pub fn open(
         path: PathBuf,
         is_given: bool,
+        algorithm: ProofAlgorithm,
         terms: Terms,
         now: SystemTime,
     ) -> Result<Self, KeysError> {
-        let keys = keys_file::read_or_make(&path, is_given, now)?;
+        let keys = keys_file::read_or_make(&path, is_given, algorithm, now)?;
         Ok(Self {
             terms,
             path,
@@ -123,7 +133,7 @@ impl Proofs {
         }
     }
 
-    fn keys(&self) -> Arc<Vec<Key>> {
+    fn keys(&self) -> Arc<KeyFile> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.clone()
     }
@@ -136,26 +146,28 @@ impl Proofs {
     /// The public keys, the newest first.
     pub fn public_keys(&self) -> JwkSet {
         JwkSet {
-            keys: self.keys().iter().map(|key| key.public.clone()).collect(),
+            keys: (self.keys().signing.iter())
+                .map(|key| key.public.clone())
+                .collect(),
         }
     }
 
     /// A proof that a number is verified.
     pub fn sign(&self, subject: &Subject<'_>, now: SystemTime) -> Proof {
-        self.sign_for(self.terms.audience.clone(), subject, now)
+        self.sign_for(subject.audience.to_owned(), subject, now)
     }
 
     /// The same of a test number: for an audience of its own, so that whoever checks
     /// nothing else refuses it.
     pub fn sign_test(&self, subject: &Subject<'_>, now: SystemTime) -> Proof {
-        let audience = format!("{}{TEST_AUDIENCE}", self.terms.audience);
+        let audience = format!("{}{TEST_AUDIENCE}", subject.audience);
         self.sign_for(audience, subject, now)
     }
 
     fn sign_for(&self, audience: String, subject: &Subject<'_>, now: SystemTime) -> Proof {
         let keys = self.keys();
-        let announced = |key: &&Key| key.made_at + ANNOUNCED <= now;
-        let key = keys.iter().find(announced).or(keys.last());
+        let announced = |key: &&SigningKey| key.made_at + ANNOUNCED <= now;
+        let key = keys.signing.iter().find(announced).or(keys.signing.last());
         let key = key.expect("there is one key at least");
         let expires_at = now + self.terms.lifetime;
         let claims = Claims {
@@ -164,10 +176,13 @@ impl Proofs {
             iat: seconds(now),
             exp: seconds(expires_at),
             jti: random_name(),
+            sub: keys.subject.name(subject.application, subject.recipient),
+            auth_time: seconds(now),
             phone_number: subject.recipient.as_str().to_owned(),
             phone_number_verified: true,
             amr: amr(subject.channel),
             nonce: subject.nonce.map(str::to_owned),
+            purpose: subject.purpose,
             sandbox: self.terms.sandbox,
         };
         Proof {
@@ -176,7 +191,7 @@ impl Proofs {
         }
     }
 
-    /// What a token says, if it is a proof of ours that holds.
+    /// What a token says, if it is a proof of ours that holds, for whichever application.
     pub fn read(&self, token: &str, now: SystemTime) -> Option<Claims> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.typ.as_deref() != Some(TYPE) {
@@ -184,11 +199,13 @@ impl Proofs {
         }
         let keys = self.keys();
         let key = keys
+            .signing
             .iter()
             .find(|key| Some(&key.id) == header.kid.as_ref())?;
-        let mut validation = Validation::new(Algorithm::EdDSA);
+        let mut validation = Validation::new(key.algorithm.into());
         validation.set_issuer(&[&self.terms.issuer]);
-        validation.set_audience(&[&self.terms.audience]);
+        // Whose it is the application that asks tells.
+        validation.validate_aud = false;
         validation.set_required_spec_claims(&["iss", "aud", "exp"]);
         // By our clock, below.
         validation.validate_exp = false;

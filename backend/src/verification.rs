@@ -6,6 +6,7 @@
 
 mod access;
 mod answer;
+mod applications;
 mod attempts;
 mod budget;
 mod callback;
@@ -18,6 +19,7 @@ mod decisions;
 mod deliver;
 mod idempotency;
 mod introspect;
+mod page;
 mod refusal;
 mod resend;
 mod row_keys;
@@ -27,7 +29,7 @@ mod test_numbers;
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_core::{AccessPolicy, Budget, Limits, Millis, RefusalRule, SessionRules, Wait};
+use countersign_core::{Budget, Limits, Millis, RefusalRule, SessionRules, Wait};
 use countersign_metrics::Metrics;
 use countersign_platform::clock::Clock;
 use countersign_plivo::GuardedPlivo;
@@ -38,11 +40,13 @@ use tokio::time::Instant;
 pub use self::{
     access::AccessListFile,
     answer::{Sent, Verified},
+    applications::ApplicationRegistry,
     callback::{CallbackRefusal, Callbacks, log_refused},
-    caller::{Caller, ClientKey},
+    caller::{Caller, ClientKey, NamedEndUser, Requester},
     contact::Contact,
     idempotency::IdempotentRequest,
     introspect::Introspection,
+    page::{BegunPage, PageView, WayBack},
     refusal::Refusal,
     row_keys::RowKeys,
     send::SendCommand,
@@ -69,8 +73,8 @@ pub struct Parts {
     pub plivo: GuardedPlivo,
     /// How one verification runs.
     pub rules: SessionRules,
-    /// Whom codes are sent to.
-    pub policy: AccessPolicy,
+    /// Whose codes they are.
+    pub applications: ApplicationRegistry,
     /// Whom the operator blocks and allows.
     pub access_list: Option<AccessListFile>,
     /// Numbers that nothing is sent to.
@@ -83,8 +87,6 @@ pub struct Parts {
     pub decisions_kept_for: Option<Duration>,
     /// Whether real charges are asked for of every session.
     pub collects_charges: bool,
-    /// The name in the message.
-    pub brand_name: String,
     /// Signs what a verified number is worth.
     pub proofs: Arc<Proofs>,
     /// Where Plivo calls back, if the world can reach us.
@@ -101,7 +103,7 @@ pub struct Verification {
     keys: RowKeys,
     plivo: GuardedPlivo,
     rules: Arc<SessionRules>,
-    policy: AccessPolicy,
+    applications: ApplicationRegistry,
     access_list: Option<AccessListFile>,
     test_numbers: Option<TestNumbersFile>,
     test_number_uses: TestNumberUses,
@@ -114,7 +116,6 @@ pub struct Verification {
     charge_queue: ChargeQueue,
     daily_cost: DailyCost,
     decision_log: DecisionLog,
-    brand_name: String,
     proofs: Arc<Proofs>,
     callbacks: Option<Callbacks>,
     polling: PollInterval,
@@ -129,7 +130,7 @@ impl Verification {
             store: parts.store,
             keys: parts.keys,
             plivo: parts.plivo,
-            policy: parts.policy,
+            applications: parts.applications,
             access_list: parts.access_list,
             test_numbers: parts.test_numbers,
             test_number_uses: TestNumberUses::default(),
@@ -142,7 +143,6 @@ impl Verification {
             charge_queue: ChargeQueue::default(),
             daily_cost: DailyCost::default(),
             decision_log: DecisionLog::new(parts.decisions_kept_for),
-            brand_name: parts.brand_name,
             proofs: parts.proofs,
             polling: PollInterval::new(parts.callbacks.is_some()),
             callbacks: parts.callbacks,

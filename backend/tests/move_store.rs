@@ -7,12 +7,15 @@ use std::{
     process::{Command, Output},
 };
 
-use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_backend::{
+    app::App,
+    config::Config,
+    proof::{ProofAlgorithm, rotate},
+};
+use countersign_test_support::SECRET_KEY;
 use redis_test_server::RedisServer;
 use reqwest::Client;
 use serde_json::{Value, json};
-
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// A service in sandbox, with its state at that address.
 async fn start(store_url: &str, directory: &Path) -> App {
@@ -23,7 +26,7 @@ async fn start(store_url: &str, directory: &Path) -> App {
             "METRICS_ADDR" => "off",
             "PLIVO_MODE" => "sandbox",
             "STORE_URL" => store_url,
-            "SECRET_KEY" => KEY,
+            "SECRET_KEY" => SECRET_KEY,
             "PROOF_ISSUER" => "https://verify.example.com",
             "PROOF_SIGNING_KEYS_FILE" => &keys,
             _ => return None,
@@ -43,7 +46,7 @@ async fn post(app: &App, path: &str, body: Value) -> (u16, Value) {
 fn carry(directory: &Path, from: &str, to: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_countersign"))
         .env_clear()
-        .env("SECRET_KEY", KEY)
+        .env("SECRET_KEY", SECRET_KEY)
         .args(["--move-store", from, to])
         .current_dir(directory)
         .output()
@@ -55,6 +58,7 @@ async fn sessions_and_counts_go_on_in_redis() {
     let directory = tempfile::tempdir().unwrap();
     rotate(
         &directory.path().join("proof-keys.json"),
+        ProofAlgorithm::default(),
         std::time::SystemTime::now(),
     )
     .unwrap();
@@ -115,6 +119,9 @@ fn what_cannot_be_moved_is_one_line_and_shows_no_key() {
             line.contains("STORE_URL: ") && line.lines().count() == 1,
             "{line}"
         );
-        assert!(!line.contains("sesame") && !line.contains(KEY), "{line}");
+        assert!(
+            !line.contains("sesame") && !line.contains(SECRET_KEY),
+            "{line}"
+        );
     }
 }

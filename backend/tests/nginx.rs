@@ -4,12 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    io::{BufRead, BufReader},
     net::{IpAddr, Ipv4Addr, TcpListener},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
+use countersign_test_support::{Running, SECRET_KEY};
 use plivo_simulator::{Settings, Simulator};
 use redis_test_server::RedisServer;
 use reqwest::{Certificate, Client, Method, Response};
@@ -17,43 +17,6 @@ use serde_json::{Value, json};
 
 const NGINX: &str = "/usr/sbin/nginx";
 const SAMPLE: &str = include_str!("../../deploy/nginx.conf");
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-/// A running instance, gone with the value.
-struct Instance {
-    child: Child,
-    address: String,
-}
-
-impl Instance {
-    fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(directory, settings)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let line: Value = serde_json::from_str(&line).unwrap();
-            let started = line["event"] == "server.started";
-            started.then(|| line["address"].as_str().unwrap().to_owned())
-        });
-        // It must not stop for a reader that is gone.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Self {
-            child,
-            address: address.expect("it starts"),
-        }
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
 
 fn command(directory: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
@@ -76,7 +39,7 @@ struct Nginx {
 }
 
 impl Nginx {
-    fn start(instances: &[Instance]) -> Self {
+    fn start(instances: &[Running]) -> Self {
         // Ports are free when they are looked for, and mostly still are when nginx
         // takes them.
         (0..20)
@@ -84,7 +47,7 @@ impl Nginx {
             .expect("nginx starts: cargo xtask test installs it")
     }
 
-    fn try_start(instances: &[Instance]) -> Option<Self> {
+    fn try_start(instances: &[Running]) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let nginx = Self {
@@ -191,17 +154,17 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
         ("ALLOWED_COUNTRIES", "*"),
         ("SPEND_CAP", "off"),
         ("STORE_URL", redis_url.as_str()),
-        ("SECRET_KEY", KEY),
+        ("SECRET_KEY", SECRET_KEY),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
         ("PUBLIC_URL", "https://verify.example.com"),
         ("TRUSTED_PROXIES", "127.0.0.1"),
         ("LIMIT_SENDS_PER_ADDRESS", "2/10m"),
     ];
-    let made = command(directory.path(), &settings)
-        .arg("--rotate-proof-key")
-        .output();
-    assert!(made.unwrap().status.success());
-    let mut instances = Vec::from([(); 2].map(|()| Instance::start(directory.path(), &settings)));
+    let mut rotate = command(directory.path(), &settings);
+    let made = rotate.arg("--rotate-proof-key").output().unwrap();
+    assert!(made.status.success());
+    let mut instances =
+        Vec::from([(); 2].map(|()| Running::start(command(directory.path(), &settings))));
     let nginx = Nginx::start(&instances);
 
     // Plain HTTP leads to HTTPS.

@@ -1,4 +1,4 @@
-// The application with accounts (backend/examples/accounts.rs) as its users meet
+// The application with accounts (backend/examples/accounts/) as its users meet
 // it, and as an attacker does who edits what his browser sends.
 
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 
 import { test as base, expect } from "@playwright/test";
 
-import { startService } from "./service.js";
+import { newKey, startService } from "./service.js";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary =
@@ -53,13 +53,15 @@ const test = base.extend({
   acceptsSandbox: ["true", { option: true }],
   world: async ({ acceptsSandbox }, use) => {
     const address = `127.0.0.1:${await freePort()}`;
+    const key = newKey();
     const service = await startService({
-      ALLOWED_ORIGINS: `http://${address}`,
+      API_KEY_HASHES: key.hash,
       RESEND_WAITS: "1s",
     });
     const accounts = await startAccounts({
       ACCOUNTS_ADDR: address,
       COUNTERSIGN_URL: service.origin,
+      COUNTERSIGN_KEY: key.secret,
       ACCEPT_SANDBOX: acceptsSandbox,
     });
     await use({ countersign: service.origin, origin: `http://${address}` });
@@ -113,7 +115,7 @@ async function signedUp(origin, number) {
 }
 
 /** A proof as an honest browser gets it. */
-async function proofOf(countersign, recipient, nonce) {
+async function proofOf(countersign, recipient, nonce, purpose = "sign_up") {
   const call = async (path, body) => {
     const answer = await fetch(countersign + path, {
       method: "POST",
@@ -122,7 +124,7 @@ async function proofOf(countersign, recipient, nonce) {
     });
     return answer.json();
   };
-  const { session_uuid } = await call("/api/otp/send", { recipient, nonce });
+  const { session_uuid } = await call("/api/otp/send", { recipient, nonce, purpose });
   const otp = await newestCode(countersign, recipient);
   return (await call("/api/otp/verify", { session_uuid, otp })).proof;
 }
@@ -178,7 +180,7 @@ test("an answer that was lost is fetched by the next press", async ({ page, worl
   await page.goto(`${world.origin}/sign-up`);
   await fillCredentials(page, number, "Sign up");
   let lost = 0;
-  await page.route("**/api/otp/verify", async (route) => {
+  await page.route("**/code/verify", async (route) => {
     if (lost++ > 0 || route.request().method() !== "POST") return route.continue();
     await route.fetch();
     await route.abort();
@@ -205,6 +207,9 @@ test("what the browser says is not believed", async ({ world }) => {
   const elsewhere = await proofOf(world.countersign, number, "another-visit");
   const made = await someone.post("/verify", { proof: elsewhere });
   expect(made.text).toContain("made for another visit");
+  const elsewise = await proofOf(world.countersign, number, nonce, "reset");
+  const meant = await someone.post("/verify", { proof: elsewise });
+  expect(meant.text).toContain("made for something else");
   expect((await someone.get("/")).to).toBe("/verify");
 });
 

@@ -2,11 +2,13 @@
 
 import { createServer } from "node:http";
 import { test as base, expect } from "./fixtures.js";
-import { startService } from "./service.js";
+import { newKey, startService } from "./service.js";
 
 /** Starts it; its pages are set by the test. */
 async function startApplication() {
   const pages = new Map();
+  // What its pages may load; a test sets it.
+  const application = { policy: undefined };
   const posted = [];
   const asked = [];
   const server = createServer(async (request, response) => {
@@ -20,18 +22,21 @@ async function startApplication() {
       return;
     }
     const page = pages.get(pathname);
-    response.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" });
-    response.end(page ?? "<title>not there</title>");
+    const headers = { "content-type": page?.type ?? "text/html; charset=utf-8" };
+    if (application.policy) headers["content-security-policy"] = application.policy;
+    response.writeHead(page ? 200 : 404, headers);
+    response.end(page?.text ?? page ?? "<title>not there</title>");
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  return {
+  Object.assign(application, {
     origin: `http://127.0.0.1:${server.address().port}`,
     pages,
     posted,
     // Every target as it stood in the request line.
     asked,
     stop: () => new Promise((gone) => server.close(gone) && server.closeAllConnections()),
-  };
+  });
+  return application;
 }
 
 export const test = base.extend({
@@ -47,11 +52,13 @@ export const test = base.extend({
   },
   // A service that knows the application, and not the stranger.
   hosting: async ({ application }, use) => {
+    const key = newKey();
     const hosting = await startService({
+      API_KEY_HASHES: key.hash,
       RETURN_URLS: `${application.origin}/account/`,
       EMBED_ORIGINS: application.origin,
     });
-    await use(hosting);
+    await use({ ...hosting, key: key.secret });
     await hosting.stop();
   },
   quiet: [false, { option: true }],

@@ -5,9 +5,10 @@ import { askForCode, claims, codeFrom, expect, framing, link, test } from "./app
 import { atStep, open } from "./fixtures.js";
 import { isAccessible, picture } from "./states.js";
 
-/** An example of docs/integrate.md, as it is printed there. */
+/** An example of docs/integrate, as it is printed there. */
 function example(name) {
-  const document = readFileSync(new URL("../../docs/integrate.md", import.meta.url), "utf8");
+  const file = { return: "redirect", embed: "embed" }[name];
+  const document = readFileSync(new URL(`../../docs/integrate/${file}.md`, import.meta.url), "utf8");
   const [, code] = document.split(`\`\`\`html ${name}\n`);
   return code.split("```")[0];
 }
@@ -120,6 +121,25 @@ test("what was checked is what is followed, whatever the characters", async ({
     followed += 1;
   }
   expect(followed).toBeGreaterThan(6);
+});
+
+test("a press on Cancel before the program is there counts", async ({
+  page,
+  application,
+  hosting,
+}) => {
+  application.pages.set("/account/", "<title>back</title>");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const return_to = `${application.origin}/account/`;
+  await page.goto(link(hosting.origin, { return_to, locale: "en" }));
+  await page.locator("#cancel").click();
+  release();
+  await expect(page).toHaveTitle("back");
 });
 
 test("the proof repeats the nonce to the letter, and the state comes back with it", async ({

@@ -1,6 +1,6 @@
 // The real server in sandbox, on a free port, for the tests of one worker.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -10,6 +10,12 @@ import { fileURLToPath } from "node:url";
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary =
   process.env.COUNTERSIGN_BIN ?? resolve(repository, "target/debug/countersign");
+
+/** A key of the application that the variables make, and its hash. */
+export function newKey() {
+  const said = execFileSync(binary, ["--new-key", "default"], { encoding: "utf8" });
+  return { secret: /^csk_\S+$/m.exec(said)[0], hash: /^sha256:\S+$/m.exec(said)[0] };
+}
 
 /** Starts it; answers its origin, its log lines and a way to stop it. */
 export async function startService(settings = {}) {

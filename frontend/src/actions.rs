@@ -1,11 +1,15 @@
 //! What a person can do. What asks the service is an action; `answers` takes over what
 //! the service says.
 
-use countersign_shared::{Channel, PhoneNumber, resend::ResendRequest, send::SendRequest};
+mod ask;
+
+use countersign_shared::{
+    Channel, PhoneNumber, page::PageRequest, resend::ResendRequest, send::SendRequest,
+};
 use leptos::prelude::*;
 
+use self::ask::Ask;
 use crate::{
-    api,
     context::{Page, Target},
     i18n::key,
     platform::{
@@ -13,53 +17,8 @@ use crate::{
         host::{Host, Outcome},
         storage,
     },
-    state::{self, Background, CheckRequest, Ending, Flow, Recipient, Step, Task, Ticket},
+    state::{self, Background, Ending, Flow, Recipient, Step, Task},
 };
-
-/// What is asked of the service.
-#[derive(Clone)]
-enum Ask {
-    /// How it is set up.
-    Config(Option<Ticket>),
-    /// A code.
-    Send(Ticket, SendRequest),
-    /// The code once more.
-    Resend(Ticket, ResendRequest),
-    /// Whether a code is right; and the code that was typed since.
-    Verify(CheckRequest, Option<String>),
-    /// How the session stands.
-    Session(Option<Ticket>),
-}
-
-impl Ask {
-    async fn ask(self, page: Page) {
-        match self {
-            Self::Config(ticket) => page.configured(ticket, api::config().await),
-            Self::Send(ticket, request) => {
-                let key = page.key(&format!(
-                    "send {} {}",
-                    name(request.channel),
-                    request.recipient
-                ));
-                page.sent(ticket, api::send(&request, &key).await);
-            }
-            Self::Resend(ticket, request) => {
-                let ResendRequest {
-                    session_uuid,
-                    channel,
-                } = &request;
-                let key = page.key(&format!("resend {} {session_uuid}", name(*channel)));
-                page.sent(ticket, api::resend(&request, &key).await);
-            }
-            Self::Verify(request, typed) => page.check(request, typed).await,
-            Self::Session(ticket) => page.look(ticket).await,
-        }
-    }
-}
-
-fn name(channel: Option<Channel>) -> &'static str {
-    channel.map_or("", Channel::as_str)
-}
 
 /// What a person can do. Copied freely.
 #[derive(Clone, Copy)]
@@ -89,7 +48,7 @@ impl Actions {
     pub(crate) fn open(self) {
         let page = self.page;
         match storage::kept() {
-            Some(kept) if kept.nonce == Host::read().nonce => {
+            Some(kept) if Host::read().is_for(kept.nonce.as_ref(), kept.page.as_ref()) => {
                 let check = kept.check(page.clock());
                 if let Some(check) = &check {
                     page.code.set(check.otp.clone());
@@ -166,14 +125,38 @@ impl Actions {
     }
 
     fn send_to(self, number: &PhoneNumber, channel: Channel) {
+        let host = Host::read();
         let request = SendRequest {
             recipient: number.as_str().to_owned(),
             channel: Some(channel),
             locale: platform::message_locale(&untrack(|| self.page.i18n.locale())),
-            nonce: Host::read().nonce,
+            nonce: host.nonce,
+            purpose: None,
+            application: host.application,
+            page: false,
+            return_to: None,
+            embed: None,
+            state: None,
+            end_user: None,
         };
         if let Some(ticket) = self.page.begin(Task::Send) {
             self.ask(Ask::Send(ticket, request));
+        }
+    }
+
+    /// Asks for a code for the number that the application knows.
+    pub(crate) fn send_to_known(self) {
+        let host = Host::read();
+        let Some(name) = host.page else {
+            return;
+        };
+        let request = PageRequest {
+            page: name,
+            channel: host.channel,
+            locale: platform::message_locale(&untrack(|| self.page.i18n.locale())),
+        };
+        if let Some(ticket) = self.page.begin(Task::Send) {
+            self.ask(Ask::Page(ticket, request));
         }
     }
 
@@ -198,6 +181,7 @@ impl Actions {
         let request = ResendRequest {
             session_uuid: id.to_string(),
             channel: Some(channel),
+            end_user: None,
         };
         if let Some(ticket) = page.begin(Task::Resend) {
             self.ask(Ask::Resend(ticket, request));

@@ -111,6 +111,7 @@ impl Page {
         let body = VerifyRequest {
             session_uuid: request.session.to_string(),
             otp: request.otp.clone(),
+            end_user: None,
         };
         let answer = api::verify(&body, &request.key).await;
         let now = self.clock();
@@ -204,7 +205,7 @@ impl Page {
         let now = self.clock();
         self.flow.try_with_untracked(|flow| match flow.session() {
             Some(session) if session.ending.is_none() => {
-                storage::keep(session, Host::read().nonce, now);
+                storage::keep(session, Host::read(), now);
             }
             _ => storage::clear(),
         });

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use countersign_shared::{
     Problem, SessionId,
     config::{self, ConfigResponse},
+    page::{self, PageRequest},
     resend::{self, ResendRequest},
     send::{self, SendRequest, SendResponse},
     session::{self, SessionResponse},
@@ -35,24 +36,45 @@ pub(crate) struct Message {
     pub(crate) text: String,
 }
 
-/// How the service is set up.
-pub(crate) async fn config() -> Result<ConfigResponse, Failure> {
-    get(config::PATH).await
+/// How the service is set up, for that application.
+pub(crate) async fn config(application: Option<&str>) -> Result<ConfigResponse, Failure> {
+    match application {
+        // An id has nothing that would need encoding.
+        Some(id) => get(&format!("{}?application={id}", config::PATH)).await,
+        None => get(config::PATH).await,
+    }
 }
 
 /// Asks for a code.
-pub(crate) async fn send(request: &SendRequest, key: &str) -> Result<SendResponse, Failure> {
-    post(send::PATH, request, key).await
+pub(crate) fn send(
+    request: &SendRequest,
+    key: &str,
+) -> impl Future<Output = Result<SendResponse, Failure>> + use<> {
+    answer(post(send::PATH, request, key))
+}
+
+/// Asks for the code of a page that a server began.
+pub(crate) fn page(
+    request: &PageRequest,
+    key: &str,
+) -> impl Future<Output = Result<SendResponse, Failure>> + use<> {
+    answer(post(page::PATH, request, key))
 }
 
 /// Asks for the code once more.
-pub(crate) async fn resend(request: &ResendRequest, key: &str) -> Result<SendResponse, Failure> {
-    post(resend::PATH, request, key).await
+pub(crate) fn resend(
+    request: &ResendRequest,
+    key: &str,
+) -> impl Future<Output = Result<SendResponse, Failure>> + use<> {
+    answer(post(resend::PATH, request, key))
 }
 
 /// Tries a code.
-pub(crate) async fn verify(request: &VerifyRequest, key: &str) -> Result<VerifyResponse, Failure> {
-    post(verify::PATH, request, key).await
+pub(crate) fn verify(
+    request: &VerifyRequest,
+    key: &str,
+) -> impl Future<Output = Result<VerifyResponse, Failure>> + use<> {
+    answer(post(verify::PATH, request, key))
 }
 
 /// How a session stands.
@@ -120,18 +142,22 @@ pub(crate) async fn texts(path: &str) -> Result<Texts, Failure> {
     get(path).await
 }
 
+/// What is asked for, once it is there.
+type Asked = Pin<Box<dyn Future<Output = Result<JsValue, Failure>>>>;
+
 async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
-    read(exchange("GET", path.to_owned(), None, None).await?)
+    answer(exchange("GET", path.to_owned(), None, None)).await
 }
 
-/// The key makes a repeated request one request to the server.
-async fn post<T: DeserializeOwned>(
-    path: &str,
-    body: &impl Serialize,
-    key: &str,
-) -> Result<T, Failure> {
+/// The key makes a repeated request one request to the server. The request is written
+/// before anything waits, so that calls with one kind of answer share the rest.
+fn post(path: &str, body: &impl Serialize, key: &str) -> Asked {
     let body = json::write(body);
-    read(exchange("POST", path.to_owned(), Some(key.to_owned()), body).await?)
+    exchange("POST", path.to_owned(), Some(key.to_owned()), body)
+}
+
+async fn answer<T: DeserializeOwned>(asked: Asked) -> Result<T, Failure> {
+    read(asked.await?)
 }
 
 /// One request and its answer, as far as all calls are alike. Boxed: unboxed,
@@ -141,7 +167,7 @@ fn exchange(
     path: String,
     key: Option<String>,
     body: Option<String>,
-) -> Pin<Box<dyn Future<Output = Result<JsValue, Failure>>>> {
+) -> Asked {
     Box::pin(async move {
         let (is_ok, text) = fetch(method, &path, key, body)
             .await

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use countersign_shared::page_locale;
-use leptos::{either::EitherOf4, prelude::*};
+use leptos::{either::EitherOf5, prelude::*};
 
 use crate::{
     actions::Actions,
-    components::{Cancel, CodeStep, LanguageSelect, PhoneStep, PretendPhone, Refused, Verified},
+    components::{
+        Cancel, CodeStep, ConfirmStep, LanguageSelect, PhoneStep, PretendPhone, Refused, Verified,
+    },
     context::Page,
     i18n::{I18n, Language, key, t},
     platform::{clock, document, host::Host},
@@ -25,18 +27,21 @@ const TICK_INTERVAL: Duration = Duration::from_millis(250);
 pub enum Start {
     /// The first step.
     EnterPhone,
+    /// The first step, where the application knows the number.
+    ConfirmNumber,
     /// The page's address asks for what is not allowed.
     Refused,
 }
 
 impl Start {
     /// Every start.
-    pub const ALL: [Self; 2] = [Self::EnterPhone, Self::Refused];
+    pub const ALL: [Self; 3] = [Self::EnterPhone, Self::ConfirmNumber, Self::Refused];
 
     /// Its name on the document's root.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EnterPhone => "enter-phone",
+            Self::ConfirmNumber => "confirm-number",
             Self::Refused => "refused",
         }
     }
@@ -67,7 +72,7 @@ pub fn App(
     provide_context(actions);
 
     follow_language(page);
-    if start == Start::EnterPhone {
+    if start != Start::Refused {
         name_tab(page);
         keep_time(page, actions);
         effect(move || actions.open());
@@ -77,10 +82,11 @@ pub fn App(
     let step = Memo::new(move |_| page.flow.with(|flow| flow.step.name()));
     effect(move || name_step(start, step.get()));
     let steps = move || match (start, step.get()) {
-        (Start::Refused, _) => EitherOf4::A(view! { <Refused /> }),
-        (_, StepName::EnterPhone) => EitherOf4::B(view! { <PhoneStep /> }),
-        (_, StepName::EnterCode) => EitherOf4::C(view! { <CodeStep /> }),
-        (_, StepName::Verified) => EitherOf4::D(view! { <Verified /> }),
+        (Start::Refused, _) => EitherOf5::A(view! { <Refused /> }),
+        (Start::ConfirmNumber, StepName::EnterPhone) => EitherOf5::E(view! { <ConfirmStep /> }),
+        (_, StepName::EnterPhone) => EitherOf5::B(view! { <PhoneStep /> }),
+        (_, StepName::EnterCode) => EitherOf5::C(view! { <CodeStep /> }),
+        (_, StepName::Verified) => EitherOf5::D(view! { <Verified /> }),
     };
     let has_phone = Memo::new(move |_| {
         let is_sandbox = page
@@ -118,8 +124,9 @@ pub fn App(
 fn name_step(start: Start, step: StepName) {
     if let Some(mount_point) = document::mount_point() {
         let name = match start {
-            Start::EnterPhone => step.as_str(),
             Start::Refused => start.as_str(),
+            Start::ConfirmNumber if step == StepName::EnterPhone => start.as_str(),
+            Start::EnterPhone | Start::ConfirmNumber => step.as_str(),
         };
         // Only an invalid name could fail.
         let _ = mount_point.set_attribute("data-step", name);

@@ -50,7 +50,7 @@ fn document(template: &str, start: Start, language: &Language) -> Result<String,
         start.as_str(),
     );
     let title = language.get(match start {
-        Start::EnterPhone => key!("phone-heading"),
+        Start::EnterPhone | Start::ConfirmNumber => key!("phone-heading"),
         Start::Refused => key!("refused-heading"),
     });
     // In a script only `</script` and `<!--` mean something, and both have this sign.

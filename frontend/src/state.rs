@@ -9,6 +9,7 @@ mod digits;
 mod failure;
 mod phone_entry;
 mod session;
+mod task;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use phone_entry::{
     read as read_phone, with_country,
 };
 pub use session::{Delivery, Ending, Recipient, Session};
+pub use task::{Task, Ticket};
 
 /// Where the person stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,29 +83,6 @@ impl StepName {
             Self::Verified => "verified",
         }
     }
-}
-
-/// What the server is being asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// How the service is set up.
-    Configure,
-    /// A new session and its code.
-    Send,
-    /// The code once more.
-    Resend,
-    /// Whether the code is right.
-    Verify,
-    /// How the session stands.
-    Resume,
-}
-
-/// A task under way. Its answer counts only while this is the newest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    /// What was asked.
-    pub task: Task,
-    number: u32,
 }
 
 /// The whole state that the page's looks follow from.
@@ -301,5 +280,4 @@ impl Flow {
 }
 
 #[cfg(test)]
-#[path = "state/state_tests.rs"]
 mod tests;

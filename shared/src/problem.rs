@@ -51,6 +51,10 @@ error_codes! {
     MethodNotAllowed = "method_not_allowed", "Method not allowed";
     /// Another site's page asks, and it is not on the list.
     OriginNotAllowed = "origin_not_allowed", "Origin not allowed";
+    /// No key, or a wrong or revoked one.
+    Unauthorized = "unauthorized", "Unauthorized";
+    /// A page called with an application's key.
+    KeyFromBrowser = "key_from_browser", "Key used by a page";
     /// A callback that Plivo did not sign, or that came before.
     CallbackRefused = "callback_refused", "Callback refused";
     /// There is nothing at that path.

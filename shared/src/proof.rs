@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Purpose;
+
 /// Where a proof is asked about (RFC 7662).
 pub const INTROSPECT_PATH: &str = "/api/proofs/introspect";
 /// Where the public keys are (RFC 7517).
@@ -18,7 +20,7 @@ pub const TYPE: &str = "countersign-proof+jwt";
 pub struct Claims {
     /// Who says it: `PROOF_ISSUER`.
     pub iss: String,
-    /// For whom: `PROOF_AUDIENCE`.
+    /// For whom: the application's audience.
     pub aud: String,
     /// Since when, in seconds since 1970.
     pub iat: u64,
@@ -26,6 +28,11 @@ pub struct Claims {
     pub exp: u64,
     /// This proof's own name, another one each time.
     pub jti: String,
+    /// A name for this number at this application, the same in each of its proofs. It
+    /// names a number and no person: numbers are given to others.
+    pub sub: String,
+    /// When the code was accepted, in seconds since 1970.
+    pub auth_time: u64,
     /// The number, in E.164.
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::e164))]
     pub phone_number: String,
@@ -38,6 +45,10 @@ pub struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub nonce: Option<String>,
+    /// What the verification was for, where the send said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub purpose: Option<Purpose>,
     /// True where nothing was really sent. A live application refuses it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandbox: bool,
@@ -51,4 +62,55 @@ pub struct Introspection {
     /// What it says, then only.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
+}
+
+/// The schema of what a derive cannot see: two forms that `active` tells apart.
+#[cfg(feature = "openapi")]
+mod schema {
+    use std::borrow::Cow;
+
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{
+            AllOfBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type,
+            schema::AdditionalProperties,
+        },
+    };
+
+    use super::{Claims, Introspection};
+
+    impl PartialSchema for Introspection {
+        fn schema() -> RefOr<Schema> {
+            let active = |is: bool, said: &str| {
+                let word = ObjectBuilder::new()
+                    .schema_type(Type::Boolean)
+                    .enum_values(Some([is]));
+                ObjectBuilder::new()
+                    .description(Some(said))
+                    .property("active", word)
+                    .required("active")
+            };
+            let holds = AllOfBuilder::new()
+                .item(active(true, "It is a proof of ours, and it holds."))
+                .item(Ref::from_schema_name(Claims::name()));
+            OneOfBuilder::new()
+                .description(Some("What is known of a token: its claims, or nothing."))
+                .item(holds)
+                .item(
+                    active(false, "It is forged, over, spent, or of another service.")
+                        .additional_properties(Some(AdditionalProperties::FreeForm(false))),
+                )
+                .into()
+        }
+    }
+
+    impl ToSchema for Introspection {
+        fn name() -> Cow<'static, str> {
+            Cow::Borrowed("Introspection")
+        }
+
+        fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            schemas.push((Claims::name().into_owned(), Claims::schema()));
+        }
+    }
 }

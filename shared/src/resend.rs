@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Channel;
+use crate::{Channel, EndUser};
 
 /// Where the request goes.
 pub const PATH: &str = "/api/otp/resend";
@@ -23,4 +23,11 @@ pub struct ResendRequest {
     /// Another way for the code to travel; the last one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
+    /// For whom an application's server calls, with its key only.
+    #[serde(
+        default,
+        deserialize_with = "crate::end_user::from_object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub end_user: Option<EndUser>,
 }

@@ -9,15 +9,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{
-        AllOfBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type,
-        schema::{AdditionalProperties, SchemaType},
-    },
+    openapi::{ObjectBuilder, RefOr, Schema, Type, schema::SchemaType},
 };
 
 use crate::{
     ErrorCode, Locale, OneTimeCode, PhoneNumber, SessionId,
-    proof::{Claims, Introspection},
     session::{AttemptReason, AttemptStatus, NextAction},
 };
 
@@ -86,31 +82,6 @@ impl PartialSchema for Locale {
     }
 }
 
-impl PartialSchema for Introspection {
-    fn schema() -> RefOr<Schema> {
-        let active = |is: bool, said: &str| {
-            let word = ObjectBuilder::new()
-                .schema_type(Type::Boolean)
-                .enum_values(Some([is]));
-            ObjectBuilder::new()
-                .description(Some(said))
-                .property("active", word)
-                .required("active")
-        };
-        let holds = AllOfBuilder::new()
-            .item(active(true, "It is a proof of ours, and it holds."))
-            .item(Ref::from_schema_name(Claims::name()));
-        OneOfBuilder::new()
-            .description(Some("What is known of a token: its claims, or nothing."))
-            .item(holds)
-            .item(
-                active(false, "It is forged, over, spent, or of another service.")
-                    .additional_properties(Some(AdditionalProperties::FreeForm(false))),
-            )
-            .into()
-    }
-}
-
 /// An enum by its names, with what each means.
 fn named<T: Copy + Serialize>(description: &str, all: &[T]) -> RefOr<Schema> {
     let names = all
@@ -153,26 +124,20 @@ impl PartialSchema for AttemptReason {
 
 /// Each of them has a name of its own in the document.
 macro_rules! components {
-    ($($name:ident needs [$($needed:ident),*];)+) => {
+    ($($name:ident),+) => {
         $(impl ToSchema for $name {
             fn name() -> Cow<'static, str> {
                 Cow::Borrowed(stringify!($name))
-            }
-
-            fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-                $(schemas.push(($needed::name().into_owned(), $needed::schema()));)*
-                let _ = schemas;
             }
         })+
     };
 }
 
-components! {
-    SessionId needs [];
-    Locale needs [];
-    Introspection needs [Claims];
-    ErrorCode needs [];
-    NextAction needs [];
-    AttemptStatus needs [];
-    AttemptReason needs [];
-}
+components!(
+    SessionId,
+    Locale,
+    ErrorCode,
+    NextAction,
+    AttemptStatus,
+    AttemptReason
+);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Channel, Locale, SessionId, session::NextAction};
+use crate::{Channel, EndUser, Locale, Purpose, SessionId, session::NextAction};
 
 /// Where the request goes.
 pub const PATH: &str = "/api/otp/send";
@@ -45,6 +45,34 @@ pub struct SendRequest {
     )]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::nonce, required = false))]
     pub nonce: Option<String>,
+    /// What it is for; the proof repeats it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// The application that it is for, by its id; with a key the key's own, and without
+    /// one the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(examples("shop")))]
+    pub application: Option<String>,
+    /// With a key: sends nothing yet, and answers the address of a page of ours for this
+    /// number, where the person asks for the code themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub page: bool,
+    /// Where that page leads back to: one of the application's return addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
+    /// The origin of the page that has it in a frame instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embed: Option<String>,
+    /// A word of the application's that comes back with the outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// For whom an application's server calls, with its key only.
+    #[serde(
+        default,
+        deserialize_with = "crate::end_user::from_object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub end_user: Option<EndUser>,
 }
 
 /// The session a code was sent for: the answer to send and to resend.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::EndUser;
+
 /// Where the request goes.
 pub const PATH: &str = "/api/otp/verify";
 
@@ -32,6 +34,13 @@ pub struct VerifyRequest {
     )]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::otp))]
     pub otp: String,
+    /// For whom an application's server calls, with its key only.
+    #[serde(
+        default,
+        deserialize_with = "crate::end_user::from_object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub end_user: Option<EndUser>,
 }
 
 /// The code was right. A wrong one is answered with a [`crate::Problem`] whose

@@ -1,4 +1,4 @@
-//! What the service costs, measured on this machine and written down.
+//! Benchmarks of the service on this machine, written to a document.
 
 use std::{
     fs,
@@ -12,11 +12,11 @@ use crate::{
 };
 
 const BUILD: &str = "build --release -p countersign-backend -p countersign-bench";
-/// What stands in front of the figures.
+/// The text before the figures.
 const INTRODUCTION: &str = "backend/bench/introduction.md";
 const WHOLE: &str = "docs/benchmarks";
 
-/// Measures all of it into the document, or some of it beside it.
+/// Runs the whole suite into the document, or with `--quick` a part of it beside it.
 pub(crate) fn bench(arguments: &[String]) -> Outcome {
     let is_quick = match arguments {
         [] => false,
@@ -32,7 +32,7 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
     };
     suite.arg("suite").arg(service).arg(&place);
     suite.args(is_quick.then_some("--quick"));
-    // Before the plots are written, or each run would call the tree changed.
+    // Before the plots are written: they would mark the tree as dirty.
     let machine = machine()?;
     say("measuring: some four minutes in quick, some fifteen in whole");
     let figures = suite
@@ -51,7 +51,7 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Runs the service for so many minutes over each store.
+/// Runs the soak test for that many minutes over each store.
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
     let minutes = match arguments {
         [] => "10",
@@ -68,9 +68,9 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     run(&mut soak)
 }
 
-/// The load generator, ready to be told what to do, and the service.
+/// Builds the load generator, as a command without arguments, and the service.
 fn built() -> Outcome<(Command, PathBuf)> {
-    // Redis, above all.
+    // Redis is needed.
     system_packages::install()?;
     run(&mut cargo(BUILD))?;
     let programs = target().join("release");
@@ -78,7 +78,7 @@ fn built() -> Outcome<(Command, PathBuf)> {
     Ok((load, programs.join("countersign")))
 }
 
-/// Where and when, in one line.
+/// Machine, date and commit, in one line.
 fn machine() -> Outcome<String> {
     let cpus = read("/proc/cpuinfo")?;
     let model = cpus

@@ -1,4 +1,4 @@
-//! How other programs are run.
+//! Running other programs.
 
 use std::{
     env,
@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-/// How long a program's output may be silent before we look whether it ended.
+/// How long output may be silent before we check whether the program has ended.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is wrong, in one sentence.
+/// The error is one sentence.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 #[expect(
@@ -25,10 +25,10 @@ pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
-/// The tools this project installs for itself.
+/// Directory of the tools that this project installs.
 pub(crate) const TOOLS: &str = "target/tools";
 
-/// A command that finds the project's own tools first.
+/// A command that searches the project's own tools first.
 pub(crate) fn command(program: &str) -> Command {
     let tools = Path::new(TOOLS).join("bin");
     let tools = std::path::absolute(&tools).unwrap_or(tools);
@@ -41,8 +41,8 @@ pub(crate) fn command(program: &str) -> Command {
     command
 }
 
-/// A cargo command in a clean environment: what this cargo set for xtask would
-/// rebuild everything.
+/// A cargo command in a clean environment: variables that cargo set for xtask would cause
+/// full rebuilds.
 pub(crate) fn cargo(arguments: &str) -> Command {
     let mut command = command("cargo");
     command.args(arguments.split_whitespace());
@@ -57,7 +57,7 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     command
 }
 
-/// Where cargo puts what it builds.
+/// Cargo's target directory.
 pub(crate) fn target() -> PathBuf {
     let given = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     std::path::absolute(&given).unwrap_or(given)
@@ -69,12 +69,12 @@ fn find(program: &str, path: &OsString) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Whether a program is there at all.
+/// Whether a program is installed.
 pub(crate) fn exists(program: &str) -> bool {
     env::var_os("PATH").is_some_and(|path| find(program, &path).is_some())
 }
 
-/// Runs it to its end.
+/// Runs it to completion.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let name = name(command);
     match command.status() {
@@ -84,7 +84,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
-/// Runs it to its end and answers what it wrote to its standard output.
+/// Runs it to completion and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let name = name(command);
     let output = command
@@ -98,8 +98,7 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     }
 }
 
-/// Runs it to its end, showing each line of its standard output and handing it
-/// to `look`.
+/// Runs it to completion, prints each line of its standard output and passes it to `look`.
 pub(crate) fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Outcome {
     let name = name(command);
     let mut child = command
@@ -124,7 +123,7 @@ pub(crate) fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Outcom
                 look(&line);
             }
             Err(RecvTimeoutError::Disconnected) => break,
-            // It ended, and a program it left behind holds its output open.
+            // It ended, but a child process keeps its output open.
             Err(RecvTimeoutError::Timeout) if ended.is_some() => break,
             Err(RecvTimeoutError::Timeout) => {
                 ended = child

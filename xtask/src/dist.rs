@@ -1,4 +1,4 @@
-//! One program to give away: the page is inside, and no file is needed beside it.
+//! Distribution builds: one program with the page inside.
 
 use std::{
     env, fs,
@@ -15,12 +15,12 @@ use crate::{
     tools,
 };
 
-/// What can be given away.
+/// A program that is distributed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
-    /// The service, which carries no sandbox.
+    /// The service, without the sandbox.
     Service,
-    /// What people try it with.
+    /// The sandbox program.
     Sandbox,
 }
 
@@ -39,7 +39,7 @@ impl Program {
         }
     }
 
-    /// Where it is built.
+    /// Path of the built program.
     pub(crate) fn path(self, triple: Option<&str>) -> PathBuf {
         target()
             .join(triple.unwrap_or_default())
@@ -48,8 +48,8 @@ impl Program {
     }
 }
 
-/// Builds one, for another target where one is named, and looks whether it does what
-/// it is for. The sandbox program is static, to run wherever it is copied to.
+/// Builds and checks a program, for another target if one is named. The sandbox program is
+/// static, so that it runs anywhere.
 pub(crate) fn dist(arguments: &[String]) -> Outcome {
     let (sandbox, targets): (Vec<_>, Vec<_>) = arguments
         .iter()
@@ -70,7 +70,7 @@ pub(crate) fn dist(arguments: &[String]) -> Outcome {
     build(program, triple).map(drop)
 }
 
-/// Builds it around the page that is there, and answers where it is.
+/// Builds it with the page that exists, and returns its path.
 pub(crate) fn build(program: Program, triple: Option<&str>) -> Outcome<PathBuf> {
     let name = program.name();
     let words = format!(
@@ -95,7 +95,7 @@ pub(crate) fn build(program: Program, triple: Option<&str>) -> Outcome<PathBuf> 
     Ok(file)
 }
 
-/// The program in a directory of its own where nothing else is.
+/// The program alone in an empty directory.
 struct Alone {
     program: PathBuf,
     directory: PathBuf,
@@ -122,7 +122,7 @@ impl Alone {
             command
                 .env("PLIVO_AUTH_ID", "MAXXXXXXXXXXXXXXXXXX")
                 .env("PLIVO_AUTH_TOKEN", "none")
-                // Nobody is asked: nothing is sent here.
+                // Unreachable on purpose: nothing is sent here.
                 .env("PLIVO_BASE_URL", "http://127.0.0.1:9")
                 .env("ALLOWED_COUNTRIES", "US")
                 .env("SPEND_CAP", "off");
@@ -130,7 +130,7 @@ impl Alone {
         command
     }
 
-    /// What it says, and whether it ended well.
+    /// Its output, and whether it succeeded.
     fn says(&self, mode: &str, arguments: &[&str]) -> Outcome<(bool, String)> {
         let output = self.command(mode).args(arguments).output();
         let output = output.map_err(|error| error.to_string())?;
@@ -142,7 +142,7 @@ impl Alone {
     }
 }
 
-/// Copied to an empty directory it says what it is, refuses what it is not for, and
+/// Checks in an empty directory that it prints its version, refuses the other mode, and
 /// serves the page.
 fn check(program: Program, file: &Path) -> Outcome {
     let directory = env::temp_dir().join(format!("countersign-dist-{}", std::process::id()));
@@ -206,11 +206,11 @@ fn serves_the_page(alone: &Alone, mode: &str) -> Outcome {
     Ok(())
 }
 
-/// It runs as long as this lives.
+/// A process that is killed when this is dropped.
 struct Running {
     child: Child,
     address: String,
-    /// It must not stop for a reader that is gone.
+    /// Kept open, so that the process never blocks or fails on its log.
     log: BufReader<ChildStderr>,
 }
 
@@ -224,7 +224,7 @@ impl Drop for Running {
 impl Running {
     fn start(alone: &Alone, mode: &str) -> Outcome<Self> {
         let mut command = alone.command(mode);
-        // The line with the address.
+        // For the line with the address.
         command.env("RUST_LOG", "info");
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| error.to_string())?;
@@ -245,7 +245,7 @@ impl Running {
         Err(format!("the program does not start: {said}"))
     }
 
-    /// An answer with status 200, its head in small letters.
+    /// Gets an answer with status 200, its head in lower case.
     fn get(&mut self, path: &str, encoding: &str) -> Outcome<String> {
         let failed = |error: std::io::Error| format!("{path}: {error}");
         let mut stream = TcpStream::connect(&self.address).map_err(failed)?;

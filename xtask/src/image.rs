@@ -17,13 +17,13 @@ use crate::{
     tools,
 };
 
-/// Where the archives are.
+/// Directory of the archives.
 pub(crate) fn directory() -> PathBuf {
     target().join("image")
 }
 
-/// Builds both programs for a static target (`x86_64` where none is named) and puts each
-/// into an OCI archive; with `--built`, the programs that are there already.
+/// Builds both programs for a static target (`x86_64` by default) and puts each into an OCI
+/// archive; with `--built`, uses programs that are already built.
 pub(crate) fn image(arguments: &[String]) -> Outcome {
     let is_built = arguments.iter().any(|word| word == "--built");
     let labels: Vec<&String> = arguments.iter().filter(|word| word.contains('=')).collect();
@@ -52,7 +52,7 @@ pub(crate) fn image(arguments: &[String]) -> Outcome {
         };
         let mut write = cargo("run --quiet --package countersign-image --");
         write.arg(file).arg(&triple).arg(directory()).args(&labels);
-        // What is wrong is said to the standard error by cargo, and else in the answer.
+        // Errors are on cargo's standard error, or else in the result.
         checksums += &output(&mut write)?;
     }
     let list = directory().join("SHA256SUMS");
@@ -62,8 +62,8 @@ pub(crate) fn image(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Unpacks the sandbox's image with the engines' own tools, and runs the program in
-/// there as the image's user: it becomes healthy.
+/// Unpacks the sandbox's image with standard tools, runs its program as the image's user,
+/// and waits until it is healthy.
 pub(crate) fn check() -> Outcome {
     if output(command("id").arg("-u"))?.trim() != "0" {
         say("the image was not run: that takes root's rights");
@@ -117,7 +117,7 @@ pub(crate) fn check() -> Outcome {
     Ok(())
 }
 
-/// A directory that goes with it.
+/// A directory that is removed on drop.
 struct Unpacked(PathBuf);
 
 impl Unpacked {

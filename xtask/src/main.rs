@@ -4,6 +4,7 @@ mod bench;
 mod command;
 mod dist;
 mod image;
+mod packages;
 mod page;
 mod rehearse;
 mod run;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Every path below is relative to the top of the repository.
+/// Changes to the repository's root, to which all paths are relative.
 fn enter_workspace() -> Outcome {
     let top = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     std::env::set_current_dir(top).map_err(|error| format!("cannot enter {top}: {error}"))

@@ -1,4 +1,4 @@
-//! Everything, running.
+//! `cargo xtask run` and `accounts`.
 
 use std::{
     env,
@@ -17,14 +17,14 @@ use crate::{
 
 pub(crate) const LISTEN_ADDR: &str = "127.0.0.1:8080";
 
-/// Builds and starts everything, and stays until it is stopped.
+/// Builds and starts everything, and runs until it is stopped.
 pub(crate) fn run() -> Outcome {
     build()?;
     let program = target().join("debug/countersign");
     let mut service = command(&program.display().to_string());
     if !Path::new(".env").exists() && env::var_os("PLIVO_MODE").is_none() {
         service.env("PLIVO_MODE", "sandbox");
-        // So that the simulator's callbacks come too.
+        // So that the simulator can call back.
         if env::var_os("PUBLIC_URL").is_none() {
             service.env("PUBLIC_URL", format!("http://{}", listen_addr()));
         }
@@ -43,10 +43,10 @@ pub(crate) fn run() -> Outcome {
     }
 }
 
-/// The page and the service beside each other: either has long stretches on one core. They
-/// use directories of their own, and so do not wait for each other's lock.
+/// Builds the page and the service in parallel: both have long single-threaded phases. They
+/// use separate target directories, so they do not wait for each other's lock.
 fn build() -> Outcome {
-    // It is built where the service is.
+    // It is built in the service's target directory.
     tools::wasm_bindgen()?;
     thread::scope(|scope| {
         let service = scope.spawn(|| {
@@ -65,8 +65,8 @@ fn build() -> Outcome {
 
 const ACCOUNTS_ADDR: &str = "127.0.0.1:8090";
 
-/// Starts the service in sandbox, and beside it the application that trusts its
-/// proofs; stays until it is stopped.
+/// Starts the service in sandbox and the example application that trusts its proofs, and
+/// runs until it is stopped.
 pub(crate) fn accounts() -> Outcome {
     say("building the service and the application");
     finish(&mut cargo(
@@ -79,7 +79,7 @@ pub(crate) fn accounts() -> Outcome {
         let child = command.spawn();
         child.map_err(|error| format!("{}: {error}", program.display()))
     };
-    let origins = format!("http://{ACCOUNTS_ADDR},http://localhost:8090");
+    let (key, hash) = new_key()?;
     let url = format!("http://{LISTEN_ADDR}");
     let mut service = start(
         "countersign",
@@ -88,7 +88,7 @@ pub(crate) fn accounts() -> Outcome {
             ("LISTEN_ADDR", LISTEN_ADDR),
             ("METRICS_ADDR", "off"),
             ("PUBLIC_URL", &url),
-            ("ALLOWED_ORIGINS", &origins),
+            ("API_KEY_HASHES", &hash),
         ],
     )?;
     if !wait_until_ready(&mut service, LISTEN_ADDR)? {
@@ -99,6 +99,7 @@ pub(crate) fn accounts() -> Outcome {
         &[
             ("ACCOUNTS_ADDR", ACCOUNTS_ADDR),
             ("COUNTERSIGN_URL", &url),
+            ("COUNTERSIGN_KEY", &key),
             ("ACCEPT_SANDBOX", "true"),
         ],
     );
@@ -111,7 +112,21 @@ pub(crate) fn accounts() -> Outcome {
     ended.map(drop)
 }
 
-/// Where the service will listen, as it reads that itself.
+/// A key of the application that the variables make, and its hash.
+fn new_key() -> Outcome<(String, String)> {
+    let program = target().join("debug/countersign");
+    let mut command = command(&program.display().to_string());
+    let output = command.args(["--new-key", "default"]).output();
+    let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |prefix: &str| {
+        let line = said.lines().find(|line| line.starts_with(prefix));
+        line.map(str::to_owned).ok_or("--new-key printed no key")
+    };
+    Ok((line("csk_")?, line("sha256:")?))
+}
+
+/// The address that the service will listen on, by its own rules.
 pub(crate) fn listen_addr() -> String {
     let file = std::fs::read_to_string(".env").unwrap_or_default();
     env::var("LISTEN_ADDR")
@@ -128,7 +143,7 @@ fn from_file(file: &str) -> Option<&str> {
         .filter(|value| !value.is_empty())
 }
 
-/// True when it answers; false when it ended first, having said why.
+/// True once it answers; false if it ended first, in which case it has printed why.
 fn wait_until_ready(child: &mut Child, address: &str) -> Outcome<bool> {
     loop {
         if child

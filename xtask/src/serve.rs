@@ -8,11 +8,11 @@ use crate::{
 };
 
 const CONFIG: &str = "Trunk.toml";
-/// `Trunk.toml` for a service that listens elsewhere; beside it, because its paths are
-/// relative to the file. Git ignores it.
+/// A copy of `Trunk.toml` for a service at another address; beside it, because its paths
+/// are relative to the file. Git ignores it.
 const ELSEWHERE: &str = "Trunk.elsewhere.toml";
 
-/// Serves the page with hot reload, and passes calls on to the service.
+/// Serves the page with hot reload, and proxies API calls to the service.
 pub(crate) fn serve(arguments: &[String]) -> Outcome {
     tools::install()?;
     let address = reachable(&run::listen_addr());
@@ -34,7 +34,7 @@ pub(crate) fn serve(arguments: &[String]) -> Outcome {
     finish(trunk.env_remove("NO_COLOR"))
 }
 
-/// Trunk's settings, for a service at another address.
+/// Trunk's settings for a service at another address.
 fn passing_to(config: &str, address: &str) -> String {
     config.replace(
         &format!("backend = \"http://{}/", run::LISTEN_ADDR),

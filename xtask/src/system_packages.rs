@@ -1,15 +1,16 @@
-//! What the tests need from the system.
+//! Debian packages that the tests need.
 
 use std::path::Path;
 
 use crate::command::{Outcome, command, exists, output, run, say};
 
-/// A program, and Debian's package for it.
-const NEEDED: [(&str, &str); 9] = [
+/// Programs, and the Debian packages that contain them.
+const NEEDED: [(&str, &str); 10] = [
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
     ("/usr/bin/python3", "python3-venv"),
     ("/usr/bin/redis-server", "redis-server"),
+    ("/usr/bin/caddy", "caddy"),
     ("/usr/sbin/nginx", "nginx-light"),
     ("/usr/bin/promtool", "prometheus"),
     ("/usr/bin/skopeo", "skopeo"),
@@ -17,7 +18,7 @@ const NEEDED: [(&str, &str); 9] = [
     ("/usr/bin/musl-gcc", "musl-tools"),
 ];
 
-/// Installs what is missing where it may, and else says how.
+/// Installs missing packages if permitted; otherwise prints how.
 pub(crate) fn install() -> Outcome {
     if !["cc", "gcc"].into_iter().any(exists) {
         return Err("there is no C compiler; on Debian: apt-get install gcc libc6-dev".to_owned());
@@ -55,7 +56,7 @@ pub(crate) fn install() -> Outcome {
     }
 }
 
-/// Python comes without its virtual environments on Debian.
+/// Debian's Python lacks virtual environments.
 fn is_whole(package: &str) -> bool {
     package != "python3-venv"
         || run(command("python3").args(["-c", "import ensurepip, venv"])).is_ok()

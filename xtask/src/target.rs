@@ -1,16 +1,16 @@
-//! Static programs for another machine: what they need beside the compiler.
+//! Cross-compiling static programs: what is needed besides the compiler.
 
 use std::{path::Path, process::Command};
 
 use crate::{
     command::{Outcome, TOOLS, cargo, command, exists, run, say},
-    test::{once, python_packages},
+    packages::{once, python_packages},
 };
 
-/// The static program for the usual machine.
+/// The default static target.
 pub(crate) const X86_64: &str = "x86_64-unknown-linux-musl";
 
-/// A `cargo build` for this target, which is installed where rustup can.
+/// A `cargo build` for this target, which is installed if rustup is available.
 pub(crate) fn build(triple: &str, words: &str) -> Outcome<Command> {
     if exists("rustup") {
         run(command("rustup").args(["target", "add", triple]))?;
@@ -19,15 +19,15 @@ pub(crate) fn build(triple: &str, words: &str) -> Outcome<Command> {
     if !triple.contains("musl") {
         return Ok(cargo(&format!("build {words}")));
     }
-    // SQLite, ring and mimalloc have parts in C.
+    // SQLite, ring and mimalloc contain C.
     if triple.starts_with(std::env::consts::ARCH) && exists("musl-gcc") {
         return Ok(cargo(&format!("build {words}")));
     }
     zig(&words)
 }
 
-/// With zig as compiler of C and linker, which brings musl's headers for every
-/// machine; a Python package has it.
+/// Uses zig as C compiler and linker, which includes musl's headers for every architecture;
+/// it is installed as a Python package.
 fn zig(words: &str) -> Outcome<Command> {
     let home = Path::new(TOOLS).join("zig");
     let requirements = Path::new("xtask/zig.txt").to_owned();

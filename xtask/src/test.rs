@@ -4,7 +4,9 @@ use std::{fs, path::Path, time::Instant};
 
 use crate::{
     command::{Outcome, cargo, command, exists, run, say, target, watch},
-    dist, image, page, system_packages, tools,
+    dist, image,
+    packages::{npm_ci, once, python_packages},
+    page, system_packages, tools,
 };
 
 /// Tests counted so far.
@@ -78,7 +80,7 @@ const STEPS: [Step; 14] = [
     },
 ];
 
-/// What takes minutes: only where it is asked for.
+/// The step that takes minutes: only with `--long`.
 const LONG: Step = Step {
     name: "long",
     run: long,
@@ -88,8 +90,8 @@ pub(crate) fn names() -> String {
     STEPS.map(|step| step.name).join(" ")
 }
 
-/// Runs all steps, or those that are named; with `--long` what takes minutes, too.
-/// A failure does not keep the later ones from running.
+/// Runs all steps, or the named ones; with `--long` also the one that takes minutes. Later
+/// steps run even if one fails.
 pub(crate) fn test(arguments: &[String]) -> Outcome {
     let (long, names): (Vec<_>, Vec<_>) = arguments.iter().partition(|name| *name == "--long");
     let long = (!long.is_empty()).then_some(LONG);
@@ -106,7 +108,7 @@ pub(crate) fn test(arguments: &[String]) -> Outcome {
     let mut failed = 0;
     for step in STEPS.into_iter().chain(long) {
         let is_named = names.iter().any(|name| *name == step.name);
-        // `--long` alone adds to all; with names it is one of them.
+        // `--long` alone adds to all steps; with names it is one more.
         if !names.is_empty() && !is_named && step.name != LONG.name {
             continue;
         }
@@ -159,7 +161,7 @@ fn doc() -> Outcome {
     run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
-/// What we depend on: licences, sources, known weaknesses, and whether we use it.
+/// Dependencies: licences, sources, advisories, and whether they are used.
 fn supply_chain() -> Outcome {
     tools::install_supply_checks()?;
     run(command("cargo-machete").args(["--with-metadata", "--skip-target-dir", "."]))?;
@@ -172,8 +174,8 @@ fn supply_chain() -> Outcome {
     }
 }
 
-/// The operator's files, by the programs that read them. nginx's is held to a real
-/// one by a test of the backend's.
+/// Checks deployment files by the programs that read them. A test of the backend runs
+/// nginx's.
 fn deploy() -> Outcome {
     let prometheus = Path::new("deploy/prometheus");
     for arguments in [
@@ -186,7 +188,7 @@ fn deploy() -> Outcome {
         say("the unit was not looked at: there is no systemd-analyze");
         return Ok(());
     }
-    // In tenths: what only a service without a network could lower stays.
+    // In tenths: the rest could only be lowered for a service without a network.
     let unit = ["--threshold=15", "deploy/countersign.service"];
     run(command("systemd-analyze")
         .args(["security", "--offline=true", "--no-pager"])
@@ -202,9 +204,8 @@ fn rust(totals: &mut Totals) -> Outcome {
     )
 }
 
-/// The program that is given away; the ignored tests, which wait in real time, each
-/// with a bound of its own and this one for all; ten minutes of schedules; and the
-/// contract, at length.
+/// The released programs; the ignored tests, which wait in real time, each with a timeout
+/// of its own and this one for all; ten minutes of simulation; and a long contract test.
 fn long(totals: &mut Totals) -> Outcome {
     dist::dist(&[])?;
     image::image(&[])?;
@@ -219,14 +220,14 @@ fn long(totals: &mut Totals) -> Outcome {
     contract(totals, "1000", "1500").and(waited).and(schedules)
 }
 
-/// Schedules of the simulation, for so long.
+/// Simulation, for that many minutes.
 fn simulation(minutes: u32) -> std::process::Command {
     let mut tests = cargo("test --package countersign-simulation --test schedules -- --nocapture");
     tests.env("SIMULATION_MINUTES", minutes.to_string());
     tests
 }
 
-/// The API once more, with its state in Redis.
+/// The API tests again, with Redis.
 fn redis(totals: &mut Totals) -> Outcome {
     let mut tests = cargo("test --package countersign-backend --test api");
     count(tests.env("TEST_STORE", "redis"), totals, rust_line)
@@ -252,7 +253,7 @@ fn sdk(totals: &mut Totals) -> Outcome {
     Ok(())
 }
 
-/// The snippets for other applications, and their libraries, against the service.
+/// The snippets of `docs/integrate.md` and their libraries, against the service.
 fn integrate(totals: &mut Totals) -> Outcome {
     let source = Path::new("backend/tests/integrate");
     let home = Path::new("target/integrate");
@@ -274,8 +275,8 @@ fn docs(totals: &mut Totals) -> Outcome {
     count(&mut check, totals, check_line)
 }
 
-/// The contract, by a program that makes up requests: so many for each operation,
-/// in so many seconds at most.
+/// Contract test: schemathesis generates `cases` requests for each operation, in at most
+/// `seconds`.
 fn contract(totals: &mut Totals, cases: &str, seconds: &str) -> Outcome {
     let source = Path::new("backend/tests/contract");
     let home = Path::new("target/contract");
@@ -293,7 +294,7 @@ fn contract(totals: &mut Totals, cases: &str, seconds: &str) -> Outcome {
     count(&mut check, totals, check_line)
 }
 
-/// Builds the service, and answers where it is.
+/// Builds the service, and returns its path.
 fn service() -> Outcome<std::path::PathBuf> {
     run(&mut cargo(
         "build --package countersign-backend --bin countersign",
@@ -301,20 +302,8 @@ fn service() -> Outcome<std::path::PathBuf> {
     Ok(target().join("debug/countersign"))
 }
 
-/// Installs what the file names into a virtual environment in that folder.
-pub(crate) fn python_packages(home: &Path, requirements: &Path) -> Outcome {
-    let venv = home.join("venv");
-    run(command("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&venv))?;
-    run(command(&venv.join("bin/pip").display().to_string())
-        .args(["install", "--quiet", "--disable-pip-version-check"])
-        .arg("--requirement")
-        .arg(requirements))
-}
-
-/// Installs the packages of Python and Node.js that a folder of checks names;
-/// answers which Python has them.
+/// Installs the Python and Node.js packages of a directory of checks; returns the path of
+/// their Python.
 fn other_languages(source: &Path, home: &Path) -> Outcome<std::path::PathBuf> {
     let venv = home.join("venv");
     let requirements = source.join("requirements.txt");
@@ -367,7 +356,8 @@ fn e2e(totals: &mut Totals) -> Outcome {
     count(&mut tests, totals, playwright_line)
 }
 
-/// Measures the page that was built. Not a test: a slow day would fail it.
+/// Measures the built page with Lighthouse. Not a test: its figures depend on the machine's
+/// load.
 pub(crate) fn lighthouse() -> Outcome {
     system_packages::install()?;
     run(&mut cargo(
@@ -385,37 +375,7 @@ pub(crate) fn lighthouse() -> Outcome {
         .env("COUNTERSIGN_BIN", target().join("release/countersign")))
 }
 
-/// Installs what a directory's lock file names.
-pub(crate) fn npm_ci(directory: &Path) -> Outcome {
-    let mut npm = command("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    run(npm
-        .current_dir(directory)
-        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
-}
-
-/// Does it when one of the files has changed since it was last done.
-pub(crate) fn once(
-    directory: &Path,
-    files: &[std::path::PathBuf],
-    work: impl FnOnce() -> Outcome,
-) -> Outcome {
-    let mut wanted = String::new();
-    for file in files {
-        wanted +=
-            &fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    }
-    let stamp = directory.join(".xtask-stamp");
-    if fs::read_to_string(&stamp).is_ok_and(|done| done == wanted) {
-        return Ok(());
-    }
-    fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    work()?;
-    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
-}
-
-/// Runs tests and adds what they report. No test at all is a failure: a step
-/// that finds nothing proves nothing.
+/// Runs tests and adds up their results. No test at all is a failure.
 fn count(
     command: &mut std::process::Command,
     totals: &mut Totals,
@@ -472,7 +432,7 @@ fn check_line(line: &str) -> Option<(u64, u64)> {
     }
 }
 
-/// The number at the end of what stands before `word`.
+/// The number before `word`.
 fn before(text: &str, word: &str) -> Option<u64> {
     let (before, _) = text.split_once(word)?;
     before.rsplit([' ', ';']).next()?.parse().ok()

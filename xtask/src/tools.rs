@@ -1,5 +1,5 @@
-//! What builds the page (the WASM target, trunk and wasm-bindgen), and what looks
-//! at what we depend on.
+//! Tools that build the page (the WASM target, trunk and wasm-bindgen), and tools that
+//! check dependencies.
 
 use std::{fs, path::Path};
 
@@ -11,20 +11,20 @@ const DENY: &str = "0.20.2";
 const MACHETE: &str = "0.9.2";
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Installs what is missing to look at what we depend on.
+/// Installs the tools that check dependencies.
 pub(crate) fn install_supply_checks() -> Outcome {
     tool("cargo-deny", "cargo-deny", DENY, "five minutes")?;
     tool("cargo-machete", "cargo-machete", MACHETE, "a minute")
 }
 
-/// Installs what is missing to build the page.
+/// Installs the tools that build the page.
 pub(crate) fn install() -> Outcome {
     add_target()?;
     tool("trunk", "trunk", TRUNK, "three minutes")?;
     wasm_bindgen()
 }
 
-/// The program that Trunk calls, made of wasm-bindgen's library alone.
+/// Builds the program that Trunk calls, from wasm-bindgen's library alone.
 pub(crate) fn wasm_bindgen() -> Outcome {
     let version = wasm_bindgen_version()?;
     if is_there("wasm-bindgen", &version) {
@@ -42,7 +42,7 @@ pub(crate) fn wasm_bindgen() -> Outcome {
     Ok(())
 }
 
-/// Installs what is missing to test the page's code in a browser.
+/// Installs the tools that test the page's code in a browser.
 pub(crate) fn install_test_runner() -> Outcome {
     let version = wasm_bindgen_version()?;
     let only = "wasm-bindgen-cli --bin wasm-bindgen-test-runner";
@@ -57,7 +57,7 @@ fn wasm_bindgen_version() -> Outcome<String> {
 
 fn add_target() -> Outcome {
     if !exists("rustup") {
-        // A toolchain from elsewhere must bring the target itself.
+        // Without rustup the toolchain must include the target.
         return Ok(());
     }
     let installed = output(command("rustup").args(["target", "list", "--installed"]))?;
@@ -68,7 +68,7 @@ fn add_target() -> Outcome {
     run(command("rustup").args(["target", "add", WASM]))
 }
 
-/// Installs a tool of an exact version, unless it is there.
+/// Installs a tool of an exact version, unless it is installed.
 fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
     if is_there(program, version) {
         return Ok(());
@@ -91,7 +91,7 @@ fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
     let install = format!("install --debug --force {at} {build} {package} --version {version}");
     let locked = run(cargo(&format!("{install} --locked")).env("CARGO_PROFILE_DEV_DEBUG", "0"));
     if locked.is_err() {
-        // Its lock file can name a version that was withdrawn since.
+        // Its lock file may name a version that has been yanked.
         say("once more, with newer dependencies");
         run(cargo(&install).env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
     }
@@ -106,7 +106,7 @@ fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
 }
 
 fn is_there(program: &str, version: &str) -> bool {
-    // `trunk 0.21.14`, and with some the number alone.
+    // `trunk 0.21.14`; some tools print the number alone.
     output(command(program).arg("--version"))
         .is_ok_and(|answer| answer.split_whitespace().any(|word| word == version))
 }

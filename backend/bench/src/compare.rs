@@ -1,5 +1,5 @@
-//! Builds of the service beside each other and the pass-through, round by round:
-//! what a change brings is seen in one run only.
+//! Compares builds of the service with each other and the pass-through, round by round:
+//! only figures of one run show the effect of a change.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -15,7 +15,7 @@ const ROUNDS: usize = 5;
 const HALF_LOAD_ROUNDS: usize = 3;
 const LENGTH: Duration = Duration::from_secs(2);
 
-/// Measures each program over `sqlite` or `redis`, in the order they are given.
+/// Measures each program over `sqlite` or `redis`, in the given order.
 pub(crate) async fn run(store: &str, binaries: &[PathBuf]) -> io::Result<()> {
     let upstream = Upstream::start(Duration::ZERO)?;
     let mut subjects = vec![Subject::pass_through(upstream.address)?];

@@ -1,5 +1,5 @@
-//! As much of HTTP/1.1 as a load needs: messages with a length, one after the
-//! other on a connection.
+//! A minimal HTTP/1.1 client for the load: messages with a length, one after the other on a
+//! connection.
 
 use std::io;
 
@@ -8,13 +8,13 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A connection that reads whole messages.
+/// A connection that reads complete messages.
 pub(crate) struct Connection {
     socket: TcpStream,
     read: Vec<u8>,
 }
 
-/// One message: what stands before the empty line, and after.
+/// One message: head and body.
 pub(crate) struct Message {
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
@@ -33,7 +33,7 @@ impl Connection {
         self.socket.write_all(bytes).await
     }
 
-    /// The next message; nothing when the other side has closed.
+    /// The next message; `None` once the peer has closed.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Message>> {
         loop {
             if let Some(message) = self.take()? {
@@ -75,7 +75,7 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes()
 }
 
-/// A POST of JSON, with headers on top.
+/// A POST of JSON with additional headers.
 pub(crate) fn post(path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let headers: String = headers
         .iter()

@@ -1,4 +1,4 @@
-//! What callers ask for, and what they saw.
+//! Load: the callers' requests, and their results.
 
 use std::{
     collections::VecDeque,
@@ -23,24 +23,24 @@ use crate::{
     upstream::OTP,
 };
 
-/// What a load saw.
+/// Results of a load.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// Answers.
+    /// Number of answers.
     pub(crate) count: u64,
-    /// Those that nobody had reason to expect.
+    /// Number of unexpected answers.
     pub(crate) failed: u64,
-    /// How long it took.
+    /// Total duration.
     pub(crate) took: Duration,
-    /// How long each caller waited, in microseconds.
+    /// Latencies, in microseconds.
     pub(crate) waits: Waits,
-    /// The same of those who got what they asked for.
+    /// Latencies of successful requests.
     pub(crate) admitted: Waits,
-    /// The sessions that were begun and not used yet, and when.
+    /// Sessions started and not verified yet, with their start.
     pub(crate) sessions: Vec<(Instant, String)>,
 }
 
-/// Waits in microseconds, to three digits.
+/// Latencies in microseconds, to three significant digits.
 pub(crate) struct Waits(Histogram<u64>);
 
 impl Default for Waits {
@@ -82,32 +82,32 @@ impl Seen {
         self.admitted.merge(&other.admitted)
     }
 
-    /// The sessions, in the order they were begun: so people give codes back.
+    /// The sessions in the order they were started, as people enter codes.
     pub(crate) fn into_sessions(mut self) -> VecDeque<String> {
         self.sessions.sort();
         self.sessions.into_iter().map(|(_, id)| id).collect()
     }
 }
 
-/// Which call is made.
+/// The kind of call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
-    /// To a number of its own each time.
+    /// Send, to a new number each time.
     Send,
-    /// With the right code, for as long as there are sessions.
+    /// Verify with the right code, while there are sessions.
     Verify,
-    /// Of twenty calls nine sends, eight right codes, two wrong ones, and one look
-    /// at a session.
+    /// Out of twenty calls nine sends, eight right codes, two wrong ones, and one read of a
+    /// session.
     Mixed,
-    /// The same without the look, for who has no such call.
+    /// The same without the read, for servers that lack that call.
     MixedWithoutLooks,
-    /// From an address of its own each time, with nothing in it.
+    /// An empty request, from a new address each time.
     Stranger,
-    /// To a number of its own from an address of its own.
+    /// Send, to a new number from a new address each time.
     Newcomer,
 }
 
-/// One request of theirs.
+/// One request.
 enum Request {
     Send,
     Verify(String),
@@ -117,27 +117,27 @@ enum Request {
     Newcomer,
 }
 
-/// Numbers nobody was sent to in this process.
+/// The next unused number of this process.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
-/// Area codes of the USA, whose numbers carry messages.
+/// Area codes of the USA with numbers that can receive messages.
 const AREAS: [u64; 16] = [
     205, 206, 212, 213, 214, 303, 305, 310, 312, 404, 415, 503, 510, 617, 619, 650,
 ];
-/// Connections of an open load: more than are ever waiting.
+/// Connections of an open load: more than ever wait at once.
 const CONNECTIONS: usize = 64;
-/// How often an open load looks who is due.
+/// Interval at which an open load checks for due requests.
 const TICK: Duration = Duration::from_micros(500);
 
 fn number() -> String {
     let next = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
     let area = AREAS[usize::try_from(next).unwrap_or_default() % AREAS.len()];
     let rest = next / AREAS.len() as u64;
-    // 220 and up: no service code and no fiction.
+    // 220 and up: neither service codes nor fictitious numbers.
     let (exchange, line) = (220 + rest / 10_000, rest % 10_000);
     format!("+1{area}{exchange}{line:04}")
 }
 
-/// In a /64 of its own.
+/// An address in a new /64.
 fn address_of_own() -> String {
     let next = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
     let (high, low) = ((next >> 16) & 0xffff, next & 0xffff);
@@ -170,10 +170,10 @@ impl Request {
         }
     }
 
-    /// What its answer begins with, where all is well.
+    /// The beginning of the expected answer.
     fn expected(&self) -> &'static str {
         match self {
-            // The pass-through says so in a success.
+            // The pass-through answers it with a success.
             Self::WrongCode(_) => "HTTP/1.1 ",
             Self::Stranger => "HTTP/1.1 4",
             _ => "HTTP/1.1 200",
@@ -184,12 +184,12 @@ impl Request {
 /// Sessions that several callers share.
 type Sessions = Arc<Mutex<VecDeque<String>>>;
 
-/// One who waits for an answer before he asks again.
+/// A caller that waits for each answer before the next request.
 struct Caller {
     connection: Connection,
     call: Call,
     shared: Sessions,
-    /// His own, of a mixed load.
+    /// Its own sessions, of a mixed load.
     own: VecDeque<String>,
     turn: usize,
     seen: Seen,
@@ -212,7 +212,7 @@ impl Caller {
         sessions.pop_front()
     }
 
-    /// What he asks for next, if anything.
+    /// The next request, if there is one.
     fn next(&mut self) -> Option<Request> {
         Some(match self.call {
             Call::Send => Request::Send,
@@ -235,8 +235,8 @@ impl Caller {
         })
     }
 
-    /// Asks once; how long he waited is counted from `since`. False when there is
-    /// nothing left to ask for.
+    /// Makes one request; its latency is counted from `since`. False if there is nothing
+    /// left to request.
     async fn ask(&mut self, since: Option<Instant>) -> io::Result<bool> {
         let Some(request) = self.next() else {
             return Ok(false);
@@ -266,10 +266,10 @@ impl Caller {
     }
 }
 
-/// Where and what.
+/// The target and the kind of call.
 #[derive(Clone, Copy)]
 pub(crate) struct Load<'a> {
-    /// Callers spread over these.
+    /// Addresses over which callers are spread.
     pub(crate) addresses: &'a [SocketAddr],
     pub(crate) call: Call,
     pub(crate) length: Duration,
@@ -285,8 +285,8 @@ impl Load<'_> {
         Ok(callers)
     }
 
-    /// So many callers each ask as soon as they were answered: for a while, or
-    /// until every session was asked for.
+    /// Closed load: each caller makes its next request once it is answered, for a fixed
+    /// time or until all sessions are used.
     pub(crate) async fn closed(
         &self,
         callers: usize,
@@ -304,16 +304,16 @@ impl Load<'_> {
         gather(tasks.collect(), started).await
     }
 
-    /// So many requests a second come, whether those before were answered or not;
-    /// each waits from the moment it was due.
+    /// Open load: a fixed rate, whether earlier requests were answered or not; latencies
+    /// count from when a request was due.
     pub(crate) async fn open(&self, rate: f64) -> io::Result<Seen> {
         let callers = self.callers(CONNECTIONS, VecDeque::new()).await?;
         let (due, receiver) = unbounded_channel();
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
         let started = Instant::now();
         let length = self.length;
-        // The runtime's timer is too coarse, and to wake for each request would
-        // cost as much as the request.
+        // The runtime's timer is too coarse, and waking up for each request would cost as
+        // much as the request.
         std::thread::spawn(move || {
             let mut at = started;
             while at < started + length {

@@ -1,5 +1,5 @@
-//! Measures Countersign against a bare pass-through: the same machine, the same
-//! run, the same callers. Figures of two runs are not comparable; ratios are.
+//! Measures Countersign against a bare pass-through: the same machine, the same run, the
+//! same callers. Ratios can be compared between runs; figures cannot.
 
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
@@ -29,9 +29,13 @@ use crate::{
     upstream::Upstream,
 };
 
-/// Callers at the same time.
+/// Concurrent callers.
 const CALLERS: usize = 32;
-/// How long each call is made.
+/// Latency of an upstream as distant as Plivo.
+const FAR: Duration = Duration::from_millis(150);
+/// Enough callers to keep both cores busy with it.
+const FAR_CALLERS: usize = 256;
+/// Duration of each load.
 const LENGTH: Duration = Duration::from_secs(6);
 
 #[expect(clippy::print_stdout, reason = "the figures go there")]
@@ -39,7 +43,7 @@ fn print(line: &str) {
     println!("{line}");
 }
 
-/// Where a service says that it has started, and a run what it is at.
+/// Prints progress to standard error.
 #[expect(clippy::print_stderr, reason = "the log goes there")]
 fn say(line: &str) {
     eprintln!("{line}");
@@ -76,7 +80,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// All of it: the document to standard output, the plots beside it.
+/// Runs everything: the document goes to standard output, the plots to files.
 async fn suite(binary: &str, plots: &str, size: suite::Size) -> io::Result<()> {
     let measured = suite::run(binary.as_ref(), size).await?;
     let plots = Path::new(plots);
@@ -86,7 +90,7 @@ async fn suite(binary: &str, plots: &str, size: suite::Size) -> io::Result<()> {
     Ok(())
 }
 
-/// What those who are admitted wait for when five times as many ask.
+/// Latency of admitted requests at a multiple of the load.
 async fn overload(binary: PathBuf) -> io::Result<()> {
     let upstream = Upstream::start(Duration::ZERO)?;
     let directory = tempfile::tempdir()?;
@@ -114,7 +118,7 @@ async fn overload(binary: PathBuf) -> io::Result<()> {
     Ok(())
 }
 
-/// How much memory a million addresses and a million numbers take.
+/// Memory used by a million addresses and a million numbers.
 async fn keys(binary: PathBuf) -> io::Result<()> {
     let upstream = Upstream::start(Duration::ZERO)?;
     let directory = tempfile::tempdir()?;

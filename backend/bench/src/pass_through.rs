@@ -1,5 +1,5 @@
-//! The limit to measure against: the same two calls by the same two libraries,
-//! with nothing in between. No rule, no state, no log.
+//! The baseline: the same two calls by the same two libraries, with nothing in between. No
+//! rules, no state, no log.
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ struct Plivo {
     sessions: String,
 }
 
-/// Serves until the process ends; says where first.
+/// Serves until the process ends; prints its address first.
 pub(crate) async fn serve(upstream: SocketAddr) -> std::io::Result<()> {
     let plivo = Data::new(Plivo {
         http: reqwest::Client::builder()

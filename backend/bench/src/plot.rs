@@ -1,4 +1,4 @@
-//! The figures as pictures.
+//! Plots of the figures.
 
 use std::{error::Error, ops::Range, path::Path};
 
@@ -18,19 +18,19 @@ type Drawn = Result<(), Box<dyn Error>>;
 const SIZE: (u32, u32) = (860, 380);
 const FONT: (&str, u32) = ("sans-serif", 15);
 const TITLE: (&str, u32) = ("sans-serif", 19);
-/// Told apart also by those who see few colours (Okabe and Ito).
+/// A palette for colour-blind readers (Okabe and Ito).
 const COLOURS: [RGBColor; 4] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
 ];
-/// Of a group of bars, with a little air on both sides.
+/// Width of a group of bars, with some space on both sides.
 const WIDTH: f64 = 0.8;
-/// Above the highest value, for the legend.
+/// Space above the highest value, for the legend.
 const HEADROOM: f64 = 1.35;
 
-/// Draws them all into a directory.
+/// Draws all plots into a directory.
 pub(crate) fn draw(measured: &Measured, directory: &Path) -> Drawn {
     std::fs::create_dir_all(directory)?;
     throughput(measured).draw(&directory.join("throughput.svg"))?;
@@ -63,11 +63,11 @@ fn half_load(measured: &Measured) -> Bars {
     }
 }
 
-/// Bars in groups.
+/// A grouped bar chart.
 struct Bars {
     title: &'static str,
     groups: Vec<&'static str>,
-    /// Who, and a value in each group.
+    /// A name, and its value in each group.
     series: Vec<(&'static str, Vec<f64>)>,
 }
 
@@ -104,7 +104,7 @@ impl Bars {
         Ok(())
     }
 
-    /// Its name below the middle of each group, and nothing between two.
+    /// The label: a group's name below its middle, nothing in between.
     fn group_at(&self, place: f64) -> String {
         let names = self.groups.iter().enumerate();
         let mut here = names.filter(|(group, _)| (*group as f64 + 0.5 - place).abs() < 0.1);
@@ -134,7 +134,7 @@ fn growth(measured: &Measured, path: &Path) -> Drawn {
 /// A name and its points.
 pub(crate) type Series = (String, Vec<(f64, f64)>);
 
-/// Charts below each other, over the same values across.
+/// Line charts below each other, with the same x axis.
 pub(crate) fn lines(charts: &[(&str, Vec<Series>)], across: &str, path: &Path) -> Drawn {
     let rows = u32::try_from(charts.len())?;
     let sheet = sheet(path, (SIZE.0, SIZE.1 * rows))?;
@@ -147,7 +147,7 @@ pub(crate) fn lines(charts: &[(&str, Vec<Series>)], across: &str, path: &Path) -
     Ok(())
 }
 
-/// From the least to the most across, and from nothing upwards.
+/// The range of x values, and of y values from zero.
 fn bounds(series: &[Series]) -> (Range<f64>, Range<f64>) {
     let all = || series.iter().flat_map(|(_, points)| points.iter().copied());
     let (least, most) = all().fold((f64::INFINITY, 0.0_f64), |(least, most), (across, _)| {
@@ -203,7 +203,7 @@ fn sheet(path: &Path, size: (u32, u32)) -> Result<Sheet<'_>, Box<dyn Error>> {
     Ok(sheet)
 }
 
-/// A square of the colour, beside a name.
+/// A legend's coloured square.
 fn key(colour: RGBColor) -> impl Fn((i32, i32)) -> Rectangle<(i32, i32)> {
     move |(x, y)| Rectangle::new([(x, y - 6), (x + 12, y + 6)], colour.filled())
 }

@@ -1,14 +1,11 @@
-//! Figures as tables in Markdown, and whether they reach what is promised.
+//! Figures as Markdown tables, compared with the promised ones.
 
-use crate::{
-    CALLERS,
-    suite::{FAR, FAR_CALLERS},
-};
+use crate::{CALLERS, FAR, FAR_CALLERS};
 
-/// The calls, in the order of their figures.
+/// Names of the calls, in the order of their figures.
 pub(crate) const CALL_NAMES: [&str; 3] = ["send", "verify", "mixed"];
 
-/// What one load cost.
+/// Figures of one load.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Figure {
     pub(crate) per_second: f64,
@@ -16,34 +13,34 @@ pub(crate) struct Figure {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) p999: f64,
-    /// Of the service, in microseconds of processor time a request.
+    /// CPU time of the service per request, in microseconds.
     pub(crate) cpu: f64,
-    /// Of the Redis beside it.
+    /// CPU time of Redis per request.
     pub(crate) store_cpu: f64,
     /// Megabytes.
     pub(crate) resident: f64,
-    /// Made to the upstream meanwhile.
+    /// Connections made to the upstream meanwhile.
     pub(crate) connections: u64,
-    /// Answers that nobody had reason to expect.
+    /// Unexpected answers.
     pub(crate) failed: u64,
 }
 
 impl Figure {
-    /// Its rate, of another's.
+    /// Its rate as a ratio of another's.
     pub(crate) fn of(&self, limit: &Self) -> f64 {
         self.per_second / limit.per_second
     }
 
-    /// Processor time of a request, of the service and the Redis beside it.
+    /// CPU time per request, of the service and of Redis.
     pub(crate) fn whole_cpu(&self) -> f64 {
         self.cpu + self.store_cpu
     }
 }
 
-/// Who was measured, and a figure for each call.
+/// A name, and a figure for each call.
 pub(crate) type Row<const CALLS: usize> = (&'static str, [Figure; CALLS]);
 
-/// What a send and a check cost beside so many live sessions.
+/// Cost of a send and a check with that many live sessions.
 pub(crate) struct Growth {
     pub(crate) live: u64,
     pub(crate) send: Figure,
@@ -52,31 +49,31 @@ pub(crate) struct Growth {
     pub(crate) store_size: f64,
 }
 
-/// All of a run. The pass-through is the first in each table, SQLite the second,
-/// Redis with one instance the third.
+/// Figures of a whole run. In each table the pass-through is first, SQLite second, Redis
+/// with one instance third.
 pub(crate) struct Measured {
-    /// As fast as they go.
+    /// Closed load.
     pub(crate) closed: Vec<Row<3>>,
-    /// At a fixed rate, half of that.
+    /// Open load at half of that rate.
     pub(crate) half: Vec<Row<1>>,
-    /// Behind a far upstream.
+    /// With a distant upstream.
     pub(crate) distant: Vec<Row<3>>,
     pub(crate) grown: Vec<(&'static str, Vec<Growth>)>,
 }
 
-/// The round in the middle, by rate.
+/// The median round, by rate.
 pub(crate) fn median(mut rounds: Vec<Figure>) -> Figure {
     rounds.sort_by(|one, other| one.per_second.total_cmp(&other.per_second));
     let middle = rounds.len() / 2;
     rounds.get(middle).copied().unwrap_or_default()
 }
 
-/// The head of a table of figures.
+/// Header of a table of figures.
 const HEAD: &str = "\
 | what | call | a second | ratio | p50 ms | p99 ms | p99.9 ms | CPU µs | of Redis | MB | connections | failed |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-/// Figures beside those of the first, which is the limit.
+/// A table of figures, with ratios to the first row, the baseline.
 pub(crate) fn table<const CALLS: usize>(rows: &[Row<CALLS>]) -> String {
     let mut lines = vec![HEAD.to_owned()];
     for (name, figures) in rows {
@@ -148,7 +145,7 @@ impl Measured {
         lines.join("\n")
     }
 
-    /// What costs most with the most sessions, of what it costs with the fewest.
+    /// The largest ratio of the cost with the most sessions to that with the fewest.
     fn steepest(&self) -> f64 {
         let ends = self.grown.iter().filter_map(|(_, figures)| {
             let (first, last) = (figures.first()?, figures.last()?);
@@ -202,7 +199,7 @@ const GROWTH_HEAD: &str = "\
 | store | live | sends a second | p50 ms | p99 ms | CPU µs | checks a second | CPU µs | MB | store MB |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-/// What is promised, and what was measured.
+/// A promised figure and the measured one.
 struct Bar {
     name: &'static str,
     measured: f64,

@@ -15,7 +15,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it; its log is read and dropped, as a collector would read it.
+    /// Starts it; its log is read and discarded, as a log collector would read it.
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn()?;
@@ -41,29 +41,29 @@ impl Service {
         Ok(Self { child, address })
     }
 
-    /// What it uses now.
+    /// Its current usage.
     pub(crate) fn usage(&self) -> Usage {
         usage_of(self.child.id())
     }
 }
 
-/// What a process uses.
+/// Resource usage of a process.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Usage {
     /// Resident memory, in megabytes.
     pub(crate) resident: f64,
-    /// The most that ever was.
+    /// Peak resident memory, in megabytes.
     pub(crate) most_resident: f64,
     /// Open descriptors.
     pub(crate) descriptors: f64,
-    /// Of both cores, since it began.
+    /// CPU seconds on all cores, since the start.
     pub(crate) cpu_seconds: f64,
 }
 
-/// How many of them the kernel counts in a second (proc(5): `USER_HZ`).
+/// Clock ticks per second (proc(5): `USER_HZ`).
 const TICKS: f64 = 100.0;
 
-/// Zeros where there is no such process, or no /proc.
+/// Usage of a process; zeros if there is no such process, or no /proc.
 pub(crate) fn usage_of(process: u32) -> Usage {
     let file = |name: &str| std::fs::read_to_string(format!("/proc/{process}/{name}"));
     let status = file("status").unwrap_or_default();
@@ -73,7 +73,7 @@ pub(crate) fn usage_of(process: u32) -> Usage {
             .unwrap_or_default()
     };
     let stat = file("stat").unwrap_or_default();
-    // The name may have spaces in it; what follows the bracket has not.
+    // The name may contain spaces; the fields after the bracket do not.
     let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
     let ticks = after_name.split(' ').skip(11).take(2);
     let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();

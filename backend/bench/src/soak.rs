@@ -1,4 +1,4 @@
-//! A mixed day for a long while: what must stay as it was does.
+//! Soak test: a mixed load for a long time; memory and descriptors must not grow.
 
 use std::{
     collections::VecDeque,
@@ -15,17 +15,17 @@ use crate::{
     upstream::Upstream,
 };
 
-/// Few enough that the machine is not at its end: what grows then is ours.
+/// Few enough not to saturate the machine: growth is then a leak.
 const CALLERS: usize = 8;
 const SLICE: Duration = Duration::from_secs(5);
-/// What memory may grow by from the second quarter to the last, and megabytes on
-/// top: caches fill.
+/// Allowed growth of memory from the second quarter to the last, and megabytes on top:
+/// caches fill.
 const GROWTH: f64 = 1.1;
 const SLACK_MB: f64 = 2.0;
 /// Descriptors that come and go with connections.
 const SLACK_DESCRIPTORS: f64 = 8.0;
 
-/// How it was in one slice.
+/// Measurements of one slice.
 struct Sample {
     /// Seconds since the start.
     at: f64,
@@ -35,7 +35,7 @@ struct Sample {
     failed: u64,
 }
 
-/// Runs for so long, draws what it saw, and fails where something grew.
+/// Runs for that long, plots the samples, and fails if something grew.
 pub(crate) async fn run(binary: &Path, length: Duration, plot: &Path) -> io::Result<()> {
     let upstream = Upstream::start(Duration::ZERO)?;
     let mut samples = Vec::new();
@@ -97,7 +97,7 @@ async fn soak(subject: &Subject, length: Duration) -> io::Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// The median of a quarter, from 0.
+/// The median of a quarter, counted from 0.
 fn quarter(samples: &[Sample], which: usize, value: fn(&Sample) -> f64) -> f64 {
     let length = samples.len() / 4;
     let mut values: Vec<f64> = samples
@@ -110,12 +110,12 @@ fn quarter(samples: &[Sample], which: usize, value: fn(&Sample) -> f64) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// How it was in the second quarter, and in the last.
+/// Medians of the second quarter and of the last.
 fn ends(samples: &[Sample], value: fn(&Sample) -> f64) -> (f64, f64) {
     (quarter(samples, 1, value), quarter(samples, 3, value))
 }
 
-/// What grew that must not, if anything.
+/// What grew although it must not, if anything.
 fn growth(samples: &[Sample]) -> Option<String> {
     let (early, late) = ends(samples, |it| it.resident);
     if late > early * GROWTH + SLACK_MB {

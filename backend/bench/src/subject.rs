@@ -11,7 +11,7 @@ use redis_test_server::RedisServer;
 
 use crate::service::{Service, Usage, usage_of};
 
-/// Where a service keeps its state.
+/// The store of a service.
 enum Home {
     Nowhere,
     File(PathBuf),
@@ -34,7 +34,7 @@ pub(crate) struct Subject {
     pub(crate) addresses: Vec<SocketAddr>,
     services: Vec<Service>,
     home: Home,
-    /// What the processes need on the disk, gone with them.
+    /// Files of the processes, removed with them.
     _directory: tempfile::TempDir,
 }
 
@@ -60,7 +60,7 @@ impl Subject {
         Self::start("SQLite", (binary, upstream), 1, home, directory)
     }
 
-    /// So many instances over one Redis.
+    /// Several instances over one Redis.
     pub(crate) fn redis(binary: &Path, upstream: SocketAddr, instances: usize) -> io::Result<Self> {
         let name = if instances == 1 {
             "Redis"
@@ -86,7 +86,7 @@ impl Subject {
             command.env("PROOF_ISSUER", "https://verify.example.com");
             command
         };
-        // Beside a file the keys are made; with Redis they must be there.
+        // With SQLite keys are created beside the file; with Redis they must exist.
         command().arg("--rotate-proof-key").output()?;
         let services = (0..instances).map(|_| Service::start(&mut command()));
         let services = services.collect::<io::Result<Vec<_>>>()?;
@@ -99,7 +99,7 @@ impl Subject {
         })
     }
 
-    /// What all its instances use; of memory, the one that uses most.
+    /// Total usage of its instances; for memory, that of the largest.
     pub(crate) fn usage(&self) -> Usage {
         let all = self.services.iter().map(Service::usage);
         all.fold(Usage::default(), |sum, one| Usage {
@@ -110,7 +110,7 @@ impl Subject {
         })
     }
 
-    /// What the Redis beside it uses.
+    /// Usage of its Redis.
     pub(crate) fn store_usage(&self) -> Usage {
         match &self.home {
             Home::Redis(server) => usage_of(server.process()),
@@ -118,7 +118,7 @@ impl Subject {
         }
     }
 
-    /// How large the store is, in megabytes.
+    /// Size of the store, in megabytes.
     pub(crate) fn store_size(&self) -> f64 {
         match &self.home {
             Home::Nowhere => 0.0,
@@ -127,13 +127,13 @@ impl Subject {
         }
     }
 
-    /// Whether the pass-through is it.
+    /// Whether it is the pass-through.
     pub(crate) fn is_limit(&self) -> bool {
         matches!(self.home, Home::Nowhere)
     }
 }
 
-/// The program with every limit counted, and none that ends a load.
+/// The program with all limits counted, and none of them reached.
 pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) -> Command {
     let mut command = Command::new(binary);
     command
@@ -148,7 +148,7 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
         .env("PLIVO_CALLS_AT_ONCE", "512")
         .env("ALLOWED_COUNTRIES", "*")
         .env("SPEND_CAP", "off")
-        // No session ends while the store is filled.
+        // No session expires while the store is filled.
         .env("SESSION_LIFETIME", "15m")
         .env("STORE_URL", store_url)
         .env("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
@@ -159,11 +159,11 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
         "SENDS_PER_COUNTRY",
         "SENDS_TOTAL",
     ] {
-        // Counted like any other, and never full.
+        // Counted like any other, and never reached.
         command.env(format!("LIMIT_{limit}"), "4000000000/1h");
     }
     command.env("LIMIT_REQUESTS_PER_ADDRESS", "off");
-    // It remembers which: never so many.
+    // It remembers each number: never that many.
     command.env("LIMIT_NUMBERS_PER_ADDRESS", "off");
     command
 }

@@ -1,9 +1,9 @@
-//! All that is measured, in one run; what it is at goes to standard error.
+//! The whole suite in one run; progress goes to standard error.
 
 use std::{collections::VecDeque, io, path::Path, time::Duration};
 
 use crate::{
-    CALLERS,
+    CALLERS, FAR, FAR_CALLERS,
     load::{Call, Load, Seen},
     report::{Figure, Growth, Measured, Row, median},
     say,
@@ -11,7 +11,7 @@ use crate::{
     upstream::Upstream,
 };
 
-/// How much of it.
+/// The size of a run.
 pub(crate) struct Size {
     rounds: usize,
     length: Duration,
@@ -31,11 +31,6 @@ pub(crate) const QUICK: Size = Size {
     length: Duration::from_secs(3),
     sessions: &[1_000, 10_000, 100_000],
 };
-
-/// An upstream as far away as Plivo is.
-pub(crate) const FAR: Duration = Duration::from_millis(150);
-/// Enough to keep both cores at work behind it.
-pub(crate) const FAR_CALLERS: usize = 256;
 
 /// In the order of [`CALL_NAMES`](crate::report::CALL_NAMES).
 const CALLS: [Call; 3] = [Call::Send, Call::Verify, Call::Mixed];
@@ -79,7 +74,7 @@ fn load(subject: &Subject, call: Call, length: Duration) -> Load<'_> {
     }
 }
 
-/// Sends, checks of what was sent, and a mixed day.
+/// Sends, checks of these sessions, and a mixed load.
 async fn each_call(
     subject: &Subject,
     upstream: &Upstream,
@@ -98,7 +93,7 @@ async fn each_call(
     Ok(figures)
 }
 
-/// Every subject in turn, several times over, and the median of each.
+/// Measures all subjects in turn, several times, and returns the median of each.
 pub(crate) async fn rounds(
     subjects: &[Subject],
     upstream: &Upstream,
@@ -108,7 +103,7 @@ pub(crate) async fn rounds(
     for round in 0..=rounds {
         for (subject, figures) in subjects.iter().zip(&mut all) {
             say(&format!("  round {round} of {rounds}: {}", subject.name));
-            // What is cold the first time is not measured.
+            // The first, cold round is a warm-up.
             let length = if round == 0 { length / 4 } else { length };
             let seen = each_call(subject, upstream, callers, length).await?;
             if round > 0 {
@@ -134,7 +129,7 @@ fn subjects(binary: &Path, upstream: &Upstream) -> io::Result<Vec<Subject>> {
     ])
 }
 
-/// Half of the sends a second that each answered.
+/// Half of each subject's rate of sends.
 pub(crate) fn halves(closed: &[Row<3>]) -> impl Iterator<Item = f64> {
     closed.iter().map(|(_, calls)| calls[0].per_second / 2.0)
 }
@@ -155,7 +150,7 @@ pub(crate) async fn open(
     Ok(figures)
 }
 
-/// What a send and a check cost beside more and more live sessions.
+/// Cost of a send and a check with a growing number of live sessions.
 async fn growth(subject: &Subject, upstream: &Upstream, size: &Size) -> io::Result<Vec<Growth>> {
     let (mut live, mut grown) = (0, Vec::new());
     for &sessions in size.sessions {
@@ -197,7 +192,7 @@ pub(crate) async fn run(binary: &Path, size: Size) -> io::Result<Measured> {
     say("as fast as they go, an upstream that answers at once");
     let closed = rounds(&near, &upstream, (size.rounds, CALLERS, size.length)).await?;
     let mut rates: Vec<f64> = halves(&closed).collect();
-    // What SQLite adds is seen at its own rate.
+    // The pass-through runs at SQLite's rate, to show what SQLite adds.
     rates[0] = rates[1];
     let half = open(&near, &upstream, (&rates, size.length * 2)).await?;
     drop(near);

@@ -1,4 +1,4 @@
-//! A Plivo that answers at once, or after a fixed while, and takes one code.
+//! A stand-in for Plivo that answers at once, or after a fixed delay, and accepts one code.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::http::Connection;
 
-/// Sessions made so far, by whichever connection: one is never another number's.
+/// Sessions created so far, over all connections, so that ids are unique.
 static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// The code that every phone receives.
@@ -54,7 +54,7 @@ impl Upstream {
         })
     }
 
-    /// How many connections were made.
+    /// Number of connections made.
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
     }

@@ -3,7 +3,7 @@
 use countersign_shared::Channel;
 
 /// Whom codes are sent to, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPolicy {
     /// ISO 3166-1 alpha-2 codes; `None` for every country.
     pub countries: Option<Vec<String>>,

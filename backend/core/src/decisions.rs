@@ -23,6 +23,9 @@ pub struct Decision {
     /// `sent`, or the rule that refused it.
     #[serde(rename = "o")]
     pub outcome: String,
+    /// The application that it was for.
+    #[serde(rename = "p", default)]
+    pub application: String,
     /// ISO 3166-1 alpha-2; empty where that is not known.
     #[serde(rename = "c")]
     pub country: String,

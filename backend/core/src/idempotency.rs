@@ -9,7 +9,7 @@ use std::time::Duration;
 use countersign_shared::Channel;
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, Millis, Row, Rows, Sealed, Settlement, Unreadable};
+use crate::{Key, LimitCheck, Millis, Row, Rows, Sealed, Settlement, Unreadable};
 
 /// Longer than any request takes: after that its process has died.
 const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,6 +29,8 @@ pub struct IdempotencyClaim {
     pub kept_for: Duration,
     /// What the request is about, sealed with it: the session that it begins.
     pub subject: Option<Sealed>,
+    /// What another body under the key uses: it may be a guess.
+    pub mismatch: Vec<LimitCheck>,
 }
 
 /// What is known of a request that was made before.

@@ -18,6 +18,7 @@ use crate::{
     session::{EndedRow, SessionRow},
     single_use::SingleUseRow,
     stops::StopsRow,
+    transitions::PageRow,
     upstream_session::UpstreamRow,
 };
 
@@ -68,6 +69,11 @@ pub fn idempotency(hash: &str) -> Key {
 /// The row of what may be used once, by the hash of what it is.
 pub fn single_use(hash: &str) -> Key {
     of::<SingleUseRow>(hash)
+}
+
+/// The row of a page that a server began, by the hash of its id.
+pub fn page(hash: &str) -> Key {
+    of::<PageRow>(hash)
 }
 
 /// The row of an instance's run, by the hash of the instance's name.
@@ -128,6 +134,7 @@ mod tests {
             conversion("ab"),
             idempotency("ab"),
             single_use("ab"),
+            page("ab"),
             run("ab"),
             simulator(),
             stops(),
@@ -147,6 +154,7 @@ mod tests {
                 "conversion/ab",
                 "idempotency/ab",
                 "single_use/ab",
+                "page/ab",
                 "run/ab",
                 "simulator/codes",
                 "stops/all",

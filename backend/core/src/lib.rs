@@ -12,6 +12,8 @@
 
 pub mod access_list;
 pub mod access_policy;
+pub mod api_key;
+pub mod application;
 pub mod budget;
 pub mod charges;
 pub mod conversion;
@@ -19,6 +21,7 @@ pub mod country;
 mod date;
 pub mod decisions;
 pub mod delivery;
+pub mod end_user;
 pub mod flow;
 pub mod idempotency;
 pub mod keys;
@@ -48,11 +51,14 @@ pub mod upstream_session;
 pub use self::{
     access_list::{Access, AccessList},
     access_policy::AccessPolicy,
+    api_key::{ApiKey, KeyHash},
+    application::{Application, ApplicationId, ApplicationKeys, Applications, Owner},
     budget::Budget,
     charges::{Charged, Charges},
     conversion::{ConversionRate, ConversionRule, Destination, LowConversion, TrippedBy},
     country::CountryCode,
     delivery::{AttemptUpdate, Delivery, DeliveryChange, UpstreamAttempt},
+    end_user::EndUserKeys,
     idempotency::{Answer, IdempotencyClaim, Repetition, SentAnswer},
     millis::Millis,
     money::MicroDollars,

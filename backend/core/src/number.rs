@@ -29,6 +29,9 @@ pub(crate) struct ReservedSend {
     /// The row of its idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) claim: Option<Key>,
+    /// The id of the request that asks for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) request_id: String,
 }
 
 /// What is counted of one number.

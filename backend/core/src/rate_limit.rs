@@ -9,7 +9,7 @@ use countersign_shared::Channel;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Key, Row,
+    EndUserKeys, Key, Row,
     conversion::LowConversion,
     sliding_window::{Counter, Use},
 };
@@ -75,6 +75,14 @@ pub enum Limit {
     ChecksPerAddress,
     /// Distinct numbers that one address asked for.
     NumbersPerAddress,
+    /// Codes asked for by an application for one of its users.
+    SendsPerUser,
+    /// Codes asked for by an application that knows no address.
+    SendsWithoutAddress,
+    /// Codes tried by an application that knows no address.
+    ChecksWithoutAddress,
+    /// Codes of one application.
+    SendsPerApplication,
     /// Codes sent to one range of numbers.
     SendsPerPrefix,
     /// Codes sent to one country.
@@ -85,6 +93,8 @@ pub enum Limit {
     SendsTotal,
     /// What codes cost.
     Budget,
+    /// What codes of one application cost.
+    ApplicationBudget,
     /// Too few codes of a country are given back.
     ConversionPerCountry,
     /// Too few codes of a range of numbers are given back.
@@ -105,11 +115,16 @@ impl Limit {
             Self::SendsPerAddress => "sends_per_address",
             Self::ChecksPerAddress => "checks_per_address",
             Self::NumbersPerAddress => "numbers_per_address",
+            Self::SendsPerUser => "sends_per_user",
+            Self::SendsWithoutAddress => "sends_without_address",
+            Self::ChecksWithoutAddress => "checks_without_address",
+            Self::SendsPerApplication => "sends_per_application",
             Self::SendsPerPrefix => "sends_per_prefix",
             Self::SendsPerCountry => "sends_per_country",
             Self::KnownPerCountry => "known_per_country",
             Self::SendsTotal => "sends_total",
             Self::Budget => "spend_cap",
+            Self::ApplicationBudget => "application_spend_cap",
             Self::ConversionPerCountry => "conversion_country",
             Self::ConversionPerPrefix => "conversion_prefix",
             Self::Stopped => "stopped",
@@ -156,6 +171,12 @@ pub struct Limits {
     pub checks_per_address: Vec<Quota>,
     /// Distinct numbers asked for from one address.
     pub numbers_per_address: Vec<Quota>,
+    /// Codes asked for by an application for one of its users.
+    pub sends_per_user: Vec<Quota>,
+    /// Codes asked for by an application that knows no address.
+    pub sends_without_address: Vec<Quota>,
+    /// Codes tried by an application that knows no address.
+    pub checks_without_address: Vec<Quota>,
     /// Codes to one range of numbers.
     pub sends_per_prefix: Vec<Quota>,
     /// Codes to one country.
@@ -190,8 +211,8 @@ pub struct SendKeys {
     pub known_country: Key,
     /// Of [`Limit::SendsTotal`].
     pub total: Key,
-    /// Every way in which the caller is counted.
-    pub callers: Vec<CallerKeys>,
+    /// Whom it is counted for.
+    pub end_user: EndUserKeys,
     /// The number, as one of the distinct ones that a caller asked for: part of a keyed
     /// hash, of which 47 bits are kept.
     pub number_mark: u64,
@@ -214,11 +235,12 @@ impl Limits {
         if channel == Channel::Voice {
             checks.push(once(Limit::VoicePerNumber, number, &self.voice_per_number));
         }
-        for caller in &keys.callers {
+        let callers = keys.end_user.callers();
+        for caller in &callers {
             let sends = times(&self.sends_per_address, caller.factor);
             checks.push(once(Limit::SendsPerAddress, &caller.sends, &sends));
         }
-        for caller in &keys.callers {
+        for caller in &callers {
             checks.push(LimitCheck {
                 limit: Limit::NumbersPerAddress,
                 row: caller.numbers.clone(),
@@ -226,6 +248,11 @@ impl Limits {
                 used: Use::Distinct(keys.number_mark),
             });
         }
+        let limit = Limit::SendsWithoutAddress;
+        let without_address = keys.end_user.without_address(limit);
+        checks.extend(without_address.map(|row| once(limit, &row, &self.sends_without_address)));
+        let user = keys.end_user.user();
+        checks.extend(user.map(|row| once(Limit::SendsPerUser, &row, &self.sends_per_user)));
         checks.retain(|check| !check.quotas.is_empty());
         checks
     }
@@ -244,11 +271,17 @@ impl Limits {
     }
 
     /// What one try at a code is held against, beside the number's wrong ones.
-    pub fn of_check(&self, callers: &[CallerKeys]) -> Vec<LimitCheck> {
+    pub fn of_check(&self, end_user: &EndUserKeys) -> Vec<LimitCheck> {
+        let callers = end_user.callers();
         let checks = callers.iter().map(|caller| {
             let quotas = times(&self.checks_per_address, caller.factor);
             once(Limit::ChecksPerAddress, &caller.checks, &quotas)
         });
+        let limit = Limit::ChecksWithoutAddress;
+        let without_address = end_user.without_address(limit);
+        let without_address =
+            without_address.map(|row| once(limit, &row, &self.checks_without_address));
+        let checks = checks.chain(without_address);
         checks.filter(|check| !check.quotas.is_empty()).collect()
     }
 }
@@ -294,6 +327,7 @@ impl Wait {
         match self.limit {
             Some(
                 Limit::Budget
+                | Limit::ApplicationBudget
                 | Limit::ConversionPerCountry
                 | Limit::ConversionPerPrefix
                 | Limit::ConversionOfKnown

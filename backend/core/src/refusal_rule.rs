@@ -16,6 +16,8 @@ pub enum RefusalRule {
     ResendBackoff,
     /// The rate limit on requests from one address, before anything of them is read.
     RequestsPerAddress,
+    /// The rate limit on requests with an application's key, before anything of them is read.
+    RequestsPerApplication,
     /// The bound on streams of events.
     Streams,
     /// Plivo's own count of deliveries to a number is full.
@@ -34,6 +36,7 @@ impl RefusalRule {
             Self::Blocked => "blocked",
             Self::ResendBackoff => "resend_backoff",
             Self::RequestsPerAddress => "requests_per_address",
+            Self::RequestsPerApplication => "requests_per_application",
             Self::Streams => "streams",
             Self::UpstreamAttempts => "upstream_attempts",
             Self::UpstreamBreaker => "upstream_breaker",
@@ -47,6 +50,7 @@ impl RefusalRule {
         match self {
             Self::Limit(
                 Limit::Budget
+                | Limit::ApplicationBudget
                 | Limit::ConversionPerCountry
                 | Limit::ConversionPerPrefix
                 | Limit::ConversionOfKnown

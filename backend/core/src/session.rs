@@ -6,7 +6,10 @@ use std::time::Duration;
 use countersign_shared::{Channel, session::SessionStatus};
 use serde::{Deserialize, Serialize};
 
-use crate::{Delivery, Key, Millis, Row, Rows, Sealed, SessionRules, Unreadable, Upstream, keys};
+use crate::{
+    ApplicationId, Delivery, EndUserKeys, Key, Millis, Owner, Row, Rows, Sealed, SessionRules,
+    Unreadable, Upstream, keys,
+};
 
 /// How long the name of an ended session is remembered, without its number, so
 /// that its holder hears "expired" and not "never heard of it".
@@ -25,6 +28,10 @@ pub struct NewSession {
     pub contact: Sealed,
     /// How the first code travels.
     pub channel: Channel,
+    /// Who may take its further steps.
+    pub owner: Owner,
+    /// Whom it is counted for.
+    pub end_user: EndUserKeys,
 }
 
 /// A live session, seen at one moment.
@@ -36,6 +43,10 @@ pub struct Session {
     pub contact: Sealed,
     /// Plivo's session behind it.
     pub upstream: Upstream,
+    /// Who may take its further steps.
+    pub owner: Owner,
+    /// Whom it is counted for.
+    pub end_user: Box<EndUserKeys>,
     /// How it stands.
     pub status: SessionStatus,
     /// Every delivery, oldest first. Never empty.
@@ -96,6 +107,9 @@ pub(crate) struct SessionRow {
     pub(crate) status: Status,
     pub(crate) number: Key,
     pub(crate) contact: Sealed,
+    pub(crate) owner: Owner,
+    #[serde(default)]
+    pub(crate) end_user: Box<EndUserKeys>,
     /// None while its send is only reserved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) upstream: Option<Upstream>,
@@ -123,6 +137,8 @@ impl SessionRow {
             status: Status::Reserved,
             number: new.number.clone(),
             contact: new.contact.clone(),
+            owner: new.owner.clone(),
+            end_user: Box::new(new.end_user.clone()),
             upstream: None,
             deliveries: Vec::new(),
             checks_left: rules.checks_per_session,
@@ -165,6 +181,8 @@ impl SessionRow {
             },
             number: self.number,
             contact: self.contact,
+            owner: self.owner,
+            end_user: self.end_user,
             upstream: self.upstream?,
             deliveries: self.deliveries,
             seen_at: now,
@@ -190,12 +208,15 @@ impl SessionRow {
         })
     }
 
-    /// The session while codes may be sent and tried.
+    /// The session while codes may be sent and tried, for a call that came with the key
+    /// of that application, or with none.
     pub(crate) fn open(
         rows: &Rows<'_>,
         key: &Key,
+        application: Option<&ApplicationId>,
     ) -> Result<Result<Self, SessionOver>, Unreadable> {
         Ok(Self::live(rows, key)?.and_then(|row| match row.status {
+            _ if !row.owner.admits(application) => Err(SessionOver::NotFound),
             Status::Pending => Ok(row),
             Status::Verified => Err(SessionOver::AlreadyVerified),
             Status::Exhausted => Err(SessionOver::ChecksExhausted),

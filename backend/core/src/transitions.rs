@@ -4,11 +4,13 @@ mod adopt_send;
 mod append_decisions;
 mod consume_once;
 mod counters;
+mod find_answer;
 mod free_number;
 mod hold_simulator;
 mod keep_answer;
 mod limit_used;
 mod mark_run;
+mod page;
 mod poll_turn;
 mod record_attempts;
 mod record_callback;
@@ -30,14 +32,17 @@ mod tests;
 mod view_number;
 mod view_session;
 
+pub(crate) use self::page::PageRow;
 pub use self::{
     append_decisions::{AppendDecisions, ViewDecisions},
     consume_once::{ConsumeOnce, IsConsumed},
+    find_answer::FindAnswer,
     free_number::FreeNumber,
     hold_simulator::{HoldSimulator, ReleaseSimulator, SIMULATOR_LEASE},
-    keep_answer::{ClaimKey, KeepAnswer},
+    keep_answer::KeepAnswer,
     limit_used::LimitUsed,
     mark_run::{BeginRun, EndRun},
+    page::{BeginPage, ViewPage},
     poll_turn::{Poll, PollTurn},
     record_attempts::{RecordAttempts, RecordedAttempts},
     record_callback::{CallbackOutcome, CallbackRecipient, RecordCallback},

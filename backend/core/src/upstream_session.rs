@@ -96,17 +96,29 @@ impl UpstreamRow {
             return Err(OtherRecipient);
         }
         self.bind(number);
+        self.asked_by(request_id, self.recorded);
         self.recorded += 1;
-        self.asked_by(request_id);
         Ok(())
     }
 
-    /// The newest recorded send was asked for by that request.
-    pub(crate) fn asked_by(&mut self, request_id: &str) {
-        if let Some(index) = self.recorded.checked_sub(1).filter(|it| *it < MAX_ATTEMPTS) {
-            self.request_ids.resize(index + 1, String::new());
+    /// A request asked for one of the attempts from that index on: the first of which
+    /// nobody knows who asked for it.
+    pub(crate) fn asked_by(&mut self, request_id: &str, from: usize) {
+        let is_known = |index: &usize| {
+            let known = self.request_ids.get(*index);
+            known.is_some_and(|known| !known.is_empty())
+        };
+        let index = (from..MAX_ATTEMPTS).find(|index| !is_known(index));
+        if let Some(index) = index {
+            let length = self.request_ids.len().max(index + 1);
+            self.request_ids.resize(length, String::new());
             request_id.clone_into(&mut self.request_ids[index]);
         }
+    }
+
+    /// The first attempt that nothing accounts for, or that one where it is before.
+    pub(crate) fn first_unknown(&self, index: usize) -> usize {
+        self.recorded.min(index)
     }
 
     /// The changes, each with the request that asked for the delivery.

@@ -1,8 +1,7 @@
-// Runs the verification in the browser and hands the proof to the server, which
-// believes nothing else.
+// Asks this application's own server for the code, and hands it the proof, which it
+// believes and nothing else.
 
 const form = document.getElementById("verify");
-const { recipient, nonce, countersign } = form.dataset;
 const say = (text) => { document.getElementById("status").textContent = text; };
 let session;
 // Each code's idempotency key: when the answer to a check is lost, pressing the
@@ -10,7 +9,7 @@ let session;
 const keys = new Map();
 
 async function call(path, body, key) {
-  const answer = await fetch(countersign + path, {
+  const answer = await fetch(path, {
     method: "POST",
     headers: { "content-type": "application/json", ...(key && { "idempotency-key": key }) },
     body: JSON.stringify(body),
@@ -35,7 +34,7 @@ function button(id, act) {
 }
 
 button("send", async (send) => {
-  const sent = await call("/api/otp/send", { recipient, nonce });
+  const sent = await call("/code/send", {});
   session = sent.session_uuid;
   send.hidden = true;
   document.getElementById("check").hidden = false;
@@ -48,7 +47,7 @@ button("send", async (send) => {
 button("check", async () => {
   const otp = document.getElementById("otp").value.trim();
   if (!keys.has(otp)) keys.set(otp, crypto.randomUUID());
-  const answer = await call("/api/otp/verify", { session_uuid: session, otp }, keys.get(otp));
+  const answer = await call("/code/verify", { session_uuid: session, otp }, keys.get(otp));
   form.elements.proof.value = answer.proof;
   form.submit();
 });

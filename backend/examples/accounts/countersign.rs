@@ -1,9 +1,14 @@
-//! All that this application knows of Countersign: where it is, and how to ask
-//! it about a proof.
+//! All that this application knows of Countersign: where it is, its own key there, and
+//! how to ask for a code, and about a proof.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
+use reqwest::Response;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::users::User;
 
 /// Why a proof is not believed, in words for the person.
 pub(crate) struct Untrusted(pub(crate) &'static str);
@@ -14,6 +19,7 @@ struct Introspection {
     active: bool,
     phone_number: Option<String>,
     nonce: Option<String>,
+    purpose: Option<String>,
     #[serde(default)]
     sandbox: bool,
 }
@@ -21,23 +27,70 @@ struct Introspection {
 pub(crate) struct Countersign {
     http: reqwest::Client,
     url: String,
+    key: SecretString,
     accepts_sandbox: bool,
 }
 
 impl Countersign {
-    pub(crate) fn new(url: &str, accepts_sandbox: bool) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        url: &str,
+        key: SecretString,
+        accepts_sandbox: bool,
+    ) -> Result<Self, reqwest::Error> {
         countersign_platform::tls::set_up();
         Ok(Self {
             http: reqwest::Client::builder()
-                .timeout(Duration::from_secs(5))
+                .timeout(Duration::from_secs(15))
                 .build()?,
             url: url.trim_end_matches('/').to_owned(),
+            key,
             accepts_sandbox,
         })
     }
 
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    /// Asks for a code for this user, who came from that address. The number and the
+    /// nonce are the server's own: whatever the browser says of them is not read.
+    pub(crate) async fn send(
+        &self,
+        user: &User,
+        nonce: &str,
+        address: Option<IpAddr>,
+    ) -> reqwest::Result<(u16, Value)> {
+        let body = json!({
+            "recipient": user.phone_number,
+            "nonce": nonce,
+            "purpose": purpose(user),
+            "end_user": {"address": address, "id": user.name()},
+        });
+        self.call("/api/otp/send", None, &body).await
+    }
+
+    /// Tries a code. Under the same key the same try has one effect.
+    pub(crate) async fn verify(
+        &self,
+        session: &str,
+        otp: &str,
+        key: Option<&str>,
+    ) -> reqwest::Result<(u16, Value)> {
+        let body = json!({"session_uuid": session, "otp": otp});
+        self.call("/api/otp/verify", key, &body).await
+    }
+
+    async fn call(
+        &self,
+        path: &str,
+        idempotency_key: Option<&str>,
+        body: &Value,
+    ) -> reqwest::Result<(u16, Value)> {
+        let request = self.http.post(format!("{}{path}", self.url));
+        let request = request.bearer_auth(self.key.expose_secret()).json(body);
+        let request = match idempotency_key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        };
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.json().await?))
     }
 
     /// Whether this proof says that this number was verified just now, for this
@@ -45,16 +98,18 @@ impl Countersign {
     pub(crate) async fn prove(
         &self,
         proof: &str,
-        phone_number: &str,
+        user: &User,
         nonce: &str,
     ) -> Result<(), Untrusted> {
         let unreachable = |_| Untrusted("We cannot check that at the moment. Try again.");
         let answer = self
             .http
             .post(format!("{}/api/proofs/introspect", self.url))
+            .bearer_auth(self.key.expose_secret())
             .form(&[("token", proof), ("consume", "true")])
             .send()
             .await
+            .and_then(Response::error_for_status)
             .map_err(unreachable)?;
         let known: Introspection = answer.json().await.map_err(unreachable)?;
         if !known.active {
@@ -67,12 +122,24 @@ impl Countersign {
                 "That proof comes from a sandbox, where nothing is really sent.",
             ));
         }
-        if known.phone_number.as_deref() != Some(phone_number) {
+        if known.phone_number.as_deref() != Some(user.phone_number.as_str()) {
             return Err(Untrusted("That proof is about another number."));
         }
         if known.nonce.as_deref() != Some(nonce) {
             return Err(Untrusted("That proof was made for another visit."));
         }
+        if known.purpose.as_deref() != Some(purpose(user)) {
+            return Err(Untrusted("That proof was made for something else."));
+        }
         Ok(())
+    }
+}
+
+/// What a code is for: a proof from a sign-up is none for a log-in.
+fn purpose(user: &User) -> &'static str {
+    if user.is_phone_verified {
+        "sign_in"
+    } else {
+        "sign_up"
     }
 }

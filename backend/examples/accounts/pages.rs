@@ -61,14 +61,13 @@ pub(crate) async fn log_in() -> HttpResponse {
     )
 }
 
-pub(crate) fn verify(user: &User, nonce: &str, countersign: &str) -> HttpResponse {
-    let (number, countersign) = (escaped(&user.phone_number), escaped(countersign));
+pub(crate) fn verify(user: &User, nonce: &str) -> HttpResponse {
+    let number = escaped(&user.phone_number);
     page(
         "Verify your number",
         &format!(
             "<p>We send a code to <b>{number}</b>.</p>\
-             <form id=verify method=post data-recipient=\"{number}\" data-nonce=\"{nonce}\" \
-             data-countersign=\"{countersign}\">\
+             <form id=verify method=post data-nonce=\"{nonce}\">\
              <button type=button id=send>Send the code</button>\
              <label hidden>Code <input id=otp inputmode=numeric autocomplete=one-time-code></label>\
              <button type=button id=check hidden>Verify</button>\

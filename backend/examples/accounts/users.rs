@@ -38,6 +38,13 @@ pub(crate) struct User {
     password_hash: String,
 }
 
+impl User {
+    /// What Countersign knows them by.
+    pub(crate) fn name(&self) -> String {
+        format!("user-{}", self.id)
+    }
+}
+
 /// How far a visitor has come.
 #[derive(Clone)]
 pub(crate) enum Step {

@@ -1,4 +1,4 @@
-//! The values that labels take. All of them are few.
+//! Label values. Each label has few of them.
 
 use std::fmt::{self, Write};
 
@@ -16,7 +16,7 @@ impl EncodeLabelValue for CountryLabel {
     }
 }
 
-/// Enums whose values are words.
+/// Defines enums whose values are label words.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident: $($(#[$meaning:meta])* $value:ident = $word:literal,)+) => {
         $(#[$about])*
@@ -26,7 +26,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Each of them.
+            /// All values.
             pub const ALL: &[Self] = &[$(Self::$value),+];
 
             /// The word in logs and metrics.
@@ -40,33 +40,33 @@ macro_rules! words {
 }
 
 words! {
-    /// What the clock that proofs are dated by is compared with.
+    /// The clocks that the one that dates proofs is compared with.
     OtherClock:
-    /// This machine's, as it is set now.
+    /// This machine's wall clock, as it is set now.
     Machine = "machine",
-    /// The store's, by which expiries and limits go.
+    /// The store's, which expiries and limits use.
     Store = "store",
 }
 
 words! {
-    /// What is asked of Plivo.
+    /// Calls of Plivo.
     UpstreamCall:
-    /// To deliver a code.
+    /// Deliver a code.
     Create = "create",
-    /// To check one.
+    /// Check a code.
     Validate = "validate",
-    /// How a delivery goes.
+    /// Read the delivery status.
     Retrieve = "retrieve",
 }
 
 words! {
-    /// How the breaker in front of Plivo stands.
+    /// State of the circuit breaker in front of Plivo.
     BreakerState:
     /// Calls pass.
     Closed = "closed",
-    /// None passes.
+    /// No call passes.
     Open = "open",
-    /// One is tried.
+    /// One call is tried.
     HalfOpen = "half_open",
 }
 
@@ -76,7 +76,7 @@ pub(super) struct CountryLabels {
     pub(super) country: CountryLabel,
 }
 
-/// Where a code went, and how.
+/// Country and channel of a code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct SendLabels {
     pub(super) country: CountryLabel,
@@ -86,6 +86,11 @@ pub(super) struct SendLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct RefusalLabels {
     pub(super) rule: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct KeyLabels {
+    pub(super) reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -121,14 +126,14 @@ pub(super) struct RequestLabels {
     pub(super) status: u16,
 }
 
-/// What codes cost, by where they went and how; or `validation`, for checks.
+/// Country and channel of a cost; the channel is `validation` for checks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct CostLabels {
     pub(super) country: CountryLabel,
     pub(super) channel: &'static str,
 }
 
-/// A cap, by the time it holds for, as the operator set it.
+/// A spending cap, by its window, as the operator set it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct CapLabels {
     pub(super) per: String,

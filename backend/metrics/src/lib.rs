@@ -1,17 +1,18 @@
-//! What is counted, for the operator: one [`Metrics`] per application, read at
-//! `GET /metrics` on an address of its own.
+//! Prometheus metrics for the operator: one [`Metrics`] per application, served at `GET
+//! /metrics` on an address of its own.
 //!
-//! The methods are the domain's events. Labels take few values and never name
-//! anybody: ISO codes of countries, and words of ours.
+//! The methods are the domain's events. Labels have few values and never identify anybody:
+//! ISO country codes, and our own words.
 
 mod labels;
+mod money;
 
 use std::{
     sync::atomic::AtomicU64,
     time::{Duration, SystemTime},
 };
 
-use countersign_core::{CountryCode, Limit, MicroDollars, RefusalRule, UpstreamOutcome};
+use countersign_core::{CountryCode, RefusalRule, UpstreamOutcome};
 use countersign_shared::Channel;
 use prometheus_client::{
     encoding::prometheus_text::encode,
@@ -27,15 +28,14 @@ use prometheus_client::{
 pub use self::labels::{BreakerState, OtherClock, UpstreamCall};
 use self::labels::{
     CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels, CostLabels, CountryLabel,
-    CountryLabels, RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels,
+    CountryLabels, KeyLabels, RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels,
     UpstreamLabels,
 };
 
-/// The whole of it. One for each application, so that several in one process
-/// count apart.
+/// All metrics of one application, so that several in one process count separately.
 pub struct Metrics {
     registry: Registry,
-    /// What is called the same in every program.
+    /// Metrics that have the same names in every program.
     process: Registry,
     requested: Family<SendLabels, Counter>,
     accepted: Family<SendLabels, Counter>,
@@ -43,6 +43,7 @@ pub struct Metrics {
     undelivered: Family<SendLabels, Counter>,
     verified: Family<SendLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
+    keys_rejected: Family<KeyLabels, Counter>,
     upstream_calls: Family<UpstreamLabels, Histogram, Seconds>,
     upstream_in_flight: Family<CallLabels, Gauge>,
     upstream_retries: Counter,
@@ -91,6 +92,7 @@ impl Default for Metrics {
             undelivered,
             verified,
             refusals: Family::default(),
+            keys_rejected: Family::default(),
             upstream_calls: Family::new_with_constructor(Seconds(&UPSTREAM_SECONDS)),
             upstream_in_flight: Family::default(),
             upstream_retries: Counter::default(),
@@ -125,7 +127,7 @@ impl Default for Metrics {
     }
 }
 
-/// What every process tells of itself, by the names that Prometheus' own clients use.
+/// Process metrics, under the names that Prometheus' own clients use.
 fn process() -> Registry {
     let mut registry = Registry::default();
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -140,20 +142,20 @@ fn process() -> Registry {
     registry
 }
 
-/// Bounds of buckets in seconds, around Plivo's some hundred milliseconds and up
-/// to the deadline of a request.
+/// Bucket bounds in seconds, around Plivo's usual few hundred milliseconds and up to the
+/// deadline of a request.
 const UPSTREAM_SECONDS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// The same around a store's milliseconds.
+/// The same for a store, in milliseconds.
 const STORE_SECONDS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 5.0,
 ];
 
-/// Bounds of buckets for steps in one commit, up to the most that share one.
+/// Bucket bounds for steps in one commit, up to the largest group.
 const GROUP_SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
-/// Makes histograms with these bounds.
+/// Creates histograms with these bounds.
 #[derive(Clone)]
 struct Seconds(&'static [f64]);
 
@@ -170,6 +172,11 @@ impl Metrics {
             "refusals",
             "Steps that a rule refused",
             self.refusals.clone(),
+        );
+        registry.register(
+            "keys_rejected",
+            "Calls whose key was unknown, or came from a page",
+            self.keys_rejected.clone(),
         );
         registry.register_with_unit(
             "upstream_call_duration",
@@ -245,60 +252,7 @@ impl Metrics {
         self
     }
 
-    fn with_money(mut self) -> Self {
-        let registry = &mut self.registry;
-        let mut counted = |name: &str, help: &str, family: &Family<CostLabels, Counter>| {
-            registry.register(name, help, family.clone());
-        };
-        counted(
-            "spend_expected_microdollars",
-            "What codes cost by the operator's prices, in millionths of a US dollar",
-            &self.spend_expected,
-        );
-        counted(
-            "spend_charged_microdollars",
-            "What Plivo is known to have charged, in millionths of a US dollar",
-            &self.spend_charged,
-        );
-        registry.register(
-            "cost_per_verified_microdollars",
-            "What a verified number has cost since midnight by UTC, in millionths of a US dollar",
-            self.cost_per_verified.clone(),
-        );
-        registry.register(
-            "test_number_uses",
-            "Codes asked for by test numbers, of which none was sent",
-            self.test_number_uses.clone(),
-        );
-        registry.register(
-            "test_number_spread",
-            "How often a test number was used from too many addresses in a day",
-            self.test_number_spread.clone(),
-        );
-        registry.register(
-            "spend_cap_microdollars",
-            "What codes may cost in a time, in millionths of a US dollar",
-            self.spend_cap.clone(),
-        );
-        registry.register(
-            "spend_cap_remaining_microdollars",
-            "How much of it is left, in millionths of a US dollar",
-            self.spend_cap_remaining.clone(),
-        );
-        registry.register(
-            "conversion_breaker_tripped",
-            "How often the conversion breaker of a country or range tripped",
-            self.conversion_breaker_tripped.clone(),
-        );
-        registry.register(
-            "conversion_stopped",
-            "Sends that were stopped there, or would have been in mode monitor",
-            self.conversion_stopped.clone(),
-        );
-        self
-    }
-
-    /// All of it, in the text format that Prometheus reads.
+    /// All metrics in Prometheus' text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for registry in [&self.registry, &self.process] {
@@ -307,32 +261,32 @@ impl Metrics {
         text
     }
 
-    /// A send or resend passed every rule and is asked of Plivo.
+    /// A send or resend passed every limit, and Plivo is called.
     pub fn send_requested(&self, country: CountryCode, channel: Channel) {
         went(&self.requested, country, channel);
     }
 
-    /// Plivo took it.
+    /// Plivo accepted it.
     pub fn send_accepted(&self, country: CountryCode, channel: Channel) {
         went(&self.accepted, country, channel);
     }
 
-    /// It arrived, as far as Plivo told. Once for each, over all instances.
+    /// Plivo reported it as delivered. Once for each, over all instances.
     pub fn send_delivered(&self, country: CountryCode, channel: Channel) {
         went(&self.delivered, country, channel);
     }
 
-    /// It did not, as far as Plivo told; it may still. Once for each.
+    /// Plivo reported it as undelivered; it may still arrive. Once for each.
     pub fn send_undelivered(&self, country: CountryCode, channel: Channel) {
         went(&self.undelivered, country, channel);
     }
 
-    /// Its code came back: `channel` is the last one that it went by.
+    /// Its code was entered; `channel` is that of the last delivery.
     pub fn verified(&self, country: CountryCode, channel: Channel) {
         went(&self.verified, country, channel);
     }
 
-    /// A trusted proxy was found to be the caller.
+    /// The caller found is a trusted proxy.
     pub fn caller_was_proxy(&self) {
         self.callers_proxies.inc();
     }
@@ -343,7 +297,14 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { rule }).inc();
     }
 
-    /// A call of Plivo begins; it ends with the value that this answers.
+    /// A call's key was rejected, for that reason.
+    pub fn key_rejected(&self, reason: &'static str) {
+        self.keys_rejected
+            .get_or_create(&KeyLabels { reason })
+            .inc();
+    }
+
+    /// A call of Plivo begins; it ends when the returned value is dropped.
     pub fn upstream_call(&self, call: UpstreamCall) -> InFlight {
         let label = CallLabels {
             call: call.as_str(),
@@ -361,7 +322,7 @@ impl Metrics {
         durations.observe(took.as_secs_f64());
     }
 
-    /// A call of Plivo is made once more.
+    /// A call of Plivo is repeated.
     pub fn upstream_retried(&self) {
         self.upstream_retries.inc();
     }
@@ -371,7 +332,7 @@ impl Metrics {
         self.upstream_unexpected.inc();
     }
 
-    /// The breaker in front of Plivo is in that state now.
+    /// The circuit breaker in front of Plivo has entered that state.
     pub fn breaker_is(&self, now: BreakerState) {
         for state in BreakerState::ALL {
             let label = StateLabels {
@@ -394,7 +355,7 @@ impl Metrics {
         durations.observe(took.as_secs_f64());
     }
 
-    /// A group of steps was committed, or not.
+    /// A commit of a group of steps ended.
     pub fn store_commit(&self, members: usize, outcome: &'static str, took: Duration) {
         let durations = self.store_commits.get_or_create(&CommitLabels { outcome });
         durations.observe(took.as_secs_f64());
@@ -402,8 +363,8 @@ impl Metrics {
         self.store_group_size.observe(f64::from(members));
     }
 
-    /// The clock that proofs are dated by is so many seconds ahead of that one, or
-    /// behind it where they are less than none.
+    /// The clock that dates proofs is that many seconds ahead of the other one; behind it
+    /// if negative.
     pub fn clock_skew(&self, other: OtherClock, seconds: f64) {
         let other = other.as_str();
         self.clock_skew
@@ -411,83 +372,17 @@ impl Metrics {
             .set(seconds);
     }
 
-    /// A request came; it ends with the value that this answers.
+    /// A request was received; it ends when the returned value is dropped.
     pub fn request(&self) -> InFlight {
         InFlight::of(self.requests_in_flight.clone())
     }
 
-    /// A request was answered. `route` is a pattern of ours.
+    /// A request was answered. `route` is the route's pattern.
     pub fn request_ended(&self, route: String, status: u16, took: Duration) {
         self.requests
             .get_or_create(&RequestLabels { route, status })
             .inc();
         self.request_durations.observe(took.as_secs_f64());
-    }
-}
-
-impl Metrics {
-    /// A code went out, or may have, that costs so much by the operator's prices.
-    pub fn spend_expected(&self, country: CountryCode, channel: Channel, price: MicroDollars) {
-        let label = CostLabels {
-            country: CountryLabel(country),
-            channel: channel.as_str(),
-        };
-        self.spend_expected.get_or_create(&label).inc_by(price.0);
-    }
-
-    /// Plivo said that it charged so much more, for a code or for the check of
-    /// one. Once for each charge, over all instances.
-    pub fn spend_charged(
-        &self,
-        country: CountryCode,
-        channel: Option<Channel>,
-        amount: MicroDollars,
-    ) {
-        let label = CostLabels {
-            country: CountryLabel(country),
-            channel: channel.map_or("validation", Channel::as_str),
-        };
-        self.spend_charged.get_or_create(&label).inc_by(amount.0);
-    }
-
-    /// What a verified number of that country has cost since midnight, by UTC.
-    pub fn cost_per_verified(&self, country: CountryCode, cost: MicroDollars) {
-        let label = CountryLabels {
-            country: CountryLabel(country),
-        };
-        let cost = i64::try_from(cost.0).unwrap_or(i64::MAX);
-        self.cost_per_verified.get_or_create(&label).set(cost);
-    }
-
-    /// A test number was used, from one address too many or not.
-    pub fn test_number_used(&self, is_spread: bool) {
-        self.test_number_uses.inc();
-        self.test_number_spread.inc_by(u64::from(is_spread));
-    }
-
-    /// So much is spent of a cap, which holds for the time `per`.
-    pub fn spend_of_cap(&self, per: &str, cap: MicroDollars, spent: MicroDollars) {
-        let gauge = |family: &Family<CapLabels, Gauge>, amount: u64| {
-            let label = CapLabels {
-                per: per.to_owned(),
-            };
-            let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-            family.get_or_create(&label).set(amount);
-        };
-        gauge(&self.spend_cap, cap.0);
-        gauge(&self.spend_cap_remaining, cap.0.saturating_sub(spent.0));
-    }
-
-    /// The conversion breaker of a country or range tripped.
-    pub fn conversion_tripped(&self, rule: Limit, enforced: bool) {
-        let label = ConversionLabels::of(rule, enforced);
-        self.conversion_breaker_tripped.get_or_create(&label).inc();
-    }
-
-    /// A send was stopped for that, or would have been.
-    pub fn conversion_stopped(&self, rule: Limit, enforced: bool) {
-        let label = ConversionLabels::of(rule, enforced);
-        self.conversion_stopped.get_or_create(&label).inc();
     }
 }
 
@@ -499,7 +394,7 @@ fn went(family: &Family<SendLabels, Counter>, country: CountryCode, channel: Cha
     family.get_or_create(&label).inc();
 }
 
-/// Something under way, counted until this is dropped.
+/// Counts something as in flight until it is dropped.
 #[must_use = "it is under way as long as this lives"]
 pub struct InFlight(Gauge);
 
@@ -517,42 +412,4 @@ impl Drop for InFlight {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_stand_in_the_text_by_their_labels() {
-        let metrics = Metrics::default();
-        let country = CountryCode::of("GB");
-        metrics.send_requested(country, Channel::Voice);
-        metrics.refused(RefusalRule::UpstreamFull);
-        metrics.breaker_is(BreakerState::Open);
-        metrics.store_step("ready", true, Duration::from_millis(2));
-        let under_way = metrics.upstream_call(UpstreamCall::Create);
-        let text = metrics.text();
-        for line in [
-            "countersign_sends_requested_total{country=\"GB\",channel=\"voice\"} 1",
-            "countersign_refusals_total{rule=\"upstream_full\"} 1",
-            "countersign_upstream_breaker_state{state=\"open\"} 1",
-            "countersign_upstream_breaker_state{state=\"closed\"} 0",
-            "countersign_upstream_calls_in_flight{call=\"create\"} 1",
-            "countersign_store_step_duration_seconds_count{step=\"ready\",outcome=\"answered\"} 1",
-        ] {
-            assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
-        }
-        drop(under_way);
-        assert!(
-            metrics
-                .text()
-                .contains("countersign_upstream_calls_in_flight{call=\"create\"} 0")
-        );
-    }
-
-    #[test]
-    fn a_country_is_two_letters_or_other() {
-        for text in ["", "U", "USA", "+1", "+14155550123", "us"] {
-            assert_eq!(CountryCode::of(text).to_string(), "other", "{text}");
-        }
-        assert_eq!(CountryCode::of("US").to_string(), "US");
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The time, from one place, so that tests can move it.
+//! The clock, as a trait, so that tests can move it.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +8,14 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> SystemTime;
 }
 
-/// The machine's clock: read once, then carried on by the time since boot, so
-/// that a jump of the wall clock changes no expiry and no wait.
+/// The machine's clock: the wall clock at the start plus the time since boot, so that a
+/// jump of the wall clock changes no expiry and no wait.
 pub struct SystemClock {
     started: SystemTime,
     started_since_boot: Duration,
 }
 
-/// The time since the machine was started, asleep or not. Nobody can set it.
+/// Time since boot, suspension included. It cannot be set.
 pub fn since_boot() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = rustix::time::ClockId::Boottime;
@@ -39,12 +39,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// `later - earlier`, or nothing left when `later` has passed.
+/// `later - now`, or zero once `later` has passed.
 pub fn until(later: SystemTime, now: SystemTime) -> Duration {
     later.duration_since(now).unwrap_or_default()
 }
 
-/// Whole seconds, rounded up: wait that long and the time has passed.
+/// Whole seconds, rounded up: after waiting that long the duration has passed.
 pub fn whole_seconds_up(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

@@ -1,5 +1,5 @@
-//! What Countersign asks of the machine: its clock, its TLS library, files that only their
-//! owner may read, and files that are read again when they have changed. Nothing here knows what any of it is for.
+//! Platform services: the clock, the TLS library, files that only their owner may read, and
+//! files that are read again when they have changed. Nothing here knows the domain.
 
 pub mod clock;
 pub mod private_file;

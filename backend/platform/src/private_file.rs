@@ -1,5 +1,4 @@
-//! Files with keys in them: for their owner's eyes only, and there whole or not
-//! at all.
+//! Files that contain keys: readable by their owner only, and created atomically.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -7,18 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Makes a file that is not there yet; an error of the kind `AlreadyExists` where
+/// Creates a file; an error of the kind `AlreadyExists` if there is one, such as when
 /// another process was faster.
 pub fn create(path: &Path, content: &str) -> std::io::Result<()> {
     let draft = Draft::write(path, content, None)?;
     fs::hard_link(&draft.0, path)
 }
 
-/// Makes a file or puts another in its place, which has the owner and the mode of
-/// the one before: where root replaces it, the service is to read it as before.
-/// Where that cannot be kept, nothing is replaced.
+/// Creates or replaces a file. The new one keeps the old one's owner and mode, so that the
+/// service can still read it if root replaced it; if they cannot be kept, nothing is
+/// replaced.
 pub fn replace(path: &Path, content: &str) -> std::io::Result<()> {
-    // A symbolic link stays: what it leads to is replaced.
+    // A symbolic link stays: its target is replaced.
     let (path, before) = match fs::canonicalize(path) {
         Ok(path) => {
             let before = fs::metadata(&path)?;
@@ -31,8 +30,8 @@ pub fn replace(path: &Path, content: &str) -> std::io::Result<()> {
     fs::rename(&draft.0, &path)
 }
 
-/// The content, under a name that no other process has, also not one that died
-/// here. Gone with the value.
+/// A temporary file with a name that no other process uses, also none that crashed. Removed
+/// when dropped.
 struct Draft(PathBuf);
 
 impl Draft {
@@ -61,7 +60,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Where it was renamed it is not there any more.
+        // If it was renamed, it does not exist any more.
         fs::remove_file(&self.0).ok();
     }
 }
@@ -85,8 +84,8 @@ fn belong_like(file: &File, before: &Metadata) -> std::io::Result<()> {
     file.set_permissions(before.permissions())
 }
 
-/// What root makes in somebody's directory is for that user, as the service that
-/// has the directory is to read it.
+/// A file that root creates gets the owner of its directory: the service that owns the
+/// directory has to read it.
 #[cfg(unix)]
 fn belong_where_it_is(file: &File, directory: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
@@ -146,7 +145,7 @@ mod tests {
     #[test]
     fn what_root_replaces_or_makes_belongs_to_whom_it_belonged() {
         if !rustix::process::geteuid().is_root() {
-            // Nobody else can give files away.
+            // Only root can change a file's owner.
             return;
         }
         let home = tempfile::tempdir().unwrap();
@@ -167,18 +166,18 @@ mod tests {
     }
 }
 
-/// Who beside its owner may do something with a file.
+/// Who beside its owner can access a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
-    /// Nobody, or the group may read it.
+    /// Nobody, or the group can read it.
     Private,
-    /// Everybody may read it.
+    /// Everybody can read it.
     Readable,
-    /// Others may write it.
+    /// Others can write it.
     Writable,
 }
 
-/// Who may, by the file's mode. What is no plain file, or is not there, is not judged.
+/// The exposure by the file's mode. Missing and special files count as private.
 pub fn exposure(path: &Path) -> Exposure {
     #[cfg(unix)]
     if let Ok(file) = fs::metadata(path)

@@ -1,12 +1,12 @@
-//! What deliveries and checks cost, in 1/100000 of a US dollar: prices of the
-//! simulator's own, of the size of real ones.
+//! Prices of deliveries and checks, in 1/100000 of a US dollar: invented, but of a
+//! realistic size.
 
 use crate::outcome::Outcome;
 
-/// One thing that was charged.
+/// One charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charged {
-    /// ISO 3166-1 alpha-2; empty where the number cannot be placed.
+    /// ISO 3166-1 alpha-2; empty if the number's country is unknown.
     pub country: &'static str,
     /// `sms`, `voice` or `whatsapp`; or `validation`, for the check of a code.
     pub channel: String,
@@ -14,7 +14,7 @@ pub struct Charged {
     pub charge: u32,
 }
 
-/// By country: text, call, `WhatsApp`. The last one is everywhere else.
+/// By country: text, call, `WhatsApp`. The last one is for all other countries.
 const PRICES: [(&str, [u32; 3]); 9] = [
     ("US", [700, 1200, 900]),
     ("FR", [7610, 3100, 6180]),
@@ -27,8 +27,8 @@ const PRICES: [(&str, [u32; 3]); 9] = [
     ("", [12_500, 15_000, 7_000]),
 ];
 
-/// What one delivery costs. What Fraud Shield blocks costs nothing (Plivo: geo
-/// permissions, fraud shield).
+/// The price of one delivery. What Fraud Shield blocks is free (Plivo: geo permissions,
+/// fraud shield).
 pub(crate) fn charge(recipient: &str, country: &str, channel: &str) -> u32 {
     if Outcome::of(recipient) == Outcome::FraudBlocked {
         return 0;
@@ -42,7 +42,7 @@ pub(crate) fn charge(recipient: &str, country: &str, channel: &str) -> u32 {
     }
 }
 
-/// As Plivo writes it.
+/// Formats an amount as Plivo does.
 pub(crate) fn money(amount: u32) -> String {
     format!("{}.{:05}", amount / 100_000, amount % 100_000)
 }

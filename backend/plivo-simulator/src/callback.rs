@@ -20,7 +20,7 @@ use crate::{
 
 /// Plivo waits this long for an answer (unpublished).
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Waits before each further try, at speed 1 (Plivo: status callbacks).
+/// Waits before each retry, at speed 1 (Plivo: status callbacks).
 const RETRIES: [u64; 3] = [60, 120, 240];
 
 /// Where and how one delivery is reported.
@@ -34,7 +34,7 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter, when the request names a URL.
+    /// A reporter, if the request names a URL.
     pub(crate) fn new(
         world: Arc<World>,
         http: Client,
@@ -51,7 +51,7 @@ impl Reporter {
         })
     }
 
-    /// Reports every step, and the expiry when this is the first delivery.
+    /// Reports every step, and the expiry if this is the first delivery.
     pub(crate) async fn run(self) {
         let speed = self.world.settings.speed;
         let plan = self.look(|session| {
@@ -89,7 +89,7 @@ impl Reporter {
             .with_session(&self.created.session_id, |session, _| look(session))
     }
 
-    /// Plivo wants a 200, and tries three times more.
+    /// Plivo expects a 200, and otherwise retries three times.
     async fn report(&self, step: &Step) {
         let Some(parameters) = self.parameters(step) else {
             return;
@@ -172,7 +172,7 @@ impl Reporter {
     }
 }
 
-/// `2026-01-15 10:00:00.123456`, as Plivo's messaging callbacks have it.
+/// `2026-01-15 10:00:00.123456`, the format of Plivo's messaging callbacks.
 fn request_time(time: SystemTime) -> String {
     humantime::format_rfc3339_micros(time)
         .to_string()

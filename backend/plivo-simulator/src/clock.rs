@@ -1,4 +1,4 @@
-//! The simulator's time, which tests can move on.
+//! The simulator's clock, which tests can advance.
 
 use std::{
     sync::{Mutex, PoisonError},

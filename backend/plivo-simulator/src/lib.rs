@@ -1,8 +1,8 @@
 //! A local stand-in for Plivo Verify: the four operations on sessions, over real
 //! HTTP, with pretend phones.
 //!
-//! It writes its own JSON and knows nothing of the service it stands in for, so
-//! that a mistake there is not mirrored here.
+//! It writes its own JSON and shares no type with the client, so that a mistake there is
+//! not mirrored here.
 
 mod bill;
 mod callback;
@@ -41,20 +41,18 @@ pub struct Simulator {
     handle: ServerHandle,
 }
 
-/// How long a connection that nobody uses stays open, as behind a load balancer: a
-/// client that keeps its own for less never asks over one that is just being
-/// closed.
+/// Keep-alive timeout, as of a load balancer: a client with a shorter one never sends over
+/// a connection that is just being closed.
 pub const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
 impl Simulator {
-    /// Starts one, on the tokio runtime that this is called in: it answers when
-    /// this returns.
+    /// Starts a simulator on the current tokio runtime; it answers when this returns.
     pub fn start(settings: Settings) -> std::io::Result<Self> {
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
-        // A callback goes straight to where it is asked to; on a machine without
-        // certificates, over plain HTTP only.
+        // Callbacks bypass proxies; on a machine without certificates they use plain HTTP
+        // only.
         let http = || {
             reqwest::Client::builder()
                 .no_proxy()
@@ -90,17 +88,17 @@ impl Simulator {
         })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What stands for `https://api.plivo.com`.
+    /// Its base URL, in place of `https://api.plivo.com`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What the pretend phones received, newest first.
+    /// Messages on the pretend phones, newest first.
     pub fn messages(&self) -> Vec<Message> {
         self.world.messages()
     }
@@ -110,19 +108,19 @@ impl Simulator {
         self.world.lock().calls
     }
 
-    /// Every request, oldest first, as far as they are remembered.
+    /// The requests still remembered, oldest first.
     pub fn received(&self) -> Vec<ReceivedRequest> {
         self.world.lock().received.iter().cloned().collect()
     }
 
-    /// The names of all sessions, newest first.
+    /// The ids of all sessions, newest first.
     pub fn session_ids(&self) -> Vec<String> {
         let world = self.world.lock();
         let ids = world.sessions.iter().rev();
         ids.map(|session| session.id.clone()).collect()
     }
 
-    /// The bill: everything that was charged, oldest session first.
+    /// The bill: all charges, oldest session first.
     pub fn bill(&self) -> Vec<Charged> {
         let world = self.world.lock();
         let for_validation = self.world.settings.validation_charge;
@@ -132,12 +130,12 @@ impl Simulator {
             .collect()
     }
 
-    /// Moves the simulator's clock on.
+    /// Advances the simulator's clock.
     pub fn advance(&self, by: Duration) {
         self.world.clock.advance(by);
     }
 
-    /// Stops it, at once.
+    /// Stops it at once.
     pub async fn stop(self) {
         self.handle.stop(false).await;
     }

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{session::Session, world::World};
 
-/// Without a time filter, the list goes back this far (Plivo: list sessions).
+/// Without a time filter, the list covers this period (Plivo: list sessions).
 const WINDOW: Duration = Duration::from_hours(24);
 
-/// One page, or what is wrong with the query.
+/// One page, or the error in the query.
 pub(crate) fn page(world: &World, path: &str, query: &str) -> Result<Value, &'static str> {
     let query: HashMap<String, String> = url::form_urlencoded::parse(query.as_bytes())
         .into_owned()
@@ -64,7 +64,7 @@ fn matches(query: &HashMap<String, String>, session: &Session, json: &Map<String
 /// The bounds on a session's creation.
 struct Times {
     from: SystemTime,
-    /// Included.
+    /// Inclusive.
     to: SystemTime,
     exact: Option<SystemTime>,
 }
@@ -104,7 +104,7 @@ impl Times {
     }
 }
 
-/// `YYYY-MM-DD HH:MM`, with seconds and their fraction where given, in UTC.
+/// `YYYY-MM-DD HH:MM`, optionally with seconds and a fraction, in UTC.
 fn time(text: &str) -> Option<SystemTime> {
     let text = if text.len() == 16 {
         format!("{text}:00")

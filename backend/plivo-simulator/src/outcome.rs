@@ -1,4 +1,4 @@
-//! What becomes of a message, steered by the last two digits of its recipient.
+//! Outcomes of messages, selected by the last two digits of the recipient.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub enum Outcome {
     InsufficientCredit,
     /// Delivered after 45 seconds.
     Slow,
-    /// Sent, then not delivered: the phone cannot be reached.
+    /// Sent, then undelivered: the phone cannot be reached.
     Undelivered,
     /// Accepted, then blocked as suspected fraud (error code 452).
     FraudBlocked,
@@ -21,32 +21,32 @@ pub enum Outcome {
     Throttled,
     /// 500.
     ServerError,
-    /// The request is taken and never answered.
+    /// The request is accepted and never answered.
     Silent,
     /// 200 with a page of HTML.
     Garbage,
     /// The first delivery of a session fails, later ones arrive.
     FailedThenDelivered,
-    /// Delivered, and reported in disorder: the end first, then all of it, then
-    /// the end again.
+    /// Delivered, and reported out of order: the last status first, then all of them, then
+    /// the last again.
     Disordered,
     /// Delivered; the callback at expiry comes 30 seconds late.
     LateExpiry,
-    /// Delivered; the success of a check has no full stop.
+    /// Delivered; the success of a check lacks its full stop.
     NoFullStop,
     /// Delivered; a wrong code is answered with 200 and a refusal.
     RefusalWith200,
-    /// Delivered; every code is answered with 200 and a text of no known meaning.
+    /// Delivered; every code is answered with 200 and an unknown text.
     UnknownText,
     /// Delivered; every code is answered with 200 and "already validated".
     AlreadyValidated,
     /// Delivered; the success of a check names another session.
     OtherSession,
-    /// Delivered; a create answers the session of another number, where there is one.
+    /// Delivered; a create returns the session of another number, if there is one.
     SharedSession,
 }
 
-/// The table: last two digits, outcome, and what it looks like from outside.
+/// The table: last two digits, outcome, and description.
 pub const TABLE: [(&str, Outcome, &str); 18] = [
     (
         "82",
@@ -115,7 +115,7 @@ pub const TABLE: [(&str, Outcome, &str); 18] = [
 /// One step of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    /// Since the delivery was asked for, at speed 1.
+    /// Time since the delivery was requested, at speed 1.
     pub(crate) after: Duration,
     pub(crate) status: &'static str,
     /// `ChannelErrorCode`, empty when there is none.
@@ -161,7 +161,7 @@ const FRAUD_BLOCKED: &[Step] = &[step(0, "queued", ""), step(500, "failed", "452
 const FAILED: &[Step] = &[step(0, "queued", ""), step(1000, "failed", "20")];
 
 impl Outcome {
-    /// The outcome that a recipient's last two digits name.
+    /// The outcome for a recipient's last two digits.
     pub fn of(recipient: &str) -> Self {
         TABLE
             .iter()
@@ -169,7 +169,7 @@ impl Outcome {
             .map_or(Self::Delivered, |(_, outcome, _)| *outcome)
     }
 
-    /// How the `number`th delivery (from 1) of a session goes.
+    /// The steps of the `number`th delivery (from 1) of a session.
     pub(crate) fn steps(self, channel: &str, number: usize) -> &'static [Step] {
         match self {
             Self::Slow => SLOW,
@@ -184,8 +184,8 @@ impl Outcome {
         }
     }
 
-    /// The callbacks of a delivery, in order, each with its time since the
-    /// delivery was asked for.
+    /// The callbacks of a delivery, in order, each with its time since the delivery was
+    /// requested.
     pub(crate) fn reports(self, steps: &'static [Step]) -> Vec<(Duration, &'static Step)> {
         let (Self::Disordered, [.., last]) = (self, steps) else {
             return steps.iter().map(|step| (step.after, step)).collect();
@@ -198,7 +198,7 @@ impl Outcome {
             .collect()
     }
 
-    /// How long after the expiry it is reported.
+    /// Delay of the report of the expiry.
     pub(crate) fn expiry_delay(self) -> Duration {
         match self {
             Self::LateExpiry => Duration::from_secs(30),
@@ -206,8 +206,8 @@ impl Outcome {
         }
     }
 
-    /// When the pretend phone has the message, if ever. An ordinary message is
-    /// there at once, so that nobody who tries the sandbox waits.
+    /// When the pretend phone receives the message, if ever. An ordinary message is there
+    /// at once, so that people who try the sandbox do not wait.
     pub(crate) fn arrives(self, number: usize) -> Option<Duration> {
         match self {
             Self::Undelivered | Self::FraudBlocked => None,

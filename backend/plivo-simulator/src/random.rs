@@ -16,7 +16,7 @@ pub(crate) fn uuid() -> String {
     )
 }
 
-/// So many decimal digits.
+/// That many decimal digits.
 pub(crate) fn digits(count: usize) -> String {
     let bytes: [u8; 32] = fill();
     bytes

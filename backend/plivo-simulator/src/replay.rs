@@ -1,18 +1,18 @@
-//! What a recording of the real Plivo says (`countersign --try-plivo`) takes the place
-//! of what is assumed.
+//! Applies a recording of the real Plivo (`countersign --try-plivo`) in place of
+//! assumptions.
 
 use serde_json::Value;
 
 use crate::settings::{AnswerText, Settings, SignatureVersion};
 
-/// The form that is understood.
+/// The format that is understood.
 const FORMAT: &str = "countersign-plivo-recording/1";
-/// What is charged for a check where something is: Plivo's own fixtures have it.
+/// The charge for a check if there is one, as in Plivo's own fixtures.
 const SOME_CHARGE: u32 = 5_000;
 
 impl Settings {
-    /// Behaves as the recording says; what it does not tell stays as it is. `Err` says
-    /// why it is none.
+    /// Changes the settings to match the recording; what it does not contain stays. `Err`
+    /// says why it is invalid.
     pub fn replay(&mut self, recording: &str) -> Result<(), String> {
         let recording: Value =
             serde_json::from_str(recording).map_err(|error| error.to_string())?;

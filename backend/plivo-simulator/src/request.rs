@@ -1,8 +1,8 @@
-//! How a body is read: tolerant where Plivo's official SDKs need it to be.
+//! Parsing of bodies: as tolerant as Plivo's official SDKs need.
 
 use serde_json::{Map, Value};
 
-/// A body: a JSON object whose keys count in any case.
+/// A body: a JSON object with case-insensitive keys.
 pub(crate) fn object(body: &[u8]) -> Option<Map<String, Value>> {
     let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
         return None;
@@ -15,7 +15,7 @@ pub(crate) fn object(body: &[u8]) -> Option<Map<String, Value>> {
     )
 }
 
-/// A text or a number as text; null and empty count as absent.
+/// A string, or a number as a string; null and empty count as absent.
 pub(crate) fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     match object.get(name)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -24,7 +24,7 @@ pub(crate) fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     }
 }
 
-/// A create request that is well formed.
+/// A well-formed create request.
 pub(crate) struct CreateRequest {
     /// Digits only.
     pub(crate) recipient: String,
@@ -44,7 +44,7 @@ pub(crate) struct CreateRequest {
 }
 
 impl CreateRequest {
-    /// Reads it, or says what is wrong as Plivo's `error` would.
+    /// Parses it; the error is the text of Plivo's `error`.
     pub(crate) fn read(body: &Map<String, Value>) -> Result<Self, &'static str> {
         let recipient = text(body, "recipient").ok_or("recipient is invalid")?;
         let recipient = recipient.strip_prefix('+').unwrap_or(&recipient).to_owned();

@@ -1,4 +1,4 @@
-//! The HTTP side: four operations and the price list, their authentication and their answers.
+//! The HTTP server: four operations and the price list, their authentication and their answers.
 
 use std::sync::Arc;
 
@@ -179,7 +179,7 @@ async fn pricing(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpR
     }
 }
 
-/// The side channel: what the pretend phones received. Not part of Plivo.
+/// Lists the messages on the pretend phones. Not part of Plivo.
 async fn messages(world: Data<World>, request: HttpRequest) -> HttpResponse {
     let digits = |text: &str| {
         text.chars()
@@ -199,7 +199,7 @@ async fn messages(world: Data<World>, request: HttpRequest) -> HttpResponse {
     HttpResponse::Ok().json(messages)
 }
 
-/// Notes the request, and answers it when its account may not.
+/// Records the request, and refuses it if the account is unauthorised or throttled.
 fn refused(world: &World, request: &HttpRequest, body: &[u8]) -> Option<HttpResponse> {
     let header = |name: &str| {
         let value = request.headers().get(name)?;
@@ -237,7 +237,7 @@ fn refusal(text: &AnswerText) -> HttpResponse {
     answer(text.status, text.body())
 }
 
-/// Every answer carries an id of its own.
+/// Every answer has an id of its own.
 fn answer(status: u16, mut body: Value) -> HttpResponse {
     body["api_id"] = random::uuid().into();
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

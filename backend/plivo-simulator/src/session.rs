@@ -14,10 +14,10 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) app_uuid: String,
-    /// Digits only, as Plivo answers it.
+    /// Digits only, as in Plivo's answers.
     pub(crate) recipient: String,
     pub(crate) otp: String,
-    /// The caller chose the code (and may check it himself).
+    /// The caller chose the code (and may check it without Plivo).
     pub(crate) custom_otp: bool,
     pub(crate) verified: bool,
     pub(crate) validations: u32,
@@ -75,7 +75,7 @@ impl Session {
         });
     }
 
-    /// Everything that was charged: each attempt, and the check once it succeeded.
+    /// All charges: each attempt, and the check once it succeeded.
     pub(crate) fn charged(&self, for_validation: u32) -> Vec<Charged> {
         let country = country(&self.recipient);
         let line = |channel: &str, charge| Charged {
@@ -97,7 +97,7 @@ impl Session {
         bill::charge(&self.recipient, country(&self.recipient), &attempt.channel)
     }
 
-    /// What retrieve and list answer.
+    /// The session as retrieve and list return it.
     pub(crate) fn as_json(&self, now: SystemTime, settings: &Settings) -> Map<String, Value> {
         let last = self.attempts.last();
         let attempts: Vec<Value> = self
@@ -169,7 +169,7 @@ impl Attempt {
             .unwrap_or(&self.steps[0])
     }
 
-    /// When the pretend phone has it, if ever.
+    /// When the pretend phone receives it, if ever.
     pub(crate) fn arrives_at(&self, speed: f64) -> Option<SystemTime> {
         Some(self.started_at + self.arrives?.div_f64(speed))
     }
@@ -200,8 +200,8 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_micros(time).to_string()
 }
 
-/// Enough countries for a pretend network; empty where the number cannot be
-/// placed, as Plivo has it.
+/// Enough countries for a simulated network; empty if the country is unknown, as in Plivo's
+/// answers.
 pub(crate) fn country(recipient: &str) -> &'static str {
     const CALLING_CODES: [(&str, &str); 8] = [
         ("1", "US"),

@@ -1,5 +1,4 @@
-//! What can be set. Defaults follow Plivo's documents; what Plivo does not
-//! publish is a setting too.
+//! Settings. Defaults follow Plivo's documents; what Plivo does not publish can be set too.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,13 +14,13 @@ pub enum SignatureVersion {
     V3,
 }
 
-/// An answer that Plivo does not document: its status and its text, which stands in
-/// `message` behind a 2xx and in `error` else.
+/// An answer that Plivo does not document: its status and its text, which is in `message`
+/// for a 2xx and in `error` otherwise.
 #[derive(Clone, Debug)]
 pub struct AnswerText {
     /// HTTP status.
     pub status: u16,
-    /// What it says.
+    /// The text.
     pub text: String,
 }
 
@@ -44,7 +43,7 @@ impl AnswerText {
     }
 }
 
-/// What Plivo documents of a callback.
+/// The parameters of a callback that Plivo documents.
 const CALLBACK_PARAMETERS: [&str; 9] = [
     "SessionUUID",
     "SessionStatus",
@@ -57,33 +56,33 @@ const CALLBACK_PARAMETERS: [&str; 9] = [
     "RequestTime",
 ];
 
-/// How the simulator behaves.
+/// Settings of the simulator.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The account's name: 20 characters that begin with `MA` or `SA`.
     pub auth_id: String,
     /// The account's password, which also signs callbacks.
     pub auth_token: String,
-    /// Where it listens; port 0 takes a free one.
+    /// Address to listen on; port 0 selects a free one.
     pub listen: SocketAddr,
     /// A session's life from its creation.
     pub session_lifetime: Duration,
-    /// Digits in a code when the request names none, 4 to 8.
+    /// Digits in a code if the request names none, 4 to 8.
     pub otp_length: u8,
-    /// Deliveries in one session.
+    /// Maximum deliveries in one session.
     pub max_attempts: u32,
-    /// Checks in one session. Plivo: 10.
+    /// Maximum checks in one session. Plivo: 10.
     pub max_validations: u32,
     /// How much faster than real time deliveries and callback retries go.
     pub speed: f64,
     /// How callbacks are signed.
     pub signature: SignatureVersion,
-    /// What a successful check costs, in 1/100000 of a US dollar; Plivo asks
-    /// nothing for it at present.
+    /// Price of a successful check, in 1/100000 of a US dollar; Plivo does not charge for
+    /// it at present.
     pub validation_charge: u32,
-    /// Channels that the application has on.
+    /// Channels that are enabled for the application.
     pub channels: Vec<String>,
-    /// The brand in messages when the request names none.
+    /// The brand in messages if the request names none.
     pub brand_name: String,
     /// Requests in five seconds before 429. Plivo: 300.
     pub requests_per_5s: usize,
@@ -91,19 +90,19 @@ pub struct Settings {
     pub lists_per_minute: usize,
     /// The answer to a create.
     pub created: AnswerText,
-    /// Whether a create finds the session of the number that still waits for its code.
+    /// Whether a create reuses the number's session that is still open.
     pub reuses_open_session: bool,
-    /// Whether a create finds the session of the number that was verified.
+    /// Whether a create reuses the number's session that was verified.
     pub reuses_verified_session: bool,
     /// The answer to the right code.
     pub validated: AnswerText,
-    /// The status of a session whose code was taken.
+    /// The status of a session whose code was accepted.
     pub verified_status: String,
-    /// How the parameters of a callback are declared.
+    /// Content type of a callback.
     pub callback_content_type: String,
-    /// The parameters of a callback; those that the simulator does not know are empty.
+    /// The parameters of a callback; unknown ones are empty.
     pub callback_parameters: Vec<String>,
-    /// Whether the number in a callback has its `+`.
+    /// Whether the number in a callback has a `+`.
     pub callback_recipient_has_plus: bool,
     /// The answer to a wrong code.
     pub wrong_otp: AnswerText,
@@ -111,11 +110,11 @@ pub struct Settings {
     pub expired: AnswerText,
     /// The answer to a check of a verified session.
     pub already_verified: AnswerText,
-    /// The answer to a check beyond the last.
+    /// The answer to a check beyond the maximum.
     pub too_many_validations: AnswerText,
-    /// The answer about a session that is not there.
+    /// The answer for an unknown session.
     pub unknown_session: AnswerText,
-    /// The answer to a delivery beyond the last.
+    /// The answer to a delivery beyond the maximum.
     pub too_many_attempts: AnswerText,
 }
 

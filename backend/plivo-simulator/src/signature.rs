@@ -1,4 +1,4 @@
-//! How Plivo signs its callbacks.
+//! Signatures of callbacks.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -28,7 +28,7 @@ pub fn v3_post(auth_token: &str, url: &str, form: &[(String, String)], nonce: &s
     sign(auth_token, &format!("{signed}.{nonce}"))
 }
 
-/// V3 of a GET, whose parameters are all in the URL.
+/// V3 of a GET, with all parameters in the URL.
 pub fn v3_get(auth_token: &str, url: &str, nonce: &str) -> String {
     v3_post(auth_token, url, &[], nonce)
 }

@@ -1,4 +1,4 @@
-//! Everything the simulator remembers, and the four operations on it.
+//! The simulator's state, and the four operations on it.
 
 use std::{
     collections::VecDeque,
@@ -17,10 +17,10 @@ use crate::{
     settings::{AnswerText, Settings},
 };
 
-/// Sessions and requests beyond this many are forgotten, oldest first.
+/// Maximum sessions and requests remembered; the oldest are dropped.
 const REMEMBERED: usize = 10_000;
 
-/// What a pretend phone received.
+/// A message on a pretend phone.
 #[derive(Clone, Debug, Serialize)]
 pub struct Message {
     /// E.164, with `+`.
@@ -35,7 +35,7 @@ pub struct Message {
     pub time: String,
 }
 
-/// How many requests reached each operation, by accounts that may.
+/// Number of authorised requests to each operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Calls {
     /// Creates: new sessions and further deliveries.
@@ -48,14 +48,14 @@ pub struct Calls {
     pub list: u64,
 }
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct ReceivedRequest {
-    /// The method, in capitals.
+    /// The method, in upper case.
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// The header `Content-Type`, when there is one.
+    /// The header `Content-Type`, if there is one.
     pub content_type: Option<String>,
     /// The body.
     pub body: String,
@@ -77,10 +77,10 @@ pub(crate) struct State {
     lists: VecDeque<SystemTime>,
 }
 
-/// What a create did, for whoever follows the delivery.
+/// The result of a create, for the reporter of its delivery.
 pub(crate) struct Created {
     pub(crate) session_id: String,
-    /// From 0.
+    /// Counted from 0.
     pub(crate) attempt: usize,
 }
 
@@ -105,7 +105,7 @@ impl World {
         state.received.push_back(request);
     }
 
-    /// Whether the account's rate limit still holds this request.
+    /// Whether the account's rate limit admits this request.
     pub(crate) fn admits_request(&self) -> bool {
         let now = self.clock.now();
         let limit = self.settings.requests_per_5s;
@@ -117,7 +117,7 @@ impl World {
         )
     }
 
-    /// Whether the list's rate limit still holds this request.
+    /// Whether the list's rate limit admits this request.
     pub(crate) fn admits_list(&self) -> bool {
         let now = self.clock.now();
         let limit = self.settings.lists_per_minute;
@@ -210,7 +210,7 @@ impl World {
             return Err(self.settings.too_many_validations.clone());
         }
         session.validations += 1;
-        // As text: a leading zero is part of a code.
+        // Compared as text: a leading zero is part of a code.
         if otp.is_some_and(|otp| otp != session.otp) {
             return Err(self.settings.wrong_otp.clone());
         }
@@ -225,7 +225,7 @@ impl World {
         .ok_or_else(|| self.settings.unknown_session.clone())
     }
 
-    /// The sessions that `keep` keeps, newest first.
+    /// The sessions selected by `keep`, newest first.
     pub(crate) fn list(
         &self,
         keep: impl Fn(&Session, &Map<String, Value>) -> bool,
@@ -263,7 +263,7 @@ impl World {
         other.map(|session| session.id.clone())
     }
 
-    /// What the pretend phones have by now, newest first.
+    /// Messages received so far on the pretend phones, newest first.
     pub(crate) fn messages(&self) -> Vec<Message> {
         let now = self.clock.now();
         let state = self.lock();

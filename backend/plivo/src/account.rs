@@ -1,4 +1,4 @@
-//! Whose Plivo account is used.
+//! The Plivo account.
 
 use secrecy::SecretString;
 
@@ -7,7 +7,7 @@ use crate::AcceptedMessages;
 /// An account at Plivo.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Where the API is, without a slash at the end.
+    /// Base URL of the API, without a trailing slash.
     pub base_url: String,
     /// The name in HTTP Basic authentication and in every path.
     pub auth_id: String,
@@ -15,8 +15,8 @@ pub struct Account {
     pub auth_token: SecretString,
     /// The Verify application; the account's default one when absent.
     pub app_uuid: Option<String>,
-    /// What an Android application knows its own messages by.
+    /// The hash by which an Android app recognises its own messages.
     pub app_hash: Option<String>,
-    /// Plivo's answers that accept a code.
+    /// Plivo's sentences that accept a code.
     pub accepted_messages: AcceptedMessages,
 }

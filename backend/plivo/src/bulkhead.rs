@@ -1,8 +1,8 @@
-//! A bulkhead: bounds the calls of Plivo that are under way.
+//! A bulkhead: bounds the calls of Plivo under way.
 //!
-//! A caller who gets no permit is refused at once, so that nobody queues behind a
-//! Plivo that hangs. A share is kept for checks: a flood of sends keeps nobody from
-//! finishing.
+//! A caller who gets no permit is refused at once, so that nobody queues behind a Plivo
+//! that hangs. A share is reserved for checks, so a flood of sends does not block people
+//! who have their code.
 
 use std::{num::NonZeroU16, sync::Arc};
 
@@ -10,13 +10,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use countersign_metrics::UpstreamCall;
 
-/// The share that only checks may use: one permit in so many.
+/// The share that only checks may use: one permit in this many.
 const SHARE_FOR_CHECKS: u16 = 5;
 
 /// Permits for calls of Plivo.
 pub(crate) struct Bulkhead {
     all: Arc<Semaphore>,
-    /// Needed too by everything but a check.
+    /// Needed in addition by everything except checks.
     not_for_checks: Arc<Semaphore>,
 }
 

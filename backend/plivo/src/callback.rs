@@ -1,4 +1,4 @@
-//! What a callback says (reference: status callbacks).
+//! Parses callbacks (reference: status callbacks).
 
 use std::time::SystemTime;
 
@@ -16,27 +16,27 @@ const MAX_ERROR_CODE: usize = 16;
 /// One change of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DeliveryCallback {
-    /// Plivo's name for the session.
+    /// Plivo's session id.
     pub upstream_id: String,
-    /// Which attempt, and how it stands.
+    /// The attempt and its status.
     pub update: AttemptUpdate,
-    /// Plivo's code for why it did not arrive; empty where there is none.
+    /// Plivo's code for why it did not arrive; empty if there is none.
     pub error_code: String,
-    /// Whose, where that can be read: for a count, nothing else.
+    /// The number, if it can be parsed.
     pub recipient: Option<PhoneNumber>,
-    /// When the attempt was made, where that can be read.
+    /// When the attempt was made, if that can be parsed.
     pub requested_at: Option<SystemTime>,
 }
 
 impl DeliveryCallback {
-    /// Reads the parameters; nothing where one that is needed makes no sense.
+    /// Parses the parameters; `None` if a required one is invalid.
     pub fn read(fields: &[(String, String)]) -> Option<Self> {
         let field = |name: &str| {
             let found = fields.iter().find(|(field, _)| field == name);
             found.map(|(_, value)| value.as_str())
         };
         let upstream_id = field("SessionUUID").filter(|id| is_plain_id(id))?;
-        // From 1.
+        // Counted from 1.
         let sequence: usize = field("AttemptSequence")?.parse().ok()?;
         let status = attempt_status(field("ChannelStatus")?);
         let error_code = field("ChannelErrorCode").unwrap_or_default();
@@ -66,8 +66,8 @@ impl DeliveryCallback {
     }
 }
 
-/// What a code means to the person who waits (reference: errors). A block for
-/// suspected fraud (451, 452) is told to nobody.
+/// What an error code means to the person waiting (reference: errors). A block for
+/// suspected fraud (451, 452) is not revealed.
 fn reason(error_code: &str) -> Option<AttemptReason> {
     match error_code {
         "20" | "50" | "2040" => Some(AttemptReason::Unreachable),
@@ -76,7 +76,7 @@ fn reason(error_code: &str) -> Option<AttemptReason> {
     }
 }
 
-/// `2026-01-15 10:00:00.123456`, in UTC; its form is not published.
+/// `2026-01-15 10:00:00.123456`, in UTC; Plivo does not publish the format.
 fn time(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339_weak(text).ok()
 }
@@ -109,7 +109,7 @@ mod tests {
         );
         let at = humantime::parse_rfc3339("2026-01-15T10:00:00.123456Z").unwrap();
         assert_eq!(read.requested_at, Some(at));
-        // Fraud is told to nobody, and a time of another form is no reason to refuse.
+        // Fraud is not revealed, and a time of another format is no reason to reject.
         let read = callback(&sample.replace("450", "452").replace("2026-01-15", "today")).unwrap();
         assert_eq!(read.update.attempt.reason, None);
         assert_eq!(read.requested_at, None);

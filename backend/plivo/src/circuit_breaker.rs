@@ -1,9 +1,9 @@
-//! A circuit breaker: Plivo is not asked for a while when more calls fail than not,
-//! or when it named a time to stay away.
+//! A circuit breaker: Plivo is not called for a while if at least half of the recent calls
+//! failed, or after it asked for a pause.
 //!
-//! A state machine without a clock of its own. Only failures of Plivo's open it;
-//! a wrong code or a number that Plivo refuses is an answer like any other, so
-//! that nobody closes the service by typing.
+//! A state machine without a clock of its own. Only failures of Plivo open it; a wrong code
+//! or a refused number is an answer like any other, so nobody can take the service down by
+//! typing.
 
 use std::{
     collections::VecDeque,
@@ -13,27 +13,27 @@ use std::{
 use countersign_metrics::BreakerState;
 use countersign_platform::clock::until;
 
-/// Over how long calls are judged.
+/// Window of the calls that count.
 const WINDOW: Duration = Duration::from_secs(10);
-/// The newest calls that are judged at most.
+/// At most this many of the newest calls count.
 const MAX_JUDGED: usize = 200;
-/// Fewer failures prove nothing.
+/// With fewer failures it stays closed.
 const MIN_FAILURES: usize = 5;
 /// How long it stays open before one call is tried.
 pub(crate) const OPEN_FOR: Duration = Duration::from_secs(5);
-/// When to come again while one call is tried.
+/// `Retry-After` while one call is tried.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
-/// The longest that Plivo can send us away for.
+/// The longest pause that Plivo can ask for.
 pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// How a call went, as far as it tells of Plivo's health.
+/// What a call says about Plivo's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallHealth {
     /// Plivo answered, whatever it was.
     Worked,
     /// It failed.
     Failed,
-    /// Nobody waited for the end.
+    /// Cancelled: the end is not known.
     Unknown,
 }
 
@@ -41,8 +41,8 @@ pub(crate) enum CallHealth {
 #[derive(Debug)]
 #[must_use = "every call is settled"]
 pub(crate) struct Ticket {
-    /// Which closed or half-open time it belongs to: what ends later counts no
-    /// more.
+    /// The closed or half-open period it belongs to: a call that ends in a later one does
+    /// not count.
     epoch: u64,
 }
 
@@ -76,7 +76,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// How it stands.
+    /// The current state.
     pub(crate) fn state(&self) -> BreakerState {
         match self.state {
             State::Closed => BreakerState::Closed,
@@ -85,7 +85,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Whether a call would pass, without making one; or how long not.
+    /// Whether a call would pass, without making one; otherwise for how long none does.
     pub(crate) fn look(&self, now: SystemTime) -> Result<(), Duration> {
         let wait = match self.state {
             State::Closed => Duration::ZERO,
@@ -98,8 +98,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// A ticket for a call, or how long there is none. The first call after an open
-    /// time is the one that is tried.
+    /// A ticket for a call, or for how long there is none. The first call after an open
+    /// period is the probe.
     pub(crate) fn admit(&mut self, now: SystemTime) -> Result<Ticket, Duration> {
         self.look(now)?;
         if let State::Open { .. } = self.state {
@@ -125,13 +125,13 @@ impl CircuitBreaker {
             }
             (State::HalfOpen, CallHealth::Worked) => self.enter(State::Closed),
             (State::HalfOpen, CallHealth::Failed) => self.enter(reopened),
-            // Another one is tried at once.
+            // Another one may be tried at once.
             (State::HalfOpen, CallHealth::Unknown) => self.enter(State::Open { until: now }),
             (State::Closed, CallHealth::Unknown) | (State::Open { .. }, _) => {}
         }
     }
 
-    /// Plivo asked to be left alone for that long.
+    /// Plivo asked for a pause.
     pub(crate) fn pause(&mut self, wait: Duration, now: SystemTime) {
         let end = now + wait.min(MAX_PAUSE);
         self.paused_until = self.paused_until.max(end);
@@ -170,7 +170,7 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Begin,
-        /// One of those under way, by its place.
+        /// A call under way, by its index.
         End(usize, CallHealth),
         Pass(u64),
         Pause(u64),
@@ -195,8 +195,8 @@ mod tests {
     }
 
     proptest! {
-        /// In whatever order calls begin and end: while it is not closed, one call
-        /// at most passes; and in the end it lets calls through again.
+        /// In whatever order calls begin and end: while it is not closed, at most one call
+        /// passes; and in the end it lets calls through again.
         #[test]
         fn two_are_never_tried_at_once(events in events(verdicts())) {
             let (mut breaker, mut now) = (CircuitBreaker::new(), START);
@@ -233,8 +233,7 @@ mod tests {
             prop_assert!(breaker.admit(now).is_ok());
         }
 
-        /// Answers, wrong codes among them, never open it, nor do calls whose end
-        /// nobody saw.
+        /// Answers, wrong codes included, never open it, nor do cancelled calls.
         #[test]
         fn answers_never_open_it(
             events in events(prop_oneof![Just(CallHealth::Worked), Just(CallHealth::Unknown)])
@@ -268,7 +267,7 @@ mod tests {
             call(&mut breaker, CallHealth::Failed, START);
         }
         assert_eq!(breaker.state(), BreakerState::Closed);
-        // Those are forgotten.
+        // Those no longer count.
         let later = START + WINDOW + Duration::from_millis(1);
         for _ in 0..6 {
             call(&mut breaker, CallHealth::Worked, later);

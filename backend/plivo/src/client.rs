@@ -1,4 +1,4 @@
-//! Talks to one account at Plivo, one HTTP request a call.
+//! HTTP client of one Plivo account, one request per call.
 
 use std::time::Duration;
 
@@ -15,37 +15,38 @@ use serde_json::Value;
 use crate::{AcceptedMessages, Account, CountryPrices, PlivoError, error, pricing, wire};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time after which an idle connection is closed: shorter than any load balancer's, so
-/// that it is we who close.
+/// Time after which an idle connection is closed: shorter than any load balancer's, so that
+/// we close first.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Plivo's answers are some hundred bytes; a session with many attempts a few
-/// thousand.
+/// Plivo's answers have a few hundred bytes; a session with many attempts a few thousand.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Talks to one account at Plivo.
+/// HTTP client of one Plivo account.
 pub struct PlivoClient {
     http: Client,
-    /// Where sessions are created; each is below it.
+    /// URL of the sessions; each session is below it.
     sessions: Url,
     app_uuid: Option<String>,
     app_hash: Option<String>,
     accepted_messages: AcceptedMessages,
 }
 
-/// What Plivo is asked to deliver.
+/// A code to deliver.
 #[derive(Debug)]
 pub struct Create<'a> {
     /// Where the code goes.
     pub recipient: &'a PhoneNumber,
-    /// How it goes there.
+    /// By which channel.
     pub channel: Channel,
     /// The language of the message.
     pub locale: &'a Locale,
     /// The name in the message.
     pub brand_name: &'a str,
+    /// Plivo's application that sends it; the account's own where it names none.
+    pub app_uuid: Option<&'a str>,
     /// Digits in the code.
     pub otp_length: u8,
-    /// Where Plivo tells how it goes, if the world can reach us.
+    /// Where Plivo calls back, if the world can reach us.
     pub callback_url: Option<&'a str>,
 }
 
@@ -54,29 +55,29 @@ pub struct Create<'a> {
 pub enum Answered {
     /// Its success or a refusal.
     Decided(Verdict),
-    /// Some other 2xx with JSON: no success, and no refusal that is known.
+    /// Any other 2xx with JSON: neither success nor a known refusal.
     Unexpected {
         /// Plivo's status.
         status: u16,
-        /// The whole answer. Nothing of it may be shown as it is.
+        /// The whole answer. It must not be shown unredacted.
         body: Value,
     },
 }
 
-/// The status of one of Plivo's sessions, as far as it decides anything. `verified`
-/// does not: two sessions of ours can share one of Plivo's, so that it may be
-/// another caller's success.
+/// The status of one of Plivo's sessions, as far as it decides anything. `verified` does
+/// not: two sessions of ours can share one of Plivo's, so it may be another caller's
+/// success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamStatus {
     /// No code was accepted yet.
     InProgress,
     /// No code will be accepted any more.
     Expired,
-    /// `verified`, or nothing that is known.
+    /// `verified`, or unknown.
     Other,
 }
 
-/// What Plivo knows of a session of its own.
+/// One of Plivo's sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retrieved {
     /// The session's own status.
@@ -109,7 +110,7 @@ impl PlivoClient {
             account.base_url, account.auth_id
         );
         Ok(Self {
-            // Read once; that it is no address is found out at the start.
+            // Parsed once, so that an invalid address is noticed at the start.
             sessions: http.post(sessions).build()?.url().clone(),
             http,
             app_uuid: account.app_uuid,
@@ -118,8 +119,8 @@ impl PlivoClient {
         })
     }
 
-    /// Creates a session, or adds an attempt to the one the recipient has, and
-    /// answers with Plivo's id for it (reference: create session).
+    /// Creates a session, or adds an attempt to the recipient's current one, and returns
+    /// Plivo's session id (reference: create session).
     pub async fn create(
         &self,
         create: &Create<'_>,
@@ -131,7 +132,7 @@ impl PlivoClient {
             locale: create.locale.as_str(),
             brand_name: create.brand_name,
             code_length: create.otp_length,
-            app_uuid: self.app_uuid.as_deref(),
+            app_uuid: create.app_uuid.or(self.app_uuid.as_deref()),
             app_hash: self.app_hash.as_deref(),
             url: create.callback_url,
             method: create.callback_url.map(|_| "POST"),
@@ -174,8 +175,8 @@ impl PlivoClient {
                     Ok(Answered::Unexpected { status, body })
                 }
             }
-            // Plivo publishes neither status nor text for a wrong code; those
-            // who integrate it treat both as one.
+            // Plivo publishes neither status nor text for a wrong code; integrators treat
+            // both statuses alike.
             400 | 404 => Ok(Answered::Decided(error::rejection(
                 &read(response).await.unwrap_or_default(),
             ))),
@@ -183,8 +184,7 @@ impl PlivoClient {
         }
     }
 
-    /// How far each delivery has come, oldest first, and what was charged
-    /// (reference: retrieve).
+    /// The status of each delivery, oldest first, and the charges (reference: retrieve).
     pub async fn retrieve(
         &self,
         upstream_id: &str,
@@ -243,7 +243,7 @@ impl PlivoClient {
     }
 }
 
-/// What every call carries.
+/// Headers of every call.
 fn headers(account: &Account) -> HeaderMap {
     let (id, token) = (&account.auth_id, account.auth_token.expose_secret());
     let basic = STANDARD.encode(format!("{id}:{token}"));
@@ -256,7 +256,7 @@ fn headers(account: &Account) -> HeaderMap {
     ])
 }
 
-/// The body of an answer that claims to be JSON, up to the cap.
+/// The body of an answer declared as JSON, up to the size limit.
 async fn read(mut response: Response) -> Result<Vec<u8>, PlivoError> {
     let is_json = response
         .headers()

@@ -1,4 +1,4 @@
-//! What can go wrong upstream. The kind is kept to the border; the text never
+//! Errors of Plivo calls. Their kind is kept up to the HTTP layer; Plivo's text never
 //! leaves this file.
 
 use std::time::Duration;
@@ -8,14 +8,14 @@ use reqwest::{Response, header::RETRY_AFTER};
 use crate::wire;
 use countersign_core::{UpstreamOutcome, Verdict};
 
-/// The longest `Retry-After` of Plivo's that is passed on.
+/// The longest of Plivo's `Retry-After` that is passed on.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
-/// How long to wait when Plivo throttles us and names no time: its account limit is
-/// counted over five seconds (reference: transport).
+/// Wait if Plivo throttles us without naming a time: its account limit is counted over five
+/// seconds (reference: transport).
 pub const THROTTLED_PAUSE: Duration = Duration::from_secs(5);
 
-/// A call that brought no answer we can use.
+/// A call without a usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlivoError {
     /// No connection: the request certainly never left.
@@ -24,7 +24,7 @@ pub enum PlivoError {
     /// The connection broke after something may have left.
     #[error("the connection broke")]
     Broken,
-    /// Silent past the deadline.
+    /// No answer before the deadline.
     #[error("no answer in time")]
     Timeout,
     /// Our account, application or credit is refused.
@@ -36,10 +36,10 @@ pub enum PlivoError {
     /// Too many requests from our account.
     #[error("throttled")]
     Throttled {
-        /// When to try again, where Plivo says so.
+        /// When to try again, if Plivo says so.
         retry_after: Option<Duration>,
     },
-    /// Plivo is in trouble.
+    /// Plivo failed (5xx).
     #[error("failed with status {status}")]
     Failed {
         /// Plivo's status.
@@ -48,13 +48,13 @@ pub enum PlivoError {
     /// An answer that is not Plivo's documented one.
     #[error("an invalid response")]
     InvalidResponse,
-    /// Plivo does not take this recipient for a phone number.
+    /// Plivo does not accept this recipient as a phone number.
     #[error("the recipient is refused")]
     RecipientRefused,
     /// Our account does not send to this country (403 on create).
     #[error("the country is refused")]
     CountryRefused,
-    /// The recipient had all the attempts that the application allows.
+    /// The recipient has had all attempts that the Plivo application allows.
     #[error("the recipient's attempts are used up")]
     AttemptsUsedUp,
     /// The breaker is open, or Plivo asked for a pause: nothing was sent.
@@ -63,14 +63,14 @@ pub enum PlivoError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// As many calls are under way as may be: nothing was sent.
+    /// The bulkhead is full: nothing was sent.
     #[error("too many calls under way")]
     Full,
 }
 
 impl PlivoError {
-    /// The kind of outcome, which decides what becomes of what was reserved; the label
-    /// in metrics.
+    /// The outcome, which decides what happens to the reservation; also the label in
+    /// metrics.
     pub fn outcome(&self) -> UpstreamOutcome {
         match self {
             Self::Unreachable => UpstreamOutcome::Unreachable,
@@ -120,7 +120,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds).clamp(Duration::from_secs(1), MAX_RETRY_AFTER))
 }
 
-/// A 400 on create is about the recipient, the attempts, or us.
+/// A 400 on create is about the recipient, the attempts, or our account.
 pub(crate) fn create_refused(body: &[u8]) -> PlivoError {
     let text = wire::error_text(body);
     if text.contains("recipient") {
@@ -132,8 +132,8 @@ pub(crate) fn create_refused(body: &[u8]) -> PlivoError {
     }
 }
 
-/// Why a code was refused, as far as an undocumented text tells: it shapes the advice
-/// to the caller and nothing else.
+/// Why a code was refused, guessed from an undocumented text: it only shapes the advice to
+/// the caller.
 pub(crate) fn rejection(body: &[u8]) -> Verdict {
     let text = wire::error_text(body);
     let used = ["expired", "already", "maximum", "not found"];

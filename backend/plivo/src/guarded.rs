@@ -1,5 +1,5 @@
-//! The client of Plivo behind a bulkhead, a circuit breaker, a deadline and a retry
-//! budget, so that a bad day of Plivo's does not become one of ours.
+//! The client of Plivo behind a bulkhead, a circuit breaker, a deadline and a retry budget,
+//! so that an outage of Plivo does not become one of ours.
 
 use std::{
     num::NonZeroU16,
@@ -25,35 +25,35 @@ use crate::{
     verdict::UnexpectedTexts,
 };
 
-/// One call with all its tries. Plivo's own SDKs give it 5 to 10 seconds
+/// Deadline of one call with all its tries. Plivo's own SDKs give it 5 to 10 seconds
 /// (reference: SDK behaviour).
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
-/// How a delivery goes is nothing to wait long for.
+/// Delivery status is not worth a long wait.
 const RETRIEVE_TIMEOUT: Duration = Duration::from_secs(3);
-/// After that long nothing is tried once more: the rest is for the answer.
+/// After that long no further try is made: the rest is for the answer.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
-/// Asks Plivo, within bounds.
+/// The guarded client.
 pub struct GuardedPlivo {
     client: PlivoClient,
     bulkhead: Bulkhead,
     breaker: Mutex<CircuitBreaker>,
     retries: Mutex<RetryBudget>,
     unexpected: UnexpectedTexts,
-    /// Whether Plivo refused our credentials last.
+    /// Whether Plivo refused our credentials in the last call.
     refused: AtomicBool,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
 
-/// A place among the steps that may call Plivo, given back when it is dropped.
+/// The permit of a step that may call Plivo, returned when dropped.
 #[must_use = "the place is given back when this is dropped"]
 pub struct Admission {
     _permit: Permit,
 }
 
 impl GuardedPlivo {
-    /// With so many calls under way at most.
+    /// With at most `at_once` calls under way.
     pub fn new(
         client: PlivoClient,
         at_once: NonZeroU16,
@@ -72,9 +72,9 @@ impl GuardedPlivo {
         }
     }
 
-    /// Admits a step that will make such a call. Asked before anything is reserved, so that
-    /// a refusal costs next to nothing; the permit is held until the step has ended, which
-    /// bounds the steps that wait for the store, too.
+    /// Admits a step that will make such a call. Called before anything is reserved, so
+    /// that a refusal costs next to nothing; the permit is held until the step has ended,
+    /// so it also bounds the steps that wait for the store.
     pub fn admit(&self, call: UpstreamCall) -> Result<Admission, PlivoError> {
         let permit = self.bulkhead.try_acquire(call);
         let permit = permit.ok_or_else(|| self.refuse_full())?;
@@ -93,7 +93,7 @@ impl GuardedPlivo {
     }
 
     /// Checks a code. If Plivo answers neither its success nor a refusal, its session is
-    /// retrieved once, which can only say no.
+    /// retrieved once, which can only refuse.
     pub async fn validate(
         &self,
         _: &Admission,
@@ -102,7 +102,7 @@ impl GuardedPlivo {
     ) -> Result<Verdict, PlivoError> {
         let outcome = |answered: &Answered| match answered {
             Answered::Decided(Verdict::Accepted) => UpstreamOutcome::Done,
-            // Or whoever types wrong codes could open the circuit breaker.
+            // Otherwise wrong codes could open the circuit breaker.
             Answered::Decided(_) | Answered::Unexpected { .. } => UpstreamOutcome::Rejected,
         };
         let asked = UpstreamCall::Validate;
@@ -159,7 +159,7 @@ impl GuardedPlivo {
         answer
     }
 
-    /// Says once that Plivo refuses our credentials, until it takes them again.
+    /// Logs once that Plivo refuses our credentials, until it accepts them again.
     fn note_credentials<T>(&self, answer: &Result<T, PlivoError>) {
         let are_refused = match answer {
             Err(PlivoError::Refused { status: 401 }) => true,
@@ -175,7 +175,7 @@ impl GuardedPlivo {
         }
     }
 
-    /// Asks once, and again where no connection came about.
+    /// Calls once, and again if no connection was made.
     async fn tried<T, A: Future<Output = Result<T, PlivoError>>>(
         &self,
         started: Instant,
@@ -210,7 +210,7 @@ impl GuardedPlivo {
         })
     }
 
-    /// Does something to the breaker, and says so where it made a difference.
+    /// Changes the breaker; logs and counts a change of state.
     fn change_breaker<T>(
         &self,
         change: impl FnOnce(&mut CircuitBreaker, std::time::SystemTime) -> T,

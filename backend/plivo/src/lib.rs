@@ -1,7 +1,7 @@
-//! The client of Plivo Verify, and the only place that knows its JSON.
+//! The client of Plivo Verify, and the only crate that knows its JSON.
 //!
-//! Create and validate are never repeated: a create costs a message, a validate
-//! burns one of the ten that Plivo allows.
+//! Create and validate are never repeated: a create costs a message, a validate uses up one
+//! of the ten that Plivo allows.
 
 mod account;
 mod bulkhead;

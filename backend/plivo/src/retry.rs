@@ -1,8 +1,8 @@
-//! A retry budget: a call is repeated only if no connection came about, a few times,
-//! and only while that is rare.
+//! A retry budget: a call is retried only if no connection was made, a few times, and only
+//! while that is rare.
 //!
-//! When many calls fail, retries make a bad day worse. So each call earns a tenth of
-//! a retry, and a retry spends a whole one.
+//! When many calls fail, retries make it worse. So each call earns a tenth of a retry, and
+//! a retry spends a whole one.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ pub(crate) const MAX_TRIES: u32 = 3;
 /// The longest wait before the second try; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// In tenths of a repetition.
+/// Cost of a retry, in tenths.
 const COST: u32 = 10;
-/// What can be saved up: ten repetitions in one go.
+/// The largest burst: ten retries.
 const MAX_SAVED: u32 = 10 * COST;
 
-/// How many repetitions there may be.
+/// Saved retries.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
     tenths: u32,
@@ -27,12 +27,12 @@ impl RetryBudget {
         Self { tenths: MAX_SAVED }
     }
 
-    /// A call was made for the first time.
+    /// Earns a tenth of a retry for the first try of a call.
     pub(crate) fn earn(&mut self) {
         self.tenths = (self.tenths + 1).min(MAX_SAVED);
     }
 
-    /// Whether a repetition may be made; it is counted.
+    /// Whether a retry may be made; if so it is counted.
     pub(crate) fn try_spend(&mut self) -> bool {
         match self.tenths.checked_sub(COST) {
             Some(left) => {
@@ -44,8 +44,8 @@ impl RetryBudget {
     }
 }
 
-/// How long to wait after the `tries`th try (from 1): anything up to a bound that
-/// doubles, so that callers who failed together do not come back together.
+/// Wait after the `tries`th try (from 1): random up to a bound that doubles (full jitter),
+/// so that calls that failed together are not repeated together.
 pub(crate) fn wait_after(tries: u32) -> Duration {
     let bound = FIRST_WAIT * 2_u32.saturating_pow(tries.saturating_sub(1)).min(8);
     let mut bytes = [0; 4];
@@ -60,8 +60,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However calls and repetitions mix, there are never more of these than a
-        /// tenth of those and the ten that may come at once.
+        /// However calls and retries mix, retries never exceed a tenth of the calls plus a
+        /// burst of ten.
         #[test]
         fn repetitions_stay_within_a_tenth(calls in prop::collection::vec(0..4_u32, 0..2000)) {
             let mut budget = RetryBudget::new();

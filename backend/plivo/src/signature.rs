@@ -1,35 +1,35 @@
-//! How Plivo signs its callbacks (reference: callback signatures). Verify's are
-//! documented with V2; V3 is taken where it comes alone.
+//! Verifies the signatures of Plivo's callbacks (reference: callback signatures). Verify's
+//! are documented with V2; V3 is accepted if it comes alone.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
-/// A callback as it came.
+/// A callback as it was received.
 pub struct Callback<'a> {
-    /// Where it was to go, byte for byte as Plivo was told.
+    /// Its URL, byte for byte as Plivo was given it.
     pub url: &'a str,
-    /// What stands behind the question mark, decoded.
+    /// The query, decoded.
     pub query: &'a [(String, String)],
-    /// The form, decoded; nothing of a GET.
+    /// The form, decoded; empty for a GET.
     pub form: &'a [(String, String)],
-    /// What it is signed with.
+    /// Its signatures.
     pub signatures: Signatures<'a>,
 }
 
 /// The headers that sign a callback.
 #[derive(Clone, Copy, Default)]
 pub struct Signatures<'a> {
-    /// Of V2, by the account and by its main account.
+    /// V2, by the account and by its main account.
     v2: [Option<&'a str>; 2],
     v2_nonce: Option<&'a str>,
-    /// Of V3, likewise.
+    /// V3, likewise.
     v3: [Option<&'a str>; 2],
     v3_nonce: Option<&'a str>,
 }
 
 impl<'a> Signatures<'a> {
-    /// Reads them by a look-up of headers, whose names are in lower case.
+    /// Reads them by a header look-up with lower-case names.
     pub fn read(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         Self {
             v2: ["x-plivo-signature-v2", "x-plivo-signature-ma-v2"].map(&header),
@@ -40,7 +40,7 @@ impl<'a> Signatures<'a> {
     }
 }
 
-/// The nonce of a callback that Plivo signed; nothing where it did not.
+/// The nonce of a callback that Plivo signed; `None` if the signature is invalid.
 pub fn nonce<'a>(auth_token: &SecretString, callback: &Callback<'a>) -> Option<&'a str> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, auth_token.expose_secret().as_bytes());
     let signs = |value: &str, signed: &str| {
@@ -150,7 +150,7 @@ mod tests {
             assert!(signed(&[(name, &several), nonce], "tenant=42", FORM, URL));
             let query = format!("tenant=42&{FORM}");
             assert!(signed(&[(name, get), nonce], &query, "", URL));
-            // V3 covers what it says.
+            // V3 covers the parameters.
             let forged = FORM.replace("delivered", "undelivered");
             assert!(!signed(&[(name, post), nonce], "tenant=42", &forged, URL));
         }

@@ -1,8 +1,8 @@
-//! What Plivo's answer to a code means.
+//! Interprets Plivo's answer to a code.
 //!
-//! A code is accepted only by Plivo's own sentence (reference: validate). Plivo
-//! publishes neither the status nor the text of a refusal, so that any other 2xx
-//! must not count: it might be one.
+//! A code is accepted only by Plivo's own sentence (reference: validate). Plivo publishes
+//! neither the status nor the text of a refusal, so any other 2xx must not count: it might
+//! be a refusal.
 
 use std::{
     collections::HashSet,
@@ -16,7 +16,7 @@ use crate::wire;
 /// Plivo's success, as it is compared: lower case, without its full stop.
 pub const SUCCESS: &str = "session validated successfully";
 
-/// Letters that an accepted message has at least, so that no single word is one.
+/// Minimum letters of an accepted message, so that no single word can be one.
 const MIN_LETTERS: usize = 12;
 /// Longer than any sentence of Plivo's.
 const MAX_LENGTH: usize = 200;
@@ -32,8 +32,8 @@ impl Default for AcceptedMessages {
 }
 
 impl AcceptedMessages {
-    /// Reads whole sentences between `|`. None where one has fewer than twelve
-    /// letters, is too long or is not printable.
+    /// Reads whole sentences between `|`. `None` if one has fewer than twelve letters, is
+    /// too long or is not printable.
     pub fn parse(text: &str) -> Option<Self> {
         let sentences = text.split('|').map(|sentence| {
             let is_printable = !sentence.chars().any(char::is_control);
@@ -44,7 +44,7 @@ impl AcceptedMessages {
         sentences.collect::<Option<_>>().map(Self)
     }
 
-    /// Those that are not the sentence Plivo is known to answer.
+    /// Those other than Plivo's known sentence.
     pub fn others(&self) -> impl Iterator<Item = &str> {
         let all = self.0.iter().map(String::as_str);
         all.filter(|sentence| *sentence != SUCCESS)
@@ -54,7 +54,7 @@ impl AcceptedMessages {
         self.0.contains(&normalised(message))
     }
 
-    /// Reads a JSON answer with status 200 about the session `asked`.
+    /// Whether a JSON answer with status 200 accepts the code of the session `asked`.
     pub fn accept(&self, body: &Value, asked: &str) -> bool {
         let Value::Object(body) = body else {
             return false;
@@ -74,17 +74,17 @@ fn normalised(message: &str) -> String {
     lower.strip_suffix('.').unwrap_or(&lower).to_owned()
 }
 
-/// Most texts of Plivo's that one process writes into its log.
+/// Maximum number of Plivo's texts that one process logs.
 const MAX_TEXTS: usize = 32;
-/// Most characters of each.
+/// Maximum characters of each.
 const MAX_TEXT: usize = 80;
 
-/// The texts that stood in place of Plivo's success, each logged once.
+/// Unexpected texts, each logged once.
 #[derive(Default)]
 pub(crate) struct UnexpectedTexts(Mutex<HashSet<String>>);
 
 impl UnexpectedTexts {
-    /// Logs what Plivo said, unless this process has logged it or enough others.
+    /// Logs Plivo's text, unless this process has logged it before, or enough others.
     pub(crate) fn log(&self, status: u16, body: &Value) {
         let text = redacted(&wire::text_of(body));
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,9 +97,8 @@ impl UnexpectedTexts {
     }
 }
 
-/// The printable start of a text, with each run of two or more digits as `#`: it
-/// may be a code or a number. Digits are one run also where something that is no
-/// letter stands between them.
+/// The printable start of a text, with each run of two or more digits as `#`: it may be a
+/// code or a number. Digits separated by non-letters are one run.
 fn redacted(text: &str) -> String {
     let mut shown = String::new();
     let mut run = String::new();
@@ -132,7 +131,7 @@ fn redacted(text: &str) -> String {
     shown.chars().take(MAX_TEXT).collect()
 }
 
-/// No control character, and none that turns or hides the text around it.
+/// Neither a control character nor one that reorders or hides text.
 fn is_printable(character: char) -> bool {
     let is_mark = matches!(
         character,
@@ -203,7 +202,7 @@ mod tests {
         assert!(accepted.accept(&body("the code is right, thank you"), ASKED));
         assert!(accepted.accept(&body(SUCCESS), ASKED));
         assert!(!accepted.accept(&body("the code is right"), ASKED));
-        // What is set holds alone.
+        // A configured list replaces the default.
         let alone = AcceptedMessages::parse("the code is right, thank you").unwrap();
         assert!(!alone.accept(&body(SUCCESS), ASKED));
         let long = "x".repeat(MAX_LENGTH + 1);

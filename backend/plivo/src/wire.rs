@@ -1,4 +1,4 @@
-//! Plivo's JSON. Unknown members are ignored; what we need must be there.
+//! Plivo's JSON. Unknown members are ignored; those we need are required.
 
 use countersign_shared::{Channel, session::AttemptStatus};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub(crate) struct CreateBody<'a> {
     pub(crate) app_uuid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) app_hash: Option<&'a str>,
-    /// Where Plivo tells how it goes, by POST.
+    /// Callback URL, by POST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,8 +67,8 @@ struct AttemptDetails {
     status: String,
 }
 
-/// The id of the session that was created. It goes into the path of later
-/// calls, so nothing but the letters of a UUID is taken.
+/// The id of the session that was created. It goes into the path of later calls, so only
+/// the characters of a UUID are accepted.
 pub(crate) fn created(body: &[u8]) -> Result<String, PlivoError> {
     let created: Created = answer(body)?;
     let id = created.session_uuid;
@@ -84,13 +84,13 @@ pub(crate) fn is_plain_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(is_plain)
 }
 
-/// What Plivo knows of the session `asked`.
+/// Parses Plivo's session `asked`.
 pub(crate) fn retrieved(body: &[u8], asked: &str) -> Result<Retrieved, PlivoError> {
     let retrieved: SessionDetails = answer(body)?;
     let is_about_it = retrieved
         .session_uuid
         .is_none_or(|id| id.eq_ignore_ascii_case(asked));
-    // What it costs never stands in the way of how it goes.
+    // Unreadable charges do not hide the status.
     let costs: ChargeDetails = serde_json::from_value(retrieved.charges).unwrap_or_default();
     let status = retrieved.status.unwrap_or_default().to_ascii_lowercase();
     let mut known = Retrieved {
@@ -114,7 +114,7 @@ pub(crate) fn retrieved(body: &[u8], asked: &str) -> Result<Retrieved, PlivoErro
         known.attempts.push(UpstreamAttempt {
             channel,
             status: attempt_status(&attempt.status),
-            // Why one failed is told by callbacks only.
+            // Only callbacks have the reason.
             reason: None,
         });
         let prices = costs.attempt_charges.as_deref().unwrap_or_default();
@@ -130,14 +130,13 @@ pub(crate) fn retrieved(body: &[u8], asked: &str) -> Result<Retrieved, PlivoErro
     Ok(known)
 }
 
-/// Nothing where it is missing or no amount.
+/// Zero if it is missing or not an amount.
 fn amount(text: Option<&str>) -> MicroDollars {
     text.and_then(|text| MicroDollars::parse(text).ok())
         .unwrap_or_default()
 }
 
-/// Plivo's statuses of every channel (reference: session lifecycle), which it
-/// also writes in capitals.
+/// Plivo's statuses of all channels (reference: session lifecycle), in whatever case.
 pub(crate) fn attempt_status(text: &str) -> AttemptStatus {
     match text.to_ascii_lowercase().as_str() {
         "sent" | "ringing" | "early media" => AttemptStatus::Sent,
@@ -157,17 +156,17 @@ fn answer<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, PlivoError> {
     serde_json::from_value(Value::Object(object)).map_err(|_| PlivoError::InvalidResponse)
 }
 
-/// The text of a failure in lower case, or nothing.
+/// The text of a failure in lower case, or empty.
 pub(crate) fn error_text(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     text_of(&value).to_ascii_lowercase()
 }
 
-/// Levels at which a text is looked for.
+/// Maximum depth at which a text is looked for.
 const MAX_DEPTH: usize = 4;
 
-/// What an answer says: a text under `error` or else `message`, either of which may
-/// be an object or a list that holds one (reference: errors).
+/// An answer's text: under `error` or else `message`, either of which may be an object or a
+/// list that contains one (reference: errors).
 pub(crate) fn text_of(answer: &Value) -> String {
     fn find(value: &Value, depth: usize) -> Option<&str> {
         if depth == MAX_DEPTH {

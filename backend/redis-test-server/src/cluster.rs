@@ -6,7 +6,7 @@ use crate::RedisServer;
 
 /// The number of hash slots (Redis Cluster specification).
 const SLOTS: u16 = 16_384;
-/// How long the nodes may take to find each other. They do in a second or two.
+/// Timeout for the nodes to find each other, which takes a second or two.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster of three primaries.
@@ -15,7 +15,7 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Starts one: it serves every slot when this returns.
+    /// Starts a cluster that serves every slot when this returns.
     pub fn start() -> Self {
         let nodes: Vec<RedisServer> = (0..3).map(|_| node()).collect();
         for (index, node) in (0..).zip(&nodes) {
@@ -28,7 +28,7 @@ impl RedisCluster {
             };
             let range = (first.to_string(), last.to_string());
             let () = node.command(&["CLUSTER", "ADDSLOTSRANGE", &range.0, &range.1]);
-            // Without epochs of their own they would first have to agree on them.
+            // Without preset epochs they would first have to agree on them.
             let epoch = (index + 1).to_string();
             let () = node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
         }
@@ -41,7 +41,7 @@ impl RedisCluster {
         cluster
     }
 
-    /// Until each node knows that all slots are served.
+    /// Waits until each node knows that all slots are served.
     fn wait(&self) {
         let started = Instant::now();
         for node in &self.nodes {
@@ -56,28 +56,28 @@ impl RedisCluster {
         }
     }
 
-    /// Where it is found, as `STORE_URL` has it.
+    /// Its address, in the form of `STORE_URL`.
     pub fn url(&self) -> String {
         let nodes: Vec<String> = self.nodes.iter().map(RedisServer::address).collect();
         format!("redis+cluster://{}", nodes.join(","))
     }
 
-    /// Forgets everything.
+    /// Deletes everything.
     pub fn flush(&self) {
         for node in &self.nodes {
             let () = node.command(&["FLUSHALL"]);
         }
     }
 
-    /// Every key there is, for each node.
+    /// All keys of each node.
     pub fn keys(&self) -> Vec<Vec<String>> {
         self.nodes.iter().map(RedisServer::keys).collect()
     }
 }
 
-/// Nodes talk to each other on a port of its own.
+/// The port of the cluster bus.
 fn bus(port: u16) -> u16 {
-    // Not the usual 10,000 above, which may not be a port.
+    // Not the usual port + 10,000, which may be out of range.
     if port > 32_768 {
         port - 20_000
     } else {

@@ -1,5 +1,4 @@
-//! Real Redis servers on free ports of this machine, gone with the test that
-//! started them.
+//! Real Redis servers on free ports, stopped with the test that started them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,10 +15,10 @@ use redis::{Connection, FromRedisValue};
 
 pub use cluster::RedisCluster;
 
-/// Where a server that speaks TLS has its certificate.
+/// Certificate file of a TLS server.
 const CERTIFICATE: &str = "certificate.pem";
 
-/// A server of the test's own, which keeps nothing on the disk.
+/// A server without persistence, for one test.
 pub struct RedisServer {
     child: Child,
     port: u16,
@@ -28,18 +27,18 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one: it answers when this returns.
+    /// Starts a server that answers when this returns.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// With more on its command line, such as `--maxmemory 1mb`.
+    /// Starts one with command-line options, such as `--maxmemory 1mb`.
     pub fn start_with(settings: &[&str]) -> Self {
         let settings: Vec<String> = settings.iter().map(|&text| text.to_owned()).collect();
         Self::start_by(|_| settings.clone())
     }
 
-    /// One that speaks TLS only, as `localhost`, with a certificate of its own.
+    /// Starts one with TLS only, as `localhost`, with a self-signed certificate.
     pub fn start_with_tls() -> Self {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -66,12 +65,12 @@ impl RedisServer {
         })
     }
 
-    /// The certificate of a server that speaks TLS, for who shall trust it.
+    /// The certificate of a TLS server, for clients to trust.
     pub fn certificate(&self) -> PathBuf {
         self.directory.path().join(CERTIFICATE)
     }
 
-    /// Where a server that speaks TLS is, as `STORE_URL` has it.
+    /// The address of a TLS server, in the form of `STORE_URL`.
     pub fn tls_url(&self) -> String {
         format!("rediss://localhost:{}", self.port)
     }
@@ -81,8 +80,7 @@ impl RedisServer {
     }
 
     fn start_in(directory: tempfile::TempDir, settings: impl Fn(u16) -> Vec<String>) -> Self {
-        // The port is free when it is looked for, and mostly still is when the
-        // server takes it.
+        // The port is free when it is chosen, and usually still when the server binds it.
         let (child, port, settings) = (0..20)
             .find_map(|_| {
                 let port = free_port();
@@ -99,12 +97,12 @@ impl RedisServer {
         }
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Where it is, as `STORE_URL` has it.
+    /// Its address, in the form of `STORE_URL`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address())
     }
@@ -113,13 +111,13 @@ impl RedisServer {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Ends it at once, as a crash does.
+    /// Kills it, like a crash.
     pub fn kill(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
     }
 
-    /// Starts it once more at the same place, empty.
+    /// Restarts it at the same address, empty.
     pub fn start_again(&mut self) {
         self.kill();
         self.child = listening(self.directory.path(), self.port, &self.settings)
@@ -131,7 +129,7 @@ impl RedisServer {
         self.signal("-STOP");
     }
 
-    /// Lets a frozen one go on.
+    /// Resumes a frozen server.
     pub fn thaw(&self) {
         self.signal("-CONT");
     }
@@ -154,14 +152,14 @@ impl RedisServer {
         client.get_connection().unwrap()
     }
 
-    /// All that is kept, as it would stand on a disk.
+    /// The whole content, as it would be on a disk.
     pub fn dump(&self) -> Vec<u8> {
         let () = self.command(&["CONFIG", "SET", "rdbcompression", "no"]);
         let () = self.command(&["SAVE"]);
         std::fs::read(self.directory.path().join("dump.rdb")).unwrap()
     }
 
-    /// Every key there is.
+    /// All keys.
     pub fn keys(&self) -> Vec<String> {
         self.command(&["KEYS", "*"])
     }
@@ -178,7 +176,7 @@ fn free_port() -> u16 {
     socket.local_addr().unwrap().port()
 }
 
-/// The server once it accepts connections; nothing where the port was taken.
+/// Starts the server and waits until it accepts connections; `None` if the port was taken.
 fn listening(directory: &Path, port: u16, settings: &[String]) -> Option<Child> {
     let mut command = Command::new("redis-server");
     command
@@ -198,7 +196,7 @@ fn listening(directory: &Path, port: u16, settings: &[String]) -> Option<Child> 
         .map_while(Result::ok)
         .any(|line| line.contains("Ready to accept connections"));
     if ready {
-        // It must not stop for a reader that is gone.
+        // Drain its output, so that it never blocks on it.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         return Some(child);
     }

@@ -1,4 +1,4 @@
-//! Proofs that were handed out, and answers that were given under a key.
+//! Checks proofs that were returned, and answers under idempotency keys.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,12 +15,13 @@ use crate::{
     checker::Checker,
     request::{Asked, Kind, Request},
     settings::CHECK_KEPT_FOR,
+    usage::OneUse,
 };
 
-/// No request is under way for longer, and its repetition a little.
+/// Maximum duration of a request, with some slack for its repetition.
 const MAX_UNDER_WAY: Duration = Duration::from_secs(35);
 
-/// What was answered first under a key.
+/// The first answer under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum First {
     Sent { session: String, answer: SentAnswer },
@@ -28,7 +29,7 @@ enum First {
     Settled(Settlement),
 }
 
-/// The first answer, when it was given, and the requests that came before.
+/// The first answer, when it was given, and the newest request before it.
 struct Given {
     first: First,
     body: String,
@@ -44,17 +45,22 @@ pub(crate) struct Answers {
     of_key: BTreeMap<String, Given>,
     /// The body that each key was claimed with.
     bodies: BTreeMap<String, String>,
-    /// Times that a key was refused for another body, and the newest request then:
-    /// after five it answers nothing more.
+    /// How often a key was refused for another body, and the newest request then: after
+    /// five the key refuses everything.
     mismatches: BTreeMap<String, (u32, u64)>,
-    /// Keys that were tried with another body, whatever was heard of it.
+    /// Keys that were tried with another body, whatever the answer.
     pub(crate) suspect: BTreeSet<String>,
     pub(crate) newest_request: u64,
     pub(crate) proofs: u64,
     pub(crate) found_again: u64,
-    /// Times that a key was refused for another body.
+    /// How often a key was refused for another body.
     pub(crate) reused: u64,
+    /// Requests that have begun under each key, and when each of them did.
+    begun: BTreeMap<String, Vec<(u64, Millis)>>,
 }
+
+/// So many requests of another body a key compares; later ones it refuses unseen.
+const MAX_COMPARED: usize = 5;
 
 impl Answers {
     pub(crate) fn is_mismatched(&self, key: &str) -> bool {
@@ -115,7 +121,7 @@ impl Checker {
         );
     }
 
-    /// A proof was handed out: it is the only one of its session and of its code.
+    /// A proof was returned: it must be the only one of its session and of its code.
     pub(crate) fn proof(&mut self, asked: &Asked, proof: &str) {
         self.answers.proofs += 1;
         let request = proof.strip_prefix("proof").and_then(|id| id.parse().ok());
@@ -129,7 +135,7 @@ impl Checker {
         let (session, code) = (of_session.len(), of_plivo.len());
         let name = &asked.session;
         self.require(session == 1, || format!("{session} proofs of {name}"));
-        // A row about Plivo's session may be over once the clock was set.
+        // The row of Plivo's session may have expired once the clock was set.
         let is_one = code == 1 || self.was_set;
         self.require(is_one, || format!("{code} proofs of the code of {plivo:?}"));
     }
@@ -147,13 +153,43 @@ impl Checker {
         }
     }
 
-    /// A repetition hears anything but a refusal only with the key's own body, and as
-    /// long as not too many others were tried.
+    /// A request has begun.
+    pub(crate) fn begun(&mut self, request: u64, asked: &Asked, now: Millis) {
+        if let Some(keyed) = &asked.keyed {
+            let begun = self.answers.begun.entry(keyed.name.clone());
+            begun.or_default().push((request, now));
+        }
+    }
+
+    /// A request was refused for another body: it is a check of its caller's, of some
+    /// moment since it began, unless the key may have refused it without comparing.
+    fn mismatched(&mut self, request: &Request, asked: &Asked, key: &str) {
+        let of_key = self.answers.begun.get(key).map_or(&[][..], Vec::as_slice);
+        let this = of_key.iter().find(|(id, _)| *id == request.id);
+        let Some((_, at)) = this.filter(|_| of_key.len() <= MAX_COMPARED) else {
+            return;
+        };
+        if !self.was_set {
+            self.mismatches.add(OneUse {
+                request: request.id,
+                at: at.0,
+                number: asked.number,
+                caller: asked.caller,
+                is_call: false,
+                is_first: false,
+                is_known: false,
+                forgotten: 0,
+            });
+        }
+    }
+
+    /// A repetition may get anything but a refusal only with the key's own body, and only
+    /// before too many others were tried.
     fn may_answer(&mut self, request: &Request, keyed: &Keyed, now: Millis) {
         let name = keyed.name.clone();
         let claimed_at = self.claimed_at.get(&name).copied().map(Millis);
         let kept_for = request.asked.as_ref().map(|asked| self.kept_for(asked));
-        // Else it may have been claimed anew, by somebody who heard nothing of it.
+        // Otherwise it may have been claimed again, by a request whose answer was lost.
         let is_known = claimed_at.zip(kept_for);
         if is_known.is_none_or(|(at, kept_for)| at.until(now) >= kept_for) {
             return;
@@ -176,7 +212,7 @@ impl Checker {
         bodies.insert(keyed.name.clone(), keyed.body.clone());
     }
 
-    /// How long an answer is surely found: it was kept a little before it was given.
+    /// For how long an answer must be found: it was stored a little before it was given.
     pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
         let kept_for = match asked.kind {
             Kind::Check(_) => CHECK_KEPT_FOR,
@@ -185,7 +221,7 @@ impl Checker {
         kept_for.saturating_sub(Duration::from_secs(10))
     }
 
-    /// Somebody repeated a request, and it was known.
+    /// A request was repeated, and its key was known.
     fn repeated(&mut self, request: &Request, repetition: &Repetition, now: Millis) {
         let Some(asked) = &request.asked else { return };
         let Some(keyed) = &asked.keyed else { return };
@@ -195,6 +231,7 @@ impl Checker {
             let mismatches = self.answers.mismatches.entry(keyed.name.clone());
             let mismatches = mismatches.or_default();
             *mismatches = (mismatches.0 + 1, newest);
+            self.mismatched(request, asked, &keyed.name);
             return;
         }
         self.may_answer(request, keyed, now);
@@ -249,10 +286,10 @@ impl Checker {
             return;
         };
         if given.body != keyed.body {
-            // Another request, which the key refuses or whose caller has to wait.
+            // Another body, which the key refuses or whose caller has to wait.
             return;
         }
-        // It may have been forgotten while this request was under way.
+        // It may have expired while this request was under way.
         let is_kept = given.at.until(now) < kept_for;
         let began_after = request.id > given.newest_request;
         if is_kept && began_after && !self.was_set {

@@ -1,11 +1,11 @@
-//! The steps as the service's border makes them: names in the place of keyed
-//! hashes, and plain bytes in the place of sealed ones.
+//! Builds the steps as the service does, with plain names in place of keyed hashes and
+//! plain bytes in place of sealed ones.
 
 use std::time::Duration;
 
 use countersign_core::{
-    AttemptUpdate, CallerKeys, Destination, IdempotencyClaim, Key, Limit, LimitCheck, NewSession,
-    Route, Sealed, SendKeys, Upstream, keys,
+    ApplicationId, AttemptUpdate, Destination, EndUserKeys, IdempotencyClaim, Key, Limit,
+    LimitCheck, NewSession, Owner, Route, Sealed, SendKeys, Upstream, keys,
     transitions::{
         CallbackRecipient, RecordCallback, RecordCharges, ReserveCheck, ReserveResend, ReserveSend,
         SendLimits,
@@ -15,7 +15,7 @@ use countersign_shared::Channel;
 
 use crate::settings::{CHECK_KEPT_FOR, Settings};
 
-/// A request's idempotency key, and which of its bodies it has.
+/// A request's idempotency key, and which body it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Keyed {
     pub(crate) name: String,
@@ -31,14 +31,21 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveSend {
         ReserveSend {
+            page: None,
             new: NewSession {
                 key: keys::session(session),
                 number: number_key(number),
                 contact: Sealed(number.to_string().into_bytes()),
                 channel,
+                owner: Owner {
+                    application: ApplicationId::parse("shop").expect("an id"),
+                    with_key: false,
+                },
+                end_user: caller_keys(caller),
             },
             limits: self.send_limits(number, caller, channel),
-            claim: keyed.map(|it| claim(it, session, self.rules.session_lifetime)),
+            claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
+            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -52,11 +59,13 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveResend {
         ReserveResend {
+            application: None,
             session: keys::session(session),
             channel,
             limits: self.send_limits(number, caller, channel),
             at_once,
-            claim: keyed.map(|it| claim(it, session, self.rules.session_lifetime)),
+            claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
+            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -68,10 +77,11 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveCheck {
         ReserveCheck {
+            application: None,
             session: keys::session(session),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
-            checks: self.limits.of_check(&[caller_keys(caller)]),
-            claim: keyed.map(|it| claim(it, session, CHECK_KEPT_FOR)),
+            checks: self.limits.of_check(&caller_keys(caller)),
+            claim: keyed.map(|it| self.claim(it, session, caller, CHECK_KEPT_FOR)),
             rules: self.rules.clone(),
         }
     }
@@ -106,7 +116,7 @@ impl Settings {
             session: keys::session(session),
             upstream: upstream.clone(),
             charges,
-            caps: self.caps(),
+            caps: self.caps().into_iter().collect(),
             rules: self.rules.clone(),
         }
     }
@@ -116,6 +126,22 @@ impl Settings {
         self.budget.caps(&keys::limit(Limit::Budget, "all"))
     }
 
+    fn claim(
+        &self,
+        keyed: &Keyed,
+        session: &str,
+        caller: usize,
+        kept_for: Duration,
+    ) -> IdempotencyClaim {
+        IdempotencyClaim {
+            key: keys::idempotency(&keyed.name),
+            body: keyed.body.clone(),
+            kept_for,
+            subject: Some(Sealed(session.as_bytes().to_vec())),
+            mismatch: self.limits.of_check(&caller_keys(caller)),
+        }
+    }
+
     fn send_limits(&self, number: usize, caller: usize, channel: Channel) -> SendLimits {
         let keys = SendKeys {
             number: number_key(number),
@@ -123,7 +149,7 @@ impl Settings {
             country: keys::limit(Limit::SendsPerCountry, "country"),
             known_country: keys::limit(Limit::KnownPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "all"),
-            callers: vec![caller_keys(caller)],
+            end_user: caller_keys(caller),
             number_mark: 2 * (1_000 + number as u64),
         };
         let mut checks = self.limits.of_send(&keys, channel);
@@ -154,7 +180,7 @@ pub(crate) fn upstream(id: &str) -> Upstream {
     }
 }
 
-/// Every number is of one country, and of one range.
+/// All numbers are of one country and one range.
 pub(crate) fn destination(_: usize) -> Destination {
     Destination {
         country: keys::conversion("country"),
@@ -163,26 +189,14 @@ pub(crate) fn destination(_: usize) -> Destination {
     }
 }
 
-fn caller_keys(caller: usize) -> CallerKeys {
-    let key = |limit| keys::limit(limit, &caller.to_string());
-    CallerKeys {
-        sends: key(Limit::SendsPerAddress),
-        checks: key(Limit::ChecksPerAddress),
-        numbers: key(Limit::NumbersPerAddress),
-        factor: 1,
+fn caller_keys(caller: usize) -> EndUserKeys {
+    EndUserKeys {
+        address: Some(caller.to_string()),
+        ..EndUserKeys::default()
     }
 }
 
-fn claim(keyed: &Keyed, session: &str, kept_for: Duration) -> IdempotencyClaim {
-    IdempotencyClaim {
-        key: keys::idempotency(&keyed.name),
-        body: keyed.body.clone(),
-        kept_for,
-        subject: Some(Sealed(session.as_bytes().to_vec())),
-    }
-}
-
-/// What was sealed, as text.
+/// Opens a sealed value.
 pub(crate) fn opened(sealed: &Sealed) -> String {
     String::from_utf8_lossy(&sealed.0).into_owned()
 }

@@ -1,4 +1,4 @@
-//! What must hold, whatever happens.
+//! Invariants that must hold whatever happens.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ use crate::{
     usage::{OneUse, Usage},
 };
 
-/// No row is longer.
+/// Longest allowed row.
 const MAX_ROW_BYTES: usize = 16 * 1024;
 
 pub(crate) struct Checker {
@@ -30,11 +30,13 @@ pub(crate) struct Checker {
     pub(crate) limits: Limits,
     pub(crate) sends: Usage,
     pub(crate) checks: Usage,
-    /// Checks that Plivo took for wrong, or that ended in doubt.
+    /// Requests of another body under a known key, which count as checks.
+    pub(crate) mismatches: Usage,
+    /// Checks that Plivo rejected, or whose outcome is unknown.
     pub(crate) wrong: Usage,
-    /// Requests that asked Plivo.
+    /// Requests that called Plivo.
     pub(crate) calls: BTreeMap<u64, Asked>,
-    /// Of checks, Plivo's session.
+    /// Plivo's session of each check.
     pub(crate) asked_about: BTreeMap<u64, String>,
     /// Checks of each session that reached Plivo.
     checks_asked: BTreeMap<String, u64>,
@@ -46,17 +48,17 @@ pub(crate) struct Checker {
     /// When each key was claimed last.
     pub(crate) claimed_at: BTreeMap<String, u64>,
     pub(crate) nonces: BTreeSet<String>,
-    /// Arrivals told of each attempt.
+    /// Reported deliveries of each attempt.
     pub(crate) arrivals: BTreeMap<(usize, usize), u32>,
     /// Charges booked of each of Plivo's sessions: for attempts, for validation.
     pub(crate) charged: BTreeMap<String, (u64, u64)>,
-    /// Checks of each session that Plivo took for right.
+    /// Checks of each session that Plivo accepted.
     accepted: BTreeMap<String, Vec<Asked>>,
     pub(crate) has_tripped: bool,
     pub(crate) has_lied: bool,
     pub(crate) was_set: bool,
     pub(crate) released: u64,
-    /// Steps of which nobody knows whether they happened.
+    /// Steps of which it is unknown whether they happened.
     pub(crate) in_doubt: u64,
     pub(crate) commits: u64,
     pub(crate) conflicts: u64,
@@ -70,6 +72,7 @@ impl Checker {
             limits: settings.limits.clone(),
             sends: Usage::default(),
             checks: Usage::default(),
+            mismatches: Usage::default(),
             wrong: Usage::default(),
             calls: BTreeMap::new(),
             asked_about: BTreeMap::new(),
@@ -105,7 +108,12 @@ impl Checker {
 
     pub(crate) fn clock_was_set(&mut self, before: Millis, now: Millis) {
         self.was_set = true;
-        for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
+        for usage in [
+            &mut self.sends,
+            &mut self.checks,
+            &mut self.mismatches,
+            &mut self.wrong,
+        ] {
             usage.set_clock(before.0, now.0);
         }
     }
@@ -137,7 +145,7 @@ impl Checker {
         let at = reservation.reserved_at().0;
         self.counted(request, asked, at);
         self.tripped(request, reservation.low_conversion());
-        // A moment ahead is from before the clock was set back.
+        // A moment in the future is from before the clock was set back.
         if at <= now.0 {
             self.sends.add(OneUse {
                 request: request.id,
@@ -201,7 +209,7 @@ impl Checker {
         }
     }
 
-    /// A request of Plivo's has left.
+    /// A call of Plivo has left.
     pub(crate) fn asked(&mut self, requests: &BTreeMap<u64, Request>, id: u64) {
         let Some(asked) = requests.get(&id).and_then(|it| it.asked.clone()) else {
             return;
@@ -240,7 +248,7 @@ impl Checker {
         let (id, has_left) = (request.id, request.has_left);
         self.require(!has_left, || format!("{id} is released and may have left"));
         self.released += 1;
-        // Its key is free from here on, for whatever body.
+        // From here on its key is free, for any body.
         let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
         if let Some(keyed) = keyed {
             self.claimed_at.remove(&keyed.name);
@@ -260,7 +268,7 @@ impl Checker {
         }
     }
 
-    /// Whether no check of the session but this was taken for right.
+    /// Whether no other check of the session was accepted.
     pub(crate) fn is_only_accepted(&self, asked: &Asked) -> bool {
         match self.accepted.get(&asked.session).map(Vec::as_slice) {
             Some([only]) => only.keyed == asked.keyed,
@@ -268,7 +276,7 @@ impl Checker {
         }
     }
 
-    /// When a request was counted.
+    /// When a request was reserved.
     pub(crate) fn reserved_at(&self, request: u64) -> Option<u64> {
         self.reserved_at.get(&request).copied()
     }

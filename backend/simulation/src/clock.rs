@@ -1,15 +1,15 @@
-//! The store's time, which the schedule moves and sets.
+//! The store's clock, moved and set by the schedule.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use countersign_core::Millis;
-use countersign_store::clock::Clock;
+use countersign_platform::clock::Clock;
 
 const START: u64 = 1_764_000_000_000;
 
@@ -32,7 +32,7 @@ impl SimClock {
 }
 
 impl Clock for SimClock {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::Relaxed))
+    fn now(&self) -> SystemTime {
+        Millis(self.0.load(Ordering::Relaxed)).into()
     }
 }

@@ -1,5 +1,5 @@
-//! Where nothing is in doubt, every limit has counted what was used, no less and no
-//! more: what never left or was right is given back.
+//! If no outcome is unknown, every limit has counted exactly what was used: what never
+//! left, and right codes, are refunded.
 
 use countersign_core::{Limit, LimitCheck, Use, transitions::LimitUsed};
 use countersign_shared::Channel;
@@ -45,7 +45,7 @@ impl World {
             let length = quota.map_or(0, countersign_core::Quota::milliseconds);
             usage.since(now.saturating_sub(length), which)
         };
-        // Another body under a key counts as a check of its caller's.
+        // Another body under a key counts as a check of its caller.
         let mut more = 0;
         let expected = match check.limit {
             Limit::SendsPerNumber => within(&checker.sends, &of_number),
@@ -57,7 +57,9 @@ impl World {
             Limit::SendsPerCountry | Limit::SendsTotal => within(&checker.sends, &|_| true),
             Limit::ChecksPerAddress => {
                 more = checker.answers.reused;
-                within(&checker.checks, &of_caller)
+                let mut checks = within(&checker.checks, &of_caller);
+                checks.extend(within(&checker.mismatches, &of_caller));
+                checks
             }
             Limit::WrongChecksPerNumber => within(&checker.wrong, &of_number),
             _ => return,
@@ -66,8 +68,8 @@ impl World {
             Use::Distinct(_) => usage::numbers(&expected),
             Use::Amount(_) => usage::count(&expected),
         };
-        // Of two uses of one thing at once, the later remembers the earlier: where both
-        // are given back, the earlier still counts.
+        // Of two concurrent uses of one item, the later remembers the earlier: if both are
+        // refunded, the earlier still counts.
         if let Use::Distinct(_) = check.used {
             more = self.settings.numbers as u64;
         }

@@ -1,4 +1,4 @@
-//! What must hold when everything has come to rest, and that nobody is stuck.
+//! Final invariants, once nothing is under way, and that nobody is stuck.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,8 +6,8 @@ use countersign_core::{
     Answer, Millis, Quota, Repetition, Session, Transition, keys,
     transitions::{LimitUsed, Reserved, ViewSession},
 };
+use countersign_platform::clock::Clock;
 use countersign_shared::{Channel, session::SessionStatus};
-use countersign_store::clock::Clock;
 
 use crate::{
     border::opened,
@@ -20,7 +20,7 @@ use crate::{
 
 impl World {
     pub(crate) fn clock_now(&self) -> Millis {
-        self.clock.now()
+        self.clock.now().into()
     }
 
     pub(crate) fn view(&self, session: &str) -> Option<Session> {
@@ -30,7 +30,8 @@ impl World {
         self.read(&view).ok()
     }
 
-    /// A callback about a send was taken: if the send is of now, its session lives.
+    /// A callback about a send was accepted: if the send is recent, its session must be
+    /// live.
     pub(crate) fn check_adoption(&mut self, callback: &Callback) {
         let Some(asked) = self.checker.calls.get(&callback.request).cloned() else {
             return;
@@ -53,8 +54,7 @@ impl World {
             .require(is_live, || format!("{name} was sent and is not adopted"));
     }
 
-    /// If a keyed request had its effect, a repetition of it finds the answer, whoever
-    /// heard of it.
+    /// If a keyed request had its effect, a repetition must find the answer.
     pub(crate) fn probe(&mut self, asked: &Asked) {
         let Some(keyed) = &asked.keyed else { return };
         if self.checker.answers.is_mismatched(&keyed.name) || self.checker.was_set {
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// Everything has come to rest.
+    /// Nothing is under way any more.
     pub(crate) fn check_the_end(&mut self) {
         let waiting = self.requests.len();
         self.checker
@@ -186,7 +186,7 @@ impl World {
         self.checker.violations.extend(exceeded);
     }
 
-    /// Nothing is in doubt: conversion and budget are what the sessions say.
+    /// If no outcome is unknown: conversion and budget match the sessions.
     fn check_the_books(&mut self) {
         let names = self.checker.sessions.names();
         let seen: Vec<Session> = names.iter().filter_map(|name| self.view(name)).collect();
@@ -240,8 +240,8 @@ impl World {
         });
     }
 
-    /// Nothing goes wrong any more, and every window is over: whoever asks for a code
-    /// and tries it gets in.
+    /// Without faults and after every window has passed, anybody who requests a code and
+    /// enters it is verified.
     fn check_that_nobody_is_stuck(&mut self) {
         self.settings.faults = Faults::none();
         self.pass(Duration::from_hours(25));
@@ -281,7 +281,7 @@ fn more_by_half(quota: &Quota) -> Quota {
 }
 
 impl Checker {
-    /// What was booked is no more than what Plivo charges.
+    /// What was booked must not exceed what Plivo charges.
     fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
         for (plivo, (sends, validation)) in self.charged.clone() {
             let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;

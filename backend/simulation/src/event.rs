@@ -1,4 +1,4 @@
-//! What happens, and to whom.
+//! Events of a schedule.
 
 use countersign_core::{Key, UpstreamOutcome, Verdict};
 use countersign_store::{Commit, Committer, committer::Event as CommitterEvent};
@@ -7,7 +7,7 @@ use crate::request::{Asked, Callback};
 
 /// One process.
 pub(crate) struct Instance {
-    /// How often it was started.
+    /// How often the process was started.
     pub(crate) generation: u32,
     pub(crate) committer: Committer,
 }
@@ -17,27 +17,27 @@ pub(crate) enum Io {
     Commit(Commit),
 }
 
-/// What Plivo answers.
+/// An answer of Plivo.
 pub(crate) enum PlivoAnswer {
     Created(Result<String, UpstreamOutcome>),
     Validated(Result<Verdict, UpstreamOutcome>),
 }
 
-/// What a call of Plivo comes to.
+/// The fate of a call of Plivo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Good,
-    /// It reaches Plivo, and Plivo says no for a reason of its own.
+    /// It reaches Plivo, and Plivo refuses.
     Refused(UpstreamOutcome),
     /// It does not reach Plivo, or Plivo does nothing.
     LostBefore(UpstreamOutcome),
-    /// Plivo does it, and the answer is lost.
+    /// Plivo executes it, and the answer is lost.
     LostAfter(UpstreamOutcome),
-    /// Plivo does it, and answers something else.
+    /// Plivo executes it, and answers something else.
     Lie,
 }
 
-/// What happens, to the process of that generation where one is named.
+/// An event, of the process of that generation if one is given.
 pub(crate) enum Event {
     StoreReached(usize, u32, Io),
     StoreAnswered(usize, u32, CommitterEvent),
@@ -52,7 +52,7 @@ pub(crate) enum Event {
     },
     PlivoAnswered(u64, PlivoAnswer),
     Called(Callback),
-    /// Look whether the answer of a keyed request is found.
+    /// Check that the answer of a keyed request is found.
     Probe(Asked),
     Act(usize),
 }

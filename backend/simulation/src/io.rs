@@ -1,4 +1,4 @@
-//! The way to the store and to Plivo, and what goes wrong on it.
+//! The network to the store and to Plivo, with its faults.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl World {
         self.schedule(way, Event::StoreAnswered(instance, generation, event));
     }
 
-    /// Plivo is asked, once.
+    /// Calls Plivo, once.
     pub(crate) fn call_plivo(&mut self, id: u64) {
         let faults = &self.settings.faults;
         let random = &mut self.random;
@@ -89,7 +89,7 @@ impl World {
             Fate::LostAfter(lost[random.index(lost.len())])
         } else if random.percent(faults.plivo_refuses) {
             let which = random.index(refused.len());
-            // Of a code, a refusal is what Plivo says of it.
+            // For a code, a refusal is Plivo's verdict.
             Fate::Refused(refused[if is_send { which } else { which.max(1) }])
         } else if random.percent(faults.plivo_lies) {
             Fate::Lie
@@ -105,7 +105,7 @@ impl World {
         self.schedule(after, Event::PlivoReached { request: id, fate });
     }
 
-    /// The call has reached Plivo, whatever became of who made it.
+    /// The call has reached Plivo, whatever happened to its caller.
     pub(crate) fn plivo_reached(&mut self, id: u64, fate: Fate) {
         let Some(asked) = self.checker.calls.get(&id).cloned() else {
             return;
@@ -197,7 +197,7 @@ impl World {
         }
     }
 
-    /// Plivo's own repetition, where it was not answered.
+    /// Plivo repeats a callback that was not answered.
     pub(crate) fn callback_failed(&mut self, callback: Callback) {
         if let Some(retries_left) = callback.retries_left.checked_sub(1) {
             let callback = Callback {

@@ -1,10 +1,10 @@
-//! Countersign's rules and its group committer, played under a seeded scheduler.
+//! Deterministic simulation of Countersign's rules and its group committer, under a seeded
+//! scheduler.
 //!
-//! What runs is the real code: the transitions and the order of steps of
-//! `countersign-core`, the committer of `countersign-store` over its memory store.
-//! What is played is the world around them: people, several instances, the way to
-//! the store, Plivo, the clock, and everything that goes wrong with them. The same
-//! seed is the same schedule, to the letter.
+//! It runs the real code: the transitions and the order of steps of `countersign-core`, and
+//! the committer of `countersign-store` over its memory store. Everything around them is
+//! simulated: people, several instances, the network to the store, Plivo, the clock, and
+//! their faults. The same seed gives exactly the same schedule.
 
 mod answers;
 mod border;
@@ -29,35 +29,35 @@ mod world;
 
 use world::World;
 
-/// What a schedule was like.
+/// Statistics of a schedule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
     /// Commits that reached the store.
     pub commits: u64,
-    /// Commits that another instance was ahead of.
+    /// Commits that ended in a conflict.
     pub conflicts: u64,
-    /// Steps of which nobody knew whether they happened.
+    /// Steps of which it is unknown whether they happened.
     pub in_doubt: u64,
-    /// Codes that Plivo was asked to send.
+    /// Sends that reached Plivo.
     pub sends: u64,
-    /// Proofs that were handed out, once or again.
+    /// Proofs that were returned, first or again.
     pub proofs: u64,
     /// Repetitions that found their answer.
     pub found_again: u64,
 }
 
-/// A schedule that broke a rule.
+/// A schedule that violated an invariant.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// Its seed.
     pub seed: u64,
-    /// What did not hold.
+    /// The violations.
     pub violations: Vec<String>,
-    /// What happened, where it was written down.
+    /// The events, if they were traced.
     pub trace: Vec<String>,
 }
 
-/// Plays the schedule of a seed to its end. `is_traced` writes down what happens.
+/// Runs the schedule of a seed to its end. `is_traced` records its events.
 pub fn play(seed: u64, is_traced: bool) -> Result<Report, Failure> {
     let mut world = World::new(seed, is_traced);
     world.run();

@@ -1,4 +1,4 @@
-//! What steps answer.
+//! Outcomes of steps.
 
 use countersign_core::{
     Charged, Settlement,
@@ -9,7 +9,7 @@ use countersign_core::{
 };
 use countersign_store::StoreError;
 
-/// What a step answers.
+/// The outcome of a step.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     ReservedSend(Reserved<SendReservation>),
@@ -27,5 +27,5 @@ pub(crate) enum Outcome {
 /// How a step ended.
 pub(crate) type Answered = Result<Outcome, StoreError>;
 
-/// Where a step's answer comes; nothing until then. Dropping it abandons the step.
+/// Polls a step's answer; `None` until it is there. Dropping it abandons the step.
 pub(crate) type Answer = Box<dyn FnMut() -> Option<Answered>>;

@@ -1,5 +1,5 @@
-//! People and programs that ask: they send, resend, try codes, repeat what they
-//! asked under its key or with another body, and watch.
+//! Simulated callers: they send, resend, try codes, repeat requests under their key or with
+//! another body, and watch sessions.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Person {
     pub(crate) actions_left: u64,
-    /// Sessions that they were told of, each with its number.
+    /// Sessions they know, each with its number.
     pub(crate) sessions: Vec<(String, usize)>,
-    /// What they asked under a key.
+    /// Their requests under keys.
     asked: Vec<Asked>,
 }
 
 impl World {
-    /// A person does something, and something else later.
+    /// A person acts now, and schedules the next action.
     pub(crate) fn act(&mut self, person: usize) {
         let it = &mut self.people[person];
         let Some(left) = it.actions_left.checked_sub(1) else {
@@ -102,7 +102,7 @@ impl World {
         self.begin(asked);
     }
 
-    /// The right code or a wrong one, at times several at once.
+    /// Tries the right code or a wrong one, sometimes several at once.
     fn try_a_code(&mut self, person: usize) {
         let Some((session, number)) = self.known_session(person) else {
             return self.ask_to_send(person);
@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// The same under the same key, or with another body.
+    /// Repeats a request under the same key, or with another body.
     fn repeat(&mut self, person: usize) {
         let asked = self.random.pick(&self.people[person].asked).cloned();
         let Some(mut asked) = asked else {
@@ -137,7 +137,7 @@ impl World {
             let suspect = &mut self.checker.answers.suspect;
             suspect.insert(name.clone());
         }
-        // A few try what a key answers to other bodies.
+        // Some try what a key answers to other bodies.
         let times = if is_other && self.random.percent(30) {
             7
         } else {
@@ -151,8 +151,7 @@ impl World {
         }
     }
 
-    /// Somebody looks how the deliveries go, and Plivo is asked where it is their
-    /// turn.
+    /// Somebody watches the deliveries, and asks Plivo if it is their turn.
     fn watch(&mut self, person: usize) {
         let Some((session, _)) = self.known_session(person) else {
             return;
@@ -188,7 +187,7 @@ impl World {
         } else {
             0
         };
-        // Prices come attempt by attempt.
+        // Charges appear attempt by attempt.
         let priced = if has_prices {
             self.random.index(attempts.len() + 1)
         } else {
@@ -251,14 +250,14 @@ impl World {
         self.checker.check_ended(request, end, self.clock_now());
         if let (Some(asked), CheckEnd::Settled(Settlement::Verified)) = (&request.asked, end) {
             let sessions = &mut self.people[asked.person].sessions;
-            // They have what they want; the session is tried again at times.
+            // They are verified; sometimes they try the session again.
             if self.random.percent(50) {
                 sessions.retain(|(session, _)| *session != asked.session);
             }
         }
     }
 
-    /// A callback was taken, or Plivo comes again.
+    /// A callback was accepted, or Plivo repeats it.
     pub(crate) fn called_back(&mut self, callback: Callback, answer: Result<Outcome, StoreError>) {
         match answer {
             Ok(Outcome::Callback(outcome)) => {

@@ -1,6 +1,5 @@
-//! Plivo as it is documented: one session for a number while its code lives, ten
-//! validations, a code used once. What it really did, whatever it answers, is the
-//! truth that the checker goes by.
+//! Plivo as documented: one session per number while its code lives, ten validations, a
+//! code used once. What it really did, whatever it answered, is the truth for the checker.
 
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ pub(crate) struct PlivoSession {
 }
 
 impl PlivoSession {
-    /// Whether its code lives no more.
+    /// Whether its code has expired or was used.
     pub(crate) fn is_over(&self, now: Duration) -> bool {
         self.is_verified || self.created_at + LIFETIME <= now
     }
@@ -39,7 +38,7 @@ pub(crate) struct Plivo {
 }
 
 impl Plivo {
-    /// Sends a code. Answers the session and the index of the attempt.
+    /// Sends a code. Returns the session and the index of the attempt.
     pub(crate) fn create(
         &mut self,
         number: usize,
@@ -88,7 +87,7 @@ impl Plivo {
         }
     }
 
-    /// The code that a phone has received last.
+    /// The last code that a phone has received.
     pub(crate) fn last_code(&self, number: usize) -> Option<u64> {
         let mut sessions = self.sessions.iter().rev();
         sessions.find(|it| it.number == number).map(|it| it.code)

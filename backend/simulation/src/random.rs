@@ -1,4 +1,4 @@
-//! A seeded source of choices.
+//! A seeded random number generator.
 
 use std::{ops::Range, time::Duration};
 
@@ -18,7 +18,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of the range, which is not empty.
+    /// A number in the range, which must not be empty.
     pub(crate) fn within(&mut self, range: Range<u64>) -> u64 {
         range.start + self.next() % (range.end - range.start)
     }
@@ -27,7 +27,7 @@ impl Random {
         usize::try_from(self.within(0..length.max(1) as u64)).unwrap_or_default()
     }
 
-    /// True so many times in a hundred.
+    /// True with that probability in percent.
     pub(crate) fn percent(&mut self, percent: u64) -> bool {
         self.within(0..100) < percent
     }

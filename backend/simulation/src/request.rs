@@ -1,4 +1,4 @@
-//! Requests under way: each a flow of the rules' own, driven step by step.
+//! Requests under way: each drives a flow of `countersign-core` step by step.
 
 use countersign_core::{
     AttemptUpdate,
@@ -8,7 +8,7 @@ use countersign_shared::Channel;
 
 use crate::{border::Keyed, outcome::Answer};
 
-/// What a request waits for.
+/// The step that a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Reserve,
@@ -17,11 +17,11 @@ pub(crate) enum Phase {
     Settle,
     Release,
     Keep,
-    /// The one step of a request that asks Plivo nothing, or asked it before.
+    /// The only step of a request that does not call Plivo, or has called it before.
     Only,
 }
 
-/// Who asks, and what for.
+/// A request and its caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) person: usize,
@@ -43,11 +43,11 @@ pub(crate) enum Work {
     Deliver(DeliverFlow),
     Check(CheckFlow),
     Callback(Callback),
-    /// Somebody watches a session's deliveries: the session's name, and Plivo's id.
+    /// Watching a session's deliveries: the session's name, and Plivo's id.
     Watch(String, String),
 }
 
-/// What Plivo tells.
+/// A callback of Plivo.
 #[derive(Clone, Debug)]
 pub(crate) struct Callback {
     pub(crate) nonce: String,
@@ -64,11 +64,11 @@ pub(crate) struct Request {
     pub(crate) asked: Option<Asked>,
     pub(crate) work: Work,
     pub(crate) phase: Phase,
-    /// Steps so far, to know a deadline's.
+    /// Steps so far, to match deadlines to steps.
     pub(crate) steps: u32,
-    /// Of the step that is under way.
+    /// The answer of the step under way.
     pub(crate) answer: Option<Answer>,
-    /// Plivo's session that it was answered.
+    /// The session that Plivo returned.
     pub(crate) created: Option<String>,
     /// A byte of its call of Plivo left.
     pub(crate) has_left: bool,

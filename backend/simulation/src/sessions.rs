@@ -1,4 +1,4 @@
-//! What must hold of sessions and of Plivo's behind them.
+//! Invariants of sessions and of Plivo's behind them.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use crate::{
 
 #[derive(Default)]
 pub(crate) struct Sessions {
-    /// Sends and resends that were asked for, of each session.
+    /// Requested sends and resends of each session.
     asked: BTreeMap<String, usize>,
     /// The number that each of Plivo's sessions was recorded for.
     number_of_plivo: BTreeMap<String, usize>,
-    /// Sessions that are known to be over, with the newest request at that time and
-    /// whether they are verified.
+    /// Sessions known to have ended, with the newest request at that time and whether they
+    /// are verified.
     over: BTreeMap<String, (u64, bool)>,
 }
 
@@ -42,7 +42,7 @@ impl Sessions {
 }
 
 impl Checker {
-    /// A session was recorded with one of Plivo's: it is no other number's.
+    /// A session was recorded with one of Plivo's, which must not be another number's.
     pub(crate) fn recorded(&mut self, asked: &Asked, session: &Session) {
         let plivo = session.upstream.key.as_str().to_owned();
         let numbers = &mut self.sessions.number_of_plivo;
@@ -64,11 +64,11 @@ impl Checker {
         }
     }
 
-    /// A step was reserved: its session was not over when it was asked for.
+    /// A step was reserved: its session must not have ended before it was requested.
     pub(crate) fn reserved_in(&mut self, request: &Request, asked: &Asked) {
         let over = self.sessions.over.get(&asked.session).copied();
         let is_over = over.is_some_and(|(newest, is_verified)| {
-            // A check that is released opens an exhausted session again.
+            // A released check reopens an exhausted session.
             request.id > newest && (is_verified || self.released == 0)
         });
         let (is_open, name) = (!is_over || self.was_set, asked.session.clone());
@@ -79,7 +79,7 @@ impl Checker {
 }
 
 impl World {
-    /// A send that never left leaves no session.
+    /// A send that never left must leave no session.
     pub(crate) fn check_release(&mut self, request: &Request) {
         let Some(asked) = &request.asked else { return };
         self.check_backoff(asked);
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// Of a number that nothing else was sent to, the backoff is as if it had not been.
+    /// If nothing else was sent to the number, its backoff must be as before.
     fn check_backoff(&mut self, asked: &Asked) {
         let of_number = |it: &Request| it.asked.as_ref().map(|it| it.number);
         let mut others = self.requests.values();
@@ -112,7 +112,7 @@ impl World {
         });
     }
 
-    /// No session has more deliveries than were asked for.
+    /// No session may have more deliveries than were requested.
     pub(crate) fn check_the_deliveries(&mut self) {
         for (session, asked) in self.checker.sessions.asked.clone() {
             let seen = self.view(&session);

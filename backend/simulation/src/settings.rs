@@ -1,5 +1,5 @@
-//! What one schedule is like: its limits, and how much goes wrong. Drawn anew for
-//! each, so that some are calm and some are wild.
+//! Settings of one schedule: its limits, and the rates of faults. Drawn for each schedule,
+//! so that some have few faults and others many.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,18 +8,18 @@ use countersign_shared::{Channel, Locale};
 
 use crate::random::Random;
 
-/// What one code is expected to cost, in millionths of a dollar.
+/// Expected price of a code, in millionths of a dollar.
 pub(crate) const PRICE: u64 = 7;
-/// What Plivo charges for it.
+/// Plivo's charge for a code.
 pub(crate) const CHARGE: u64 = 5;
-/// What Plivo charges for a code that is given back.
+/// Plivo's charge for a code that is entered.
 pub(crate) const VALIDATION_CHARGE: u64 = 2;
 /// How long a check's answer is kept.
 pub(crate) const CHECK_KEPT_FOR: Duration = Duration::from_mins(1);
 /// How long a caller waits for the store.
 pub(crate) const STORE_DEADLINE: Duration = Duration::from_millis(1500);
 
-/// How often in a hundred times something goes wrong.
+/// Probabilities of faults, in percent.
 #[derive(Debug)]
 pub(crate) struct Faults {
     pub(crate) load_fails: u64,
@@ -44,7 +44,7 @@ impl Faults {
     }
 
     fn up_to(most: u64, random: &mut Random) -> Self {
-        // Some of them happen often, the others never.
+        // Some faults are frequent, the others never happen.
         let mut often = |most: u64| match random.within(0..3) {
             0 => random.within(0..most + 1),
             _ => 0,
@@ -73,11 +73,11 @@ pub(crate) struct Settings {
     pub(crate) people: usize,
     pub(crate) numbers: usize,
     pub(crate) callers: usize,
-    /// Actions of one person.
+    /// Number of actions of one person.
     pub(crate) actions: u64,
     /// Longest pause between two of them, in milliseconds.
     pub(crate) pause: u64,
-    /// Longest way to the store of each instance, in milliseconds.
+    /// Longest latency from each instance to the store, in milliseconds.
     pub(crate) distance: Vec<u64>,
     pub(crate) faults: Faults,
     pub(crate) rules: Arc<SessionRules>,
@@ -154,6 +154,7 @@ fn limits(random: &mut Random) -> Limits {
         sends_per_prefix: some(4..12, 600),
         sends_per_country: some(5..20, 1_200),
         sends_total: some(5..20, 1_800),
+        ..Limits::default()
     }
 }
 

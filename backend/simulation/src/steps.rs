@@ -1,4 +1,4 @@
-//! Requests, step by step, as the service takes them.
+//! Runs requests step by step, as the service does.
 
 use countersign_core::{
     Answer, Sealed, Transition, UpstreamOutcome, Verdict,
@@ -44,7 +44,7 @@ impl World {
     }
 
     fn deliver(&mut self, asked: Asked, step: Reserve) {
-        let work = Work::Deliver(DeliverFlow::new(&step, "a request".to_owned()));
+        let work = Work::Deliver(DeliverFlow::new(&step));
         let id = self.admit(Some(asked), work, Phase::Reserve);
         self.submit(id, step, Outcome::ReservedSend);
     }
@@ -66,6 +66,8 @@ impl World {
         self.note(|_| format!("{id}: on {instance}, {asked:?}"));
         self.checker.answers.newest_request = id;
         if let Some(asked) = &asked {
+            let now = self.clock_now();
+            self.checker.begun(id, asked, now);
             self.checker.sessions.begun(asked);
         }
         if let Some(asked) = asked.as_ref().filter(|it| it.keyed.is_some()) {
@@ -89,7 +91,7 @@ impl World {
         id
     }
 
-    /// Gives a step to the request's committer.
+    /// Submits a step to the request's committer.
     pub(crate) fn submit<T: Transition>(
         &mut self,
         id: u64,
@@ -109,7 +111,7 @@ impl World {
         self.tell(instance, CommitterEvent::Submitted { member, deadline });
     }
 
-    /// Nobody waits for that step any more; whether it happened is not known.
+    /// The step's deadline has passed; whether it happened is unknown.
     pub(crate) fn deadline(&mut self, id: u64, steps: u32) {
         let request = self.requests.get(&id);
         let is_late = request.is_some_and(|it| it.steps == steps && it.phase != Phase::Plivo);
@@ -265,7 +267,7 @@ impl World {
         }
     }
 
-    /// Plivo's answer has come back to whoever asked, if they live.
+    /// Plivo's answer has reached its caller, if that is still alive.
     pub(crate) fn plivo_answered(&mut self, id: u64, answer: PlivoAnswer) {
         let Some(mut request) = self.requests.remove(&id) else {
             return;
@@ -289,7 +291,7 @@ impl World {
     }
 }
 
-/// What a caller hears of Plivo's failure, sealed.
+/// The sealed answer for a failure of Plivo.
 fn failed(outcome: UpstreamOutcome) -> Answer {
     Answer::Sealed(Sealed(outcome.as_str().as_bytes().to_vec()))
 }

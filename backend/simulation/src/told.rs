@@ -1,4 +1,4 @@
-//! What must hold of what steps answer.
+//! Invariants of the outcomes of steps.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Checker {
     pub(crate) fn step_ended(&mut self, request: &Request, answer: &Answered) {
         match answer {
             Err(StoreError::Unreachable) => self.in_doubt += 1,
-            // What is not recorded, settled or released stays as it was reserved.
+            // A reservation that is not recorded, settled or released stays as it is.
             Err(StoreError::NotRun | StoreError::Rejected) if request.phase != Phase::Reserve => {
                 self.in_doubt += 1;
             }
@@ -64,7 +64,7 @@ impl Checker {
         self.require(is_once, || "an arrival was told twice".to_owned());
     }
 
-    /// A breaker tripped for the first time: every code that is known to be given back
+    /// The conversion breaker tripped for the first time: every code known to be entered
     /// counts, and no more were sent than are known.
     pub(crate) fn tripped(&mut self, request: &Request, low: &[LowConversion]) {
         let is_first = !self.has_tripped;
@@ -83,7 +83,7 @@ impl Checker {
         }
     }
 
-    /// No wait is longer than the window, the backoff or the cooldown it is for.
+    /// No wait may be longer than its window, backoff or cooldown.
     pub(crate) fn waits(&mut self, request: &Request, wait: &Wait) {
         self.tripped(request, &wait.low_conversion);
         let limits = &self.limits;
@@ -109,6 +109,13 @@ impl Checker {
             Some(Limit::SendsTotal) => &limits.sends_total,
             // Nobody stops anything here.
             Some(Limit::Stopped) => return self.require(false, || "nothing is stopped".to_owned()),
+            Some(
+                Limit::SendsPerUser
+                | Limit::SendsWithoutAddress
+                | Limit::ChecksWithoutAddress
+                | Limit::SendsPerApplication
+                | Limit::ApplicationBudget,
+            ) => return self.wait_is(wait, None),
             Some(Limit::Budget) => return self.wait_is(wait, Some(Duration::from_hours(1))),
         };
         let longest = quotas.iter().map(|quota: &Quota| quota.per).max();

@@ -1,24 +1,24 @@
-//! Whether a window was exceeded, told from a plain list of what was used.
+//! Checks quotas against a plain list of uses.
 //!
-//! Nothing here is taken from the rules: a use is a moment, and a window is every
-//! stretch of time that ends with one.
+//! Independent of the rules' code: a use is a moment, and every stretch of time that ends
+//! with one is a window.
 
 use countersign_core::Quota;
 
 /// One use of a limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OneUse {
-    /// The request that it is of.
+    /// Its request.
     pub(crate) request: u64,
     pub(crate) at: u64,
     pub(crate) number: usize,
     pub(crate) caller: usize,
     pub(crate) is_call: bool,
-    /// A send that waits for the number's backoff.
+    /// Whether it is a send that waits for the number's backoff.
     pub(crate) is_first: bool,
     /// A send to a number that was known.
     pub(crate) is_known: bool,
-    /// Windows of up to so many milliseconds were over before the clock was set.
+    /// Windows of up to that many milliseconds had passed before the clock was set.
     pub(crate) forgotten: u64,
 }
 
@@ -38,7 +38,7 @@ impl Usage {
         self.0.len()
     }
 
-    /// Those that `which` picks, later than that moment.
+    /// The uses selected by `which`, later than that moment.
     pub(crate) fn since(&self, moment: u64, which: impl Fn(&OneUse) -> bool) -> Vec<OneUse> {
         let uses = self.0.iter().copied();
         uses.filter(|it| it.at > moment && which(it)).collect()
@@ -58,8 +58,8 @@ impl Usage {
         self.0.iter().filter(|it| it.number == number).count()
     }
 
-    /// The clock was set: what lies ahead counts as now, and a window that was over
-    /// before has forgotten its uses.
+    /// The clock was set: uses in the future count as now, and a window that had passed has
+    /// forgotten its uses.
     pub(crate) fn set_clock(&mut self, before: u64, now: u64) {
         for it in &mut self.0 {
             it.forgotten = it.forgotten.max(before.saturating_sub(it.at));
@@ -67,8 +67,8 @@ impl Usage {
         }
     }
 
-    /// The first window that holds more than `quotas` allow, of the uses that `which`
-    /// picks; `weigh` says how much a window holds.
+    /// The first window that contains more than `quotas` allow, of the uses selected by
+    /// `which`; `weigh` returns how much a window contains.
     pub(crate) fn exceeded(
         &self,
         quotas: &[Quota],
@@ -93,8 +93,8 @@ impl Usage {
         None
     }
 
-    /// Two uses of one number that are closer than its shortest backoff, the later of
-    /// which had to wait for it.
+    /// Two uses of one number that are closer together than its shortest backoff, the later
+    /// of which had to wait for it.
     pub(crate) fn too_close(&self, shortest: u64) -> Option<String> {
         let pairs = self
             .0

@@ -1,4 +1,4 @@
-//! Everything there is, and the order in which it happens.
+//! The simulated world, and its event loop.
 
 use std::{
     cmp::Reverse,
@@ -7,9 +7,9 @@ use std::{
 };
 
 use countersign_core::{Millis, Rows, Transition};
+use countersign_platform::clock::Clock;
 use countersign_store::{
     Committer, MemoryStore,
-    clock::Clock,
     committer::{Command, Event as CommitterEvent},
 };
 
@@ -36,12 +36,12 @@ pub(crate) struct World {
     pub(crate) requests: BTreeMap<u64, Request>,
     pub(crate) checker: Checker,
     pub(crate) names: u64,
-    /// Time since the beginning, which nobody sets.
+    /// Monotonic time since the start.
     pub(crate) elapsed: Duration,
     base: Instant,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     events: BTreeMap<u64, Event>,
-    /// What happened, where somebody wants to read it.
+    /// The events, if tracing is on.
     pub(crate) trace: Option<Vec<String>>,
 }
 
@@ -91,7 +91,7 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> Millis {
-        self.clock.now()
+        self.clock.now().into()
     }
 
     pub(crate) fn instant(&self) -> Instant {
@@ -117,7 +117,7 @@ impl World {
         self.events.insert(number, event);
     }
 
-    /// Everything that happens, to its end.
+    /// Runs all events to the end.
     pub(crate) fn run(&mut self) {
         while let Some(Reverse((at, number))) = self.queue.pop() {
             self.pass(at.saturating_sub(self.elapsed));
@@ -144,7 +144,7 @@ impl World {
         }
     }
 
-    /// Time passes.
+    /// Advances time.
     pub(crate) fn pass(&mut self, by: Duration) {
         self.elapsed += by;
         self.clock.advance(by);
@@ -190,7 +190,7 @@ impl World {
         self.deliver_answers();
     }
 
-    /// A process ends without a word, and another begins in its place.
+    /// A process crashes, and another one starts in its place.
     fn crash(&mut self, instance: usize) {
         self.note(|_| format!("instance {instance} crashes"));
         let id = self.name();
@@ -206,7 +206,7 @@ impl World {
         }
     }
 
-    /// Tells a committer, and does what it says.
+    /// Passes an event to a committer, and executes its commands.
     pub(crate) fn tell(&mut self, instance: usize, event: CommitterEvent) {
         let now = self.instant();
         let it = &mut self.instances[instance];
@@ -235,7 +235,7 @@ impl World {
         self.schedule(way, Event::StoreReached(instance, generation, io));
     }
 
-    /// Reads straight from the store, as nobody else does.
+    /// Reads directly from the store, for the checker.
     pub(crate) fn read<T: Transition>(&self, step: &T) -> T::Outcome {
         let mut keys = Vec::new();
         for _ in 0..3 {

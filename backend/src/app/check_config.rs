@@ -17,6 +17,7 @@ use super::{StartError, key_files, wiring};
 use crate::{
     config::{Config, StoreConfig, Upstream},
     proof,
+    verification::ApplicationRegistry,
 };
 
 /// What the start would say of the files and of the store's home.
@@ -46,7 +47,8 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
     proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
     wiring::access_list(config)?;
     wiring::test_numbers(config, Arc::new(SystemClock::default()))?;
-    wiring::page(config)?;
+    let applications = ApplicationRegistry::new(config.applications.clone());
+    wiring::page(config, &applications)?;
     if let Upstream::Live(account) = &config.upstream {
         PlivoClient::new(account.clone())?;
     }

@@ -2,6 +2,9 @@
 
 use std::{error::Error, process::ExitCode, time::SystemTime};
 
+use countersign_core::{ApiKey, ApplicationId};
+use secrecy::ExposeSecret;
+
 use super::{
     App, StopSignals, check_config, decisions, fetch_prices, healthy, move_store, number, operator,
     try_plivo,
@@ -21,6 +24,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let outcome = match words.as_slice() {
         [] => serve().await,
         ["--rotate-proof-key"] => rotate_proof_key(),
+        ["--new-key", id] => new_key(id),
         ["--check-config"] => check().await,
         ["--fetch-prices", countries] => fetch_prices(countries).await,
         ["--decisions", words @ ..] => say_decisions(words).await,
@@ -88,13 +92,29 @@ async fn fetch_prices(countries: &str) -> Outcome {
 }
 
 fn rotate_proof_key() -> Outcome {
-    let path = settings()?.proofs.keys_file;
-    let Rotated { id, signs_in } = proof::rotate(&path, SystemTime::now())?;
+    let settings = settings()?.proofs;
+    let (path, algorithm) = (settings.keys_file, settings.algorithm);
+    let Rotated { id, signs_in } = proof::rotate(&path, algorithm, SystemTime::now())?;
     let when = match signs_in.as_secs().div_ceil(60) {
         0 => "at once".to_owned(),
         minutes => format!("in {minutes} minutes"),
     };
     print(&format!("{id} is in {} and signs {when}", path.display()))
+}
+
+fn new_key(id: &str) -> Outcome {
+    let id = ApplicationId::parse(id).ok_or(
+        "--new-key: name the application's id: small letters, digits and hyphens, a letter first",
+    )?;
+    let mut random = [0; ApiKey::RANDOM_BYTES];
+    getrandom::fill(&mut random)?;
+    let key = ApiKey::from_random_bytes(&id, random);
+    print(&format!(
+        "{}\n\nThat is the key, for {id}'s server. It is shown this once. The service knows its hash:\n\n{}\n\n\
+         In APPLICATIONS_FILE it stands in key_hashes, or without that file in API_KEY_HASHES.",
+        key.secret().expose_secret(),
+        key.hash()
+    ))
 }
 
 async fn try_plivo(words: &[&str]) -> Outcome {

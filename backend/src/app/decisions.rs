@@ -35,7 +35,7 @@ pub(super) async fn report(config: &Config, words: &[&str]) -> Result<String, De
     let store = StoreHandle::start(store, Arc::new(NoObserver));
     let mut text = String::new();
     if is_csv {
-        text += "at,outcome,country,channel,range,recipient,address,times\n";
+        text += "at,outcome,application,country,channel,range,recipient,address,times\n";
     }
     let (mut start, mut rows) = (0, 1);
     while start < rows {
@@ -62,7 +62,7 @@ pub(super) async fn report(config: &Config, words: &[&str]) -> Result<String, De
     Ok(text)
 }
 
-fn fields(decision: &Decision) -> [String; 8] {
+fn fields(decision: &Decision) -> [String; 9] {
     let at: SystemTime = decision.at.into();
     let range = match decision.range.as_str() {
         "" => String::new(),
@@ -71,6 +71,7 @@ fn fields(decision: &Decision) -> [String; 8] {
     [
         humantime::format_rfc3339_seconds(at).to_string(),
         decision.outcome.clone(),
+        decision.application.clone(),
         decision.country.clone(),
         decision.channel.clone(),
         range,

@@ -12,8 +12,11 @@ use crate::config::{Config, StoreConfig};
 /// that everybody can read.
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
     for (variable, path) in files(config) {
+        let is_secret = variable != APPLICATIONS;
         match exposure(&path) {
             Exposure::Private => {}
+            // It has hashes only.
+            Exposure::Readable if !is_secret => {}
             Exposure::Readable => log::warn!(
                 event = "key_file.readable", variable = variable.as_str();
                 "{variable}: everybody on this machine can read {}; chmod 600 it", path.display()
@@ -23,6 +26,9 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
     }
     Ok(())
 }
+
+/// The file with the hashes of keys.
+const APPLICATIONS: &str = "APPLICATIONS_FILE";
 
 fn files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
     let named = config.secret_files.iter();
@@ -38,5 +44,8 @@ fn files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
     };
     let test_numbers = config.test_numbers_file.as_deref();
     let test_numbers = test_numbers.map(|path| of("TEST_NUMBERS_FILE", path));
-    named.chain([proofs]).chain(store).chain(test_numbers)
+    let applications = config.applications_file.as_ref();
+    let applications = applications.map(|file| of(APPLICATIONS, &file.path));
+    let named = named.chain([proofs]).chain(store);
+    named.chain(applications).chain(test_numbers)
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use actix_web::web::Data;
 
 use super::{clock_skew::ClockSkew, run::Run};
+use crate::config::ApplicationsFile;
 use crate::http::{middleware::rate_limit::RateLimits, state::AppState};
 
 /// Interval between two runs.
@@ -15,6 +16,8 @@ const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 /// What is done periodically, and with what.
 pub(super) struct Maintenance {
     pub(super) state: Data<AppState>,
+    /// Where the applications come from a file.
+    applications: Option<ApplicationsFile>,
     limits: RateLimits,
     skew: ClockSkew,
     pub(super) run: Run,
@@ -23,12 +26,14 @@ pub(super) struct Maintenance {
 impl Maintenance {
     pub(super) fn new(
         state: Data<AppState>,
+        applications: Option<ApplicationsFile>,
         limits: RateLimits,
         skew: ClockSkew,
         run: Run,
     ) -> Self {
         Self {
             state,
+            applications,
             limits,
             skew,
             run,
@@ -61,10 +66,26 @@ impl Maintenance {
         self.state.verification.collect_charges().await;
     }
 
-    /// Reads rotated keys, looks at what is spent and at the clocks, and drops rate limits
+    /// Reads the applications again, which may have changed. Where that fails the known
+    /// ones stay.
+    pub(super) fn reload_applications(&self) {
+        let Some(read) = self.applications.as_ref().map(ApplicationsFile::read) else {
+            return;
+        };
+        match read.map(|applications| self.state.applications.replace(applications)) {
+            Ok(true) => log::info!(event = "applications.changed"; "the applications changed"),
+            Ok(false) => {}
+            Err(error) => {
+                log::error!(event = "applications.unreadable"; "{error}; the known ones stay");
+            }
+        }
+    }
+
+    /// Reads rotated keys and changed applications, looks at what is spent and at the clocks, and drops rate limits
     /// that nobody uses.
     pub(super) async fn once(&self) {
         self.state.proofs.reload();
+        self.reload_applications();
         self.state.verification.watch_budget().await;
         self.state.verification.report_cost();
         self.run.renew().await;

@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use countersign_platform::tls;
+use countersign_platform::{clock::SystemClock, tls};
 use countersign_store::{
     MoveError, Portable, RedisStore, SqliteStore, StoreKeys,
-    clock::SystemClock,
     key_file::{self, KeyFileError},
     move_store,
 };

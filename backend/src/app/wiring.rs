@@ -3,15 +3,18 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use actix_web::web::Data;
-use countersign_core::{AccessList, Millis, TestNumbers, country};
+use countersign_core::{AccessList, TestNumbers};
 use countersign_metrics::Metrics;
-use countersign_platform::{clock::Clock, reloading::Reloading, tls};
+use countersign_platform::{
+    clock::{Clock, SystemClock},
+    reloading::Reloading,
+    tls,
+};
 #[cfg(feature = "sandbox")]
 use countersign_plivo::AcceptedMessages;
 use countersign_plivo::{Account, GuardedPlivo, PlivoClient};
-use countersign_shared::config::ConfigResponse;
 use countersign_store::{
-    AtClock, RedisStore, SqliteStore, Store, StoreHandle, StoreKeys, clock as store_clock,
+    AtClock, RedisStore, SqliteStore, Store, StoreHandle, StoreKeys,
     key_file::{self, KeyFileError},
 };
 use secrecy::ExposeSecret;
@@ -24,11 +27,13 @@ use crate::{
         middleware::rate_limit::{RateLimit, RateLimits},
         page::{PageSettings, PageSource, SinglePageApp},
         paths,
+        routes::FixedAnswers,
         state::AppState,
     },
     proof::{KeysError, Proofs, Terms},
     verification::{
-        AccessListFile, Callbacks, Introspection, Parts, RowKeys, TestNumbersFile, Verification,
+        AccessListFile, ApplicationRegistry, Callbacks, Introspection, Parts, RowKeys,
+        TestNumbersFile, Verification,
     },
 };
 
@@ -38,15 +43,6 @@ const _: () = assert!(
     "the simulator closes connections that are in use"
 );
 
-/// The time of a store that has no server to ask.
-struct StoreClock(Arc<dyn Clock>);
-
-impl store_clock::Clock for StoreClock {
-    fn now(&self) -> Millis {
-        self.0.now().into()
-    }
-}
-
 /// The store that the settings name. `clock` replaces its own.
 pub async fn open_store(
     config: &Config,
@@ -54,17 +50,16 @@ pub async fn open_store(
 ) -> Result<Arc<dyn Store>, StartError> {
     tls::set_up();
     let keys = store_keys(config)?;
-    let clock = clock.map(|clock| Arc::new(StoreClock(clock)) as Arc<dyn store_clock::Clock>);
     Ok(match &config.store {
         StoreConfig::Sqlite { path, .. } => {
-            let clock = clock.unwrap_or_else(|| Arc::new(store_clock::SystemClock::default()));
+            let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
             Arc::new(SqliteStore::open(path, &keys, clock)?)
         }
         StoreConfig::Redis { address, .. } => {
-            let store = RedisStore::open(address, &keys).await?;
+            let store = Arc::new(RedisStore::open(address, &keys).await?);
             match clock {
                 Some(clock) => Arc::new(AtClock::new(store, clock)),
-                None => Arc::new(store),
+                None => store,
             }
         }
     })
@@ -73,6 +68,7 @@ pub async fn open_store(
 /// What the handlers share.
 pub(super) fn state(
     config: &Config,
+    applications: ApplicationRegistry,
     account: Account,
     store: Arc<dyn Store>,
     proofs: Arc<Proofs>,
@@ -90,9 +86,18 @@ pub(super) fn state(
     let observer = Arc::new(StoreMetrics(metrics.clone()));
     let store = StoreHandle::start(store, observer);
     let keys = RowKeys::new(keys);
+    let is_sandbox = matches!(config.upstream, Upstream::Sandbox);
     Ok(Data::new(AppState {
+        applications: applications.clone(),
+        is_sandbox,
+        public_url: match &config.public_url {
+            Some(url) => url.clone(),
+            None => proofs.issuer().to_owned(),
+        },
         introspection: Introspection {
             proofs: proofs.clone(),
+            applications: applications.clone(),
+            is_open_without_keys: is_sandbox,
             store: store.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
@@ -104,7 +109,7 @@ pub(super) fn state(
             keys,
             plivo,
             rules: config.rules.clone(),
-            policy: config.policy.clone(),
+            applications,
             access_list: access_list(config)?,
             test_numbers: test_numbers(config, clock.clone())?,
             limits: config.limits.clone(),
@@ -112,7 +117,6 @@ pub(super) fn state(
             decisions_kept_for: config.decisions_kept_for,
             collects_charges: config.budget.is_some()
                 || matches!(config.upstream, Upstream::Live(_)),
-            brand_name: config.brand_name.clone(),
             proofs,
             callbacks,
             clock,
@@ -155,25 +159,26 @@ pub(super) fn test_numbers(
 /// The rate limits in front of the routes.
 pub(super) fn rate_limits(config: &Config) -> RateLimits {
     RateLimits {
-        requests: RateLimit::new(config.requests_per_address),
-        introspections: RateLimit::new(config.introspections_per_address),
-        reads: RateLimit::new(config.reads_per_address),
+        requests: RateLimit::by_address(config.requests_per_address),
+        introspections: RateLimit::by_address(config.introspections_per_address),
+        reads: RateLimit::by_address(config.reads_per_address),
+        applications: RateLimit::by_application(config.requests_per_application),
     }
 }
 
 /// The page, or none with a word in the log: an API alone is of use too.
-pub(super) fn page(config: &Config) -> Result<Option<SinglePageApp>, StartError> {
+pub(super) fn page(
+    config: &Config,
+    applications: &ApplicationRegistry,
+) -> Result<Option<SinglePageApp>, StartError> {
     let directory = || PageSource::Directory(config.page_dir.clone());
     let settings = PageSettings {
         source: match PageSource::carried() {
             Some(carried) if !config.page_required => carried,
             _ => directory(),
         },
-        brand_name: config.brand_name.clone(),
+        applications: applications.clone(),
         is_sandbox: matches!(config.upstream, Upstream::Sandbox),
-        theme: config.theme_file.clone(),
-        logo: config.logo_file.clone(),
-        hosts: config.hosts.clone(),
         default_locale: config.rules.default_locale.as_str().to_owned(),
     };
     match SinglePageApp::read(settings) {
@@ -246,21 +251,30 @@ pub(super) fn proofs(
     let issuer = settings.issuer.clone();
     let terms = Terms {
         issuer: issuer.unwrap_or_else(|| format!("http://{address}")),
-        audience: settings.audience.clone(),
         lifetime: settings.lifetime,
         sandbox: matches!(config.upstream, Upstream::Sandbox),
     };
-    Proofs::open(settings.keys_file.clone(), settings.is_given, terms, now)
+    let path = settings.keys_file.clone();
+    Proofs::open(path, settings.is_given, settings.algorithm, terms, now)
 }
 
-/// What `GET /api/config` tells.
-pub(super) fn public_config(config: &Config) -> ConfigResponse {
-    ConfigResponse {
-        brand_name: config.brand_name.clone(),
-        sandbox: matches!(config.upstream, Upstream::Sandbox),
-        otp_length: config.rules.otp_length,
-        channels: config.policy.channels.clone(),
-        countries: country::countries(&config.policy),
+/// What is answered to everyone alike.
+pub(super) fn fixed_answers(config: &Config, applications: &ApplicationRegistry) -> FixedAnswers {
+    let is_sandbox = matches!(config.upstream, Upstream::Sandbox);
+    FixedAnswers::new(applications.clone(), is_sandbox, config.rules.otp_length)
+}
+
+/// The account at Plivo, or at the simulator.
+pub(super) fn account(
+    config: &Config,
+    #[cfg(feature = "sandbox")] simulator: Option<&plivo_simulator::Simulator>,
+) -> Account {
+    match &config.upstream {
+        Upstream::Live(account) => account.clone(),
+        #[cfg(feature = "sandbox")]
+        Upstream::Sandbox => account_at(simulator),
+        #[cfg(not(feature = "sandbox"))]
+        Upstream::Sandbox => unreachable!("the configuration refuses it in this build"),
     }
 }
 
@@ -284,7 +298,7 @@ pub(super) fn simulator(
 }
 
 #[cfg(feature = "sandbox")]
-pub(super) fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
+fn account_at(simulator: Option<&plivo_simulator::Simulator>) -> Account {
     let settings = plivo_simulator::Settings::default();
     Account {
         base_url: simulator

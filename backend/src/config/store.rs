@@ -6,7 +6,7 @@ use countersign_store::{StoreKeys, redis::Address};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{ConfigError, environment, read_public_url, values::Reader, variables};
-use crate::proof;
+use crate::proof::{self, ProofAlgorithm};
 
 /// Where sessions and limits are kept, and the key of the names in there.
 #[derive(Clone, Debug)]
@@ -105,7 +105,8 @@ pub(super) fn read_proofs(
             }
         },
         issuer: read_issuer(reader, store)?,
-        audience: reader.required(&variables::PROOF_AUDIENCE)?,
+        algorithm: ProofAlgorithm::parse(&reader.required(&variables::PROOF_ALGORITHM)?)
+            .ok_or_else(|| variables::PROOF_ALGORITHM.error("must be EdDSA or ES256"))?,
         lifetime,
     })
 }

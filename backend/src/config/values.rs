@@ -219,15 +219,12 @@ impl<'a> Reader<'a> {
 
     /// `3/10m,5/1h`, or `off` for none.
     pub(super) fn quotas(&self, variable: &Variable) -> Result<Vec<Quota>, ConfigError> {
-        // Nobody counts to four thousand million codes.
-        let count = |text: &str| text.parse::<u32>().ok().map(u64::from);
-        self.listed(variable, count, "counts", "3/10m,5/1h")
+        self.listed(variable, codes, "counts", "3/10m,5/1h")
     }
 
     /// `5/1h,50.50/1d` in dollars, or `off` for none.
     pub(super) fn caps(&self, variable: &Variable) -> Result<Vec<Quota>, ConfigError> {
-        let amount = |text: &str| MicroDollars::parse(text).ok().map(|amount| amount.0);
-        self.listed(variable, amount, "US dollars", "5/1h,50/1d")
+        self.listed(variable, dollars, "US dollars", "5/1h,50/1d")
     }
 
     fn listed(
@@ -237,19 +234,11 @@ impl<'a> Reader<'a> {
         what: &str,
         example: &str,
     ) -> Result<Vec<Quota>, ConfigError> {
-        let text = self.required(variable)?;
-        if text == "off" {
-            return Ok(Vec::new());
-        }
-        let quotas: Option<Vec<Quota>> = list(&text).map(|part| quota(part, &count)).collect();
-        quotas
-            .filter(|quotas| (1..=MOST_QUOTAS).contains(&quotas.len()))
-            .filter(|quotas| have_different_times(quotas))
-            .ok_or_else(|| {
-                variable.error(format!(
-                    "must list {what} in different times of 1s to 30d, such as {example}, or be off",
-                ))
-            })
+        listed(&self.required(variable)?, count).ok_or_else(|| {
+            variable.error(format!(
+                "must list {what} in different times of 1s to 30d, such as {example}, or be off",
+            ))
+        })
     }
 
     /// Addresses and networks, or none.
@@ -265,6 +254,35 @@ impl<'a> Reader<'a> {
             })
             .collect()
     }
+}
+
+/// `3/10m,5/1h`, or `off` for none.
+pub(super) fn parse_quotas(text: &str) -> Option<Vec<Quota>> {
+    listed(text, codes)
+}
+
+/// `5/1h,50.50/1d` in dollars, or `off` for none.
+pub(super) fn parse_caps(text: &str) -> Option<Vec<Quota>> {
+    listed(text, dollars)
+}
+
+/// Nobody counts to four thousand million codes.
+fn codes(text: &str) -> Option<u64> {
+    text.parse::<u32>().ok().map(u64::from)
+}
+
+fn dollars(text: &str) -> Option<u64> {
+    MicroDollars::parse(text).ok().map(|amount| amount.0)
+}
+
+fn listed(text: &str, count: impl Fn(&str) -> Option<u64>) -> Option<Vec<Quota>> {
+    if text == "off" {
+        return Some(Vec::new());
+    }
+    let quotas: Option<Vec<Quota>> = list(text).map(|part| quota(part, &count)).collect();
+    quotas
+        .filter(|quotas| (1..=MOST_QUOTAS).contains(&quotas.len()))
+        .filter(|quotas| have_different_times(quotas))
 }
 
 /// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.

@@ -71,6 +71,8 @@ variables! {
         "File with the keys that sign proofs, shared by all instances; made and kept beside the SQLite file when not set, required with Redis. countersign --rotate-proof-key makes it and rotates it.";
     PROOF_ISSUER = None, false,
         "iss of a proof, without a slash at its end; PUBLIC_URL when not set, or else the address listened on. With Redis one of the two is required, the same for all instances.";
+    PROOF_ALGORITHM = Some("EdDSA"), false,
+        "How proofs are signed: EdDSA, or ES256 for libraries that know no Ed25519. A change holds from the next --rotate-proof-key.";
     PROOF_AUDIENCE = Some("countersign"), false,
         "aud of a proof: the application that it is for.";
     PROOF_LIFETIME = Some("10m"), false,
@@ -87,6 +89,10 @@ variables! {
         "ISO codes of the countries to send to, such as US,GB; or *, or * without some, such as *,-RU. Required in live mode; * in sandbox.";
     ALLOWED_CHANNELS = Some("sms,voice"), false,
         "Channels that may be asked for, the usual one first: sms, voice, whatsapp.";
+    APPLICATIONS_FILE = None, false,
+        "File with the applications, in TOML (docs/applications.md), read again while the service runs. Without it there is one, which the variables make.";
+    API_KEY_HASHES = None, true,
+        "Hashes of the application's keys, two at most, between commas, as countersign --new-key default prints them. Without one its server is a caller like any other.";
     ALLOWED_ORIGINS = None, false,
         "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set. Also capacitor://localhost, ionic://localhost and tauri://localhost, which are the origin of every application in the world that is made with them.";
     RETURN_URLS = None, false,
@@ -107,6 +113,12 @@ variables! {
         "Codes tried from one address (IPv6 as above). In sandbox off unless set.";
     LIMIT_NUMBERS_PER_ADDRESS = Some("5/1h"), false,
         "Different numbers asked for from one address (IPv6 as above), 1000 at most. In sandbox off unless set.";
+    LIMIT_SENDS_PER_USER = Some("5/10m,20/1d"), false,
+        "Codes asked for with an application's key for one end_user.id. In sandbox off unless set.";
+    LIMIT_SENDS_WITHOUT_ADDRESS = Some("30/10m,200/1d"), false,
+        "Codes of all users of one application that knows no addresses. In sandbox off unless set.";
+    LIMIT_CHECKS_WITHOUT_ADDRESS = Some("120/10m"), false,
+        "Codes tried by all users of one application that knows no addresses. In sandbox off unless set.";
     LIMIT_SENDS_PER_PREFIX = Some("20/1h"), false,
         "Codes to numbers that differ in their last four digits only. In sandbox off unless set.";
     LIMIT_SENDS_PER_COUNTRY = Some("500/1h,2000/1d"), false,
@@ -117,6 +129,8 @@ variables! {
         "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
     LIMIT_INTROSPECTIONS_PER_ADDRESS = Some("6000/1m"), false,
         "Introspections from one address (IPv6: one /64), apart from the requests above: an application's server asks for all its users. Such as 6000/1m, or off.";
+    LIMIT_REQUESTS_PER_APPLICATION = Some("6000/1m"), false,
+        "Requests with one application's key, introspections included, in place of the two above. Such as 6000/1m, or off.";
     LIMIT_READS_PER_ADDRESS = Some("600/1m"), false,
         "Looks at sessions, and streams of their events, from one address (IPv6: one /64), apart from the requests above. Such as 600/1m, or off.";
     LIMIT_CONNECTIONS_PER_ADDRESS = Some("256"), false,
@@ -171,6 +185,7 @@ pub fn help() -> String {
         "countersign: verifies phone numbers by one-time codes\n\n\
          countersign                      serves\n\
          countersign --rotate-proof-key   makes a new key that signs proofs, or the first one\n\
+         countersign --new-key shop       makes a key for the application of that id, and shows it once\n\
          countersign --check-config       says whether a start would come about, and changes nothing\n\
          countersign --move-store FROM TO carries sessions and counts from one STORE_URL to another, with the service stopped\n\
          countersign --fetch-prices US,GB writes PRICES_FILE, or prices.csv, from Plivo's price list\n\

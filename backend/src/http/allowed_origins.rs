@@ -1,13 +1,12 @@
 //! The sites whose pages may call.
 
 use actix_cors::Cors;
-use actix_web::{
-    dev::ServiceRequest,
-    http::{
-        Method,
-        header::{HeaderName, ORIGIN, RETRY_AFTER},
-    },
+use actix_web::http::{
+    Method,
+    header::{HeaderName, RETRY_AFTER},
 };
+
+use crate::verification::ApplicationRegistry;
 
 /// How long a browser remembers that it may call, in seconds.
 const REMEMBERED: usize = 3600;
@@ -55,24 +54,24 @@ impl AllowedOrigins {
         self.0.iter().any(|allowed| allowed == origin)
     }
 
-    /// Whether it is a call of one of their pages.
-    pub fn include(&self, request: &ServiceRequest) -> bool {
-        let origin = request.headers().get(ORIGIN);
-        origin.is_some_and(|origin| self.0.iter().any(|allowed| origin == allowed.as_str()))
-    }
-
-    /// What tells browsers so (the Fetch standard, "CORS protocol").
-    pub fn cors(&self) -> Cors {
-        let cors = Cors::default()
-            .allowed_methods([Method::GET, Method::POST])
-            // Those that `middleware::preflight` has left in.
-            .allow_any_header()
-            .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])
-            .max_age(REMEMBERED);
+    /// As they are written.
+    pub fn into_list(self) -> Vec<String> {
         self.0
-            .iter()
-            .fold(cors, |cors, origin| cors.allowed_origin(origin))
     }
+}
+
+/// What tells browsers whose pages may call (the Fetch standard, "CORS protocol").
+pub fn cors(registry: ApplicationRegistry) -> Cors {
+    Cors::default()
+        .allowed_origin_fn(move |origin, _| {
+            let origin = origin.to_str();
+            origin.is_ok_and(|origin| registry.current().allow_origin(origin))
+        })
+        .allowed_methods([Method::GET, Method::POST])
+        // Those that `middleware::preflight` has left in.
+        .allow_any_header()
+        .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .max_age(REMEMBERED)
 }
 
 fn is_origin(text: &str) -> bool {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use self::{activity::Activity, connection::WRITE_TIMEOUT};
 pub use self::{
-    activity::{Serving, attend},
+    activity::{Serving, attend, vouch_for},
     connection::{Connection, HEAD_TIMEOUT, KEEP_ALIVE},
 };
 use crate::{
@@ -151,10 +151,16 @@ impl Connections {
         open.opened += 1;
         open.all.insert(number, activity.clone());
         drop(open);
+        if let Some((address, _)) = address {
+            activity.count(Count {
+                connections: self.clone(),
+                address,
+            });
+        }
         let place = Place {
             connections: self.clone(),
             number,
-            address: address.map(|(address, _)| address),
+            activity: activity.clone(),
         };
         Some(Connection::new(stream, activity, place))
     }
@@ -185,21 +191,30 @@ pub fn introduce(connection: &Connection<TcpStream>, kept: &mut Extensions) {
 struct Place {
     connections: Connections,
     number: u64,
-    /// Where it counts for its address.
-    address: Option<ClientKey>,
+    activity: Arc<Activity>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.activity.uncount();
+        self.connections.open().all.remove(&self.number);
+    }
+}
+
+/// What a connection counts for its address; given back when the connection closes, or
+/// an application's key came over it.
+struct Count {
+    connections: Connections,
+    address: ClientKey,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
         let mut open = self.connections.open();
-        open.all.remove(&self.number);
-        let Some(address) = self.address else {
-            return;
-        };
-        if let Some(count) = open.by_address.get_mut(&address) {
+        if let Some(count) = open.by_address.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
-                open.by_address.remove(&address);
+                open.by_address.remove(&self.address);
             }
         }
     }

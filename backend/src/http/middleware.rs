@@ -1,5 +1,6 @@
 //! What every request passes on its way in and out.
 
+pub mod api_key;
 pub(crate) mod catch_panic;
 pub mod cross_origin;
 pub mod preflight;

@@ -15,7 +15,9 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, OpenApiVersion, Paths,
-        Server, tag::TagBuilder,
+        Server,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        tag::TagBuilder,
     },
 };
 
@@ -50,7 +52,7 @@ const DESCRIPTION: &str = "Countersign verifies phone numbers: it sends a one-ti
 pub fn document(is_sandbox: bool) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = ComponentsBuilder::new();
-    let mut called = calls::all();
+    let mut called = calls::all(is_sandbox);
     if is_sandbox {
         called.push(calls::sandbox_messages());
     }
@@ -73,6 +75,14 @@ pub fn document(is_sandbox: bool) -> OpenApi {
         for (_, response) in failures::responses(&[error]) {
             components = components.response(name, response);
         }
+    }
+    for (name, scheme) in call::SECURITY_SCHEMES {
+        let about = match scheme {
+            HttpAuthScheme::Bearer => "An application's key, as `countersign --new-key` prints it.",
+            _ => "The application's id, and its key as the password.",
+        };
+        let scheme = HttpBuilder::new().scheme(scheme).description(Some(about));
+        components = components.security_scheme(name, SecurityScheme::Http(scheme.build()));
     }
     let tags = TAGS
         .iter()

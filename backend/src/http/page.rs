@@ -1,14 +1,15 @@
 //! The built page's files.
 
+mod embed;
 pub mod embedding;
 pub mod index;
+mod looks;
 mod operator_file;
 pub mod source;
 
 use std::{
-    future::ready,
     io::{Error as IoError, ErrorKind},
-    path::PathBuf,
+    sync::Arc,
 };
 
 use actix_web::{
@@ -26,26 +27,29 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use countersign_shared::page_locale;
+use countersign_core::Application;
+use countersign_shared::{SessionId, page_locale};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
-pub use self::{index::Looks, source::PageSource};
 use self::{
+    embed::{Embed, SCRIPT_PATH, TYPES_PATH},
     index::{HTML, Index},
-    operator_file::OperatorFile,
+    looks::{LOGO_PATH, THEME_PATH, logo, looks, theme},
+    operator_file::OperatorFiles,
     source::PageFiles,
 };
-use crate::http::page::embedding::{Hosts, Query, Way};
+pub use self::{index::Looks, source::PageSource};
+use crate::http::page::embedding::{Query, Way};
+use crate::http::per_application::PerApplication;
 use crate::http::{
+    bulkhead::Bulkheads,
     middleware::security_headers::{FramedBy, Inline},
     problem::{ApiError, ForPeople},
+    state::AppState,
 };
+use crate::verification::ApplicationRegistry;
 
-/// Where the operator's style is read.
-const THEME_PATH: &str = "/theme.css";
-/// Where the operator's logo is read.
-const LOGO_PATH: &str = "/brand-logo";
 /// Where the page's files are read.
 const FILES: &str = "/{file:.*}";
 
@@ -53,34 +57,42 @@ const FILES: &str = "/{file:.*}";
 #[derive(Clone)]
 pub struct SinglePageApp {
     files: Data<PageFiles>,
-    theme: Option<OperatorFile>,
-    logo: Option<OperatorFile>,
     inline: Inline,
     served: Data<Served>,
+    embed: Data<Embed>,
 }
 
 /// What answers a request for the page itself.
 struct Served {
-    index: Index,
-    hosts: Hosts,
+    html: String,
+    files: Data<PageFiles>,
+    indices: PerApplication<Index>,
+    looked_at: OperatorFiles,
+    applications: ApplicationRegistry,
+    is_sandbox: bool,
     default_locale: String,
 }
 
+impl Served {
+    /// The application's own documents.
+    fn index(&self, application: &Arc<Application>) -> Arc<Index> {
+        self.indices.get(application, || {
+            let is_first = self.applications.current().first().id == application.id;
+            let looks = looks(application, is_first, self.is_sandbox);
+            Index::new(&self.html, &self.files, &looks)
+        })
+    }
+}
+
 /// What the operator makes of the page, as it is set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct PageSettings {
     /// Where it is.
     pub source: PageSource,
-    /// The name people see.
-    pub brand_name: String,
+    /// Whose it is: their names and looks, and who may send people here.
+    pub applications: ApplicationRegistry,
     /// True when nothing is really sent.
     pub is_sandbox: bool,
-    /// A file of styles of the operator's own.
-    pub theme: Option<PathBuf>,
-    /// A file with the operator's logo.
-    pub logo: Option<PathBuf>,
-    /// Who may send people here.
-    pub hosts: Hosts,
     /// The language where the reader's own is not there.
     pub default_locale: String,
 }
@@ -94,31 +106,25 @@ impl SinglePageApp {
         let html = str::from_utf8(index.plain())
             .map_err(IoError::other)?
             .to_owned();
-        let looks = Looks {
-            brand_name: settings.brand_name,
+        let files = Data::new(files);
+        let served = Served {
+            html,
+            files: files.clone(),
+            indices: PerApplication::default(),
+            looked_at: OperatorFiles::default(),
+            applications: settings.applications,
             is_sandbox: settings.is_sandbox,
-            theme: settings.theme.is_some().then_some(THEME_PATH),
-            logo: settings.logo.is_some().then_some(LOGO_PATH),
+            default_locale: settings.default_locale,
         };
-        let index = Index::new(&html, &files, &looks);
+        let index = served.index(served.applications.current().first());
         Ok(Self {
             inline: Inline {
                 scripts: hashes(index.built(), "script"),
                 styles: hashes(index.built(), "style"),
             },
-            served: Data::new(Served {
-                index,
-                hosts: settings.hosts,
-                default_locale: settings.default_locale,
-            }),
-            files: Data::new(files),
-            theme: settings
-                .theme
-                .map(|path| OperatorFile::new(path, source::content_type(THEME_PATH))),
-            logo: settings.logo.map(|path| {
-                let content_type = source::content_type(&path.to_string_lossy());
-                OperatorFile::new(path, content_type)
-            }),
+            served: Data::new(served),
+            embed: Data::new(Embed::new()),
+            files,
         })
     }
 
@@ -131,20 +137,22 @@ impl SinglePageApp {
     pub fn configure(&self, config: &mut ServiceConfig) {
         let mut scope = web::scope("")
             .app_data(self.served.clone())
-            .app_data(self.files.clone());
+            .app_data(self.files.clone())
+            .app_data(self.embed.clone());
         for path in ["/", "/index.html"] {
             scope = scope
                 .route(path, web::get().to(page))
                 .route(path, web::head().to(page));
         }
-        for (path, file) in [(THEME_PATH, &self.theme), (LOGO_PATH, &self.logo)] {
-            if let Some(file) = file.clone() {
-                let read = move |request: HttpRequest| ready(file.answer(&request));
-                scope = scope
-                    .route(path, web::get().to(read.clone()))
-                    .route(path, web::head().to(read));
-            }
-        }
+        scope = scope
+            .route(THEME_PATH, web::get().to(theme))
+            .route(THEME_PATH, web::head().to(theme))
+            .route(LOGO_PATH, web::get().to(logo))
+            .route(LOGO_PATH, web::head().to(logo))
+            .route(SCRIPT_PATH, web::get().to(embed_script))
+            .route(SCRIPT_PATH, web::head().to(embed_script))
+            .route(TYPES_PATH, web::get().to(embed_types))
+            .route(TYPES_PATH, web::head().to(embed_types));
         // Of routes that fit the first counts.
         let scope = scope
             .route(FILES, web::get().to(file))
@@ -160,6 +168,16 @@ async fn file(request: HttpRequest, files: Data<PageFiles>) -> Result<HttpRespon
     found.ok_or(ApiError::NotFound)
 }
 
+/// The element that applications embed the page with.
+async fn embed_script(request: HttpRequest, embed: Data<Embed>) -> HttpResponse {
+    embed.script(&request)
+}
+
+/// Its types.
+async fn embed_types(request: HttpRequest, embed: Data<Embed>) -> HttpResponse {
+    embed.types(&request)
+}
+
 /// The page in the reader's language, for the application that the reader came
 /// from.
 async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
@@ -172,26 +190,77 @@ async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
         .collect();
     let locale = page_locale::negotiate(wishes.iter().map(String::as_str)).unwrap_or("en");
 
-    let host = query.and_then(|query| served.hosts.read(&query));
-    let mut answer = match host {
-        Ok(None) => served.index.page(locale).answer(&request),
-        Ok(Some(host)) => {
-            let mut answer = once(HttpResponse::Ok(), served.index.hosted(locale, &host));
-            if let Way::Embed(origin) = host.way {
-                answer.extensions_mut().insert(FramedBy(origin));
-            }
-            answer
-        }
-        Err(embedding::Refused) => {
-            let mut answer = once(HttpResponse::BadRequest(), served.index.refused(locale));
-            answer.extensions_mut().insert(ForPeople);
-            answer
-        }
+    let shown = match &query {
+        Ok(query) if query.page.is_some() => begun(&request, &served, query, locale).await,
+        Ok(query) => hosted(&request, &served, query, locale),
+        Err(refused) => Err(*refused),
     };
+    let mut answer = shown.unwrap_or_else(|embedding::Refused| {
+        let applications = served.applications.current();
+        let html = served.index(applications.first()).refused(locale);
+        let mut answer = once(HttpResponse::BadRequest(), html);
+        answer.extensions_mut().insert(ForPeople);
+        answer
+    });
     answer.headers_mut().insert(
         VARY,
         HeaderValue::from_static("accept-encoding, accept-language"),
     );
+    answer
+}
+
+/// The page for somebody who came alone, or from an application.
+fn hosted(
+    request: &HttpRequest,
+    served: &Served,
+    query: &Query,
+    locale: &str,
+) -> Result<HttpResponse, embedding::Refused> {
+    let (application, host) = embedding::read(query, &served.applications.current())?;
+    let index = served.index(&application);
+    Ok(match host {
+        None => index.page(locale).answer(request),
+        Some(host) => framed(index.hosted(locale, &host), host.way),
+    })
+}
+
+/// The page that an application's server began for a number.
+async fn begun(
+    request: &HttpRequest,
+    served: &Served,
+    query: &Query,
+    locale: &str,
+) -> Result<HttpResponse, embedding::Refused> {
+    let refused = embedding::Refused;
+    let state = request.app_data::<Data<AppState>>().ok_or(refused)?;
+    let bulkheads = request.app_data::<Data<Bulkheads>>().ok_or(refused)?;
+    let name = query.page.as_deref().filter(|_| query.is_page_alone());
+    let id = name.and_then(|name| SessionId::parse(name).ok());
+    let id = id.ok_or(refused)?;
+    let _turn = bulkheads.reads.enter().await.map_err(|_| refused)?;
+    let page = state.verification.page(id).await.map_err(|_| refused)?;
+    let nonce = page.contact.nonce.as_deref();
+    let host = embedding::host(&page.application, &page.way_back, nonce)?.ok_or(refused)?;
+    let number = page.contact.recipient.masked();
+    let index = served.index(&page.application);
+    let begun = [
+        ("data-page", id.to_string()),
+        ("data-recipient", number),
+        ("data-channel", page.channel.as_str().to_owned()),
+    ];
+    let begun = begun
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let html = index.confirmation(locale, &host, &begun);
+    Ok(framed(html, host.way))
+}
+
+/// A page that is for this person only, in whoever's frame it is to be.
+fn framed(html: String, way: Way) -> HttpResponse {
+    let mut answer = once(HttpResponse::Ok(), html);
+    if let Way::Embed(origin) = way {
+        answer.extensions_mut().insert(FramedBy(origin));
+    }
     answer
 }
 
@@ -282,124 +351,4 @@ fn hash(content: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use actix_web::{
-        App,
-        http::header::{
-            ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderName, IF_NONE_MATCH,
-        },
-        test::{TestRequest, call_service, init_service, read_body},
-    };
-
-    use super::{source::CarriedFile, *};
-
-    const CARRIED: &[CarriedFile] = &[
-        CarriedFile {
-            path: "/app-0123456789abcdef.js",
-            plain: b"let plain;",
-            brotli: Some(b"brotli"),
-            gzip: None,
-        },
-        CarriedFile {
-            path: "/index.html",
-            plain: b"<!doctype html><html><title>x</title><h1>y</h1>",
-            brotli: Some(b"not this"),
-            gzip: None,
-        },
-        CarriedFile {
-            path: "/documents/de/enter-phone.html",
-            plain: b"<!doctype html><html><title>Ihre Nummer</title>",
-            brotli: None,
-            gzip: None,
-        },
-        CarriedFile {
-            path: "/locales/de.json",
-            plain: br#"{"phone-heading": "Ihre Nummer"}"#,
-            brotli: None,
-            gzip: None,
-        },
-    ];
-
-    #[actix_web::test]
-    async fn a_page_inside_the_program_is_served_like_one_in_a_directory() {
-        let page = SinglePageApp::read(PageSettings {
-            source: PageSource::Carried(CARRIED),
-            brand_name: "Zebra".to_owned(),
-            default_locale: "en".to_owned(),
-            ..PageSettings::default()
-        })
-        .unwrap();
-        let service = init_service(App::new().configure(|config| page.configure(config))).await;
-        let get = async |path: &str, header: (HeaderName, &str)| {
-            let request = TestRequest::get().uri(path).insert_header(header);
-            call_service(&service, request.to_request()).await
-        };
-
-        let path = "/app-0123456789abcdef.js";
-        let answer = get(path, (ACCEPT_ENCODING, "gzip, br")).await;
-        for (name, value) in [
-            (CONTENT_TYPE, "text/javascript; charset=utf-8"),
-            (CONTENT_ENCODING, "br"),
-            (CACHE_CONTROL, "public, max-age=31536000, immutable"),
-            (VARY, "accept-encoding"),
-        ] {
-            assert_eq!(answer.headers().get(name).unwrap(), value);
-        }
-        assert_eq!(read_body(answer).await, "brotli");
-        let answer = get(path, (ACCEPT_ENCODING, "gzip")).await;
-        assert!(!answer.headers().contains_key(CONTENT_ENCODING));
-        let tag = answer.headers().get(ETAG).unwrap();
-        let tag = tag.to_str().unwrap().to_owned();
-        assert_eq!(read_body(answer).await, "let plain;");
-        assert_eq!(get(path, (IF_NONE_MATCH, &tag)).await.status(), 304);
-
-        let request = TestRequest::default().method(Method::HEAD).uri(path);
-        let answer = call_service(&service, request.to_request()).await;
-        assert_eq!(answer.status(), 200);
-
-        let answer = get("/", (ACCEPT_LANGUAGE, "de")).await;
-        assert_eq!(answer.headers().get(CACHE_CONTROL).unwrap(), "no-cache");
-        let html = read_body(answer).await;
-        let html = str::from_utf8(&html).unwrap();
-        assert!(html.contains("Ihre Nummer · Zebra"), "{html}");
-        for (path, status) in [
-            ("/index.html", 200),
-            ("/locales/de.json", 200),
-            ("/index.html.br", 404),
-            ("/../Cargo.toml", 404),
-            ("/locales", 404),
-        ] {
-            let answer = get(path, (ACCEPT_ENCODING, "identity")).await;
-            assert_eq!(answer.status(), status, "{path}");
-        }
-        let answer = call_service(&service, TestRequest::post().uri(path).to_request()).await;
-        assert_eq!(answer.status(), 405);
-    }
-
-    #[test]
-    fn inline_scripts_are_found_and_linked_ones_are_not() {
-        let html = "<script type=module>import x</script><script src=a.js></script><p><script>\ny\n</script><script type=\"application/json\">{}</script>";
-        assert_eq!(
-            inside(html, "script").collect::<Vec<_>>(),
-            ["import x", "\ny\n"]
-        );
-    }
-
-    #[test]
-    fn the_hash_is_the_one_browsers_compute() {
-        // The example of CSP level 3, section 8.
-        assert_eq!(
-            hash("doSomething();"),
-            "RFWPLDbv2BY+rCkDzsE+0fr8ylGr2R2faWMhq4lfEQc="
-        );
-    }
-
-    #[test]
-    fn only_names_with_a_hash_are_kept_for_ever() {
-        assert!(is_hashed("/countersign-frontend-0123456789abcdef_bg.wasm"));
-        assert!(is_hashed("/style-0123456789abcdef.css"));
-        assert!(!is_hashed("/index.html"));
-        assert!(!is_hashed("/locales/de.json"));
-        assert!(!is_hashed("/"));
-    }
-}
+mod tests;

@@ -14,7 +14,9 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         ConnectionType, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY},
+        header::{
+            ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        },
     },
     middleware::Next,
 };
@@ -30,6 +32,24 @@ use countersign_store::StoreError;
 use self::words::{advice_on, in_words, instead_of};
 use crate::{logging::RequestId, verification::Refusal};
 use countersign_platform::clock::whole_seconds_up;
+
+/// How a caller without a right key is asked for one (RFC 9110, 11.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// RFC 6750.
+    Bearer,
+    /// RFC 7617; only where it was tried, as browsers ask people for a password then.
+    Basic,
+}
+
+impl Challenge {
+    const fn header(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer realm=\"countersign\"",
+            Self::Basic => "Basic realm=\"countersign\"",
+        }
+    }
+}
 
 /// A request that did not get what it asked for.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +68,10 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// Another site's page asks, and it is not on the list.
     OriginNotAllowed,
+    /// No key, or a wrong or revoked one.
+    Unauthorized(Challenge),
+    /// A page called with an application's key.
+    KeyFromBrowser,
     /// A callback that Plivo did not sign, or that came before.
     CallbackRefused,
     /// The body is not declared as a form.
@@ -94,6 +118,10 @@ impl ResponseError for ApiError {
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static(methods));
         }
+        if let Self::Unauthorized(challenge) = self {
+            let challenge = HeaderValue::from_static(challenge.header());
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
         response.extensions_mut().insert(self.problem());
         response
     }
@@ -137,6 +165,18 @@ impl ApiError {
                 415,
                 ErrorCode::UnsupportedMediaType,
                 "Send JSON with the header Content-Type: application/json.",
+                &[],
+            ),
+            Self::Unauthorized(_) => problem(
+                401,
+                ErrorCode::Unauthorized,
+                "This needs an application's key, and none that is known came with it.",
+                &[],
+            ),
+            Self::KeyFromBrowser => problem(
+                403,
+                ErrorCode::KeyFromBrowser,
+                "A page called with an application's key. Keys are for servers; replace this one.",
                 &[],
             ),
             Self::CallbackRefused => problem(
@@ -411,7 +451,9 @@ pub async fn render(
         None => by_status(status).error_response(),
     };
     for (name, value) in response.headers() {
-        if [ALLOW, VARY].contains(name) || name.as_str().starts_with("access-control-") {
+        if [ALLOW, VARY, WWW_AUTHENTICATE].contains(name)
+            || name.as_str().starts_with("access-control-")
+        {
             written.headers_mut().insert(name.clone(), value.clone());
         }
     }

@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod introspect;
 mod keys;
+mod page;
 mod page_failure;
 mod resend;
 #[cfg(feature = "sandbox")]
@@ -22,14 +23,15 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
-use countersign_shared::{self as shared, config::ConfigResponse};
+use countersign_shared as shared;
 
 use crate::http::{
     bulkhead::Bulkheads,
-    middleware::{catch_panic, cross_origin, rate_limit::RateLimits},
+    middleware::{api_key, catch_panic, cross_origin, rate_limit::RateLimits},
     paths,
     problem::ApiError,
 };
+use crate::verification::ApplicationRegistry;
 
 use self::{config::Facts, docs::Contract, events::Streams, health::Readiness};
 
@@ -45,10 +47,10 @@ pub struct FixedAnswers {
 
 impl FixedAnswers {
     /// Works them out.
-    pub fn new(facts: &ConfigResponse) -> Self {
+    pub fn new(registry: ApplicationRegistry, is_sandbox: bool, otp_length: u8) -> Self {
         Self {
-            facts: Data::new(Facts::new(facts)),
-            contract: Data::new(Contract::new(facts.sandbox)),
+            facts: Data::new(Facts::new(registry, is_sandbox, otp_length)),
+            contract: Data::new(Contract::new(is_sandbox)),
         }
     }
 }
@@ -88,7 +90,10 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
         ($limit:expr, $path:expr, $handler:path) => {
             resource($path, "POST")
                 .route(web::post().to($handler))
+                .wrap(from_fn(api_key::refuse))
+                .wrap(limits.applications.guard())
                 .wrap($limit.guard())
+                .wrap(from_fn(api_key::identify))
                 .wrap(from_fn(cross_origin::refuse_other_sites))
         };
     }
@@ -112,6 +117,7 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
             shared::verify::PATH,
             verify::verify
         ))
+        .service(guarded!(limits.requests, shared::page::PATH, page::page))
         .service(guarded!(
             limits.introspections,
             shared::proof::INTROSPECT_PATH,

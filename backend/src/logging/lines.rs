@@ -1,78 +1,72 @@
-//! Where lines go: into memory, and from there to standard error by a thread of
-//! its own. No request waits for the reader of the log, and the lines of one
-//! moment leave in one write.
+//! Where lines go: into a bounded queue, and from there to standard error by a thread
+//! of its own. No request waits for the reader of the log, and the lines of one moment
+//! leave in one write.
 
 use std::{
     io::Write,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    iter,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::{Duration, Instant},
 };
 
+/// Lines that wait where the reader stalls, and no more: some two megabytes.
+const MAX_WAITING: usize = 8192;
 /// How long lines gather before the next write. The first one after a silence
 /// leaves at once.
-const GATHER: Duration = Duration::from_millis(5);
-/// Where the reader stalls: some nine thousand lines wait, and no more.
-const MOST_WAITING: usize = 2 << 20;
-/// What is kept for the next lines, in bytes.
-const KEPT: usize = 64 << 10;
+const GATHER_TIME: Duration = Duration::from_millis(5);
 /// How long the end waits for a reader who stalls.
-const LAST_WAIT: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+enum Message {
+    /// With its line break.
+    Line(Vec<u8>),
+    /// Somebody waits until what came before is written.
+    Flush(SyncSender<()>),
+}
 
 /// Takes lines, in order. Clones take them to the same place.
 #[derive(Clone)]
-pub(super) struct Lines(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    came: Condvar,
-    written: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: Vec<u8>,
+pub(super) struct Lines {
+    queue: SyncSender<Message>,
     /// Lines that found no room since the last write.
-    dropped: u64,
-    /// The thread sleeps until a line comes.
-    is_idle: bool,
-    /// The thread has lines that are not written yet.
-    is_writing: bool,
+    dropped: Arc<AtomicU64>,
 }
 
 impl Lines {
     /// Writes them there.
     pub(super) fn to(place: impl Write + Send + 'static) -> Self {
-        let shared = Arc::<Shared>::default();
-        let taken = shared.clone();
+        let (queue, waiting) = sync_channel(MAX_WAITING);
+        let dropped = Arc::<AtomicU64>::default();
+        let counted = dropped.clone();
         std::thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || write(&taken, place))
+            .spawn(move || write(&waiting, &counted, place))
             .expect("the system gives a thread to the log");
-        Self(shared)
+        Self { queue, dropped }
     }
 
-    /// One line, with its line break.
     fn add(&self, line: &[u8]) {
-        let mut state = self.0.state();
-        if state.waiting.len() + line.len() > MOST_WAITING {
-            state.dropped += 1;
-            return;
-        }
-        state.waiting.extend_from_slice(line);
-        let sleeps = std::mem::take(&mut state.is_idle);
-        drop(state);
-        if sleeps {
-            self.0.came.notify_one();
+        if self.queue.try_send(Message::Line(line.to_vec())).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Waits until all of them are written, but not for ever.
     pub(super) fn flush(&self) {
-        let is_left = |state: &mut State| state.is_writing || !state.waiting.is_empty();
-        let state = self.0.state();
-        let waited = self.0.written.wait_timeout_while(state, LAST_WAIT, is_left);
-        drop(waited);
+        let until = Instant::now() + FLUSH_TIMEOUT;
+        let (done, written) = sync_channel(1);
+        while self.queue.try_send(Message::Flush(done.clone())).is_err() {
+            if Instant::now() >= until {
+                return;
+            }
+            std::thread::sleep(GATHER_TIME);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        written.recv_timeout(left).ok();
     }
 }
 
@@ -88,49 +82,32 @@ impl Write for Lines {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The lines that wait, and how many found no room.
-    fn take(&self, taken: &mut Vec<u8>) -> u64 {
-        let mut state = self.state();
-        while state.waiting.is_empty() {
-            state.is_idle = true;
-            state = self
-                .came
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+fn write(waiting: &Receiver<Message>, dropped: &AtomicU64, mut place: impl Write) {
+    while let Ok(first) = waiting.recv() {
+        let (mut lines, mut flushes) = (Vec::new(), Vec::new());
+        for message in iter::once(first).chain(waiting.try_iter().take(MAX_WAITING)) {
+            match message {
+                Message::Line(line) => lines.extend(line),
+                Message::Flush(done) => flushes.push(done),
+            }
         }
-        state.is_idle = false;
-        state.is_writing = true;
-        std::mem::swap(&mut state.waiting, taken);
-        std::mem::take(&mut state.dropped)
-    }
-}
-
-fn write(shared: &Shared, mut place: impl Write) {
-    let mut lines = Vec::new();
-    loop {
-        let dropped = shared.take(&mut lines);
+        let dropped = dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            // There is room now, and it comes before what is logged from here on.
+            // There is room now.
             log::warn!(event = "log.dropped", lines = dropped; "the log was not read fast enough");
         }
         // Where it cannot be written there is nobody to tell.
         place.write_all(&lines).ok();
-        lines.clear();
-        lines.shrink_to(KEPT);
-        shared.state().is_writing = false;
-        shared.written.notify_all();
-        std::thread::sleep(GATHER);
+        for done in flushes {
+            done.send(()).ok();
+        }
+        std::thread::sleep(GATHER_TIME);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::sync::mpsc::{Sender, channel};
 
     use super::*;
 
@@ -180,22 +157,23 @@ mod tests {
     #[test]
     fn a_reader_who_stalls_holds_nobody_up_and_memory_has_a_bound() {
         let (lines, comes, leaves, taken) = lines();
-        let line = vec![b'x'; 1024];
+        let line = vec![b'x'; 128];
         // The thread has begun to write before it could take all of them at once.
         lines.add(&line);
         comes.recv().unwrap();
-        for _ in 0..3 * MOST_WAITING / line.len() {
+        for _ in 0..3 * MAX_WAITING {
             lines.add(&line);
         }
+        let started = Instant::now();
         lines.flush();
+        assert!(started.elapsed() >= FLUSH_TIMEOUT);
         assert!(taken.try_iter().next().is_none());
-        let state = lines.0.state();
-        assert!(state.waiting.len() <= MOST_WAITING && state.dropped > 0);
-        drop(state);
+        let dropped = lines.dropped.load(Ordering::Relaxed);
+        assert_eq!(dropped, 2 * u64::try_from(MAX_WAITING).unwrap());
         drop(leaves);
         lines.flush();
         let written: usize = taken.try_iter().map(|bytes| bytes.len()).sum();
-        assert!((MOST_WAITING..=2 * MOST_WAITING).contains(&written));
+        assert_eq!(written, (MAX_WAITING + 1) * line.len());
         // What comes now finds room again.
         lines.add(b"later\n");
         lines.flush();

@@ -7,21 +7,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use countersign_shared::proof::TYPE;
-use ed25519_dalek::{
-    Signer, SigningKey,
-    pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding},
-};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header,
-    jwk::{Jwk, PublicKeyUse, ThumbprintHash},
-};
+use countersign_platform::private_file;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{ANNOUNCED, MAX_LIFETIME};
-use countersign_platform::private_file;
+use super::{
+    ANNOUNCED, MAX_LIFETIME,
+    signing_key::{self, ProofAlgorithm, SigningKey},
+    subject_key::SubjectKey,
+};
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -68,35 +62,19 @@ pub enum KeysError {
     },
 }
 
-/// One key.
-pub(super) struct Key {
-    pub(super) made_at: SystemTime,
-    /// Its thumbprint (RFC 7638): nobody can give two keys one name.
-    pub(super) id: String,
-    pub(super) checks: DecodingKey,
-    pub(super) public: Jwk,
-    signs: SigningKey,
-    /// What every proof that it signs begins with, encoded.
-    header: String,
-}
-
-impl Key {
-    /// A token (RFC 7515, 7.1). Where the key is read once, a signature takes a
-    /// third of the time that a library takes that reads it each time.
-    pub(super) fn sign<C: Serialize>(&self, claims: &C) -> serde_json::Result<String> {
-        let claims = serde_json::to_vec(claims)?;
-        let mut token = format!("{}.", self.header);
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = self.signs.sign(token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut token);
-        Ok(token)
-    }
+/// What is in the file.
+pub(super) struct KeyFile {
+    /// The keys that sign, the newest first. Never empty.
+    pub(super) signing: Vec<SigningKey>,
+    /// The key of `sub`, which is never rotated.
+    pub(super) subject: SubjectKey,
 }
 
 /// As the file has it, the newest first.
 #[derive(Serialize, Deserialize)]
 struct Content {
+    /// 32 bytes in base64. Whoever changes it gives every number another `sub`.
+    subject_key: String,
     keys: Vec<Kept>,
 }
 
@@ -108,41 +86,34 @@ struct Kept {
     private_key: String,
 }
 
-impl Kept {
-    fn new(now: SystemTime) -> Self {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).expect("the operating system gives random bytes");
-        // Without the public key, as OpenSSL writes it: it follows.
-        let key = KeypairBytes {
-            secret_key: seed,
-            public_key: None,
-        };
-        let key = key.to_pkcs8_pem(LineEnding::LF);
+impl Content {
+    fn new(algorithm: ProofAlgorithm, now: SystemTime) -> Self {
         Self {
-            made_at: humantime::format_rfc3339_seconds(now).to_string(),
-            private_key: key.expect("a key can be written").to_string(),
+            subject_key: SubjectKey::random_text(),
+            keys: vec![Kept::new(algorithm, now)],
         }
     }
 
-    fn key(&self) -> Option<Key> {
-        let encoding = EncodingKey::from_ed_pem(self.private_key.as_bytes()).ok()?;
-        let mut public = Jwk::from_encoding_key(&encoding, Algorithm::EdDSA).ok()?;
-        let id = public.thumbprint(ThumbprintHash::SHA256).ok()?;
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(id.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        public.common.key_id = Some(id.clone());
-        public.common.public_key_use = Some(PublicKeyUse::Signature);
-        Some(Key {
-            made_at: humantime::parse_rfc3339(&self.made_at).ok()?,
-            checks: DecodingKey::from_jwk(&public).ok()?,
-            signs: SigningKey::from_pkcs8_pem(&self.private_key).ok()?,
-            header: URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).ok()?),
-            id,
-            public,
+    fn read(&self) -> Option<KeyFile> {
+        let signing: Option<Vec<SigningKey>> = self.keys.iter().map(Kept::key).collect();
+        Some(KeyFile {
+            signing: signing.filter(|keys| !keys.is_empty())?,
+            subject: SubjectKey::from_text(&self.subject_key)?,
         })
+    }
+}
+
+impl Kept {
+    fn new(algorithm: ProofAlgorithm, now: SystemTime) -> Self {
+        Self {
+            made_at: humantime::format_rfc3339_seconds(now).to_string(),
+            private_key: signing_key::random_pem(algorithm),
+        }
+    }
+
+    fn key(&self) -> Option<SigningKey> {
+        let made_at = humantime::parse_rfc3339(&self.made_at).ok()?;
+        SigningKey::from_pem(&self.private_key, made_at)
     }
 }
 
@@ -151,13 +122,12 @@ impl Kept {
 pub(super) fn read_or_make(
     path: &Path,
     is_given: bool,
+    algorithm: ProofAlgorithm,
     now: SystemTime,
-) -> Result<Vec<Key>, KeysError> {
+) -> Result<KeyFile, KeysError> {
     match read(path) {
         Err(KeysError::Missing { path }) if !is_given => {
-            let made = write(&Content {
-                keys: vec![Kept::new(now)],
-            });
+            let made = write(&Content::new(algorithm, now));
             match private_file::create(&path, made.expose_secret()) {
                 // Another process was faster: its key counts.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => read(&path),
@@ -177,13 +147,12 @@ pub fn check(path: &Path, is_given: bool) -> Result<(), KeysError> {
     }
 }
 
-/// The keys in the file, the newest first. Never empty.
-pub(super) fn read(path: &Path) -> Result<Vec<Key>, KeysError> {
+/// What is in the file.
+pub(super) fn read(path: &Path) -> Result<KeyFile, KeysError> {
     let malformed = || KeysError::Malformed {
         path: path.to_owned(),
     };
-    let keys: Option<Vec<Key>> = content(path)?.keys.iter().map(Kept::key).collect();
-    keys.filter(|keys| !keys.is_empty()).ok_or_else(malformed)
+    content(path)?.read().ok_or_else(malformed)
 }
 
 fn content(path: &Path) -> Result<Content, KeysError> {
@@ -214,13 +183,22 @@ pub struct Rotated {
 }
 
 /// Puts a new key in front of the newest one and drops the others; makes the file
-/// where there is none.
-pub fn rotate(path: &Path, now: SystemTime) -> Result<Rotated, KeysError> {
-    let mut keys = match content(path) {
-        Ok(content) => content.keys,
-        Err(KeysError::Missing { .. }) => Vec::new(),
+/// where there is none. The new one may be of another algorithm.
+pub fn rotate(
+    path: &Path,
+    algorithm: ProofAlgorithm,
+    now: SystemTime,
+) -> Result<Rotated, KeysError> {
+    let known = match content(path) {
+        Ok(content) => Some(content),
+        Err(KeysError::Missing { .. }) => None,
         Err(error) => return Err(error),
     };
+    let mut content = known.unwrap_or_else(|| Content {
+        keys: Vec::new(),
+        ..Content::new(algorithm, now)
+    });
+    let keys = &mut content.keys;
     // The one before signs until the newest is known everywhere, and what it
     // signed is to hold to its end.
     let settled = ANNOUNCED + MAX_LIFETIME;
@@ -241,14 +219,14 @@ pub fn rotate(path: &Path, now: SystemTime) -> Result<Rotated, KeysError> {
     } else {
         ANNOUNCED
     };
-    keys.insert(0, Kept::new(now));
+    keys.insert(0, Kept::new(algorithm, now));
     keys.truncate(2);
-    private_file::replace(path, write(&Content { keys }).expose_secret()).map_err(|source| {
+    private_file::replace(path, write(&content).expose_secret()).map_err(|source| {
         KeysError::Unusable {
             path: path.to_owned(),
             source,
         }
     })?;
-    let id = read(path)?[0].id.clone();
+    let id = read(path)?.signing[0].id.clone();
     Ok(Rotated { id, signs_in })
 }

@@ -3,12 +3,13 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use countersign_core::{
-    Access, AccessList, Millis, Recipient, RecipientError, RefusalRule, TestNumbers, recipient,
+    Access, AccessList, AccessPolicy, Millis, Recipient, RecipientError, RefusalRule, TestNumbers,
+    recipient,
 };
 use countersign_platform::reloading::Reloading;
 use countersign_shared::{Channel, PhoneNumber};
 
-use super::{Refusal, Verification};
+use super::{Refusal, Requester, Verification};
 
 /// What a blocked caller is told to wait, as after any limit of its kind: when the block
 /// ends is the operator's business.
@@ -19,8 +20,16 @@ impl Verification {
         self.clock.now().into()
     }
 
-    /// Refuses what comes from an address that is blocked.
-    pub(super) fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
+    /// Refuses what comes from an address that is blocked, and what is for somebody there.
+    pub(super) fn check_requester(&self, requester: &Requester) -> Result<(), Refusal> {
+        self.check_address(requester.caller.address())?;
+        match requester.person() {
+            Some(person) => self.check_address(person.address()),
+            None => Ok(()),
+        }
+    }
+
+    fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
         let Some(list) = &self.access_list else {
             return Ok(());
         };
@@ -49,14 +58,13 @@ impl Verification {
         &self,
         text: &str,
         channel: Channel,
+        policy: &AccessPolicy,
     ) -> Result<Recipient, RecipientError> {
-        recipient::read(text, channel, &self.policy).or_else(|error| {
+        recipient::read(text, channel, policy).or_else(|error| {
             let number = PhoneNumber::parse(text).map_err(|_| error)?;
             let is_allowed = self.listed(&number, "") == Some(Access::Allow);
             match error {
-                RecipientError::Invalid if is_allowed => {
-                    recipient::read_allowed(text, &self.policy)
-                }
+                RecipientError::Invalid if is_allowed => recipient::read_allowed(text, policy),
                 _ => Err(error),
             }
         })

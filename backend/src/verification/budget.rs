@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use countersign_core::{
-    Budget, Charges, CountryCode, Key, Limit, LowConversion, MicroDollars, Recipient, TrippedBy,
+    ApplicationId, Budget, Charges, CountryCode, Key, Limit, LowConversion, MicroDollars,
+    Recipient, TrippedBy,
     transitions::{LimitUsed, RecordCharges},
 };
 use countersign_plivo::PlivoError;
@@ -98,24 +99,29 @@ impl Verification {
         }
         let session = self.keys.session(view.id);
         let upstream = &view.session.upstream.key;
-        let number = &view.contact.recipient;
-        self.book(session, upstream, number, charges).await
+        let about = (&view.contact.recipient, &view.session.owner.application);
+        self.book(session, upstream, about, charges).await
     }
 
-    /// Books what Plivo charges for a session, in the place of what was expected.
+    /// Books what Plivo charges for a session of that number and application, in the place
+    /// of what was expected.
     pub(super) async fn book(
         &self,
         session: Key,
         upstream: &Key,
-        number: &PhoneNumber,
+        (number, application): (&PhoneNumber, &ApplicationId),
         charges: Charges,
     ) -> Result<(), Refusal> {
         let budget = self.budget.as_ref();
+        let application = self.applications.get(application);
+        let own = application.map(|it| it.caps(&self.keys.application(&it.id), 0));
+        let own = own.filter(|caps| budget.is_some() && !caps.quotas.is_empty());
+        let caps = budget.and_then(|budget| budget.caps(&self.keys.budget()));
         let step = RecordCharges {
             session,
             upstream: upstream.clone(),
             charges,
-            caps: budget.and_then(|budget| budget.caps(&self.keys.budget())),
+            caps: caps.into_iter().chain(own).collect(),
             rules: self.rules.clone(),
         };
         let news = self.store.run(step, store_deadline()).await?;

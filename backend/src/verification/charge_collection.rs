@@ -10,7 +10,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use countersign_core::{AttemptUpdate, MicroDollars, Upstream, transitions::RecordAttempts};
+use countersign_core::{
+    ApplicationId, AttemptUpdate, MicroDollars, Upstream, transitions::RecordAttempts,
+};
 use countersign_plivo::{Retrieved, UpstreamStatus};
 use countersign_shared::{PhoneNumber, SessionId};
 
@@ -38,6 +40,7 @@ fn moments(lifetime: Duration) -> [Duration; 4] {
 #[derive(Clone)]
 struct Waiting {
     session: SessionId,
+    application: ApplicationId,
     number: PhoneNumber,
     upstream: Upstream,
     sent_at: SystemTime,
@@ -80,7 +83,7 @@ impl Verification {
     /// A code went out: what it costs will be asked for.
     pub(super) fn await_charges(
         &self,
-        session: SessionId,
+        (session, application): (SessionId, &ApplicationId),
         number: &PhoneNumber,
         upstream: &Upstream,
     ) {
@@ -89,6 +92,7 @@ impl Verification {
         }
         let waiting = Waiting {
             session,
+            application: application.clone(),
             number: number.clone(),
             upstream: upstream.clone(),
             sent_at: self.clock.now(),
@@ -121,7 +125,8 @@ impl Verification {
         };
         let is_final = is_final(&retrieved);
         let session = self.keys.session(waiting.session);
-        let charged = self.book(session, &waiting.upstream.key, number, retrieved.charges);
+        let about = (number, &waiting.application);
+        let charged = self.book(session, &waiting.upstream.key, about, retrieved.charges);
         if charged.await.is_err() {
             return false;
         }
@@ -158,6 +163,7 @@ mod tests {
     fn waiting(sent_at: SystemTime, asked: usize) -> Waiting {
         Waiting {
             session: SessionId::from_random_bytes([7; 16]),
+            application: ApplicationId::parse("example").unwrap(),
             number: PhoneNumber::parse("+14155550123").unwrap(),
             upstream: Upstream {
                 key: Key::new("upstream/ab"),

@@ -1,7 +1,7 @@
 //! One try at the code.
 
 use countersign_core::{
-    CountryCode, Verdict,
+    Application, CountryCode, EndUserKeys, Verdict,
     flow::{CheckEnd, CheckFlow, CheckStep},
     recipient,
     transitions::{CheckReservation, ReserveCheck},
@@ -11,7 +11,7 @@ use countersign_plivo::PlivoError;
 use countersign_shared::{Channel, OneTimeCode, PhoneNumber, SessionId};
 
 use super::{
-    Caller, Contact, IdempotentRequest, Refusal, Verification, Verified,
+    Contact, IdempotentRequest, Refusal, Requester, Verification, Verified,
     daily_cost::Cost,
     deliver::log_upstream,
     idempotency::{CHECK_ANSWER_TTL, KeptAnswer},
@@ -38,7 +38,7 @@ impl Verification {
     /// Checks `otp` against the session's code. Success comes once.
     pub async fn check(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         id: SessionId,
         otp: &OneTimeCode,
         request: Option<IdempotentRequest>,
@@ -47,19 +47,35 @@ impl Verification {
         if otp.length() != usize::from(expected) {
             return Err(Refusal::OtpLength { expected });
         }
-        let (carrier, rules) = if self.is_test_session(id).await {
-            (Carrier::Test, &self.test_rules)
-        } else {
-            let admission = self.plivo.admit(UpstreamCall::Validate)?;
-            (Carrier::Plivo(admission), &self.rules)
+        let end_user = match self.keys.end_user(requester) {
+            Some(end_user) => end_user,
+            // A server need not say again for whom it calls.
+            None => match self.view(id).await {
+                Ok(view) => *view.session.end_user,
+                // What was answered before is answered again all the same.
+                Err(Refusal::Over(_)) => EndUserKeys::default(),
+                Err(refusal) => return Err(refusal),
+            },
         };
-        let claim = request
-            .as_ref()
-            .map(|request| self.keys.claim(request, None, CHECK_ANSWER_TTL));
+        let claim = self.claim(&end_user, request.as_ref(), None, CHECK_ANSWER_TTL);
+        let is_test = self.is_test_session(id).await;
+        let rules = if is_test {
+            &self.test_rules
+        } else {
+            &self.rules
+        };
+        let carrier = match self.carrier(is_test, UpstreamCall::Validate) {
+            Ok(carrier) => carrier,
+            Err(error) => {
+                let found = self.find_answer(claim).await?.ok_or(error)?;
+                return self.repeated_check(request.as_ref(), &found);
+            }
+        };
         let reserve = ReserveCheck {
             session: self.keys.session(id),
+            application: requester.key().cloned(),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
-            checks: self.limits.of_check(&self.keys.callers(caller)),
+            checks: self.limits.of_check(&end_user),
             claim,
             rules: rules.clone(),
         };
@@ -77,6 +93,7 @@ impl Verification {
                     let contact = self.keys.open_contact(id, &reservation.session().contact);
                     let contact = contact.ok_or(Refusal::UNSETTLED)?;
                     self.note_number(&contact.recipient);
+                    let application = self.application_of(requester, reservation.session())?;
                     let answered = self.ask(&check, &reservation, &contact).await;
                     if let Err(failure) = answered {
                         log_upstream("validate", failure);
@@ -84,7 +101,8 @@ impl Verification {
                     }
                     if answered == Ok(Verdict::Accepted) {
                         let is_test = check.carrier.is_test();
-                        accepted = Some(self.accepted(&reservation, &contact, is_test));
+                        let of = (&*application, is_test);
+                        accepted = Some(self.accepted(&reservation, &contact, of));
                     }
                     let request = check.request.as_ref();
                     let proof = request.zip(accepted.as_ref()).map(|(request, accepted)| {
@@ -145,13 +163,16 @@ impl Verification {
         &self,
         reservation: &CheckReservation,
         contact: &Contact,
-        is_test: bool,
+        (application, is_test): (&Application, bool),
     ) -> Accepted {
         let channel = reservation.session().last_channel();
         let subject = Subject {
             recipient: &contact.recipient,
             channel,
+            application: application.id.as_str(),
+            audience: &application.audience,
             nonce: contact.nonce.as_deref(),
+            purpose: contact.purpose,
         };
         let now = self.clock.now();
         let proof = if is_test {
@@ -182,9 +203,7 @@ impl Verification {
             CheckEnd::Wait(wait) => return Err(self.must_wait(&wait)),
             CheckEnd::Over(over) => return Err(over.into()),
             CheckEnd::Repeated(repetition) => {
-                let request = check.request.as_ref();
-                let request = request.expect("a request that is repeated has a key");
-                return self.repeated_check(request, &repetition);
+                return self.repeated_check(check.request.as_ref(), &repetition);
             }
             CheckEnd::Failed(_) => return Err(Refusal::of_check(error)),
             CheckEnd::NotReserved => return Err(Refusal::STORE_UNAVAILABLE),

@@ -1,6 +1,6 @@
 //! Whom a session is about.
 
-use countersign_shared::{Locale, PhoneNumber};
+use countersign_shared::{Locale, PhoneNumber, Purpose};
 use serde::{Deserialize, Serialize};
 
 /// Whom a session is about: sealed in the store with the session's id, which the store
@@ -13,6 +13,8 @@ pub struct Contact {
     pub locale: Locale,
     /// What the proof repeats.
     pub nonce: Option<String>,
+    /// What it is for.
+    pub purpose: Option<Purpose>,
 }
 
 /// The text that is sealed.
@@ -22,6 +24,8 @@ struct Sealed<'a> {
     locale: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    purpose: Option<Purpose>,
 }
 
 impl Contact {
@@ -31,6 +35,7 @@ impl Contact {
             recipient: self.recipient.as_str(),
             locale: self.locale.as_str(),
             nonce: self.nonce.clone(),
+            purpose: self.purpose,
         };
         serde_json::to_string(&sealed).expect("plain values are JSON")
     }
@@ -42,6 +47,7 @@ impl Contact {
             recipient: PhoneNumber::parse(sealed.recipient).ok()?,
             locale: Locale::parse(sealed.locale).ok()?,
             nonce: sealed.nonce,
+            purpose: sealed.purpose,
         })
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use countersign_core::{
-    CountryCode, Millis, RefusalRule,
+    ApplicationId, CountryCode, Millis, RefusalRule,
     decisions::{Decision, MAX_PER_ROW},
     recipient,
     transitions::AppendDecisions,
@@ -75,42 +75,49 @@ impl DecisionLog {
 
 impl Verification {
     /// A code was sent.
-    pub(super) fn note_sent(&self, caller: &Caller, number: &PhoneNumber, channel: Channel) {
-        self.note_decision(caller, Some(number), Some(channel), "sent");
+    pub(super) fn note_sent(
+        &self,
+        person: Option<&Caller>,
+        application: &ApplicationId,
+        asked: (Option<&PhoneNumber>, Option<Channel>),
+    ) {
+        self.note_decision(person, application, asked, "sent");
     }
 
     /// A send or resend was refused.
     pub(super) fn note_refused(
         &self,
-        caller: &Caller,
-        number: Option<&PhoneNumber>,
-        channel: Option<Channel>,
+        person: Option<&Caller>,
+        application: &ApplicationId,
+        asked: (Option<&PhoneNumber>, Option<Channel>),
         refusal: &Refusal,
     ) {
         if let Some(outcome) = outcome(refusal) {
-            self.note_decision(caller, number, channel, outcome);
+            self.note_decision(person, application, asked, outcome);
         }
     }
 
     fn note_decision(
         &self,
-        caller: &Caller,
-        number: Option<&PhoneNumber>,
-        channel: Option<Channel>,
+        person: Option<&Caller>,
+        application: &ApplicationId,
+        (number, channel): (Option<&PhoneNumber>, Option<Channel>),
         outcome: &'static str,
     ) {
         if self.decision_log.kept_for.is_none() {
             return;
         }
         let country = number.map(|number| CountryCode::of_number(number).to_string());
+        let address = person.map(|person| shortened(person.address()));
         let decision = Decision {
             at: Millis(0),
             outcome: outcome.to_owned(),
+            application: application.as_str().to_owned(),
             country: country.unwrap_or_default(),
             channel: channel.map_or("", Channel::as_str).to_owned(),
             range: number.map(recipient::range).unwrap_or_default().to_owned(),
             recipient: number.map(PhoneNumber::masked).unwrap_or_default(),
-            address: shortened(caller.address()),
+            address: address.unwrap_or_default(),
             times: 0,
         };
         self.decision_log.note(decision, self.clock.now().into());
@@ -183,6 +190,7 @@ mod tests {
         let decision = |range: usize| Decision {
             at: Millis(0),
             outcome: "sent".to_owned(),
+            application: String::new(),
             country: String::new(),
             channel: String::new(),
             range: range.to_string(),

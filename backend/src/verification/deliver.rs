@@ -1,26 +1,30 @@
 //! A delivery: what a send and a resend have in common.
 
+use std::sync::Arc;
+
 use countersign_core::{
-    Answer, Recipient, Repetition, UpstreamOutcome,
+    Answer, Application, Recipient, Repetition, UpstreamOutcome,
     flow::{DeliverEnd, DeliverFlow, DeliverStep, Reserve},
     transitions::SendReservation,
 };
 use countersign_plivo::{Create, PlivoError};
-use countersign_shared::{Channel, Locale, SessionId};
+use countersign_shared::{Channel, Locale, PhoneNumber, Purpose, SessionId};
 
 use super::{
     Caller, IdempotentRequest, Refusal, Sent, Verification, store_deadline,
     test_numbers::{self, Carrier},
 };
-use crate::logging;
 
 /// A code that is to be delivered.
 pub(super) struct Delivery {
-    pub(super) caller: Caller,
+    /// Where the person is, as far as that is known.
+    pub(super) person: Option<Caller>,
     pub(super) session_id: SessionId,
     pub(super) recipient: Recipient,
     pub(super) channel: Channel,
     pub(super) locale: Locale,
+    pub(super) purpose: Option<Purpose>,
+    pub(super) application: Arc<Application>,
     pub(super) request: Option<IdempotentRequest>,
     pub(super) carrier: Carrier,
     /// Whether it is the session's first code.
@@ -34,7 +38,7 @@ impl Verification {
         reserve: Reserve,
         delivery: Delivery,
     ) -> Result<Sent, Refusal> {
-        let mut flow = DeliverFlow::new(&reserve, logging::request_id().unwrap_or_default());
+        let mut flow = DeliverFlow::new(&reserve);
         let mut error = PlivoError::InvalidResponse;
         let reserved = self.store.run(reserve, store_deadline()).await;
         let mut step = flow.reserved(reserved);
@@ -79,8 +83,11 @@ impl Verification {
             DeliverEnd::Sent { session, answer } => {
                 let number = delivery.recipient.number.clone();
                 if !delivery.carrier.is_test() {
-                    self.await_charges(delivery.session_id, &number, &session.upstream);
-                    self.note_sent(&delivery.caller, &number, delivery.channel);
+                    let application = &delivery.application.id;
+                    let about = (delivery.session_id, application);
+                    self.await_charges(about, &number, &session.upstream);
+                    let asked = (Some(&number), Some(delivery.channel));
+                    self.note_sent(delivery.person.as_ref(), application, asked);
                 }
                 Ok(Sent::new(delivery.session_id, number, answer))
             }
@@ -89,7 +96,10 @@ impl Verification {
                 Err(self.must_wait(&wait))
             }
             DeliverEnd::Over(over) => Err(over.into()),
-            DeliverEnd::Repeated(repetition) => self.repeated_delivery(delivery, &repetition),
+            DeliverEnd::Repeated(repetition) => {
+                let (id, number) = (delivery.session_id, delivery.recipient.number.clone());
+                self.repeated_delivery(id, number, delivery.request.as_ref(), &repetition)
+            }
             DeliverEnd::Failed(UpstreamOutcome::InvalidResponse) => {
                 log_upstream(delivery.call(), PlivoError::InvalidResponse);
                 Err(PlivoError::InvalidResponse.into())
@@ -103,13 +113,14 @@ impl Verification {
         }
     }
 
-    /// What the request was answered before.
-    fn repeated_delivery(
+    /// What the request about that session and number was answered before.
+    pub(super) fn repeated_delivery(
         &self,
-        delivery: &Delivery,
+        session_id: SessionId,
+        recipient: PhoneNumber,
+        request: Option<&IdempotentRequest>,
         repetition: &Repetition,
     ) -> Result<Sent, Refusal> {
-        let request = delivery.request.as_ref();
         let request = request.expect("a request that is repeated has a key");
         let Repetition::Answered {
             answer: Answer::Sent(answer),
@@ -122,8 +133,7 @@ impl Verification {
         let first = subject
             .as_ref()
             .and_then(|subject| SessionId::parse(&self.keys.open_answer(request, subject)?).ok());
-        let id = first.unwrap_or(delivery.session_id);
-        Ok(Sent::new(id, delivery.recipient.number.clone(), *answer))
+        Ok(Sent::new(first.unwrap_or(session_id), recipient, *answer))
     }
 
     fn note_reserved(&self, delivery: &Delivery, reservation: &SendReservation) {
@@ -140,14 +150,15 @@ impl Verification {
     /// never from a stranger.
     async fn create(&self, delivery: &Delivery) -> Result<String, PlivoError> {
         let Carrier::Plivo(admission) = &delivery.carrier else {
-            self.note_test_number(&delivery.recipient.number, &delivery.caller);
+            self.note_test_number(&delivery.recipient.number, delivery.person.as_ref());
             return Ok(test_numbers::upstream_id(delivery.session_id));
         };
         let create = Create {
             recipient: &delivery.recipient.number,
             channel: delivery.channel,
             locale: &delivery.locale,
-            brand_name: &self.brand_name,
+            brand_name: &delivery.application.name,
+            app_uuid: delivery.application.plivo_app(delivery.purpose),
             otp_length: self.rules.otp_length,
             callback_url: self.callback_url(),
         };

@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
-use countersign_core::{Answer, Repetition, Sealed, SessionOver, Settlement};
+use countersign_core::{
+    Answer, EndUserKeys, IdempotencyClaim, Repetition, Sealed, SessionOver, Settlement,
+    transitions::FindAnswer,
+};
+use countersign_shared::SessionId;
 use serde::{Deserialize, Serialize};
 
-use super::{Refusal, Verification, Verified, refusal};
+use super::{Refusal, Verification, Verified, refusal, store_deadline};
 
 /// How long the answer of a check can be fetched again: long enough for a retry, too
 /// short for the code to be of use once more.
@@ -60,6 +64,36 @@ impl Verification {
         serde_json::from_str(&self.keys.open_answer(request, sealed)?).ok()
     }
 
+    /// The claim of a request on its key; for whom it is counts what another body under the
+    /// key uses.
+    pub(super) fn claim(
+        &self,
+        end_user: &EndUserKeys,
+        request: Option<&IdempotentRequest>,
+        subject: Option<SessionId>,
+        kept_for: Duration,
+    ) -> Option<IdempotencyClaim> {
+        let request = request?;
+        let mismatch = self.limits.of_check(end_user);
+        let claim = self.keys.claim(request, subject, kept_for, mismatch);
+        Some(claim)
+    }
+
+    /// Whether a request whose step is not admitted was answered before: Plivo need not be
+    /// there to say it again.
+    pub(super) async fn find_answer(
+        &self,
+        claim: Option<IdempotencyClaim>,
+    ) -> Result<Option<Repetition>, Refusal> {
+        let Some(claim) = claim else { return Ok(None) };
+        let step = FindAnswer {
+            claim,
+            rules: self.rules.clone(),
+        };
+        let found = self.store.read(step, store_deadline()).await?;
+        found.transpose().map_err(|wait| self.must_wait(&wait))
+    }
+
     /// What a repeated send or resend was answered, as far as that is a refusal.
     pub(super) fn repeated_refusal(
         &self,
@@ -87,9 +121,10 @@ impl Verification {
     /// What a repeated check was answered.
     pub(super) fn repeated_check(
         &self,
-        request: &IdempotentRequest,
+        request: Option<&IdempotentRequest>,
         repetition: &Repetition,
     ) -> Result<Verified, Refusal> {
+        let request = request.expect("a request that is repeated has a key");
         if let Repetition::Answered { answer, .. } = repetition {
             match answer {
                 Answer::Sealed(sealed) => {

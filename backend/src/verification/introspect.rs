@@ -2,12 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_core::transitions::{ConsumeOnce, IsConsumed};
+use countersign_core::{
+    Application,
+    transitions::{ConsumeOnce, IsConsumed},
+};
 use countersign_platform::clock::Clock;
 use countersign_shared::proof::Claims;
 use countersign_store::StoreHandle;
 
-use super::{Refusal, RowKeys, store_deadline};
+use super::{ApplicationRegistry, Refusal, RowKeys, store_deadline};
 use crate::proof::Proofs;
 
 /// A consumed proof is remembered that much longer than it holds: the clocks of
@@ -18,6 +21,10 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 pub struct Introspection {
     /// Knows our own proofs.
     pub proofs: Arc<Proofs>,
+    /// Whose they may be.
+    pub applications: ApplicationRegistry,
+    /// Whether anybody may ask while no application has a key: in sandbox.
+    pub is_open_without_keys: bool,
     /// Remembers which are consumed.
     pub store: StoreHandle,
     /// Names them there.
@@ -27,13 +34,35 @@ pub struct Introspection {
 }
 
 impl Introspection {
-    /// What the token says, if it is a proof of ours that holds and was not consumed.
-    /// `consume` uses it up, once over all instances.
-    pub async fn introspect(&self, token: &str, consume: bool) -> Result<Option<Claims>, Refusal> {
+    /// Whether somebody without a key may ask.
+    pub fn is_open(&self) -> bool {
+        self.is_open_without_keys && !self.applications.current().have_keys()
+    }
+
+    /// What the token says, if it is a proof of ours that holds and was not consumed, for
+    /// `application`; for none, of any. `consume` uses it up, once over all instances.
+    pub async fn introspect(
+        &self,
+        application: Option<&Application>,
+        token: &str,
+        consume: bool,
+    ) -> Result<Option<Claims>, Refusal> {
         let Some(claims) = self.proofs.read(token, self.clock.now()) else {
             return Ok(None);
         };
-        let key = self.keys.single_use("proof", &claims.jti);
+        let is_theirs = if let Some(application) = application {
+            application.audience == claims.aud
+        } else {
+            let applications = self.applications.current();
+            applications.iter().any(|it| it.audience == claims.aud)
+        };
+        // Another's proof takes the same time: nobody learns that it holds.
+        let kind = if is_theirs {
+            "proof"
+        } else {
+            "proof of another"
+        };
+        let key = self.keys.single_use(kind, &claims.jti);
         let was_consumed = if consume {
             let kept_for = self.proofs.lifetime() + REMEMBERED;
             let step = ConsumeOnce { key, kept_for };
@@ -43,6 +72,6 @@ impl Introspection {
                 .read(IsConsumed { key }, store_deadline())
                 .await?
         };
-        Ok((!was_consumed).then_some(claims))
+        Ok((is_theirs && !was_consumed).then_some(claims))
     }
 }

@@ -2,87 +2,95 @@
 
 use countersign_core::{flow::Reserve, recipient, transitions::ReserveResend};
 use countersign_metrics::UpstreamCall;
-use countersign_shared::{Channel, SessionId};
+use countersign_shared::{Channel, SessionId, session::SessionStatus};
 
 use super::{
-    Caller, IdempotentRequest, Refusal, Sent, SessionView, Verification, deliver::Delivery,
+    IdempotentRequest, Refusal, Requester, Sent, SessionView, Verification, deliver::Delivery,
     test_numbers::Carrier,
 };
+use crate::logging;
 
 impl Verification {
     /// Delivers the session's code once more, by `channel` or the last one.
     pub async fn resend(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         id: SessionId,
         channel: Option<Channel>,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
         let view = self.view(id).await?;
         let number = view.contact.recipient.clone();
-        let asked = channel.or(Some(view.session.last_channel()));
-        let outcome = self.try_resend(caller, view, channel, request).await;
+        let asked = channel.unwrap_or_else(|| view.session.last_channel());
+        let application = view.session.owner.application.clone();
+        let outcome = self.try_resend(requester, view, channel, request).await;
         outcome.inspect_err(|refusal| {
-            self.note_refused(caller, Some(&number), asked, refusal);
+            let (person, asked) = (requester.person(), (Some(&number), Some(asked)));
+            self.note_refused(person.as_ref(), &application, asked, refusal);
         })
     }
 
     async fn try_resend(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         view: SessionView,
         channel: Option<Channel>,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
-        self.check_address(caller.address())?;
+        self.check_requester(requester)?;
         let id = view.id;
-        let carrier = if self.is_test(&view) {
-            Carrier::Test
-        } else {
-            Carrier::Plivo(self.plivo.admit(UpstreamCall::Create)?)
+        let end_user = self.keys.end_user(requester);
+        let end_user = end_user.unwrap_or_else(|| *view.session.end_user.clone());
+        let kept_for = self.rules.session_lifetime;
+        let claim = self.claim(&end_user, request.as_ref(), None, kept_for);
+        let carrier = match self.carrier(self.is_test(&view), UpstreamCall::Create) {
+            Ok(carrier) => carrier,
+            Err(error) => {
+                let found = self.find_answer(claim).await?.ok_or(error)?;
+                let number = view.contact.recipient;
+                return self.repeated_delivery(id, number, request.as_ref(), &found);
+            }
         };
+        let application = self.application_of(requester, &view.session)?;
+        let policy = &application.policy;
         let usual = view.session.last_channel();
-        let channel = self.policy.channel(channel, usual);
+        let channel = policy.channel(channel, usual);
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
         // A number that took the first channel need not take the other.
         let number = view.contact.recipient.as_str();
         let recipient = match carrier {
-            Carrier::Plivo(_) => self.read_recipient(number, channel)?,
+            Carrier::Plivo(_) => self.read_recipient(number, channel, policy)?,
             Carrier::Test => recipient::of_number(&view.contact.recipient),
         };
         self.check_number(&recipient)?;
-        // If the last way has failed, another one need not wait.
-        let at_once = channel != usual && self.has_failed(&view).await?;
-        let kept_for = self.rules.session_lifetime;
-        let claim = request
-            .as_ref()
-            .map(|request| self.keys.claim(request, None, kept_for));
-        let (rules, limits) = match carrier {
-            Carrier::Plivo(_) => (&self.rules, self.send_limits(caller, &recipient, channel)),
-            Carrier::Test => {
-                let session = (id, &recipient);
-                let limits = self.test_limits(&self.keys, caller, session, channel);
-                (&self.test_rules, limits)
-            }
-        };
+        // If the last way has failed, another one need not wait. Of a session that is over
+        // Plivo is not asked: nothing is sent.
+        let is_open = view.session.status == SessionStatus::Pending;
+        let at_once = is_open && channel != usual && self.has_failed(&view).await?;
+        let of = (&*application, &recipient, channel);
+        let (rules, limits) = self.limits_of(&carrier, id, end_user, of);
         let reserve = Reserve::Resend(ReserveResend {
             session: self.keys.session(id),
+            application: requester.key().cloned(),
             channel,
             limits,
             at_once,
             claim,
-            rules: rules.clone(),
+            request_id: logging::request_id().unwrap_or_default(),
+            rules,
         });
         self.deliver(
             reserve,
             Delivery {
-                caller: *caller,
                 session_id: id,
                 recipient,
                 channel,
                 locale: view.contact.locale,
+                purpose: view.contact.purpose,
+                application,
                 request,
                 carrier,
+                person: requester.person(),
                 is_first: false,
             },
         )

@@ -2,13 +2,13 @@
 //! what is read again. Behind it nothing names anybody.
 
 use countersign_core::{
-    CallerKeys, Destination, IdempotencyClaim, Key, Limit, LimitCheck, Recipient, Sealed, SendKeys,
-    Upstream, keys, rate_limit::SITE_FACTOR,
+    ApplicationId, ApplicationKeys, Destination, EndUserKeys, IdempotencyClaim, Key, Limit,
+    LimitCheck, Recipient, Sealed, SendKeys, Upstream, keys,
 };
 use countersign_shared::{PhoneNumber, SessionId};
 use countersign_store::{Hash, StoreKeys};
 
-use super::{Caller, ClientKey, Contact, IdempotentRequest};
+use super::{Caller, Contact, IdempotentRequest, Requester};
 
 /// Names and seals what is kept, by the operator's key.
 #[derive(Clone)]
@@ -74,23 +74,56 @@ impl RowKeys {
         }
     }
 
-    /// The rows of every way in which a caller is counted.
-    pub(super) fn callers(&self, caller: &Caller) -> Vec<CallerKeys> {
-        let keys = |key: ClientKey, factor| {
-            let subject = key.to_string();
-            CallerKeys {
-                sends: self.limit(Limit::SendsPerAddress, &subject),
-                checks: self.limit(Limit::ChecksPerAddress, &subject),
-                numbers: self.limit(Limit::NumbersPerAddress, &subject),
-                factor,
-            }
+    /// Whom a step is counted for; none where a server does not say.
+    pub(super) fn end_user(&self, requester: &Requester) -> Option<EndUserKeys> {
+        let Some(application) = &requester.application else {
+            return Some(self.address(&requester.caller));
         };
-        let site = caller.site.map(|site| keys(site, SITE_FACTOR));
-        [keys(caller.key, 1)].into_iter().chain(site).collect()
+        let named = requester.end_user.as_ref()?;
+        let id = application.id.as_str().as_bytes();
+        let user = named.id.as_ref();
+        let user = user.map(|user| self.hash("user", &[id, user.as_bytes()]));
+        Some(match &named.address {
+            Some(caller) => EndUserKeys {
+                user,
+                ..self.address(caller)
+            },
+            None => EndUserKeys {
+                user,
+                ..self.without_address(&application.id)
+            },
+        })
+    }
+
+    /// Whoever comes from there.
+    pub(super) fn address(&self, caller: &Caller) -> EndUserKeys {
+        let hash =
+            |network: super::ClientKey| self.hash("address", &[network.to_string().as_bytes()]);
+        EndUserKeys {
+            address: Some(hash(caller.key)),
+            site: caller.site.map(hash),
+            ..EndUserKeys::default()
+        }
+    }
+
+    /// All of an application's users whose addresses it does not know.
+    pub(super) fn without_address(&self, id: &ApplicationId) -> EndUserKeys {
+        EndUserKeys {
+            without_address: Some(self.hash("without address", &[id.as_str().as_bytes()])),
+            ..EndUserKeys::default()
+        }
+    }
+
+    /// The rows that an application is counted in.
+    pub(super) fn application(&self, id: &ApplicationId) -> ApplicationKeys {
+        ApplicationKeys {
+            sends: self.limit(Limit::SendsPerApplication, id.as_str()),
+            budget: self.limit(Limit::ApplicationBudget, id.as_str()),
+        }
     }
 
     /// The rows that a send is counted in.
-    pub(super) fn send(&self, caller: &Caller, recipient: &Recipient) -> SendKeys {
+    pub(super) fn send(&self, end_user: EndUserKeys, recipient: &Recipient) -> SendKeys {
         let number = recipient.number.as_str();
         let mark = self.0.hash("distinct", &[number.as_bytes()]);
         let (mark, _) = mark.split_first_chunk().expect("a hash has 16 bytes");
@@ -100,7 +133,7 @@ impl RowKeys {
             country: self.limit(Limit::SendsPerCountry, &recipient.country),
             known_country: self.limit(Limit::KnownPerCountry, &recipient.country),
             total: self.limit(Limit::SendsTotal, ""),
-            callers: self.callers(caller),
+            end_user,
             number_mark: u64::from_le_bytes(*mark),
         }
     }
@@ -116,6 +149,19 @@ impl RowKeys {
 
     pub(super) fn open_contact(&self, id: SessionId, contact: &Sealed) -> Option<Contact> {
         Contact::from_text(&self.0.open("contact", id.as_bytes(), &contact.0)?)
+    }
+
+    /// Of a page that a server began.
+    pub(super) fn page(&self, id: SessionId) -> Key {
+        keys::page(&self.hash("page", &[id.as_bytes()]))
+    }
+
+    pub(super) fn seal_page(&self, id: SessionId, content: &str) -> Sealed {
+        self.seal("page", id.as_bytes(), content)
+    }
+
+    pub(super) fn open_page(&self, id: SessionId, content: &Sealed) -> Option<String> {
+        self.0.open("page", id.as_bytes(), &content.0)
     }
 
     /// One of Plivo's sessions, whose id whoever knows the number opens.
@@ -138,12 +184,13 @@ impl RowKeys {
         self.0.open("upstream", number.as_str().as_bytes(), &id.0)
     }
 
-    /// The claim of a request on its key.
+    /// The claim of a request on its key; `mismatch` is what another body uses.
     pub(super) fn claim(
         &self,
         request: &IdempotentRequest,
         subject: Option<SessionId>,
         kept_for: std::time::Duration,
+        mismatch: Vec<LimitCheck>,
     ) -> IdempotencyClaim {
         let name = [request.scope.as_bytes(), request.key.as_bytes()];
         let subject = subject.map(|id| self.seal_answer(request, &id.to_string()));
@@ -152,6 +199,7 @@ impl RowKeys {
             body: self.hash("body", &[request.body.as_bytes()]),
             kept_for,
             subject,
+            mismatch,
         }
     }
 
@@ -178,15 +226,6 @@ impl RowKeys {
 fn short_name(row: &Key) -> &str {
     let (_, hash) = row.as_str().rsplit_once('/').unwrap_or_default();
     hash.get(..12).unwrap_or(hash)
-}
-
-/// The checks of a send that its budget adds.
-pub(super) fn with_budget(
-    mut checks: Vec<LimitCheck>,
-    budget: Option<LimitCheck>,
-) -> Vec<LimitCheck> {
-    checks.extend(budget);
-    checks
 }
 
 fn hex(hash: &Hash) -> String {

@@ -1,18 +1,24 @@
 //! A new session and its first code.
 
+use std::sync::Arc;
+
 use countersign_core::{
-    NewSession, Route, SendLimits, flow::Reserve, recipient, transitions::ReserveSend,
+    Application, EndUserKeys, Key, NewSession, Owner, Recipient, Route, SendLimits, SessionRules,
+    flow::Reserve, recipient, transitions::ReserveSend,
 };
 use countersign_metrics::UpstreamCall;
-use countersign_shared::{Channel, Locale, PhoneNumber, SessionId};
+use countersign_shared::{Channel, Locale, PhoneNumber, Purpose, SessionId};
 
 use super::{
-    Caller, Contact, IdempotentRequest, Refusal, Sent, Verification, deliver::Delivery, row_keys,
+    Caller, Contact, IdempotentRequest, Refusal, Requester, Sent, Verification, deliver::Delivery,
     test_numbers::Carrier,
 };
+use crate::logging;
 
 /// What is asked of a send.
 pub struct SendCommand {
+    /// The application that it is for.
+    pub application: Arc<Application>,
     /// The number as a person wrote it.
     pub recipient: String,
     /// How the code is to travel; the usual way where none is named.
@@ -21,38 +27,80 @@ pub struct SendCommand {
     pub locale: Option<Locale>,
     /// What the proof repeats.
     pub nonce: Option<String>,
+    /// What it is for.
+    pub purpose: Option<Purpose>,
+}
+
+/// A send whose number was read.
+pub(super) struct NewSend {
+    pub(super) application: Arc<Application>,
+    pub(super) recipient: Recipient,
+    pub(super) channel: Channel,
+    pub(super) contact: Contact,
+    pub(super) end_user: EndUserKeys,
+    /// Where the person is, as far as that is known.
+    pub(super) person: Option<Caller>,
+    /// Whether the number is a test number.
+    pub(super) is_test: bool,
+    /// Whether its session goes on with a key.
+    pub(super) with_key: bool,
+    /// The page that asks for it.
+    pub(super) page: Option<Key>,
 }
 
 impl Verification {
     /// Sends a code.
     pub async fn send(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         command: SendCommand,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
+        let person = requester.person();
         let number = PhoneNumber::parse(&command.recipient).ok();
-        let channel = command.channel.or(Some(self.policy.default_channel()));
-        let outcome = self.try_send(caller, command, request).await;
+        let usual = command.application.policy.default_channel();
+        let channel = command.channel.unwrap_or(usual);
+        let application = command.application.clone();
+        let outcome = self.try_send(requester, command, request).await;
         outcome.inspect_err(|refusal| {
-            self.note_refused(caller, number.as_ref(), channel, refusal);
+            let asked = (number.as_ref(), Some(channel));
+            self.note_refused(person.as_ref(), &application.id, asked, refusal);
         })
     }
 
     async fn try_send(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         command: SendCommand,
         request: Option<IdempotentRequest>,
     ) -> Result<Sent, Refusal> {
-        self.check_address(caller.address())?;
-        let usual = self.policy.default_channel();
-        let channel = self.policy.channel(command.channel, usual);
+        self.check_requester(requester)?;
+        let (channel, recipient) = self.recipient(&command)?;
+        let application = &command.application;
+        let end_user = self.keys.end_user(requester);
+        let end_user = end_user.unwrap_or_else(|| self.keys.without_address(&application.id));
+        let send = NewSend {
+            contact: self.contact(&command, &recipient),
+            is_test: self.test_number(recipient.number.as_str()).is_some(),
+            person: requester.person(),
+            application: command.application,
+            recipient,
+            channel,
+            end_user,
+            with_key: requester.application.is_some(),
+            page: None,
+        };
+        self.begin(send, request).await
+    }
+
+    /// The number that a send is to go to, and how.
+    pub(super) fn recipient(&self, command: &SendCommand) -> Result<(Channel, Recipient), Refusal> {
+        let policy = &command.application.policy;
+        let channel = policy.channel(command.channel, policy.default_channel());
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
-        let test_number = self.test_number(&command.recipient);
-        let recipient = match &test_number {
-            Some(number) => Ok(recipient::of_number(number)),
-            None => self.read_recipient(&command.recipient, channel),
+        let recipient = match self.test_number(&command.recipient) {
+            Some(number) => Ok(recipient::of_number(&number)),
+            None => self.read_recipient(&command.recipient, channel, policy),
         };
         // Also of a number that is refused, where it is one.
         let number = recipient
@@ -64,74 +112,134 @@ impl Verification {
         }
         let recipient = recipient?;
         self.check_number(&recipient)?;
-        let carrier = match test_number {
-            Some(_) => Carrier::Test,
-            None => Carrier::Plivo(self.plivo.admit(UpstreamCall::Create)?),
-        };
+        Ok((channel, recipient))
+    }
+
+    /// Whom a session is about.
+    pub(super) fn contact(&self, command: &SendCommand, recipient: &Recipient) -> Contact {
+        let locale = command.locale.as_ref();
+        Contact {
+            recipient: recipient.number.clone(),
+            locale: locale.unwrap_or(&self.rules.default_locale).clone(),
+            nonce: command.nonce.clone(),
+            purpose: command.purpose,
+        }
+    }
+
+    /// Begins a session with its first code.
+    pub(super) async fn begin(
+        &self,
+        send: NewSend,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Sent, Refusal> {
+        let NewSend {
+            application,
+            recipient,
+            channel,
+            contact,
+            end_user,
+            person,
+            is_test,
+            with_key,
+            page,
+        } = send;
         let id = new_id();
-        let (rules, limits) = match carrier {
-            Carrier::Plivo(_) => (&self.rules, self.send_limits(caller, &recipient, channel)),
-            Carrier::Test => {
-                let session = (id, &recipient);
-                let limits = self.test_limits(&self.keys, caller, session, channel);
-                (&self.test_rules, limits)
+        let kept_for = self.rules.session_lifetime;
+        let claim = self.claim(&end_user, request.as_ref(), Some(id), kept_for);
+        let carrier = match self.carrier(is_test, UpstreamCall::Create) {
+            Ok(carrier) => carrier,
+            Err(error) => {
+                let found = self.find_answer(claim).await?.ok_or(error)?;
+                return self.repeated_delivery(id, recipient.number, request.as_ref(), &found);
             }
         };
-        let contact = Contact {
-            recipient: recipient.number.clone(),
-            locale: command
-                .locale
-                .unwrap_or_else(|| self.rules.default_locale.clone()),
-            nonce: command.nonce,
-        };
+        let (rules, limits) = self.limits_of(
+            &carrier,
+            id,
+            end_user.clone(),
+            (&application, &recipient, channel),
+        );
         let new = NewSession {
             key: self.keys.session(id),
             number: limits.number.clone(),
             contact: self.keys.seal_contact(id, &contact),
             channel,
+            owner: Owner {
+                application: application.id.clone(),
+                with_key,
+            },
+            end_user,
         };
-        let kept_for = self.rules.session_lifetime;
-        let claim = request
-            .as_ref()
-            .map(|request| self.keys.claim(request, Some(id), kept_for));
         let reserve = Reserve::Send(ReserveSend {
             limits,
             new,
+            page,
             claim,
-            rules: rules.clone(),
+            request_id: logging::request_id().unwrap_or_default(),
+            rules,
         });
         self.deliver(
             reserve,
             Delivery {
-                caller: *caller,
                 session_id: id,
                 recipient,
                 channel,
                 locale: contact.locale,
+                purpose: contact.purpose,
+                application,
                 request,
                 carrier,
+                person,
                 is_first: true,
             },
         )
         .await
     }
 
+    /// The rules of a send, and what it is held against, first or again.
+    pub(super) fn limits_of(
+        &self,
+        carrier: &Carrier,
+        session: SessionId,
+        end_user: EndUserKeys,
+        (application, recipient, channel): (&Application, &Recipient, Channel),
+    ) -> (Arc<SessionRules>, SendLimits) {
+        match carrier {
+            Carrier::Plivo(_) => {
+                let limits = self.send_limits(end_user, application, recipient, channel);
+                (self.rules.clone(), limits)
+            }
+            Carrier::Test => {
+                let limits = self.test_limits(session, end_user, (recipient, channel));
+                (self.test_rules.clone(), limits)
+            }
+        }
+    }
+
     /// What one more code to this number is held against, first or again.
     pub(super) fn send_limits(
         &self,
-        caller: &Caller,
-        recipient: &countersign_core::Recipient,
+        end_user: EndUserKeys,
+        application: &Application,
+        recipient: &Recipient,
         channel: Channel,
     ) -> SendLimits {
-        let keys = self.keys.send(caller, recipient);
-        let budget = self
-            .budget
-            .as_ref()
-            .and_then(|budget| budget.of_send(&self.keys.budget(), &recipient.country, channel));
+        let keys = self.keys.send(end_user, recipient);
+        let known_reserve = self.limits.known_reserve(&keys);
+        let budget = self.budget.as_ref();
+        let caps =
+            budget.and_then(|it| it.of_send(&self.keys.budget(), &recipient.country, channel));
+        let own = application.of_send(
+            &self.keys.application(&application.id),
+            budget.map(|budget| &budget.prices),
+            (&recipient.country, channel),
+        );
+        let mut checks = self.limits.of_send(&keys, channel);
+        checks.extend(caps.into_iter().chain(own));
         SendLimits {
-            checks: row_keys::with_budget(self.limits.of_send(&keys, channel), budget),
-            known_reserve: self.limits.known_reserve(&keys),
+            checks,
             number: keys.number,
+            known_reserve,
             destination: self.keys.destination(recipient),
             route: Route {
                 country: recipient.country.clone(),
@@ -142,7 +250,7 @@ impl Verification {
     }
 }
 
-fn new_id() -> SessionId {
+pub(super) fn new_id() -> SessionId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     SessionId::from_random_bytes(bytes)

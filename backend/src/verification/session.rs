@@ -6,13 +6,13 @@ use std::{
 };
 
 use countersign_core::{
-    Key, Session, recipient,
+    Application, Key, Session, SessionOver, recipient,
     transitions::{SendWait, ViewSession},
 };
 use countersign_shared::SessionId;
 use countersign_store::StoreError;
 
-use super::{Caller, Contact, Refusal, Verification, store_deadline, system_time};
+use super::{Caller, Contact, Refusal, Requester, Verification, store_deadline, system_time};
 
 /// A live session, seen at one moment by whoever has its name.
 #[derive(Clone, Debug)]
@@ -50,15 +50,38 @@ impl Verification {
         })
     }
 
+    /// The application of a session that the requester may go on with.
+    pub(super) fn application_of(
+        &self,
+        requester: &Requester,
+        session: &Session,
+    ) -> Result<Arc<Application>, Refusal> {
+        let application = self.applications.get(&session.owner.application);
+        application
+            .filter(|_| session.owner.admits(requester.key()))
+            .ok_or(Refusal::Over(SessionOver::NotFound))
+    }
+
     /// How long until a resend by the last channel passes.
     pub async fn resend_in(
         &self,
         caller: &Caller,
         view: &SessionView,
     ) -> Result<Duration, StoreError> {
+        let session = &view.session;
         let recipient = recipient::of_number(&view.contact.recipient);
+        // Whoever resends a session that a key made calls for its user.
+        let end_user = if session.owner.with_key {
+            *session.end_user.clone()
+        } else {
+            self.keys.address(caller)
+        };
+        let Some(application) = self.applications.get(&session.owner.application) else {
+            return Ok(Duration::ZERO);
+        };
+        let channel = session.last_channel();
         let step = SendWait {
-            limits: self.send_limits(caller, &recipient, view.session.last_channel()),
+            limits: self.send_limits(end_user, &application, &recipient, channel),
             rules: self.rules.clone(),
         };
         self.store.read(step, store_deadline()).await

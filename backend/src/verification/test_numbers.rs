@@ -8,15 +8,16 @@ use std::{
 };
 
 use countersign_core::{
-    Limit, Recipient, Route, SendLimits, SessionRules, TestNumbers, UpstreamAttempt, Verdict,
+    EndUserKeys, Limit, Recipient, Route, SendLimits, SessionRules, TestNumbers, UpstreamAttempt,
+    Verdict,
 };
+use countersign_metrics::UpstreamCall;
 use countersign_platform::reloading::Reloading;
-use countersign_plivo::Admission;
+use countersign_plivo::{Admission, PlivoError};
 use countersign_shared::{Channel, OneTimeCode, PhoneNumber, SessionId, session::AttemptStatus};
 use subtle::ConstantTimeEq;
 
 use super::{Caller, ClientKey, SessionView, Verification};
-use crate::verification::RowKeys;
 
 /// What stands in the place of Plivo's session id; Plivo's are UUIDs.
 const UPSTREAM_PREFIX: &str = "test-number-";
@@ -50,7 +51,12 @@ pub(super) struct TestNumberUses(Mutex<HashMap<PhoneNumber, (SystemTime, HashSet
 impl TestNumberUses {
     /// Notes a use; answers how many addresses there were today, and whether that is one
     /// too many for the first time.
-    fn note(&self, number: &PhoneNumber, caller: ClientKey, now: SystemTime) -> (usize, bool) {
+    fn note(
+        &self,
+        number: &PhoneNumber,
+        person: Option<ClientKey>,
+        now: SystemTime,
+    ) -> (usize, bool) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, addresses) = uses
             .entry(number.clone())
@@ -59,7 +65,8 @@ impl TestNumberUses {
             *since = now;
             addresses.clear();
         }
-        let is_new = addresses.len() <= MAX_ADDRESSES && addresses.insert(caller);
+        let person = person.filter(|_| addresses.len() <= MAX_ADDRESSES);
+        let is_new = person.is_some_and(|person| addresses.insert(person));
         (addresses.len(), is_new && addresses.len() > MAX_ADDRESSES)
     }
 }
@@ -84,6 +91,14 @@ pub(super) fn is_upstream_id(id: &str) -> bool {
 }
 
 impl Verification {
+    /// Who carries a code or a check, once Plivo admits it where it is Plivo.
+    pub(super) fn carrier(&self, is_test: bool, call: UpstreamCall) -> Result<Carrier, PlivoError> {
+        if is_test {
+            return Ok(Carrier::Test);
+        }
+        self.plivo.admit(call).map(Carrier::Plivo)
+    }
+
     /// The number, if it is a test number now.
     pub(super) fn test_number(&self, text: &str) -> Option<PhoneNumber> {
         let numbers = self.test_numbers.as_ref()?.get();
@@ -113,16 +128,21 @@ impl Verification {
     /// What its code is held against: what is about addresses, and nothing else.
     pub(super) fn test_limits(
         &self,
-        keys: &RowKeys,
-        caller: &Caller,
-        (session, recipient): (SessionId, &Recipient),
-        channel: Channel,
+        session: SessionId,
+        end_user: EndUserKeys,
+        (recipient, channel): (&Recipient, Channel),
     ) -> SendLimits {
-        let mut checks = self.limits.of_send(&keys.send(caller, recipient), channel);
+        let keys = &self.keys;
+        let mut checks = self
+            .limits
+            .of_send(&keys.send(end_user, recipient), channel);
         checks.retain(|check| {
             matches!(
                 check.limit,
-                Limit::SendsPerAddress | Limit::NumbersPerAddress
+                Limit::SendsPerAddress
+                    | Limit::NumbersPerAddress
+                    | Limit::SendsWithoutAddress
+                    | Limit::SendsPerUser
             )
         });
         SendLimits {
@@ -139,9 +159,10 @@ impl Verification {
     }
 
     /// Logs a use, and says so when a number is used from more than a few addresses.
-    pub(super) fn note_test_number(&self, number: &PhoneNumber, caller: &Caller) {
+    pub(super) fn note_test_number(&self, number: &PhoneNumber, person: Option<&Caller>) {
         let now = self.clock.now();
-        let (addresses, is_spread) = self.test_number_uses.note(number, caller.key, now);
+        let person = person.map(|person| person.key);
+        let (addresses, is_spread) = self.test_number_uses.note(number, person, now);
         let recipient = number.masked();
         self.metrics.test_number_used(is_spread);
         log::info!(
@@ -197,7 +218,8 @@ mod tests {
         let mut told = Vec::new();
         for day in 0..2 {
             for last in [1, 1, 2, 3, 4, 5, 6, 7, 8] {
-                let (addresses, is_spread) = uses.note(&number, caller(last), now + DAY * day);
+                let (addresses, is_spread) =
+                    uses.note(&number, Some(caller(last)), now + DAY * day);
                 if is_spread {
                     told.push((day, last, addresses));
                 }

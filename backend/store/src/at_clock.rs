@@ -3,40 +3,38 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use countersign_core::Key;
+use countersign_core::{Key, Millis};
+use countersign_platform::clock::Clock;
 
-use crate::{
-    clock::Clock,
-    store::{Commit, CommitOutcome, Snapshot, Store, Unavailable},
-};
+use crate::store::{Commit, CommitOutcome, Snapshot, Store, Unavailable};
 
 /// Lets the rules see the time of a test's clock, over a store that has a server's.
 /// Rows that the server clears away by itself still go by the server's.
-pub struct AtClock<S> {
-    store: S,
+pub struct AtClock {
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 }
 
-impl<S: Store> AtClock<S> {
+impl AtClock {
     /// The store by that clock.
-    pub fn new(store: S, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
     }
 
     fn seen(&self, snapshot: Snapshot) -> Snapshot {
-        let now = self.clock.now();
+        let now = self.clock.now().into();
         Snapshot { now, ..snapshot }
     }
 }
 
 #[async_trait]
-impl<S: Store> Store for AtClock<S> {
+impl Store for AtClock {
     async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
         Ok(self.seen(self.store.load(keys).await?))
     }
 
     async fn commit(&self, commit: Commit) -> CommitOutcome {
-        let left = self.clock.now().until(commit.deadline);
+        let left = Millis::from(self.clock.now()).until(commit.deadline);
         let Ok(Snapshot { now, .. }) = self.store.load(&[]).await else {
             return CommitOutcome::NotRun;
         };

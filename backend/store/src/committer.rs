@@ -1,9 +1,9 @@
 //! The group committer: a state machine without I/O.
 //!
-//! It is told what happened ([`Event`]) and says what to do ([`Command`]); a driver
-//! over tokio does it in the service, a seeded scheduler in the simulation. A group
-//! is whatever waits when the commit before returns: an idle committer starts at
-//! once with one member, and nothing gathers.
+//! It takes events ([`Event`]) and returns commands ([`Command`]); a driver over tokio
+//! executes them in the service, a seeded scheduler in the simulation. A group is whatever
+//! waits when the previous commit returns: an idle committer starts at once with one
+//! member, and never waits for more.
 
 mod event;
 mod group;
@@ -28,36 +28,38 @@ use self::{
 };
 use crate::store::{Commit, CommitOutcome, Snapshot, StoreError, Unavailable};
 
-/// Members of one group.
+/// Maximum members of one group.
 pub const MAX_MEMBERS: usize = 64;
-/// Rows of one group; a member that needs more goes alone.
+/// Maximum rows of one group; a member that needs more is committed alone.
 pub const MAX_ROWS: usize = 256;
-/// Races that a group loses before it takes the turn.
+/// Lost races after which a group takes the turn.
 pub const MAX_LOST_RACES: u32 = 3;
-/// Pause before a commit that was not run is tried again.
+/// Pause before a commit that was not run is retried.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// What is under way.
+/// The operation under way.
 enum State {
     Idle,
     Loading(Group),
     Committing(Group),
     TakingTurn(Group),
-    /// Until the moment that it was told to be woken at.
+    /// Until that moment, for which it has requested a wake-up.
     Pausing(Group, Instant),
 }
 
-/// See the module.
+/// The group committer of one process: forms groups of waiting transitions and commits
+/// them.
 pub struct Committer {
     turn: Turn,
     waiting: VecDeque<Waiting>,
     state: State,
-    /// When the commit that is under way was begun.
+    /// When the commit under way was started.
     sent_at: Instant,
 }
 
 impl Committer {
-    /// One for a process; `id` tells it from those of other instances.
+    /// Creates the committer of a process; `id` distinguishes it from those of other
+    /// instances.
     pub fn new(id: [u8; 8], now: Instant) -> Self {
         Self {
             turn: Turn::new(id),
@@ -67,7 +69,7 @@ impl Committer {
         }
     }
 
-    /// Members that wait or are under way.
+    /// Members waiting or under way.
     pub fn len(&self) -> usize {
         let under_way = match &self.state {
             State::Idle => 0,
@@ -84,7 +86,7 @@ impl Committer {
         self.len() == 0 && matches!(self.state, State::Idle)
     }
 
-    /// What to do now that this has happened.
+    /// Handles an event; returns what to do.
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Command> {
         let mut commands = Vec::new();
         let out = &mut commands;
@@ -103,7 +105,7 @@ impl Committer {
                 self.decide(group, snapshot, now, out);
             }
             (State::Loading(group), Event::Loaded(Err(Unavailable))) => {
-                // Those who wait behind them do not wait for the next failure.
+                // Waiting members fail too, rather than wait for the next failure.
                 group.answer(&Err(StoreError::NotRun), out);
                 let waiting = std::mem::take(&mut self.waiting);
                 for waiting in waiting {
@@ -115,8 +117,8 @@ impl Committer {
                 self.start(now, out);
             }
             (State::TakingTurn(group), Event::Committed(outcome)) => match outcome {
-                // Commits that were under way conflict with it: the rows that are read
-                // now stay as they are.
+                // Other instances' commits under way conflict with the turn: rows read from
+                // now on do not change.
                 CommitOutcome::Done => self.load(group, now, out),
                 _ => self.pause(group, now + self.turn.pause(), out),
             },
@@ -133,7 +135,7 @@ impl Committer {
         commands
     }
 
-    /// Begins a group with those who wait, unless one is under way.
+    /// Starts a group of the waiting members, unless one is under way.
     fn start(&mut self, now: Instant, out: &mut Vec<Command>) {
         if !matches!(self.state, State::Idle) {
             return;
@@ -143,7 +145,7 @@ impl Committer {
         self.load(group, now, out);
     }
 
-    /// Adds those who wait, as far as there is room.
+    /// Adds waiting members while there is room.
     fn fill(&mut self, group: &mut Group, now: Instant, out: &mut Vec<Command>) {
         let nothing = View::new();
         while group.has_room()
@@ -165,7 +167,7 @@ impl Committer {
         }
     }
 
-    /// Loads what the group has named so far.
+    /// Loads the rows that the group has named so far.
     fn load(&mut self, mut group: Group, now: Instant, out: &mut Vec<Command>) {
         if group.loads == 0 {
             self.fill(&mut group, now, out);
@@ -184,7 +186,7 @@ impl Committer {
         self.state = State::Pausing(group, until);
     }
 
-    /// Applies the group to these rows.
+    /// Applies the group's transitions to the loaded rows.
     fn decide(
         &mut self,
         mut group: Group,
@@ -275,7 +277,7 @@ impl Committer {
         }
     }
 
-    /// Puts members in front of those who wait.
+    /// Puts members at the front of the queue.
     fn wait_again(&mut self, members: Vec<Waiting>) {
         for waiting in members.into_iter().rev() {
             self.waiting.push_front(waiting);
@@ -283,8 +285,8 @@ impl Committer {
     }
 }
 
-/// The earliest deadline of the group by the store's clock, which said `store_now`
-/// no later than `now`: never later than the callers' own.
+/// The group's earliest deadline in the store's time, which was `store_now` no later than
+/// `now`: never later than the callers' own.
 fn store_deadline(group: &Group, store_now: Millis, now: Instant) -> Millis {
     let deadlines = group.members.iter().map(|waiting| waiting.deadline);
     let left = deadlines

@@ -1,4 +1,4 @@
-//! Plays a committer over tokio.
+//! Runs a committer on tokio.
 
 use std::{sync::Arc, time::Instant};
 
@@ -17,12 +17,12 @@ pub(crate) struct Driver {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) committed: broadcast::Sender<Arc<[Key]>>,
     pub(crate) observer: Arc<dyn Observer>,
-    /// Dropped last, when the store is closed.
+    /// Dropped last, once the store is closed.
     pub(crate) _end: watch::Sender<()>,
 }
 
 impl Driver {
-    /// Runs until nobody can submit any more and everybody has an answer.
+    /// Runs until all handles are dropped and every member is answered.
     pub(crate) async fn run(self, mut submitted: mpsc::Receiver<Event>) {
         let mut id = [0; 8];
         getrandom::fill(&mut id).expect("the operating system gives random bytes");
@@ -50,7 +50,7 @@ impl Driver {
                 }
             };
             let mut commands = Vec::new();
-            // Whoever came meanwhile is part of the next group.
+            // Transitions submitted meanwhile join the next group.
             while !matches!(event, Event::Submitted { .. })
                 && let Ok(event) = submitted.try_recv()
             {
@@ -89,7 +89,7 @@ impl Driver {
             let outcome = store.commit(commit).await;
             observer.commit(members, &outcome, started.elapsed());
             if outcome == CommitOutcome::Done {
-                // Nobody may listen.
+                // There may be no subscriber.
                 committed.send(written).ok();
             }
             Event::Committed(outcome)

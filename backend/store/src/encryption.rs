@@ -1,5 +1,5 @@
-//! Keyed hashes for whatever is only compared, encryption for what is read again:
-//! whoever copies the store learns nothing (ADR 8).
+//! Keyed hashes for what is only compared, encryption for what is read again: a copy of the
+//! store reveals nothing (ADR 8).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use countersign_core::Key;
@@ -9,22 +9,22 @@ use ring::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-/// 128 bits of a keyed hash: no two things of ours share one.
+/// 128 bits of a keyed hash: enough to rule out collisions.
 pub type Hash = [u8; 16];
 
-/// Not 32 bytes in base64.
+/// The key is not 32 bytes in base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidSecretKey;
 
-/// What is derived from the operator's key.
+/// Keys derived from the operator's `SECRET_KEY`.
 #[derive(Clone)]
 pub struct StoreKeys(hmac::Key);
 
 impl StoreKeys {
-    /// How many bytes a key has.
+    /// Bytes of a key.
     pub const KEY_LENGTH: usize = 32;
 
-    /// Those of a key in base64.
+    /// From a key in base64.
     pub fn new(key: &SecretString) -> Result<Self, InvalidSecretKey> {
         let bytes = BASE64_STANDARD
             .decode(key.expose_secret().trim())
@@ -47,31 +47,31 @@ impl StoreKeys {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(purpose.as_bytes());
         for part in parts {
-            // The length keeps "ab" + "c" apart from "a" + "bc".
+            // The length distinguishes "ab" + "c" from "a" + "bc".
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part);
         }
         context.sign()
     }
 
-    /// The keyed hash of a value, for one purpose.
+    /// The keyed hash (HMAC-SHA-256) of a value, for one purpose.
     pub fn hash(&self, purpose: &str, parts: &[&[u8]]) -> Hash {
         let mut hash = Hash::default();
         hash.copy_from_slice(&self.mac(purpose, parts).as_ref()[..16]);
         hash
     }
 
-    /// The name of a row: its kind, and a keyed hash of whose it is.
+    /// The name of a row: its kind and a keyed hash of its subject.
     pub fn row_key(&self, kind: &str, parts: &[&[u8]]) -> Key {
         Key::new(&format!("{kind}/{}", hex(&self.hash(kind, parts))))
     }
 
-    /// Tells whether a store was made with the same key.
+    /// A hash by which a store made with another key is recognised.
     pub fn key_check(&self) -> Hash {
         self.hash("key check", &[])
     }
 
-    /// What stands in the path of Plivo's callbacks, the same for all instances.
+    /// The secret in the path of Plivo's callbacks, the same for all instances.
     pub fn callback_secret(&self) -> SecretString {
         hex(&self.hash("callback", &[])).into()
     }
@@ -82,8 +82,8 @@ impl StoreKeys {
         LessSafeKey::new(key)
     }
 
-    /// Encrypts a text so that it opens with `opener` only, which the store does not
-    /// have: the session's name, or the request.
+    /// Encrypts a text (AES-256-GCM) so that only `opener` opens it, which the store does
+    /// not contain: the session's id, the number, or the request.
     pub fn seal(&self, purpose: &str, opener: &[u8], text: &str) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).expect("the operating system gives random bytes");
@@ -98,7 +98,7 @@ impl StoreKeys {
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// What was sealed; nothing when it was changed or `opener` is another.
+    /// Decrypts; `None` if it was changed or `opener` is another.
     pub fn open(&self, purpose: &str, opener: &[u8], sealed: &[u8]) -> Option<String> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut text = sealed.to_vec();

@@ -1,4 +1,4 @@
-//! What callers use: run a transition, or read.
+//! The API of the store for its callers: run a transition, or read.
 
 use std::{
     collections::BTreeSet,
@@ -15,31 +15,30 @@ use crate::{
     store::{CommitOutcome, Snapshot, Store, StoreError, Unavailable},
 };
 
-/// Transitions that may wait. Callers are admitted by a bulkhead before; behind a
-/// store that hangs they must not queue up without bound.
+/// Maximum waiting transitions. A bulkhead admits callers before; with a store that hangs
+/// they must not queue without bound.
 const MAX_WAITING: usize = 2048;
-/// Commits whose keys a slow subscriber may have missed before it is told so.
+/// Commits that are buffered for a slow subscriber before it is told that it lags.
 const MAX_NOTICES: usize = 256;
-/// How long the store may take to say that it works.
+/// Timeout of the readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Rounds in which a read names its keys.
+/// Maximum rounds in which a read names its keys.
 const MAX_LOADS: u32 = 3;
 
-/// Is told how the store does. Metrics live elsewhere.
+/// Observes steps and commits. Metrics are implemented elsewhere.
 pub trait Observer: Send + Sync + 'static {
     /// A step has ended.
     fn step(&self, _name: &'static str, _is_ok: bool, _took: Duration) {}
-    /// A group was committed or not.
+    /// A commit of a group has ended.
     fn commit(&self, _members: usize, _outcome: &CommitOutcome, _took: Duration) {}
 }
 
-/// Listens to nothing.
+/// Ignores everything.
 pub struct NoObserver;
 
 impl Observer for NoObserver {}
 
-/// The way to a store. Clones lead to the same committer, which ends with the last
-/// of them.
+/// Handle of a store. Clones share one committer, which ends with the last of them.
 #[derive(Clone)]
 pub struct StoreHandle {
     store: Arc<dyn Store>,
@@ -71,17 +70,17 @@ impl StoreHandle {
         }
     }
 
-    /// Waits until the committer has ended, and the store with it unless somebody
-    /// else has it: what was submitted has an answer then.
+    /// Waits until the committer has ended, and the store is closed unless somebody else
+    /// holds it. By then everything submitted is answered.
     pub async fn close(self) {
         let mut ended = self.ended.clone();
         drop(self);
-        // An error is the end: nothing is ever sent.
+        // An error means that it ended: nothing is ever sent.
         ended.changed().await.ok();
     }
 
-    /// Commits a transition. Its outcome is committed when this answers, and
-    /// whether it is where [`StoreError::Unreachable`] is the answer is not known.
+    /// Commits a transition. When this returns an outcome, it is committed; after
+    /// [`StoreError::Unreachable`] it is unknown whether it is.
     pub async fn run<T: Transition>(
         &self,
         transition: T,
@@ -101,8 +100,8 @@ impl StoreHandle {
         result
     }
 
-    /// Runs a transition that only reads, straight against the store: never behind
-    /// writes. One that turns out to write is committed.
+    /// Runs a transition that only reads, directly against the store, so it never waits
+    /// behind writes. If it turns out to write, it is committed.
     pub async fn read<T: Transition>(
         &self,
         transition: T,
@@ -155,8 +154,8 @@ impl StoreHandle {
         Ok(self.store.load(&[]).await?.now)
     }
 
-    /// The keys of each commit of this instance from now on. A subscriber that
-    /// falls behind is told so, and looks at everything.
+    /// The keys of each commit of this instance from now on. A subscriber that lags is told
+    /// so, and must check everything.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Key]>> {
         self.committed.subscribe()
     }
@@ -183,8 +182,8 @@ fn short_name<T>() -> &'static str {
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// A transition as a member of a group, and where its answer comes. Dropping that
-/// abandons it.
+/// Wraps a transition as a member of a group, and returns the receiver of its answer.
+/// Dropping the receiver abandons it.
 pub fn member<T: Transition>(transition: T) -> (Box<dyn Member>, Answer<T::Outcome>) {
     let (reply, answer) = oneshot::channel();
     let member = Waiting {
@@ -195,7 +194,7 @@ pub fn member<T: Transition>(transition: T) -> (Box<dyn Member>, Answer<T::Outco
     (Box::new(member), answer)
 }
 
-/// What a member's caller waits for.
+/// The answer that a member's caller waits for.
 pub type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 /// A transition whose caller waits for an answer.
@@ -227,7 +226,7 @@ impl<T: Transition> Member for Waiting<T> {
     fn answer(self: Box<Self>, result: Result<(), StoreError>) {
         let Self { outcome, reply, .. } = *self;
         let outcome = result.and_then(|()| outcome.ok_or(StoreError::Faulty));
-        // Whoever is gone does not hear of it.
+        // The caller may be gone.
         reply.send(outcome).ok();
     }
 }

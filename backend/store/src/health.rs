@@ -1,5 +1,5 @@
-//! One log line when a store begins to fail and one when it works again, however
-//! many callers notice.
+//! Logs once when a store begins to fail and once when it works again, however many callers
+//! notice.
 
 use std::{
     fmt,

@@ -1,5 +1,4 @@
-//! The key of the hashes, kept beside the SQLite file where the operator gives
-//! none.
+//! The key of the hashes, stored beside the SQLite file if the operator sets none.
 
 use std::{
     fs,
@@ -11,13 +10,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::StoreKeys;
 
-/// The key's file, in the directory of the store's.
+/// Name of the key file, in the store's directory.
 const FILE_NAME: &str = "secret.key";
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// The store is there and its key is not: a new one would forget every limit.
+    /// The store exists and its key does not: a new key would forget every limit.
     #[error(
         "SECRET_KEY: {path} is missing, and the store beside it was made with it; restore it, or remove the store"
     )]
@@ -25,25 +24,25 @@ pub enum KeyFileError {
         /// The key's file.
         path: PathBuf,
     },
-    /// What is in the file is no key.
+    /// The file does not contain a key.
     #[error("SECRET_KEY: the key kept beside the store is not 32 bytes in base64")]
     Malformed,
-    /// The file cannot be read or made.
+    /// The file cannot be read or created.
     #[error("SECRET_KEY: {path}: {source}")]
     Unusable {
         /// The key's file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-/// Where the key beside the store is.
+/// Path of the key beside the store.
 pub fn path(store: &Path) -> PathBuf {
     store.with_file_name(FILE_NAME)
 }
 
-/// The key beside the store; a new one where there is no store yet.
+/// Reads the key beside the store; creates one if there is no store yet.
 pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
     if let Some(key) = read(store)? {
         return Ok(key);
@@ -52,13 +51,13 @@ pub fn read_or_make(store: &Path) -> Result<SecretString, KeyFileError> {
     let key = StoreKeys::random_key();
     match create_private(&path, &format!("{}\n", key.expose_secret())) {
         Ok(()) => Ok(key),
-        // Another process was faster: its key counts.
+        // Another process was faster: use its key.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(store),
         Err(source) => Err(KeyFileError::Unusable { path, source }),
     }
 }
 
-/// The key beside the store; none where there is no store yet either.
+/// Reads the key beside the store; `None` if there is no store yet either.
 pub fn read(store: &Path) -> Result<Option<SecretString>, KeyFileError> {
     let path = path(store);
     match fs::read_to_string(&path) {
@@ -73,13 +72,13 @@ pub fn read(store: &Path) -> Result<Option<SecretString>, KeyFileError> {
     }
 }
 
-/// Makes a file that only its owner can read, whole or not at all; an error of the
-/// kind `AlreadyExists` where another process was faster.
+/// Creates a file that only its owner can read, atomically; an error of the kind
+/// `AlreadyExists` if another process was faster.
 fn create_private(path: &Path, content: &str) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    // A name that no other process has, also not one that died here.
+    // A name that no other process uses, also none that crashed.
     let mut name = [0; 8];
     getrandom::fill(&mut name).map_err(std::io::Error::other)?;
     let draft = path.with_extension(format!("{:016x}", u64::from_le_bytes(name)));

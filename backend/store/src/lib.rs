@@ -1,13 +1,12 @@
-//! Where rows live, and how steps reach them.
+//! Stores, and the group committer in front of them.
 //!
-//! A [`Store`] knows nothing of verification: it loads rows, and commits a group of
-//! writes if every row that was read is still as it was. A [`Committer`] in front of
-//! it takes the transitions that wait, applies one after the other and commits once;
-//! where another instance was first it applies them again to the current rows.
-//! [`StoreHandle`] is what callers use.
+//! A [`Store`] knows nothing of verification: it loads rows, and commits a group of writes
+//! if every row that was read is unchanged (compare-and-set). A [`Committer`] in front of
+//! it takes the waiting transitions, applies one after the other and commits once; if
+//! another instance was first, it applies them again to the current rows. Callers use
+//! [`StoreHandle`].
 
 mod at_clock;
-pub mod clock;
 pub mod committer;
 mod driver;
 mod encryption;

@@ -1,4 +1,4 @@
-//! Rows in this process, gone with it: for tests and the simulation.
+//! An in-memory store, for tests and the simulation.
 
 use std::{
     collections::BTreeMap,
@@ -6,15 +6,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use countersign_core::{Key, StoredRow, Write};
+use countersign_core::{Key, Millis, StoredRow, Write};
+use countersign_platform::clock::Clock;
 
 use crate::{
-    clock::Clock,
     move_store::Portable,
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
 };
 
-/// Clones share their rows, as instances over one server do.
+/// Clones share their rows, like instances that share one server.
 #[derive(Clone)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
@@ -24,12 +24,12 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     rows: BTreeMap<Key, (Stamp, StoredRow)>,
-    /// A number serves as a stamp here, because it is never given twice.
+    /// A counter serves as the stamp here, because it is never reused.
     last_stamp: u64,
 }
 
 impl MemoryStore {
-    /// An empty one, whose time is that of `clock`.
+    /// An empty store that uses `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -40,7 +40,7 @@ impl MemoryStore {
     /// [`Store::load`], at once.
     pub fn load_now(&self, keys: &[Key]) -> Snapshot {
         let content = self.content();
-        let mut snapshot = Snapshot::new(self.clock.now());
+        let mut snapshot = Snapshot::new(self.clock.now().into());
         for key in keys {
             snapshot.insert(key.clone(), content.rows.get(key).cloned());
         }
@@ -52,7 +52,7 @@ impl MemoryStore {
         if commit.is_refused() {
             return CommitOutcome::Rejected;
         }
-        if self.clock.now() >= commit.deadline {
+        if Millis::from(self.clock.now()) >= commit.deadline {
             return CommitOutcome::NotRun;
         }
         let mut content = self.content();
@@ -78,9 +78,9 @@ impl MemoryStore {
         CommitOutcome::Done
     }
 
-    /// Clears expired rows away.
+    /// Removes expired rows.
     pub fn sweep(&self) {
-        let now = self.clock.now();
+        let now = Millis::from(self.clock.now());
         let mut content = self.content();
         content.rows.retain(|_, (_, row)| row.expires_at > now);
     }

@@ -1,4 +1,4 @@
-//! Carries all rows from one home to another, with the service stopped.
+//! Copies all rows from one store to another, with the service stopped.
 
 use std::time::Duration;
 
@@ -9,33 +9,31 @@ use crate::store::{Commit, CommitOutcome, Store, Unavailable};
 
 /// Rows that are copied at once.
 const CHUNK: usize = 256;
-/// How long one chunk may take.
+/// Timeout of one chunk.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A store whose keys can be listed.
 #[async_trait]
 pub trait Portable: Store {
-    /// Every key, also of rows that have expired and are not cleared away yet.
+    /// Every key, also of expired rows that are not removed yet.
     async fn keys(&self) -> Result<Vec<Key>, Unavailable>;
 }
 
 /// Why rows were not moved.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
-    /// There are rows already: another service's, or those of a move that ended
-    /// half way.
+    /// The target has rows already: another service's, or those of an interrupted move.
     #[error("the target holds rows already; empty it first")]
     NotEmpty,
     /// A store did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// A commit was not made. The target holds a part of the rows.
+    /// A commit failed. The target contains part of the rows.
     #[error("the target did not take the rows; empty it and begin again")]
     NotTaken,
 }
 
-/// Copies every live row of `from`, and answers how many there were. `from` stays as
-/// it is.
+/// Copies every live row of `from`, which is not changed, and returns their number.
 pub async fn move_store(from: &dyn Portable, to: &dyn Portable) -> Result<usize, MoveError> {
     if !to.keys().await?.is_empty() {
         return Err(MoveError::NotEmpty);

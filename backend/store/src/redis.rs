@@ -1,8 +1,7 @@
-//! Rows in Redis or Valkey, shared by as many instances as run.
+//! A store in Redis or Valkey, shared by several instances.
 //!
-//! A commit is one compare-and-set script, and the server's clock is everybody's.
-//! All keys share one hash slot, so that a cluster serves as one of its nodes does,
-//! and fails over.
+//! A commit is one compare-and-set script, and all instances use the server's clock. All
+//! keys share one hash slot, so a cluster gives failover, not throughput.
 
 mod address;
 mod connection;
@@ -27,29 +26,29 @@ use crate::{
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
 };
 
-/// In front of every key: the tag puts all of them into one slot.
+/// Prefix of every key: the hash tag puts all of them into one slot.
 const PREFIX: &str = "{countersign}:";
-/// The longest that the server keeps a row. What counts is in the row.
+/// Maximum `PX` of a row. What counts is the expiry inside the row.
 const MAX_LIFETIME: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// Why the store does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Nobody answers there, or nobody who lets us in.
+    /// Connecting or logging in failed.
     #[error("STORE_URL: cannot use the Redis at {address}: {source}")]
     Unreachable {
         /// Where it should be.
         address: Address,
-        /// What the connection says.
+        /// The connection's error.
         source: RedisError,
     },
-    /// A replica, or a server that was told so.
+    /// A replica, or a read-only server.
     #[error("STORE_URL: the Redis at {address} takes no writes; name the primary")]
     ReadOnly {
         /// Where it is.
         address: Address,
     },
-    /// It forgets counts when its memory is full.
+    /// It may evict keys when its memory is full.
     #[error(
         "STORE_URL: the Redis at {address} drops keys when its memory is full, and limits with them; set maxmemory-policy noeviction"
     )]
@@ -78,7 +77,7 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects, and looks whether the server is fit.
+    /// Connects, and checks that the server is fit.
     pub async fn open(address: &Address, keys: &StoreKeys) -> Result<Self, OpenError> {
         let refused = |error| refused(address.clone(), error);
         let fitness = Arc::new(Fitness::new(&keys.key_check()));
@@ -108,7 +107,7 @@ impl RedisStore {
         result
     }
 
-    /// The call of a script that reads.
+    /// Calls a read-only script.
     async fn read(
         &self,
         script: &Script,
@@ -133,7 +132,7 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
         let (names, what) = if keys.is_empty() {
-            // A cluster finds the node by a key.
+            // In a cluster the key selects the node.
             (vec![Fitness::key()], "time")
         } else {
             (keys.iter().map(name).collect(), "rows")
@@ -163,7 +162,7 @@ impl Store for RedisStore {
         }
     }
 
-    /// Looks at the server as at the start: it can be set otherwise at any time.
+    /// Checks the server as at the start: its settings can change at any time.
     async fn ready(&self) -> Result<(), Unavailable> {
         let checked = self.noted(self.commits.check().await);
         checked.map(drop).map_err(|_| Unavailable)
@@ -184,7 +183,7 @@ impl Portable for RedisStore {
             let names = names.iter().filter(|name| **name != Fitness::key());
             keys.extend(names.filter_map(|name| name.strip_prefix(PREFIX).map(Key::new)));
             if cursor == "0" {
-                // A scan may name a key twice.
+                // A scan may return a key twice.
                 keys.sort_unstable();
                 keys.dedup();
                 return Ok(keys);
@@ -197,7 +196,8 @@ fn name(key: &Key) -> String {
     format!("{PREFIX}{}", key.as_str())
 }
 
-/// The deadline, then for each row its stamp, its new value and for how long.
+/// Arguments of the commit script: the deadline, then for each row its stamp, its new value
+/// and its lifetime.
 fn arguments(commit: &Commit) -> Vec<Vec<u8>> {
     let mut stamps = commit.stamps();
     let mut arguments = vec![commit.deadline.0.to_string().into_bytes()];
@@ -240,7 +240,7 @@ fn snapshot(now: u64, keys: &[Key], rows: Vec<Option<Vec<u8>>>) -> Snapshot {
     snapshot
 }
 
-/// `stamp ‖ expires_at ‖ row`: the script looks at the first eight bytes only.
+/// `stamp ‖ expires_at ‖ row`: the script compares the first eight bytes only.
 fn encode(stamp: Stamp, row: &StoredRow) -> Vec<u8> {
     [&stamp[..], &row.expires_at.0.to_be_bytes(), &row.value].concat()
 }
@@ -249,7 +249,7 @@ fn decode(value: &[u8]) -> (Stamp, StoredRow) {
     let whole = value
         .split_first_chunk()
         .and_then(|(stamp, rest)| Some((stamp, rest.split_first_chunk()?)));
-    // What is nothing of ours cannot be read by whoever needs the row.
+    // A foreign value becomes an unreadable row for the caller who needs it.
     let (stamp, (expires_at, row)) = whole.unwrap_or((&[0; 8], (&[u8::MAX; 8], &[])));
     let row = StoredRow {
         value: row.to_vec(),

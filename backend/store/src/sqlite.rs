@@ -1,5 +1,5 @@
-//! Rows in one SQLite file: there after a restart, a crash and `kill -9`, readable
-//! with any SQLite tool, for one process.
+//! A store in one SQLite file. It survives restarts, crashes and `kill -9`, and any SQLite
+//! tool can read it.
 
 mod file;
 mod open;
@@ -12,29 +12,28 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use countersign_core::{Key, StoredRow};
+use countersign_platform::clock::Clock;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use self::open::{OpenError, check};
 use self::{file::File, reader::Reader, worker::Worker, writer::Writer};
 use crate::{
     StoreKeys,
-    clock::Clock,
     health::Health,
     move_store::Portable,
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
 };
 
-/// A store in one file. Several processes may have it open at once: whoever loses a race
-/// is told of a conflict, as over any other store.
+/// A store in one file. Several processes may have it open at once: the loser of a race
+/// gets a conflict, as with any other store.
 pub struct SqliteStore {
-    // Dropped in this order: the connection that is closed last takes the log over
-    // into the file.
+    // Dropped in this order: the connection that is closed last checkpoints the WAL.
     reader: Worker<Reader>,
     writer: Worker<Writer>,
     health: Arc<Health>,
 }
 
-/// Why the file was not read or written.
+/// Why a read or write failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("{0}")]
@@ -48,7 +47,7 @@ enum Error {
 }
 
 impl SqliteStore {
-    /// Opens the file, or makes it.
+    /// Opens or creates the file.
     pub fn open(path: &Path, keys: &StoreKeys, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let (writer, reader) = open::open(path, keys)?;
         let unusable = |error: &dyn std::fmt::Display| OpenError::Unusable {
@@ -79,7 +78,7 @@ impl Store for SqliteStore {
     async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
         let keys = keys.to_vec();
         let loaded = self.reader.run(move |reader| reader.load(&keys)).await;
-        // What the reader sees says nothing about writes.
+        // A read that succeeds does not prove that writes work.
         loaded.map_err(|error| {
             if !matches!(error, Error::Busy) {
                 self.health.fails(&error);
@@ -111,7 +110,7 @@ impl Portable for SqliteStore {
     }
 }
 
-/// One row, as it stands.
+/// Reads one row.
 fn read(connection: &Connection, key: &Key) -> rusqlite::Result<Option<(Stamp, StoredRow)>> {
     connection
         .prepare_cached("SELECT stamp, expires_at, value FROM row WHERE key = ?1")?

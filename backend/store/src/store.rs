@@ -1,25 +1,25 @@
-//! What a store is: three methods, and the words they use.
+//! The store trait: three methods, and their types.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use countersign_core::{Key, Millis, StoredRow, Unreadable, Write};
 
-/// Longest encoded row that a store takes. The longest row of ours has 16 KB.
+/// Longest encoded row that a store accepts. Our longest one has 16 KB.
 pub const MAX_VALUE_BYTES: usize = 256 * 1024;
 
-/// Random bytes at the head of each stored value, new at each write: whether a row
-/// is still as it was read is decided by them alone.
+/// Random bytes at the head of each stored value, new at each write. They alone decide
+/// whether a row is unchanged.
 pub type Stamp = [u8; 8];
 
-/// Rows at one moment.
+/// Rows read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// That moment, by the store's clock.
     pub now: Millis,
-    /// Every row that was asked for; `None` where there is none.
+    /// Every requested row; `None` if it is absent.
     pub rows: BTreeMap<Key, Option<StoredRow>>,
-    /// The stamps of those that are there.
+    /// The stamps of the rows present.
     pub stamps: BTreeMap<Key, Stamp>,
 }
 
@@ -38,7 +38,7 @@ impl Snapshot {
         self.rows.insert(key, stored.map(|(_, row)| row));
     }
 
-    /// What a commit that rests on these rows compares.
+    /// The stamps that a commit based on these rows compares.
     pub fn compare(&self) -> BTreeMap<Key, Option<Stamp>> {
         let stamp = |key: &Key| self.stamps.get(key).copied();
         let keys = self.rows.keys();
@@ -49,20 +49,20 @@ impl Snapshot {
 /// Writes that happen together or not at all.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// When the rows were read that it rests on.
+    /// When the rows that it is based on were read.
     pub now: Millis,
     /// Every row that was read, with the stamp it had.
     pub compare: BTreeMap<Key, Option<Stamp>>,
-    /// What is written; each key of it is compared, too.
+    /// The writes; each of their keys is also compared.
     pub write: BTreeMap<Key, Write>,
-    /// From that moment on nobody waits for it, and it must not happen any more.
+    /// After that nobody waits for it, and it must not be run any more.
     pub deadline: Millis,
     /// Whether it must survive the loss of a primary.
     pub guards_single_use: bool,
 }
 
 impl Commit {
-    /// Whether the store must refuse it for its content.
+    /// Whether a store must refuse it for its content.
     pub(crate) fn is_refused(&self) -> bool {
         let is_too_long = |write: &Write| match write {
             Write::Put(row) => row.value.len() > MAX_VALUE_BYTES,
@@ -72,7 +72,7 @@ impl Commit {
         writes.any(|(key, write)| is_too_long(write) || !self.compare.contains_key(key))
     }
 
-    /// As many stamps as it may need.
+    /// New stamps, as many as it may need.
     pub(crate) fn stamps(&self) -> impl Iterator<Item = Stamp> + use<> {
         let mut stamps = vec![Stamp::default(); self.write.len()];
         getrandom::fill(stamps.as_flattened_mut())
@@ -84,41 +84,41 @@ impl Commit {
 /// How a commit ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It happened, and lasts.
+    /// It was committed durably.
     Done,
-    /// It did not: a row has changed. The rows it compared, as they are now.
+    /// It was not: a row has changed. Contains the compared rows as they are now.
     Conflict(Snapshot),
-    /// It certainly did not happen, for another reason: too late, or the server was
-    /// not the one to ask. It may be tried again.
+    /// It certainly was not committed, for another reason: too late, or the wrong server.
+    /// It may be retried.
     NotRun,
-    /// It did not happen, and never will with this content.
+    /// It was not committed, and never will be with this content.
     Rejected,
-    /// It may have happened. It is never repeated.
+    /// It may have been committed. It is never repeated.
     Unreachable,
 }
 
-/// The store cannot be read, or takes no writes.
+/// The store cannot be read, or accepts no writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store is unavailable")]
 pub struct Unavailable;
 
-/// A home of rows.
+/// A store of rows. It knows no rule.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// The rows of these keys, read at one moment.
+    /// Reads the rows of these keys at one moment.
     async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable>;
 
     /// Writes if every compared row still has its stamp.
     async fn commit(&self, commit: Commit) -> CommitOutcome;
 
-    /// Whether it works. Writes: a full disk still answers reads.
+    /// Whether it works, including a write: a full disk still answers reads.
     async fn ready(&self) -> Result<(), Unavailable>;
 }
 
-/// Why a step has no outcome.
+/// Why a step failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The store was unavailable, or nobody waits any more: nothing was written.
+    /// The store was unavailable, or the deadline has passed: nothing was written.
     #[error("the store is unavailable; nothing was written")]
     NotRun,
     /// The answer of its commit was lost: it may have been written.
@@ -127,7 +127,7 @@ pub enum StoreError {
     /// A row that it needs cannot be read. Nothing was written.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    /// The store does not take what it writes. Nothing was written.
+    /// The store refused its writes. Nothing was written.
     #[error("the store refused what the step writes")]
     Rejected,
     /// It panicked, or used rows that it did not name. Nothing was written.

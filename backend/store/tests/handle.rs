@@ -14,9 +14,10 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_core::{Key, Rows};
+use countersign_platform::clock::SystemClock;
 use countersign_store::{
     Commit, CommitOutcome, MemoryStore, NoObserver, Observer, Snapshot, Store, StoreError,
-    StoreHandle, Unavailable, clock::SystemClock,
+    StoreHandle, Unavailable,
 };
 use tokio::sync::{Notify, broadcast::error::TryRecvError};
 

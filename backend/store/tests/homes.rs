@@ -8,19 +8,19 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use countersign_core::{Key, Millis, StoredRow, Write};
+use countersign_platform::clock::SystemClock;
 use countersign_store::{
-    Commit, CommitOutcome, MAX_VALUE_BYTES, MemoryStore, MoveError, NoObserver, Portable,
-    RedisStore, Snapshot, SqliteStore, StoreHandle, StoreKeys, clock::SystemClock, move_store,
-    redis::Address,
+    AtClock, Commit, CommitOutcome, MAX_VALUE_BYTES, MemoryStore, MoveError, NoObserver, Portable,
+    RedisStore, Snapshot, SqliteStore, StoreHandle, StoreKeys, move_store, redis::Address,
 };
 use futures_util::future::join_all;
 use redis_test_server::{RedisCluster, RedisServer};
 
-use support::{LIFETIME, Shifted, add, count, key, some_keys, soon};
+use support::{LIFETIME, ManualClock, add, count, key, some_keys, soon};
 
 enum Place {
     Memory(MemoryStore),
@@ -200,13 +200,14 @@ mod suite {
     }
 
     pub(super) async fn a_row_is_absent_once_it_has_expired(home: Home) {
-        let shifted = Shifted::new(home.open().await);
-        let handle = StoreHandle::start(shifted.clone(), Arc::new(NoObserver));
+        let clock = ManualClock::at(SystemTime::now().into());
+        let store = AtClock::new(home.open().await, Arc::new(clock.clone()));
+        let handle = StoreHandle::start(Arc::new(store), Arc::new(NoObserver));
         assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
         assert_eq!(handle.run(add("a"), soon()).await, Ok(2));
-        shifted.advance(LIFETIME / 2);
+        clock.advance(LIFETIME / 2);
         assert_eq!(handle.read(count("a"), soon()).await, Ok(2));
-        shifted.advance(LIFETIME / 2);
+        clock.advance(LIFETIME / 2);
         assert_eq!(handle.read(count("a"), soon()).await, Ok(0));
         assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
     }

@@ -13,9 +13,10 @@ use std::{
 };
 
 use countersign_core::{StoredRow, Write};
+use countersign_platform::clock::SystemClock;
 use countersign_store::{
     Commit, CommitOutcome, NoObserver, Portable, SqliteStore, Store, StoreError, StoreHandle,
-    StoreKeys, clock::SystemClock, sqlite,
+    StoreKeys, sqlite,
 };
 use futures_util::future::join_all;
 use rusqlite::Connection;

@@ -8,8 +8,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use countersign_backend::{app::App, config::Config, proof::rotate};
+use countersign_backend::{
+    app::{App, open_store},
+    config::Config,
+    proof::{ProofAlgorithm, rotate},
+};
 use countersign_platform::clock::Clock;
+use countersign_store::Store;
+use countersign_test_support::SECRET_KEY;
 use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
@@ -125,7 +131,12 @@ impl TestStore {
 
     pub(crate) fn new_redis() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        rotate(&directory.path().join(KEYS), SystemTime::now()).unwrap();
+        rotate(
+            &directory.path().join(KEYS),
+            ProofAlgorithm::default(),
+            SystemTime::now(),
+        )
+        .unwrap();
         Self::Redis(RedisServer::start(), directory)
     }
 
@@ -134,7 +145,7 @@ impl TestStore {
     }
 
     pub(crate) fn settings(&self) -> [(&'static str, String); 4] {
-        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let key = SECRET_KEY;
         let url = match self {
             Self::File(directory) => {
                 format!("sqlite:{}/countersign.db", directory.path().display())
@@ -285,6 +296,21 @@ impl TestApp {
         Self {
             app,
             clock,
+            http: http(),
+            store,
+        }
+    }
+
+    /// In sandbox, over a store that stands in front of the usual one.
+    pub(crate) async fn start_behind(front: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        let store = TestStore::usual();
+        let home = store.settings();
+        let home = home.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let config = config(&[&home, &SANDBOX[..]].concat());
+        let opened = open_store(&config, None).await.unwrap();
+        Self {
+            app: App::start_over(config, front(opened)).await.unwrap(),
+            clock: manual_clock(),
             http: http(),
             store,
         }

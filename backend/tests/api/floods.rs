@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -123,7 +123,9 @@ async fn an_address_reads_so_often_and_sends_all_the_same() {
         "/api/otp/sessions/x",
         &format!("{path}/events"),
     ] {
-        let problem = read(path, mine).await.problem(429, "rate_limited");
+        // A stream that is not refused would not end.
+        let answer = tokio::time::timeout(Duration::from_secs(10), read(path, mine)).await;
+        let problem = answer.unwrap().problem(429, "rate_limited");
         let seconds = problem["retry_after"].as_u64().unwrap();
         assert!((890..=900).contains(&seconds), "{seconds}");
     }
@@ -157,4 +159,22 @@ async fn who_writes_without_end_while_he_is_answered_is_cut_off() {
     let closed = tokio::time::timeout(Duration::from_secs(20), both).await;
     // With a reset or without one: it is over.
     closed.unwrap().1.ok();
+}
+
+#[actix_web::test]
+async fn a_slow_head_is_not_waited_for() {
+    let app = TestApp::start().await;
+    let mut socket = TcpStream::connect(app.app.address()).await.unwrap();
+    socket.write_all(b"GET /healthz HTT").await.unwrap();
+    let started = Instant::now();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.ok();
+    let took = started.elapsed().as_secs_f64();
+    assert!((4.0..7.0).contains(&took), "{took}");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "));
+    let get = app
+        .call(app.request(reqwest::Method::GET, "/healthz"))
+        .await;
+    get.ok();
 }

@@ -4,7 +4,9 @@
 
 mod access;
 mod app;
+mod applications;
 mod bodies;
+mod bulkheads;
 mod charges;
 mod config;
 mod contract;
@@ -14,15 +16,17 @@ mod delivery;
 mod faults;
 mod floods;
 mod fuzz;
-mod hostile;
 mod idempotency;
 mod instances;
 mod integrators;
+mod keys;
 mod known_numbers;
 mod limits;
 mod metrics;
 mod page;
+mod page_url;
 mod plivo;
+mod proof_claims;
 mod proofs;
 mod redis;
 mod resend;

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex};
 use countersign_core::Verdict;
 use countersign_plivo::{AcceptedMessages, Account, Answered, Create, PlivoClient, PlivoError};
 use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::AttemptStatus};
+use countersign_test_support::{hostile::read_request, plivo};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
-
-use crate::hostile::read_request;
 
 /// No test waits that long.
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(8);
@@ -69,6 +68,7 @@ impl Upstream {
                     channel: Channel::Sms,
                     locale: &Locale::parse("en_US").unwrap(),
                     brand_name: "Acme",
+                    app_uuid: None,
                     otp_length: 6,
                     callback_url: None,
                 },
@@ -89,7 +89,7 @@ impl Upstream {
 
 #[actix_web::test]
 async fn a_create_on_the_wire() {
-    let upstream = Upstream::json(202, include_str!("../plivo/create_202.json")).await;
+    let upstream = Upstream::json(202, plivo::CREATE_202).await;
     assert_eq!(upstream.create().await.unwrap(), ID);
     let host = upstream.base_url.strip_prefix("http://").unwrap();
     let body = r#"{"recipient":"+14155550123","channel":"sms","locale":"en_US","brand_name":"Acme","code_length":6}"#;
@@ -108,7 +108,7 @@ async fn a_create_on_the_wire() {
 
 #[actix_web::test]
 async fn a_validate_on_the_wire() {
-    let upstream = Upstream::json(200, include_str!("../plivo/validate_200.json")).await;
+    let upstream = Upstream::json(200, plivo::VALIDATE_200).await;
     assert_eq!(
         upstream.validate().await,
         Ok(Answered::Decided(Verdict::Accepted))
@@ -122,7 +122,7 @@ async fn a_validate_on_the_wire() {
 
 #[actix_web::test]
 async fn a_retrieve_on_the_wire() {
-    let upstream = Upstream::json(200, include_str!("../plivo/retrieve_200.json")).await;
+    let upstream = Upstream::json(200, plivo::RETRIEVE_200).await;
     let retrieved = upstream.client().retrieve(ID, WITHIN).await.unwrap();
     let attempts = retrieved.attempts.iter();
     let retrieved: Vec<_> = attempts.map(|it| (it.channel, it.status)).collect();
@@ -197,7 +197,7 @@ async fn answers_to_validate_keep_their_kind() {
     for (status, body, expected) in [
         (200, "zebra", Err(PlivoError::InvalidResponse)),
         (204, "", Err(PlivoError::InvalidResponse)),
-        (400, include_str!("../plivo/validate_400.json"), incorrect()),
+        (400, plivo::VALIDATE_400, incorrect()),
         (400, "", incorrect()),
         (404, "{}", incorrect()),
         (400, r#"{"error":"session expired"}"#, dead()),

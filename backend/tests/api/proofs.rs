@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use countersign_backend::proof::rotate;
+use countersign_backend::proof::{ProofAlgorithm, rotate};
 use futures_util::future::join_all;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::JwkSet};
 use reqwest::Method;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, KEYS, TestApp, TestStore, manual_clock, start_app};
 
-const NUMBER: &str = "+14155550123";
+pub(crate) const NUMBER: &str = "+14155550123";
 
 async fn verified(app: &TestApp, settings: Value) -> Value {
     let mut body = json!({"recipient": NUMBER});
@@ -24,27 +24,27 @@ async fn verified(app: &TestApp, settings: Value) -> Value {
     app.post("/api/otp/verify", &body).await.ok()
 }
 
-async fn proof(app: &TestApp) -> String {
+pub(crate) async fn proof(app: &TestApp) -> String {
     let answer = verified(app, json!({})).await;
     answer["proof"].as_str().unwrap().to_owned()
 }
 
-async fn introspect(app: &TestApp, form: &[(&str, &str)]) -> Answer {
+pub(crate) async fn introspect(app: &TestApp, form: &[(&str, &str)]) -> Answer {
     let request = app.request(Method::POST, "/api/proofs/introspect");
     app.call(request.form(form)).await
 }
 
 /// What is known of a token.
-async fn known(app: &TestApp, token: &str) -> Value {
+pub(crate) async fn known(app: &TestApp, token: &str) -> Value {
     introspect(app, &[("token", token)]).await.ok()
 }
 
-fn inactive() -> Value {
+pub(crate) fn inactive() -> Value {
     json!({"active": false})
 }
 
 /// A part of a token, read without a check.
-fn part(token: &str, index: usize) -> Value {
+pub(crate) fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
@@ -91,7 +91,7 @@ async fn a_proof_says_what_was_verified_and_its_key_is_public() {
         claims,
         json!({
             "iss": "https://verify.example.com", "aud": "shop", "iat": iat, "exp": exp,
-            "jti": claims["jti"], "phone_number": NUMBER, "phone_number_verified": true,
+            "jti": claims["jti"], "sub": claims["sub"], "auth_time": iat, "phone_number": NUMBER, "phone_number_verified": true,
             "amr": ["otp", "sms"], "nonce": "n-0S6_WzA2Mj", "sandbox": true,
         })
     );
@@ -248,7 +248,7 @@ async fn whatever_is_not_ours_is_inactive_and_nothing_more() {
 fn strange_key() -> (EncodingKey, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(KEYS);
-    rotate(&path, SystemTime::now()).unwrap();
+    rotate(&path, ProofAlgorithm::default(), SystemTime::now()).unwrap();
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let pem = file["keys"][0]["private_key"].as_str().unwrap().to_owned();
     (EncodingKey::from_ed_pem(pem.as_bytes()).unwrap(), pem)
@@ -334,7 +334,7 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     let now = || app.clock_now();
     app.advance(Duration::from_hours(1));
     let old = proof(&app).await;
-    let new_id = rotate(&path, now()).unwrap().id;
+    let new_id = rotate(&path, ProofAlgorithm::default(), now()).unwrap().id;
     app.reload_keys();
     let keys = app.get("/.well-known/jwks.json").await.ok();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
@@ -344,7 +344,9 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     let between = proof(&app).await;
     assert_eq!(part(&between, 0)["kid"], part(&old, 0)["kid"]);
     // And so it cannot be rotated away.
-    let refusal = rotate(&path, now()).unwrap_err().to_string();
+    let refusal = rotate(&path, ProofAlgorithm::default(), now())
+        .unwrap_err()
+        .to_string();
     assert!(
         refusal.contains("a moment ago; wait for 660 seconds"),
         "{refusal}"
@@ -356,7 +358,7 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     assert_eq!(known(&app, &after).await["active"], true);
     assert_eq!(known(&app, &old).await["active"], true);
     app.advance(Duration::from_mins(10));
-    rotate(&path, now()).unwrap();
+    rotate(&path, ProofAlgorithm::default(), now()).unwrap();
     app.reload_keys();
     let keys = app.get("/.well-known/jwks.json").await.ok();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);

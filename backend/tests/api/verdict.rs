@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{
-    app::{Session, TestApp},
-    hostile::{Fault, Hostile, OTP},
-};
+use countersign_test_support::hostile::{Fault, Hostile, OTP};
+
+use crate::app::{Session, TestApp};
 
 /// The simulator's endings whose answer to the right code is no success of Plivo's.
 const LYING: [&str; 3] = ["+14155550183", "+14155550184", "+14155550185"];

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use countersign_test_support::{Running, SECRET_KEY, http, of};
 use serde_json::{Value, json};
 
-use super::{Program, Running, http};
+use super::Program;
 
 /// The program against a Plivo of the test's own, which outlives it.
 fn live(simulator: &plivo_simulator::Simulator) -> Vec<(&'static str, String)> {
@@ -33,7 +34,7 @@ async fn kill_9_gives_nothing_back() {
     let http = http();
     // Each call meets a process that was started for it and dies without a word.
     let post = async |path: &str, body: Value| -> (u16, Value) {
-        let running = Running::start(&program, &settings);
+        let running = program.start(&settings);
         let url = format!("http://{}{path}", running.address);
         let answer = http.post(url).json(&body).send().await.unwrap();
         let status = answer.status().as_u16();
@@ -79,7 +80,7 @@ async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
     ];
     let http = http();
     let body = json!({"recipient": "+14155552671"});
-    let running = Running::start(&program, &settings);
+    let running = program.start(&settings);
     let request = http
         .post(format!("http://{}/api/otp/send", running.address))
         .json(&body)
@@ -94,7 +95,7 @@ async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
         _socket = asked => {}
     }
     drop(running);
-    let running = Running::start(&program, &settings);
+    let running = program.start(&settings);
     let answer = http
         .post(format!("http://{}/api/otp/send", running.address))
         .json(&body)
@@ -112,7 +113,7 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
     let store = [
         ("PLIVO_MODE", "sandbox"),
         ("STORE_URL", url.as_str()),
-        ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("SECRET_KEY", SECRET_KEY),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
         ("PROOF_ISSUER", "https://verify.example.com"),
     ];
@@ -124,7 +125,7 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
         "{refusal}"
     );
     let trusting = [("SSL_CERT_FILE", certificate.to_str().unwrap())];
-    let running = Running::start(&program, &[&store[..], &trusting].concat());
+    let running = program.start(&[&store[..], &trusting].concat());
     let ready = http()
         .get(format!("http://{}/readyz", running.address))
         .send();
@@ -135,7 +136,7 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
 /// Lets the process write files up to that size, and no further.
 fn limit_files(running: &Running, size: &str) {
     let set = Command::new("prlimit")
-        .args(["--pid", &running.child.id().to_string()])
+        .args(["--pid", &running.process().to_string()])
         .arg(format!("--fsize={size}"))
         .status();
     assert!(set.unwrap().success());
@@ -152,7 +153,7 @@ async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
         "trap '' XFSZ; exec \"$0\"",
         env!("CARGO_BIN_EXE_countersign"),
     ]);
-    let running = Running::start_by(&program, command, &[]);
+    let running = program.start_by(command, &[]);
     let http = http();
     let url = |path: &str| format!("http://{}{path}", running.address);
     let send = async |recipient: &str| {
@@ -180,5 +181,58 @@ async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
     assert_eq!(ready().await, 200);
     // Half a write was left behind by nothing.
     running.terminate();
-    Running::start(&program, &[]).terminate();
+    program.start(&[]).terminate();
+}
+
+#[test]
+fn a_crash_is_told_at_the_next_start_and_an_end_is_not() {
+    let program = Program::new("crash");
+    let start = || program.start_logged(&[]);
+    let crashed = |log: &[Value]| of(log, "server.crashed").len();
+    let (running, before) = start();
+    assert_eq!(crashed(&before), 0);
+    running.signal("-KILL");
+    assert_eq!(running.ended().0, None);
+    let (running, before) = start();
+    assert_eq!(crashed(&before), 1, "{before:?}");
+    assert!(of(&before, "server.crashed")[0]["began_at"].is_string());
+    running.terminate();
+    let (running, before) = start();
+    assert_eq!(crashed(&before), 0, "{before:?}");
+    running.terminate();
+}
+
+#[test]
+fn two_sandboxes_do_not_share_a_store_and_a_killed_one_is_in_nobodys_way() {
+    let server = redis_test_server::RedisServer::start();
+    let url = server.url();
+    let settings = [
+        ("PLIVO_MODE", "sandbox"),
+        ("STORE_URL", url.as_str()),
+        ("SECRET_KEY", SECRET_KEY),
+        ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
+        ("PROOF_ISSUER", "https://verify.example.com"),
+    ];
+    let program = Program::new("two-sandboxes");
+    let made = program
+        .command(&settings)
+        .arg("--rotate-proof-key")
+        .output();
+    assert_eq!(made.unwrap().status.code(), Some(0));
+    let running = program.start(&settings);
+    let refused = program.not_for_long(&settings).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let log = String::from_utf8(refused.stderr).unwrap();
+    let refusal = log
+        .lines()
+        .find(|line| line.contains("server.failed"))
+        .unwrap();
+    assert!(
+        refusal.contains("STORE_URL") && refusal.contains("PLIVO_BASE_URL"),
+        "{refusal}"
+    );
+    running.signal("-KILL");
+    running.ended();
+    program.start(&settings).terminate();
+    program.start(&settings).terminate();
 }

@@ -1,16 +1,19 @@
 //! How it ends.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
+use countersign_test_support::{
+    hostile::{Fault, Hostile},
+    http,
+};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use super::{
-    Program, Running,
-    hostile::{Fault, Hostile},
-    hostile_settings, http,
-};
+use super::{Program, hostile_settings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_end_it_is_not_ready_answers_what_is_under_way_and_ends_well() {
@@ -19,7 +22,7 @@ async fn told_to_end_it_is_not_ready_answers_what_is_under_way_and_ends_well() {
     let mut settings = hostile_settings(&base_url);
     settings.push(("SHUTDOWN_GRACE", "2s"));
     let program = Program::new("drain");
-    let running = Running::start(&program, &settings);
+    let running = program.start(&settings);
     let (http, address) = (http(), running.address.clone());
     let ready = async || {
         let ready = http.get(format!("http://{address}/readyz")).send().await;
@@ -59,7 +62,7 @@ async fn a_step_whose_caller_has_gone_is_finished_before_the_end() {
     let hostile = Hostile::start(Fault::Late(Duration::from_secs(2)));
     let base_url = hostile.base_url();
     let program = Program::new("drain-alone");
-    let running = Running::start(&program, &hostile_settings(&base_url));
+    let running = program.start(&hostile_settings(&base_url));
     let mut caller = tokio::net::TcpStream::connect(&running.address)
         .await
         .unwrap();
@@ -79,4 +82,31 @@ async fn a_step_whose_caller_has_gone_is_finished_before_the_end() {
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0));
     assert!(log.contains("otp.sent"), "{log}");
+}
+
+#[test]
+fn a_hang_up_and_a_quit_end_it_as_gracefully_as_a_service_manager_does() {
+    for signal in ["-HUP", "-QUIT"] {
+        let program = Program::new(&format!("signal{signal}"));
+        let running = program.start(&[]);
+        running.signal(signal);
+        let (code, log) = running.ended();
+        assert_eq!(code, Some(0), "{signal}");
+        assert!(log.contains("server.stopped"), "{signal}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_to_outlive_its_terminal_does() {
+    let program = Program::new("nohup");
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_countersign"));
+    let running = program.start_by(command, &[("PATH", "/usr/bin:/bin")]);
+    running.signal("-HUP");
+    let url = format!("http://{}/readyz", running.address);
+    for _ in 0..5 {
+        let answer = http().get(&url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    assert_eq!(running.terminate().0, Some(0));
 }

@@ -1,8 +1,12 @@
 //! What the log and the metrics tell, and what they never do.
 
+use countersign_test_support::{
+    hostile::{Fault, Hostile},
+    http, lines, of,
+};
 use serde_json::{Value, json};
 
-use super::{Program, Running, http};
+use super::{Program, hostile_settings};
 
 #[tokio::test]
 async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
@@ -16,7 +20,7 @@ async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
         ("CONVERSION_GRACE", "0s"),
         ("PATH", "/usr/bin:/bin"),
     ];
-    let running = Running::start(&program, &settings);
+    let running = program.start(&settings);
     let http = http();
     let url = format!("http://{}/api/otp/send", running.address);
     let mut statuses = Vec::new();
@@ -60,10 +64,7 @@ async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
 #[tokio::test]
 async fn no_number_code_or_session_is_logged_at_any_level() {
     let program = Program::new("log");
-    let running = Running::start(
-        &program,
-        &[("RUST_LOG", "trace"), ("PATH", "/usr/bin:/bin")],
-    );
+    let running = program.start(&[("RUST_LOG", "trace"), ("PATH", "/usr/bin:/bin")]);
     let http = http();
     let url = |path: &str| format!("http://{}{path}", running.address);
     let post = async |path: &str, body: Value| -> Value {
@@ -130,4 +131,83 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
     ] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_plivo_refuses_are_one_error_until_it_takes_them_again() {
+    let refused = || Fault::answer("401 No", "content-type: application/json\r\n", b"{}");
+    let hostile = Hostile::start(refused());
+    let base_url = hostile.base_url();
+    let program = Program::new("credentials");
+    let running = program.start(&hostile_settings(&base_url));
+    let http = http();
+    let send = async |index: usize| {
+        let body = json!({"recipient": format!("+1415555010{index}")});
+        let url = format!("http://{}/api/otp/send", running.address);
+        let answer = http.post(url).json(&body).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    for index in 0..3 {
+        assert_eq!(send(index).await, 502);
+    }
+    hostile.does(Fault::None);
+    assert_eq!(send(3).await, 200);
+    hostile.does(refused());
+    assert_eq!(send(4).await, 502);
+    drop(http);
+    let (_, log) = running.terminate();
+    let lines = lines(&log);
+    let errors = of(&lines, "upstream.credentials_refused");
+    assert_eq!(errors.len(), 2, "{log}");
+    assert_eq!(errors[0]["level"], "error");
+    assert!(of(&lines, "upstream.failed").is_empty(), "{log}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_found_to_be_the_caller_is_said_once_and_counted() {
+    let program = Program::new("caller-proxy");
+    let address = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    let settings = [
+        ("TRUSTED_PROXIES", "127.0.0.1,fd30:80::/64"),
+        ("METRICS_ADDR", address.as_str()),
+    ];
+    let running = program.start(&settings);
+    let http = http();
+    let send = async |index: usize, forwarded: &str| {
+        let body = json!({"recipient": format!("+1415555010{index}")});
+        let url = format!("http://{}/api/otp/send", running.address);
+        let request = http.post(url).header("x-forwarded-for", forwarded);
+        let answer = request.json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    send(0, "198.51.100.7").await;
+    send(1, "fd30:80::1").await;
+    send(2, "fd30:80::1").await;
+    let metrics = http
+        .get(format!("http://{address}/metrics"))
+        .send()
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(
+        metrics.contains("\ncountersign_callers_proxies_total 2\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\ncountersign_build_info{version=\"0.1.0\"} 1\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\nprocess_start_time_seconds "),
+        "{metrics}"
+    );
+    drop(http);
+    let (_, log) = running.terminate();
+    let lines = lines(&log);
+    let said = of(&lines, "caller.is_proxy");
+    assert_eq!(said.len(), 1, "{log}");
+    assert_eq!(said[0]["proxy"], "fd30:80::1");
 }

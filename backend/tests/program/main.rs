@@ -4,27 +4,27 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
 };
 
-use reqwest::Client;
+use countersign_test_support::Running;
 use serde_json::Value;
 
+mod adoption;
+mod api_keys;
+mod by_number;
 mod crashes;
 mod decisions;
 mod ending;
-#[expect(dead_code, reason = "the tests of the API use the rest")]
-#[path = "../api/hostile.rs"]
-mod hostile;
+mod key_files;
 mod log_and_metrics;
-mod operators;
 mod prices;
 mod proof_keys;
 mod settings;
 mod sockets;
 mod stops;
+mod upgrade;
 
 /// The program in an empty directory, with nothing in its environment.
 struct Program {
@@ -51,6 +51,30 @@ impl Program {
             .env("SHUTDOWN_GRACE", "0s")
             .envs(settings.iter().copied())
             .current_dir(&self.directory);
+        command
+    }
+
+    fn start(&self, settings: &[(&str, &str)]) -> Running {
+        self.start_logged(settings).0
+    }
+
+    /// By a command that runs the program with these words.
+    fn start_by(&self, command: Command, settings: &[(&str, &str)]) -> Running {
+        Running::start(self.in_sandbox(command, settings))
+    }
+
+    /// And what was logged until it had started.
+    fn start_logged(&self, settings: &[(&str, &str)]) -> (Running, Vec<Value>) {
+        let command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        Running::start_logged(self.in_sandbox(command, settings))
+    }
+
+    /// In sandbox, unless the settings say otherwise.
+    fn in_sandbox(&self, command: Command, settings: &[(&str, &str)]) -> Command {
+        let mut command = self.prepared(command, settings);
+        if settings.iter().all(|(name, _)| *name != "PLIVO_MODE") {
+            command.env("PLIVO_MODE", "sandbox");
+        }
         command
     }
 
@@ -81,103 +105,9 @@ impl Drop for Program {
     }
 }
 
-/// The running program, and the lines of its log.
-struct Running {
-    child: Child,
-    /// Read all the while: a full pipe would hold the program up.
-    log: std::thread::JoinHandle<Vec<String>>,
-    address: String,
-}
-
-impl Running {
-    fn start(program: &Program, settings: &[(&str, &str)]) -> Self {
-        let command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-        Self::start_by(program, command, settings)
-    }
-
-    fn start_by(program: &Program, command: Command, settings: &[(&str, &str)]) -> Self {
-        Self::started(program, command, settings).0
-    }
-
-    /// The same, and what was logged until it had started.
-    fn start_logged(program: &Program, settings: &[(&str, &str)]) -> (Self, Vec<Value>) {
-        let command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-        Self::started(program, command, settings)
-    }
-
-    fn started(
-        program: &Program,
-        command: Command,
-        settings: &[(&str, &str)],
-    ) -> (Self, Vec<Value>) {
-        let mut command = program.prepared(command, settings);
-        command.env("LOG_FORMAT", "json");
-        if settings.iter().all(|(name, _)| *name != "PLIVO_MODE") {
-            command.env("PLIVO_MODE", "sandbox");
-        }
-        // Of nothing here may it hold the test runner's own output open.
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut before = Vec::new();
-        let address = lines.find_map(|line| {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            let started = line["event"] == "server.started";
-            let address = started.then(|| line["address"].as_str().unwrap().to_owned());
-            before.push(line);
-            address
-        });
-        let running = Self {
-            child,
-            log: std::thread::spawn(|| lines.map_while(Result::ok).collect()),
-            address: address.unwrap(),
-        };
-        (running, before)
-    }
-
-    /// Tells it to end as a service manager does.
-    fn tell_to_end(&self) {
-        self.signal("-TERM");
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let kill = Command::new("kill").args([signal, &id]).status();
-        assert!(kill.unwrap().success());
-    }
-
-    /// Ends it, and answers how it ended and what it logged since it started.
-    fn terminate(self) -> (Option<i32>, String) {
-        self.tell_to_end();
-        self.ended()
-    }
-
-    /// Waits for its end; the answer is as above.
-    fn ended(mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().unwrap().code();
-        let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
-        (code, log.join().unwrap().join("\n"))
-    }
-}
-
-fn http() -> Client {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    Client::builder().no_proxy().build().unwrap()
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Where a test has failed; else it is gone already.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
 /// The program against a Plivo of the test's own, with every limit off.
-fn hostile_settings(base_url: &str) -> Vec<(&str, &str)> {
-    let mut settings: Vec<(&str, &str)> = countersign_backend::config::variables::VARIABLES
+fn hostile_settings(base_url: &str) -> Vec<(&'static str, &str)> {
+    let mut settings: Vec<(&'static str, &str)> = countersign_backend::config::variables::VARIABLES
         .iter()
         .filter(|variable| variable.name.starts_with("LIMIT_"))
         .map(|variable| (variable.name, "off"))

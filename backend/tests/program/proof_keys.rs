@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Program, Running};
+use super::Program;
 
 #[test]
 fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
@@ -21,7 +21,7 @@ fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
     assert_eq!(first.status.code(), Some(0));
     let said = String::from_utf8(first.stdout).unwrap();
     assert!(said.contains("keys.json and signs at once"), "{said}");
-    Running::start(&program, &given).terminate();
+    program.start(&given).terminate();
     let again = rotate();
     let said = String::from_utf8(again.stderr).unwrap();
     assert_eq!(again.status.code(), Some(1), "{said}");
@@ -104,4 +104,19 @@ fn who_cannot_keep_the_keys_owner_rotates_nothing() {
     let metadata = std::fs::metadata(&path).unwrap();
     assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534));
     assert_ne!(std::fs::read_to_string(&path).unwrap(), long_ago);
+}
+
+#[test]
+fn the_first_rotation_after_the_making_says_that_there_is_nothing_to_do() {
+    let program = Program::new("first-rotation");
+    let settings = [("PLIVO_MODE", "sandbox")];
+    program.start(&settings).terminate();
+    let mut command = program.command(&settings);
+    let rotated = command.arg("--rotate-proof-key").output().unwrap();
+    assert_eq!(rotated.status.code(), Some(1));
+    let said = String::from_utf8(rotated.stderr).unwrap();
+    assert!(
+        said.contains("was made a moment ago") && said.contains("nothing to do"),
+        "{said}"
+    );
 }

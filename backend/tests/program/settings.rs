@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use super::{Program, Running};
+use countersign_test_support::{SECRET_KEY, of};
+
+use super::Program;
 
 #[test]
 fn a_mistake_in_the_settings_is_one_line_that_names_it() {
@@ -100,7 +102,7 @@ fn a_check_of_the_settings_says_what_a_start_would_and_changes_nothing() {
     }
 
     // Beside the running service.
-    let running = Running::start(&program, &good);
+    let running = program.start(&good);
     let address = running.address.clone();
     let mut beside = good.to_vec();
     beside.push(("LISTEN_ADDR", &address));
@@ -108,7 +110,7 @@ fn a_check_of_the_settings_says_what_a_start_would_and_changes_nothing() {
     running.terminate();
     check_agrees(&program, &good);
 
-    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let key = SECRET_KEY;
     let refusal = check_refuses(&program, &with(("SECRET_KEY", key)));
     assert!(
         refusal.contains("another key") && !refusal.contains(key),
@@ -133,7 +135,7 @@ fn a_check_of_the_settings_asks_redis() {
     let settings = [
         ("PLIVO_MODE", "sandbox"),
         ("STORE_URL", url.as_str()),
-        ("SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("SECRET_KEY", SECRET_KEY),
         ("PROOF_SIGNING_KEYS_FILE", "keys.json"),
         ("PROOF_ISSUER", "https://verify.example.com"),
     ];
@@ -173,7 +175,7 @@ fn the_env_file_is_read_and_the_environment_wins() {
     let program = Program::new("env-file");
     let file = "PLIVO_MODE=live\nBRAND_NAME=\"From the file\"\n";
     std::fs::write(program.directory.join(".env"), file).unwrap();
-    let running = Running::start(&program, &[]);
+    let running = program.start(&[]);
     let mut answer = String::new();
     let mut socket = std::net::TcpStream::connect(&running.address).unwrap();
     let request = "GET /api/config HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -206,7 +208,7 @@ fn help_lists_every_variable() {
 #[test]
 fn a_store_without_its_key_stops_the_start() {
     let program = Program::new("key");
-    Running::start(&program, &[]).terminate();
+    program.start(&[]).terminate();
     std::fs::remove_file(program.directory.join("data/secret.key")).unwrap();
     let refusal = program.refuses(&[("PLIVO_MODE", "sandbox")]);
     assert!(
@@ -221,4 +223,65 @@ fn a_store_without_its_key_stops_the_start() {
     );
     let elsewhere = [("PLIVO_MODE", "sandbox"), ("STORE_URL", "mysql://x")];
     assert!(program.refuses(&elsewhere).contains("STORE_URL"));
+}
+
+#[test]
+fn values_in_quotes_are_refused_in_one_line() {
+    let program = Program::new("quotes");
+    for (name, value) in [
+        ("PLIVO_MODE", "\"sandbox\""),
+        ("BRAND_NAME", "\"Acme Inc\""),
+        ("BRAND_NAME", "'Acme'"),
+        ("ALLOWED_COUNTRIES", "\"US,GB\""),
+        ("LISTEN_ADDR", "'127.0.0.1:0'"),
+        ("SECRET_KEY_FILE", "\"secret\""),
+        ("PUBLIC_URL", "\"\""),
+        ("RUST_LOG", "'info'"),
+        ("PROOF_AUDIENCE", "\"shop\""),
+        ("METRICS_ADDR", "\"off\""),
+    ] {
+        let (stdout, stderr, code) = checked(&program, &[("PLIVO_MODE", "sandbox"), (name, value)]);
+        assert_eq!(
+            (stdout.as_str(), code),
+            ("", Some(1)),
+            "{name}={value}: {stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        let variable = name.strip_suffix("_FILE").unwrap_or(name);
+        assert!(
+            stderr.contains(variable) && stderr.contains("quotes"),
+            "{stderr}"
+        );
+    }
+    // A name may have them inside.
+    let (_, stderr, code) = checked(
+        &program,
+        &[
+            ("PLIVO_MODE", "sandbox"),
+            ("BRAND_NAME", "The \"Acme\" Shop"),
+        ],
+    );
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn the_start_prints_the_issuer_as_proofs_name_it() {
+    let program = Program::new("issuer");
+    for (settings, issuer) in [
+        (
+            &[("PROOF_ISSUER", "https://verify.example.com/")][..],
+            Some("https://verify.example.com"),
+        ),
+        (
+            &[("PUBLIC_URL", "https://verify.example.com/")],
+            Some("https://verify.example.com"),
+        ),
+        (&[], None),
+    ] {
+        let (running, before) = program.start_logged(settings);
+        let started = of(&before, "server.started")[0];
+        let own = format!("http://{}", running.address);
+        assert_eq!(started["issuer"], issuer.unwrap_or(&own));
+        running.terminate();
+    }
 }

@@ -9,11 +9,13 @@ use std::{
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{
-    Program, Running,
+use countersign_test_support::{
+    Running,
     hostile::{Fault, Hostile},
-    hostile_settings, http,
+    http,
 };
+
+use super::{Program, hostile_settings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
@@ -25,7 +27,7 @@ async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
     // Where the test itself may not open as many, fewer have to do.
     let count = files.saturating_sub(500).min(5000);
     let program = Program::new("slow");
-    let running = Running::start(&program, &[]);
+    let running = program.start(&[]);
     let mut sockets = Vec::new();
     for index in 0..count {
         let socket = tokio::net::TcpStream::connect(&running.address).await;
@@ -71,7 +73,7 @@ async fn narrow(address: &str) -> tokio::net::TcpStream {
 /// What the open files of a process are called.
 #[cfg(target_os = "linux")]
 fn open_files(running: &Running) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(format!("/proc/{}/fd", running.child.id())).unwrap();
+    let files = std::fs::read_dir(format!("/proc/{}/fd", running.process())).unwrap();
     files
         .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
         .collect()
@@ -98,7 +100,7 @@ async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
         ("THEME_FILE", "theme.css"),
         ("PATH", "/usr/bin:/bin"),
     ];
-    let running = Running::start(&program, &settings);
+    let running = program.start(&settings);
     let is_socket = |file: &PathBuf| file.to_string_lossy().starts_with("socket:");
     let open_sockets = || {
         open_files(&running)
@@ -143,7 +145,7 @@ async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_head_is_not_waited_for_on_a_connection_that_was_used_either() {
     let program = Program::new("second-head");
-    let running = Running::start(&program, &[]);
+    let running = program.start(&[]);
     let mut socket = tokio::net::TcpStream::connect(&running.address)
         .await
         .unwrap();
@@ -174,7 +176,7 @@ async fn connections_on_which_nothing_happens_make_room_for_new_ones() {
     settings.push(("PAGE_DIR", &page));
     let mut command = Command::new("/usr/bin/prlimit");
     command.args(["--nofile=600:600", env!("CARGO_BIN_EXE_countersign")]);
-    let running = Running::start_by(&program, command, &settings);
+    let running = program.start_by(command, &settings);
     let mut sockets = Vec::new();
     // Some say nothing, some have had an answer, some do not read theirs: more than
     // there is room for, and they come faster than others are closed.
@@ -231,7 +233,7 @@ async fn one_address_may_not_have_all_the_connections() {
         // A machine without a network: loopback has no bound.
         return;
     };
-    let running = Running::start(&program, &settings);
+    let running = program.start(&settings);
     let port = running.address.rsplit(':').next().unwrap();
     let mut open = Vec::new();
     for _ in 0..3 {

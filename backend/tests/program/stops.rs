@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Program, Running, http};
+use countersign_test_support::http;
+
+use super::Program;
 
 const NUMBER: &str = "+14155550123";
 
@@ -16,7 +18,7 @@ fn say(program: &Program, words: &[&str]) -> (bool, String) {
 #[tokio::test]
 async fn stops_hold_at_once_in_the_running_service_and_a_number_is_freed() {
     let program = Program::new("stops");
-    let running = Running::start(&program, &[("LIMIT_SENDS_PER_NUMBER", "1/1d")]);
+    let running = program.start(&[("LIMIT_SENDS_PER_NUMBER", "1/1d")]);
     let http = http();
     let post = async |path: &str, body: Value| -> (u16, Value) {
         let url = format!("http://{}{path}", running.address);

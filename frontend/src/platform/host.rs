@@ -3,6 +3,7 @@
 //! The server has checked where to: it writes what it allows on the document's
 //! root, and nothing else is believed, least of all the page's address.
 
+use countersign_shared::Channel;
 use web_sys::js_sys::encode_uri_component;
 
 use super::{document, frame};
@@ -18,6 +19,14 @@ pub(crate) struct Host {
     state: Option<String>,
     /// What the proof is to repeat.
     pub(crate) nonce: Option<String>,
+    /// The page that a server began, by its name.
+    pub(crate) page: Option<String>,
+    /// Whose number that is about, masked.
+    pub(crate) recipient: Option<String>,
+    /// How its code is to travel.
+    pub(crate) channel: Option<Channel>,
+    /// The application, where it is not the first.
+    pub(crate) application: Option<String>,
 }
 
 /// How it ended.
@@ -37,7 +46,16 @@ impl Host {
             embedded_in: document::attribute("data-embedded-in"),
             state: document::attribute("data-state"),
             nonce: document::attribute("data-nonce"),
+            page: document::attribute("data-page"),
+            recipient: document::attribute("data-recipient"),
+            channel: document::attribute("data-channel").and_then(|name| Channel::parse(&name)),
+            application: document::attribute("data-application"),
         }
+    }
+
+    /// Whether a session that was begun for that nonce and that page is this one's.
+    pub(crate) fn is_for(&self, nonce: Option<&String>, page: Option<&String>) -> bool {
+        (self.nonce.as_ref(), self.page.as_ref()) == (nonce, page)
     }
 
     /// True when there is a way back.

@@ -8,7 +8,7 @@ use countersign_shared::SessionId;
 use serde::{Deserialize, Serialize};
 use web_sys::Storage;
 
-use super::{clock, json};
+use super::{clock, host::Host, json};
 use crate::state::{Check, Session};
 
 const KEY: &str = "countersign";
@@ -23,6 +23,9 @@ pub(crate) struct Kept {
     /// What the session's proof repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<String>,
+    /// The page that a server began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) page: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     check: Option<KeptCheck>,
 }
@@ -53,7 +56,7 @@ impl Kept {
 }
 
 /// Keeps a session for a reload.
-pub(crate) fn keep(session: &Session, nonce: Option<String>, now: Duration) {
+pub(crate) fn keep(session: &Session, host: Host, now: Duration) {
     let check = session.check.as_ref().map(|check| {
         let left = check.repeat_until.saturating_sub(now);
         let until = clock::wall() + left;
@@ -66,7 +69,8 @@ pub(crate) fn keep(session: &Session, nonce: Option<String>, now: Duration) {
     let kept = Kept {
         session_uuid: session.id,
         recipient: session.recipient.masked(),
-        nonce,
+        nonce: host.nonce,
+        page: host.page,
         check,
     };
     write(&kept);

@@ -270,5 +270,4 @@ impl Flow {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

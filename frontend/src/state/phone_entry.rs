@@ -286,5 +286,4 @@ fn spaced(national: &str, country: &Country) -> String {
 }
 
 #[cfg(test)]
-#[path = "phone_entry_tests.rs"]
 mod tests;

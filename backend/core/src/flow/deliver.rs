@@ -106,8 +106,6 @@ pub struct DeliverFlow {
     /// Of a send, the session that begins.
     new: Option<NewSession>,
     rules: Arc<SessionRules>,
-    /// The id of the request that asks for it.
-    request_id: String,
     reservation: Option<Arc<SendReservation>>,
     /// How Plivo failed.
     failure: UpstreamOutcome,
@@ -115,8 +113,8 @@ pub struct DeliverFlow {
 
 impl DeliverFlow {
     /// The flow of that reservation, which is to be run first; then
-    /// [`Self::reserved`]. The request's id is recorded with the send.
-    pub fn new(reserve: &Reserve, request_id: String) -> Self {
+    /// [`Self::reserved`].
+    pub fn new(reserve: &Reserve) -> Self {
         let (new, rules) = match reserve {
             Reserve::Send(step) => (Some(step.new.clone()), &step.rules),
             Reserve::Resend(step) => (None, &step.rules),
@@ -124,7 +122,6 @@ impl DeliverFlow {
         Self {
             new,
             rules: rules.clone(),
-            request_id,
             reservation: None,
             failure: UpstreamOutcome::InvalidResponse,
         }
@@ -153,7 +150,7 @@ impl DeliverFlow {
         failed: impl FnOnce(UpstreamOutcome) -> Answer,
     ) -> DeliverStep {
         let reservation = self.held();
-        let (rules, request_id) = (self.rules.clone(), self.request_id.clone());
+        let rules = self.rules.clone();
         let ended = outcome.as_ref().err().copied();
         let ended = ended.unwrap_or(UpstreamOutcome::Done);
         self.failure = ended;
@@ -163,13 +160,11 @@ impl DeliverFlow {
                     new: new.clone(),
                     upstream,
                     reservation,
-                    request_id,
                     rules,
                 }),
                 None => Record::Resent(RecordResent {
                     upstream,
                     reservation,
-                    request_id,
                     rules,
                 }),
             }),

@@ -6,9 +6,9 @@ use countersign_shared::Channel;
 
 use super::*;
 use crate::{
-    Answer, Destination, IdempotencyClaim, Key, Millis, NewSession, Route, Rows, Sealed,
-    SessionRules, Settlement, StoredRow, Transition, Upstream, UpstreamOutcome, Verdict, Write,
-    keys,
+    Answer, ApplicationId, Destination, EndUserKeys, IdempotencyClaim, Key, Millis, NewSession,
+    Owner, Route, Rows, Sealed, SessionRules, Settlement, StoredRow, Transition, Upstream,
+    UpstreamOutcome, Verdict, Write, keys,
     transitions::{ReserveCheck, ReserveSend, SendLimits},
 };
 
@@ -55,6 +55,7 @@ fn claim(key: &str) -> IdempotencyClaim {
         body: "body".to_owned(),
         kept_for: Duration::from_mins(10),
         subject: None,
+        mismatch: Vec::new(),
     }
 }
 
@@ -68,11 +69,17 @@ fn destination() -> Destination {
 
 fn send() -> Reserve {
     Reserve::Send(ReserveSend {
+        page: None,
         new: NewSession {
             key: keys::session("one"),
             number: keys::number("number"),
             contact: Sealed(Vec::new()),
             channel: Channel::Sms,
+            owner: Owner {
+                application: ApplicationId::parse("shop").unwrap(),
+                with_key: false,
+            },
+            end_user: EndUserKeys::default(),
         },
         limits: SendLimits {
             number: keys::number("number"),
@@ -86,6 +93,7 @@ fn send() -> Reserve {
             is_allowed: false,
         },
         claim: Some(claim("key")),
+        request_id: String::new(),
         rules: Arc::new(SessionRules::sample()),
     })
 }
@@ -108,7 +116,7 @@ fn deliver(
     fails_at: usize,
 ) -> DeliverEnd {
     let reserve = send();
-    let mut flow = DeliverFlow::new(&reserve, String::new());
+    let mut flow = DeliverFlow::new(&reserve);
     let mut step = flow.reserved(store.run(&reserve, fails_at == 0));
     let mut calls = 0;
     loop {
@@ -197,6 +205,7 @@ fn plivos_session_of_another_number_is_an_invalid_response_that_stays_counted() 
 /// Runs a check to its end.
 fn check(store: &mut Store, answer: Result<Verdict, UpstreamOutcome>, fails_at: usize) -> CheckEnd {
     let reserve = ReserveCheck {
+        application: None,
         session: keys::session("one"),
         wrong_per_number: Vec::new(),
         checks: Vec::new(),

@@ -7,13 +7,12 @@ fn quotas(count: u64) -> Vec<Quota> {
     }]
 }
 
-fn caller(name: &str, factor: u32) -> CallerKeys {
-    let key = |limit: Limit| crate::keys::limit(limit, name);
-    CallerKeys {
-        sends: key(Limit::SendsPerAddress),
-        checks: key(Limit::ChecksPerAddress),
-        numbers: key(Limit::NumbersPerAddress),
-        factor,
+/// An address and its site.
+fn caller() -> EndUserKeys {
+    EndUserKeys {
+        address: Some("a".to_owned()),
+        site: Some("s".to_owned()),
+        ..EndUserKeys::default()
     }
 }
 
@@ -28,6 +27,9 @@ fn limits() -> Limits {
         sends_per_prefix: quotas(7),
         sends_per_country: quotas(8),
         sends_total: quotas(9),
+        sends_per_user: quotas(10),
+        sends_without_address: quotas(11),
+        checks_without_address: quotas(12),
     }
 }
 
@@ -48,7 +50,7 @@ fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destinati
         country: crate::keys::limit(Limit::SendsPerCountry, "c"),
         known_country: crate::keys::limit(Limit::KnownPerCountry, "c"),
         total: crate::keys::limit(Limit::SendsTotal, "t"),
-        callers: vec![caller("a", 1), caller("s", SITE_FACTOR)],
+        end_user: caller(),
         number_mark: 77,
     };
     let checks = limits().of_send(&keys, Channel::Sms);
@@ -74,19 +76,54 @@ fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destinati
 
 #[test]
 fn a_check_is_held_against_the_limits_of_its_caller() {
-    let callers = [caller("a", 1), caller("s", SITE_FACTOR)];
     let expected = [
         ("checks_per_address", "limit/checks_per_address/a", 5),
         ("checks_per_address", "limit/checks_per_address/s", 20),
     ];
-    assert_eq!(shown(&limits().of_check(&callers)), expected);
-    assert!(Limits::default().of_check(&callers).is_empty());
+    assert_eq!(shown(&limits().of_check(&caller())), expected);
+    assert!(Limits::default().of_check(&caller()).is_empty());
+}
+
+#[test]
+fn an_application_without_addresses_has_limits_of_its_own_and_each_user_another() {
+    let end_user = EndUserKeys {
+        without_address: Some("app".to_owned()),
+        user: Some("user".to_owned()),
+        ..EndUserKeys::default()
+    };
+    let keys = SendKeys {
+        number: crate::keys::number("n"),
+        prefix: crate::keys::limit(Limit::SendsPerPrefix, "p"),
+        country: crate::keys::limit(Limit::SendsPerCountry, "c"),
+        known_country: crate::keys::limit(Limit::KnownPerCountry, "c"),
+        total: crate::keys::limit(Limit::SendsTotal, "t"),
+        end_user: end_user.clone(),
+        number_mark: 77,
+    };
+    assert_eq!(
+        shown(&limits().of_send(&keys, Channel::Sms))[4..],
+        [
+            (
+                "sends_without_address",
+                "limit/sends_without_address/app",
+                11
+            ),
+            ("sends_per_user", "limit/sends_per_user/user", 10),
+        ]
+    );
+    let checks = [(
+        "checks_without_address",
+        "limit/checks_without_address/app",
+        12,
+    )];
+    assert_eq!(shown(&limits().of_check(&end_user)), checks);
 }
 
 #[test]
 fn waits_for_money_and_conversion_are_told_in_whole_minutes() {
     for (limit, milliseconds, seconds) in [
         (Some(Limit::Budget), 1, 60.0),
+        (Some(Limit::ApplicationBudget), 1, 60.0),
         (Some(Limit::ConversionPerCountry), 60_000, 60.0),
         (Some(Limit::ConversionPerPrefix), 60_001, 120.0),
         (Some(Limit::SendsTotal), 1_500, 1.5),

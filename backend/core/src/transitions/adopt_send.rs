@@ -51,6 +51,7 @@ impl RecordCallback {
     ) -> Result<bool, Unreadable> {
         let index = self.update.index;
         let may_hold = upstream.may_hold(index, &self.rules, rows.now());
+        let first = upstream.first_unknown(index);
         upstream.recorded_to(index);
         if !may_hold || !upstream.is_of(&recipient.number) {
             return Ok(false);
@@ -60,7 +61,10 @@ impl RecordCallback {
             .unwrap_or_default();
         let mut has_adopted = false;
         for send in number.reserved {
-            has_adopted |= self.adopt_one(rows, recipient, &send)?;
+            if self.adopt_one(rows, recipient, &send)? {
+                upstream.asked_by(&send.request_id, first);
+                has_adopted = true;
+            }
         }
         if has_adopted {
             upstream.bind(&recipient.number);

@@ -1,7 +1,7 @@
 //! The counters of a step: read once, used together, and stored where they changed.
 
 use crate::{
-    Key, Limit, LimitCheck, Millis, Row, Rows, SessionRules, Unreadable,
+    Key, Limit, LimitCheck, Millis, Row, Rows, SessionRules, Unreadable, Wait,
     number::NumberRow,
     rate_limit::LimitRow,
     sliding_window::{Counter, Taken, Use},
@@ -107,6 +107,22 @@ impl<'a> Counters<'a> {
         let now = self.now;
         let (counter, _) = self.counter(check);
         counter.wait(&check.quotas, check.used, now)
+    }
+
+    /// The longest of their waits, if any.
+    pub(crate) fn longest_wait(&mut self, checks: &[LimitCheck]) -> Option<Wait> {
+        let mut longest: Option<Wait> = None;
+        for check in checks {
+            let milliseconds = self.wait(check);
+            let next = Wait::of(milliseconds, Some(check.limit));
+            let is_longest = longest
+                .as_ref()
+                .is_none_or(|known| known.retry_after < next.retry_after);
+            if milliseconds > 0 && is_longest {
+                longest = Some(next);
+            }
+        }
+        longest
     }
 
     /// Counts it.

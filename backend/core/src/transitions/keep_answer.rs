@@ -1,8 +1,6 @@
 //! The answer of a request whose effect is left as it was reserved.
 
-use crate::{
-    Answer, IdempotencyClaim, Key, Millis, Repetition, Rows, Transition, Unreadable, idempotency,
-};
+use crate::{Answer, IdempotencyClaim, Key, Millis, Rows, Transition, Unreadable, idempotency};
 
 /// Keeps the answer of a step that is neither recorded, settled nor released: Plivo
 /// failed, and what was reserved stays counted.
@@ -26,27 +24,5 @@ impl Transition for KeepAnswer {
         let answer = self.answer.clone();
         idempotency::answer(rows, &self.claim, self.claimed_at, answer)?;
         Ok(())
-    }
-}
-
-/// Claims a key for a request that reserves nothing; none where it is new.
-pub struct ClaimKey {
-    /// The request's key.
-    pub claim: IdempotencyClaim,
-}
-
-impl Transition for ClaimKey {
-    type Outcome = Option<Repetition>;
-
-    fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
-        Ok(vec![self.claim.key.clone()])
-    }
-
-    fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
-        let repeated = idempotency::repeated(rows, &self.claim)?;
-        if repeated.is_none() {
-            idempotency::claim(rows, &self.claim);
-        }
-        Ok(repeated.map(|repeated| repeated.repetition))
     }
 }

@@ -17,8 +17,8 @@ pub struct RecordCharges {
     pub upstream: Key,
     /// What Plivo says.
     pub charges: Charges,
-    /// The spending caps, where there are any.
-    pub caps: Option<LimitCheck>,
+    /// The spending caps, where there are any: the service's and the application's.
+    pub caps: Vec<LimitCheck>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -30,7 +30,7 @@ impl Transition for RecordCharges {
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let mut keys = SessionRow::keys(&self.session).to_vec();
         keys.push(self.upstream.clone());
-        keys.extend(self.caps.as_ref().map(|caps| caps.row.clone()));
+        keys.extend(self.caps.iter().map(|caps| caps.row.clone()));
         Ok(keys)
     }
 
@@ -49,14 +49,13 @@ impl Transition for RecordCharges {
             row.save(rows, &self.session);
         }
         upstream.save(rows, &self.upstream, &self.rules);
-        if let Some(caps) = &self.caps {
-            let checks = std::slice::from_ref(caps);
-            let mut counters = Counters::load(rows, &self.rules, None, checks)?;
+        let mut counters = Counters::load(rows, &self.rules, None, &self.caps)?;
+        for caps in &self.caps {
             for it in &booking.corrections {
                 counters.correct(caps, it.at, it.before, it.after);
             }
-            counters.save(rows);
         }
+        counters.save(rows);
         Ok(booking.charged)
     }
 }

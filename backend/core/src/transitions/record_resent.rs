@@ -18,8 +18,6 @@ pub struct RecordResent {
     pub upstream: Upstream,
     /// What was reserved.
     pub reservation: Arc<SendReservation>,
-    /// The id of the request that asked for it.
-    pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -40,10 +38,7 @@ impl Transition for RecordResent {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Recorded, Unreadable> {
         let reservation = &self.reservation;
         match SessionRow::live(rows, &reservation.session)? {
-            Ok(row) => {
-                let (upstream, request_id) = (&self.upstream, &self.request_id);
-                record(rows, &self.rules, upstream, reservation, request_id, row)
-            }
+            Ok(row) => record(rows, &self.rules, &self.upstream, reservation, row),
             Err(over) => {
                 // The code went out all the same.
                 let number = &reservation.number;

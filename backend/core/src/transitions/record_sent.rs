@@ -39,8 +39,6 @@ pub struct RecordSent {
     pub upstream: Upstream,
     /// What was reserved.
     pub reservation: Arc<SendReservation>,
-    /// The id of the request that asked for it.
-    pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -68,14 +66,7 @@ impl Transition for RecordSent {
             row.expires_at = now.after(self.rules.session_lifetime);
         }
         let (upstream, reservation) = (&self.upstream, &self.reservation);
-        record(
-            rows,
-            &self.rules,
-            upstream,
-            reservation,
-            &self.request_id,
-            row,
-        )
+        record(rows, &self.rules, upstream, reservation, row)
     }
 }
 
@@ -99,20 +90,17 @@ pub(crate) fn record(
     rules: &SessionRules,
     upstream: &Upstream,
     reservation: &SendReservation,
-    request_id: &str,
     mut row: SessionRow,
 ) -> Result<Recorded, Unreadable> {
     let now = rows.now();
     let mut upstream_row = UpstreamRow::load(rows, &upstream.key)?;
     let is_adopted = row.has_delivery(reservation.channel, reservation.reserved_at);
     let is_known = row.upstream.as_ref().map(|it| &it.key) == Some(&upstream.key);
-    if is_adopted && is_known {
-        upstream_row.asked_by(request_id);
-    } else if upstream_row
-        .record_send(&reservation.number, request_id)
-        .is_err()
-    {
-        return Ok(Recorded::OtherRecipient);
+    if !(is_adopted && is_known) {
+        let (number, request_id) = (&reservation.number, &reservation.request_id);
+        if upstream_row.record_send(number, request_id).is_err() {
+            return Ok(Recorded::OtherRecipient);
+        }
     }
     upstream_row.save(rows, &upstream.key, rules);
     if is_adopted {

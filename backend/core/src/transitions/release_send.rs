@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Key, Rows, SessionRules, Transition, Unreadable, idempotency, keys, known_number,
     session::{SessionRow, Status},
-    transitions::counters::Counters,
+    transitions::{PageRow, counters::Counters},
 };
 
 /// Releases a reserved send or resend, and frees its idempotency key.
@@ -72,6 +72,7 @@ impl Transition for ReleaseSend {
         if self.is_adopted(rows)? {
             keys.extend(destination_keys(&reservation.destination, &self.rules));
         }
+        keys.extend(reservation.page.clone());
         keys.extend(reservation.claim.as_ref().map(|claim| claim.key.clone()));
         Ok(keys)
     }
@@ -80,6 +81,9 @@ impl Transition for ReleaseSend {
         let reservation = &self.reservation;
         send_limits::release(rows, &self.rules, reservation)?;
         self.take_back_session(rows)?;
+        if let Some(page) = &reservation.page {
+            PageRow::press(rows, page, false)?;
+        }
         if let Some(claim) = &reservation.claim {
             idempotency::free(rows, claim, reservation.reserved_at)?;
         }

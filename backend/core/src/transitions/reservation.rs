@@ -23,12 +23,23 @@ pub enum Reserved<R> {
     Repeated(Repetition),
 }
 
+impl<R> From<Result<Repetition, Wait>> for Reserved<R> {
+    fn from(found: Result<Repetition, Wait>) -> Self {
+        match found {
+            Ok(repetition) => Self::Repeated(repetition),
+            Err(wait) => Self::Wait(wait),
+        }
+    }
+}
+
 /// A send or resend that was counted, until it is recorded or released.
 #[derive(Debug)]
 #[must_use = "what is reserved is recorded, released or left counted"]
 pub struct SendReservation {
     pub(crate) session: Key,
     pub(crate) number: Key,
+    /// The page that asked for it.
+    pub(crate) page: Option<Key>,
     pub(crate) destination: Destination,
     pub(crate) channel: Channel,
     pub(crate) reserved_at: Millis,
@@ -40,6 +51,8 @@ pub struct SendReservation {
     pub(crate) backoff_before: ResendBackoff,
     pub(crate) next_at: Millis,
     pub(crate) claim: Option<IdempotencyClaim>,
+    /// The id of the request that asks for it.
+    pub(crate) request_id: String,
     pub(crate) low_conversion: Vec<LowConversion>,
     pub(crate) budget_used: Vec<u64>,
 }

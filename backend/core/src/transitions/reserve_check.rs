@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::{
     counters::Counters,
+    find_answer,
     reservation::{CheckReservation, Reserved},
 };
 use crate::{
-    IdempotencyClaim, Key, Limit, LimitCheck, Quota, Rows, SessionOver, SessionRules, Transition,
-    Unreadable, Wait, idempotency, rate_limit, session::SessionRow,
+    ApplicationId, IdempotencyClaim, Key, Limit, LimitCheck, Quota, Rows, SessionOver,
+    SessionRules, Transition, Unreadable, idempotency, rate_limit, session::SessionRow,
 };
 
 /// Reserves a check: the session has one less, limits count it, and its idempotency
@@ -17,6 +18,8 @@ use crate::{
 pub struct ReserveCheck {
     /// The session's row.
     pub session: Key,
+    /// The application whose key the call came with.
+    pub application: Option<ApplicationId>,
     /// How many wrong codes the session's number may be given, whatever the session.
     pub wrong_per_number: Vec<Quota>,
     /// What it uses besides.
@@ -34,7 +37,7 @@ impl Transition for ReserveCheck {
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let mut keys = SessionRow::keys(&self.session).to_vec();
         keys.extend(Counters::keys(&self.checks));
-        keys.extend(self.claim.as_ref().map(|claim| claim.key.clone()));
+        keys.extend(find_answer::keys(self.claim.as_ref()));
         if rows.is_loaded(&self.session)
             && let Some(row) = rows.get::<SessionRow>(&self.session)?
         {
@@ -44,17 +47,10 @@ impl Transition for ReserveCheck {
     }
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
-        if let Some(claim) = &self.claim
-            && let Some(repeated) = idempotency::repeated(rows, claim)?
-        {
-            if repeated.is_mismatch
-                && let Some(wait) = self.count_mismatch(rows)?
-            {
-                return Ok(Reserved::Wait(wait));
-            }
-            return Ok(Reserved::Repeated(repeated.repetition));
+        if let Some(found) = find_answer::find(rows, &self.rules, self.claim.as_ref())? {
+            return Ok(found.into());
         }
-        let mut row = match SessionRow::open(rows, &self.session)? {
+        let mut row = match SessionRow::open(rows, &self.session, self.application.as_ref())? {
             Ok(row) => row,
             Err(over) => return Ok(Reserved::Over(over)),
         };
@@ -65,7 +61,7 @@ impl Transition for ReserveCheck {
         let checks = self.limit_checks(&row.number);
         let number = Some(&row.number);
         let mut counters = Counters::load(rows, &self.rules, number, &checks)?;
-        if let Some(wait) = longest_wait(&mut counters, &checks) {
+        if let Some(wait) = counters.longest_wait(&checks) {
             counters.save(rows);
             return Ok(Reserved::Wait(wait));
         }
@@ -99,33 +95,4 @@ impl ReserveCheck {
             .chain(self.checks.iter().cloned())
             .collect()
     }
-
-    /// Another body under a known key counts as a check of its caller's, which has to wait
-    /// where there is no room.
-    fn count_mismatch(&self, rows: &mut Rows<'_>) -> Result<Option<Wait>, Unreadable> {
-        let mut counters = Counters::load(rows, &self.rules, None, &self.checks)?;
-        let wait = longest_wait(&mut counters, &self.checks);
-        if wait.is_none() {
-            for check in &self.checks {
-                counters.take(check);
-            }
-        }
-        counters.save(rows);
-        Ok(wait)
-    }
-}
-
-fn longest_wait(counters: &mut Counters<'_>, checks: &[LimitCheck]) -> Option<Wait> {
-    let mut longest: Option<Wait> = None;
-    for check in checks {
-        let milliseconds = counters.wait(check);
-        let next = Wait::of(milliseconds, Some(check.limit));
-        let is_longest = longest
-            .as_ref()
-            .is_none_or(|known| known.retry_after < next.retry_after);
-        if milliseconds > 0 && is_longest {
-            longest = Some(next);
-        }
-    }
-    longest
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use countersign_shared::Channel;
 
 use super::{
+    find_answer,
     reservation::{Reserved, SendReservation},
-    send_limits::{Evaluation, SendLimits},
+    send_limits::{Asked, Evaluation, SendLimits},
 };
 use crate::{
-    IdempotencyClaim, Key, Rows, SessionOver, SessionRules, Transition, Unreadable, idempotency,
-    session::SessionRow,
+    ApplicationId, IdempotencyClaim, Key, Rows, SessionOver, SessionRules, Transition, Unreadable,
+    idempotency, session::SessionRow,
 };
 
 /// Reserves a resend: limits count it, its idempotency key is claimed, and it is
@@ -18,6 +19,8 @@ use crate::{
 pub struct ReserveResend {
     /// The session's row.
     pub session: Key,
+    /// The application whose key the call came with.
+    pub application: Option<ApplicationId>,
     /// How the code is to travel.
     pub channel: Channel,
     /// What the resend is held against.
@@ -27,6 +30,8 @@ pub struct ReserveResend {
     pub at_once: bool,
     /// The request's key, where it has one.
     pub claim: Option<IdempotencyClaim>,
+    /// The id of the request, which the log names beside what becomes of the delivery.
+    pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -37,17 +42,15 @@ impl Transition for ReserveResend {
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let mut keys = self.limits.keys(&self.rules);
         keys.extend(SessionRow::keys(&self.session));
-        keys.extend(self.claim.as_ref().map(|claim| claim.key.clone()));
+        keys.extend(find_answer::keys(self.claim.as_ref()));
         Ok(keys)
     }
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
-        if let Some(claim) = &self.claim
-            && let Some(repeated) = idempotency::repeated(rows, claim)?
-        {
-            return Ok(Reserved::Repeated(repeated.repetition));
+        if let Some(found) = find_answer::find(rows, &self.rules, self.claim.as_ref())? {
+            return Ok(found.into());
         }
-        match SessionRow::open(rows, &self.session)? {
+        match SessionRow::open(rows, &self.session, self.application.as_ref())? {
             Ok(row) if row.number == self.limits.number => {}
             Ok(_) => return Ok(Reserved::Over(SessionOver::NotFound)),
             Err(over) => return Ok(Reserved::Over(over)),
@@ -60,8 +63,15 @@ impl Transition for ReserveResend {
         if let Some(claim) = &self.claim {
             idempotency::claim(rows, claim);
         }
-        let claim = self.claim.clone();
-        let reserved = evaluation.reserve(rows, &self.session, self.channel, claim);
+        let reserved = evaluation.reserve(
+            rows,
+            Asked {
+                session: &self.session,
+                channel: self.channel,
+                claim: self.claim.clone(),
+                request_id: self.request_id.clone(),
+            },
+        );
         Ok(Reserved::Reserved(reserved))
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::{
+    find_answer,
     reservation::{Reserved, SendReservation},
-    send_limits::{Evaluation, SendLimits},
+    send_limits::{Asked, Evaluation, SendLimits},
 };
 use crate::{
-    IdempotencyClaim, Key, NewSession, Rows, SessionRules, Transition, Unreadable, idempotency,
-    session::SessionRow,
+    IdempotencyClaim, Key, NewSession, Rows, SessionOver, SessionRules, Transition, Unreadable,
+    idempotency, session::SessionRow, transitions::PageRow,
 };
 
 /// Reserves a send: limits count it, its idempotency key is claimed, and its session
@@ -16,10 +17,14 @@ use crate::{
 pub struct ReserveSend {
     /// The session that begins.
     pub new: NewSession,
+    /// The page that asks for it, which does so once.
+    pub page: Option<Key>,
     /// What the send is held against.
     pub limits: SendLimits,
     /// The request's key, where it has one.
     pub claim: Option<IdempotencyClaim>,
+    /// The id of the request, which the log names beside what becomes of the delivery.
+    pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -30,15 +35,19 @@ impl Transition for ReserveSend {
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let mut keys = self.limits.keys(&self.rules);
         keys.push(self.new.key.clone());
-        keys.extend(self.claim.as_ref().map(|claim| claim.key.clone()));
+        keys.extend(self.page.clone());
+        keys.extend(find_answer::keys(self.claim.as_ref()));
         Ok(keys)
     }
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
-        if let Some(claim) = &self.claim
-            && let Some(repeated) = idempotency::repeated(rows, claim)?
+        if let Some(found) = find_answer::find(rows, &self.rules, self.claim.as_ref())? {
+            return Ok(found.into());
+        }
+        if let Some(page) = &self.page
+            && !PageRow::may_press(rows, page)?
         {
-            return Ok(Reserved::Repeated(repeated.repetition));
+            return Ok(Reserved::Over(SessionOver::Expired));
         }
         let evaluation = Evaluation::of(rows, &self.rules, &self.limits, false)?;
         if let Some(wait) = evaluation.wait() {
@@ -48,10 +57,23 @@ impl Transition for ReserveSend {
         if let Some(claim) = &self.claim {
             idempotency::claim(rows, claim);
         }
+        if let Some(page) = &self.page {
+            PageRow::press(rows, page, true)?;
+        }
         let row = SessionRow::reserved(&self.new, &self.rules, rows.now());
         row.save(rows, &self.new.key);
-        let claim = self.claim.clone();
-        let reserved = evaluation.reserve(rows, &self.new.key, self.new.channel, claim);
-        Ok(Reserved::Reserved(reserved))
+        let reserved = evaluation.reserve(
+            rows,
+            Asked {
+                session: &self.new.key,
+                channel: self.new.channel,
+                claim: self.claim.clone(),
+                request_id: self.request_id.clone(),
+            },
+        );
+        Ok(Reserved::Reserved(SendReservation {
+            page: self.page.clone(),
+            ..reserved
+        }))
     }
 }

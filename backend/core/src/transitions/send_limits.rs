@@ -65,6 +65,15 @@ pub(crate) fn destination_keys(
     parts.into_iter().chain(known).filter(move |_| is_counted)
 }
 
+/// The send or resend that is asked for.
+pub(crate) struct Asked<'a> {
+    /// The session's row.
+    pub(crate) session: &'a Key,
+    pub(crate) channel: Channel,
+    pub(crate) claim: Option<IdempotencyClaim>,
+    pub(crate) request_id: String,
+}
+
 /// How a send stands with everything it is held against.
 pub(crate) struct Evaluation<'a> {
     rules: &'a SessionRules,
@@ -244,13 +253,13 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Counts the send everywhere.
-    pub(crate) fn reserve(
-        mut self,
-        rows: &mut Rows<'_>,
-        session: &Key,
-        channel: Channel,
-        claim: Option<IdempotencyClaim>,
-    ) -> SendReservation {
+    pub(crate) fn reserve(mut self, rows: &mut Rows<'_>, asked: Asked<'_>) -> SendReservation {
+        let Asked {
+            session,
+            channel,
+            claim,
+            request_id,
+        } = asked;
         let (now, mut next_at) = (self.now, self.now);
         let (mut taken, mut budget_used, mut expected) = (Vec::new(), Vec::new(), 0);
         let is_known = self.is_known();
@@ -281,6 +290,7 @@ impl<'a> Evaluation<'a> {
             is_known,
             next_at,
             claim: claim.as_ref().map(|claim| claim.key.clone()),
+            request_id: request_id.clone(),
         };
         number.reserve(reserved, self.rules, now);
         let low_conversion = self.low_conversion.clone();
@@ -294,6 +304,7 @@ impl<'a> Evaluation<'a> {
         SendReservation {
             session: session.clone(),
             number: limits.number.clone(),
+            page: None,
             destination: limits.destination.clone(),
             channel,
             reserved_at: now,
@@ -303,6 +314,7 @@ impl<'a> Evaluation<'a> {
             backoff_before,
             next_at,
             claim,
+            request_id,
             low_conversion,
             budget_used,
         }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use countersign_core::{
-    Budget, CallerKeys, Destination, Key, Limit, Limits, NewSession, Route, Sealed, SendKeys,
-    SessionRules, Transition, Upstream, Verdict, keys,
+    ApplicationId, Budget, Destination, EndUserKeys, Key, Limit, Limits, NewSession, Owner, Route,
+    Sealed, SendKeys, SessionRules, Transition, Upstream, Verdict, keys,
     transitions::{
         RecordSent, Recorded, ReserveCheck, ReserveSend, Reserved, SendLimits, SettleCheck,
         Settlement,
@@ -102,11 +102,18 @@ impl Service {
             number: keys::number(&asked.number()),
             contact: Sealed(Vec::new()),
             channel: Channel::Sms,
+            owner: Owner {
+                application: ApplicationId::parse("shop").expect("an id"),
+                with_key: false,
+            },
+            end_user: caller(asked),
         };
         let reserve = ReserveSend {
             new: new.clone(),
             limits: self.send_limits(asked),
+            page: None,
             claim: None,
+            request_id: String::new(),
             rules: self.rules.clone(),
         };
         let Reserved::Reserved(reservation) = self.run(reserve) else {
@@ -119,7 +126,6 @@ impl Service {
                 id: Sealed(Vec::new()),
             },
             reservation: Arc::new(reservation),
-            request_id: String::new(),
             rules: self.rules.clone(),
         };
         let recorded = self.run(record);
@@ -131,8 +137,9 @@ impl Service {
     pub(super) fn verify(&mut self, asked: &Asked, session: &str) -> bool {
         let reserve = ReserveCheck {
             session: keys::session(session),
+            application: None,
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
-            checks: self.limits.of_check(&[caller(asked)]),
+            checks: self.limits.of_check(&caller(asked)),
             claim: None,
             rules: self.rules.clone(),
         };
@@ -156,7 +163,7 @@ impl Service {
             country: keys::limit(Limit::SendsPerCountry, asked.country),
             known_country: keys::limit(Limit::KnownPerCountry, asked.country),
             total: keys::limit(Limit::SendsTotal, "all"),
-            callers: vec![caller(asked)],
+            end_user: caller(asked),
             number_mark: 2 * (1 + asked.range * 10_000 + asked.number),
         };
         let mut checks = self.limits.of_send(&keys, Channel::Sms);
@@ -202,12 +209,9 @@ impl Service {
     }
 }
 
-fn caller(asked: &Asked) -> CallerKeys {
-    let key = |limit| keys::limit(limit, &asked.address);
-    CallerKeys {
-        sends: key(Limit::SendsPerAddress),
-        checks: key(Limit::ChecksPerAddress),
-        numbers: key(Limit::NumbersPerAddress),
-        factor: 1,
+fn caller(asked: &Asked) -> EndUserKeys {
+    EndUserKeys {
+        address: Some(asked.address.clone()),
+        ..EndUserKeys::default()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     task::Waker,
@@ -18,6 +18,8 @@ use actix_web::{
 };
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
+
+use super::Count;
 
 /// See the module.
 pub(super) struct Activity {
@@ -34,6 +36,8 @@ pub(super) struct Activity {
     serving: AtomicU32,
     is_closing: AtomicBool,
     stream: AtomicWaker,
+    /// What it counts for its address, as long as it does.
+    count: Mutex<Option<Count>>,
 }
 
 impl Activity {
@@ -47,7 +51,23 @@ impl Activity {
             serving: AtomicU32::new(0),
             is_closing: AtomicBool::new(false),
             stream: AtomicWaker::new(),
+            count: Mutex::default(),
         }
+    }
+
+    /// From now on it counts for its address.
+    pub(super) fn count(&self, count: Count) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);
+    }
+
+    /// It counts no more.
+    pub(super) fn uncount(&self) {
+        let count = self
+            .count
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(count);
     }
 
     pub(super) fn has_read(&self) {
@@ -93,7 +113,7 @@ impl Activity {
 #[must_use = "it is being worked on as long as this lives"]
 pub struct Serving {
     activity: Arc<Activity>,
-    pub(super) is_read_ahead: bool,
+    is_read_ahead: bool,
 }
 
 impl Serving {
@@ -111,6 +131,14 @@ impl Serving {
             activity: activity.clone(),
         }
     }
+
+    /// Where it came in one piece with the one before, others have their turn first, or
+    /// a connection would be served sixteen requests at a time.
+    pub(super) async fn turn(&self) {
+        if self.is_read_ahead {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 impl Drop for Serving {
@@ -120,16 +148,22 @@ impl Drop for Serving {
     }
 }
 
+/// An application's key came over the request's connection: it does not count for its
+/// address any more.
+pub fn vouch_for(request: &HttpRequest) {
+    if let Some(activity) = request.conn_data::<Arc<Activity>>() {
+        activity.uncount();
+    }
+}
+
 /// Notes that a request is being worked on, up to the head of its answer.
 pub async fn attend(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let serving = Serving::of(request.request());
-    // It came in one piece with the one before: others have their turn first, or a
-    // connection would be served sixteen requests at a time.
-    if serving.as_ref().is_some_and(|it| it.is_read_ahead) {
-        tokio::task::yield_now().await;
+    if let Some(serving) = &serving {
+        serving.turn().await;
     }
     next.call(request).await
 }

@@ -1,5 +1,6 @@
 use std::io::ErrorKind;
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
@@ -54,6 +55,26 @@ fn so_many_from_one_address_and_any_number_through_a_proxy() {
     drop(first);
     assert!(enter("198.51.100.7").is_some());
     drop(second);
+    let open = connections.open();
+    assert!(open.by_address.is_empty() && open.all.is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_that_a_key_came_over_does_not_count_for_its_address() {
+    let connections = connections(1000, 2);
+    let enter = || connections.enter("198.51.100.7".parse().unwrap(), ());
+    let vouched: Vec<_> = (0..9)
+        .map(|_| {
+            let connection = enter().unwrap();
+            connection.activity().uncount();
+            connection
+        })
+        .collect();
+    let (first, second) = (enter(), enter());
+    assert!(first.is_some() && second.is_some() && enter().is_none());
+    drop(vouched);
+    assert!(enter().is_none());
+    drop((first, second));
     let open = connections.open();
     assert!(open.by_address.is_empty() && open.all.is_empty());
 }
@@ -115,10 +136,13 @@ async fn what_came_with_an_earlier_request_lets_others_go_first() {
     let connections = connections(1000, 9);
     let (mut connection, mut caller) = connected(&connections);
     hear((&mut connection, &mut caller), "three requests at once").await;
-    let ahead: Vec<bool> = (0..3).map(|_| serving(&connection).is_read_ahead).collect();
+    // Whether it has to wait for others.
+    let waits =
+        |connection: &Connection<DuplexStream>| serving(connection).turn().now_or_never().is_none();
+    let ahead: Vec<bool> = (0..3).map(|_| waits(&connection)).collect();
     assert_eq!(ahead, [false, true, true]);
     hear((&mut connection, &mut caller), "another").await;
-    assert!(!serving(&connection).is_read_ahead);
+    assert!(!waits(&connection));
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,13 +21,22 @@ const MAX_BODY: usize = 4096;
 const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// Every field of every request, so that a failure names no field of a caller's.
-const FIELDS: [&str; 6] = [
+const FIELDS: [&str; 15] = [
     "recipient",
     "channel",
     "locale",
     "nonce",
     "session_uuid",
     "otp",
+    "purpose",
+    "application",
+    "page",
+    "return_to",
+    "embed",
+    "state",
+    "end_user",
+    "end_user.address",
+    "end_user.id",
 ];
 
 /// Fields of no request, which a failure may name all the same: Plivo's own parameters,

@@ -72,10 +72,17 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let caller = caller_of(request);
-        note_proxy(request, &caller);
-        ready(Ok(caller))
+        ready(Ok(noted_caller(request, true)))
     }
+}
+
+/// The caller; where limits count them, a proxy among them is noted.
+pub(crate) fn noted_caller(request: &HttpRequest, is_counted: bool) -> Caller {
+    let caller = caller_of(request);
+    if is_counted {
+        note_proxy(request, &caller);
+    }
+    caller
 }
 
 /// Counts, and says once, that a proxy of ours was found to be the caller: it names

@@ -5,14 +5,23 @@
 //! caller that is no browser is not concerned.
 
 use actix_web::{
-    Error, ResponseError,
+    Error, HttpRequest, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    http::header::ORIGIN,
     middleware::Next,
     web::Data,
 };
 
-use crate::http::{allowed_origins::AllowedOrigins, problem::ApiError};
+use crate::{http::problem::ApiError, verification::ApplicationRegistry};
+
+/// The origin of the page of another site that calls; empty where it has none to name.
+pub fn other_site(request: &HttpRequest) -> Option<&str> {
+    let headers = request.headers();
+    let site = headers.get("sec-fetch-site")?;
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    (site == "cross-site").then_some(origin.unwrap_or_default())
+}
 
 /// Refuses what another site's page asks for, also where the browser would only
 /// hide the answer: a code would be sent all the same (Fetch Metadata).
@@ -20,10 +29,9 @@ pub async fn refuse_other_sites(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let site = request.headers().get("sec-fetch-site");
-    if site.is_some_and(|site| site == "cross-site") {
-        let allowed = request.app_data::<Data<AllowedOrigins>>();
-        if !allowed.is_some_and(|allowed| allowed.include(&request)) {
+    if let Some(origin) = other_site(request.request()) {
+        let registry = request.app_data::<Data<ApplicationRegistry>>();
+        if !registry.is_some_and(|it| it.current().allow_origin(origin)) {
             let refused = ApiError::OriginNotAllowed.error_response();
             return Ok(request.into_response(refused));
         }

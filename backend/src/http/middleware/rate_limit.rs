@@ -22,10 +22,13 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError, dev::ServiceRequest, middleware::Condition,
 };
 
-use countersign_core::{Quota, RefusalRule};
+use countersign_core::{ApplicationId, Quota, RefusalRule};
 
 use crate::{
-    http::{extract::caller::caller_of, problem::ApiError},
+    http::{
+        extract::{caller::caller_of, presented::Presented},
+        problem::ApiError,
+    },
     verification::{Caller, Refusal},
 };
 
@@ -38,6 +41,8 @@ pub struct RateLimits {
     pub introspections: RateLimit,
     /// Of what reads a session.
     pub reads: RateLimit,
+    /// Of all that comes with an application's key, in place of the first two.
+    pub applications: RateLimit<ByApplication>,
 }
 
 impl RateLimits {
@@ -46,25 +51,39 @@ impl RateLimits {
         self.requests.sweep();
         self.introspections.sweep();
         self.reads.sweep();
+        self.applications.sweep();
     }
 }
 
-/// A rate limit by address, shared by the workers and the routes behind it.
+/// A rate limit, by address unless it says otherwise, shared by the workers and the
+/// routes behind it.
 #[derive(Clone)]
-pub struct RateLimit {
-    limit: Limit,
+pub struct RateLimit<K: KeyExtractor = ByClient> {
+    limit: GovernorConfig<K, Middleware>,
     is_on: bool,
 }
 
 type Middleware = NoOpMiddleware<QuantaInstant>;
-type Limit = GovernorConfig<ByClient, Middleware>;
 
 impl RateLimit {
+    /// By address; of calls with a right key another one counts.
+    pub fn by_address(quota: Option<Quota>) -> Self {
+        Self::new(quota, ByClient(RandomState::new()))
+    }
+}
+
+impl RateLimit<ByApplication> {
+    /// By the application whose key came.
+    pub fn by_application(quota: Option<Quota>) -> Self {
+        Self::new(quota, ByApplication)
+    }
+}
+
+impl<K: KeyExtractor> RateLimit<K> {
     /// Lets `quota.count` through at once and refills evenly; none lets
     /// everything through.
-    pub fn new(quota: Option<Quota>) -> Self {
-        let mut builder =
-            GovernorConfigBuilder::default().key_extractor(ByClient(RandomState::new()));
+    fn new(quota: Option<Quota>, key: K) -> Self {
+        let mut builder = GovernorConfigBuilder::default().key_extractor(key);
         if let Some(quota) = quota {
             // The settings take no more.
             let count = u32::try_from(quota.count.get()).unwrap_or(u32::MAX);
@@ -78,7 +97,7 @@ impl RateLimit {
     }
 
     /// What stands in front of a route.
-    pub fn guard(&self) -> Condition<Governor<ByClient, Middleware>> {
+    pub fn guard(&self) -> Condition<Governor<K, Middleware>> {
         Condition::new(self.is_on, Governor::new(&self.limit))
     }
 
@@ -114,12 +133,20 @@ impl std::fmt::Display for Never {
 
 impl ResponseError for Never {}
 
+/// Where a request is counted: not here, or in that place.
+type Counted<P> = Option<P>;
+
 impl KeyExtractor for ByClient {
-    type Key = u32;
+    type Key = Counted<u32>;
     type KeyExtractionError = Never;
 
-    fn extract(&self, request: &ServiceRequest) -> Result<u32, Never> {
-        Ok(self.place(&caller_of(request.request())))
+    fn extract(&self, request: &ServiceRequest) -> Result<Self::Key, Never> {
+        let has_key = Presented::of(request).application().is_some();
+        Ok((!has_key).then(|| self.place(&caller_of(request.request()))))
+    }
+
+    fn whitelisted_keys(&self) -> Vec<Self::Key> {
+        vec![None]
     }
 
     fn exceed_rate_limit_response(
@@ -127,11 +154,40 @@ impl KeyExtractor for ByClient {
         negative: &NotUntil<QuantaInstant>,
         _: HttpResponseBuilder,
     ) -> HttpResponse {
-        // The builder carries seconds that were rounded down: too early by one.
-        let retry_after = negative.wait_time_from(DefaultClock::default().now());
-        let rule = RefusalRule::RequestsPerAddress;
-        ApiError::from(Refusal::RateLimited { rule, retry_after }).error_response()
+        refused(RefusalRule::RequestsPerAddress, negative)
     }
+}
+
+/// Counts by the application whose key came.
+#[derive(Clone, Copy, Debug)]
+pub struct ByApplication;
+
+impl KeyExtractor for ByApplication {
+    type Key = Counted<ApplicationId>;
+    type KeyExtractionError = Never;
+
+    fn extract(&self, request: &ServiceRequest) -> Result<Self::Key, Never> {
+        let presented = Presented::of(request);
+        Ok(presented.application().map(|it| it.id.clone()))
+    }
+
+    fn whitelisted_keys(&self) -> Vec<Self::Key> {
+        vec![None]
+    }
+
+    fn exceed_rate_limit_response(
+        &self,
+        negative: &NotUntil<QuantaInstant>,
+        _: HttpResponseBuilder,
+    ) -> HttpResponse {
+        refused(RefusalRule::RequestsPerApplication, negative)
+    }
+}
+
+fn refused(rule: RefusalRule, negative: &NotUntil<QuantaInstant>) -> HttpResponse {
+    // The builder carries seconds that were rounded down: too early by one.
+    let retry_after = negative.wait_time_from(DefaultClock::default().now());
+    ApiError::from(Refusal::RateLimited { rule, retry_after }).error_response()
 }
 
 #[cfg(test)]

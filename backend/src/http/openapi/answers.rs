@@ -1,8 +1,9 @@
 //! What the contract's examples say.
 
 use countersign_shared::{
-    Channel, Locale, SessionId,
+    Channel, EndUser, Locale, Purpose, SessionId,
     config::{ConfigResponse, Country},
+    page::{PageRequest, PageResponse},
     proof::{Claims, Introspection},
     resend::ResendRequest,
     send::{SendRequest, SendResponse},
@@ -29,26 +30,55 @@ fn session_uuid() -> SessionId {
     SessionId::parse(SESSION).expect("it is a session's name")
 }
 
-pub(super) fn send_requests() -> [Example<SendRequest>; 2] {
+pub(super) fn send_requests() -> [Example<SendRequest>; 3] {
     let least = SendRequest {
         recipient: RECIPIENT.to_owned(),
         channel: None,
         locale: None,
         nonce: None,
+        purpose: None,
+        application: None,
+        page: false,
+        return_to: None,
+        embed: None,
+        state: None,
+        end_user: None,
     };
     let all = SendRequest {
         recipient: "+44 7700 900123".to_owned(),
         channel: Some(Channel::Voice),
         locale: Locale::parse("en-GB").ok(),
         nonce: Some("a-word-of-mine".to_owned()),
+        purpose: Some(Purpose::SignUp),
+        application: Some("shop".to_owned()),
+        page: false,
+        return_to: None,
+        embed: None,
+        state: None,
+        end_user: Some(EndUser {
+            address: Some("203.0.113.7".to_owned()),
+            id: Some("user-4711".to_owned()),
+        }),
     };
-    [("at_least", least), ("with_everything", all)]
+    let page = SendRequest {
+        page: true,
+        return_to: Some("https://shop.example/account/phone".to_owned()),
+        state: Some("a-word-to-come-back".to_owned()),
+        purpose: Some(Purpose::SignIn),
+        ..least.clone()
+    };
+    [
+        ("at_least", least),
+        ("with_everything", all),
+        ("a_page", page),
+    ]
 }
 
 pub(super) fn resend_requests() -> [Example<ResendRequest>; 2] {
     let by = |channel| ResendRequest {
         session_uuid: SESSION.to_owned(),
         channel,
+        end_user: None,
     };
     [("again", by(None)), ("as_a_call", by(Some(Channel::Voice)))]
 }
@@ -57,6 +87,7 @@ pub(super) fn verify_requests() -> [Example<VerifyRequest>; 1] {
     let request = VerifyRequest {
         session_uuid: SESSION.to_owned(),
         otp: OTP.to_owned(),
+        end_user: None,
     };
     [("code", request)]
 }
@@ -73,6 +104,23 @@ pub(super) fn sent(channel: Channel) -> SendResponse {
         checks_left: 5,
         next_actions: vec![Verify, Resend, ChangeRecipient],
     }
+}
+
+pub(super) fn page() -> PageResponse {
+    PageResponse {
+        page_url: format!("https://verify.example.com/?page={SESSION}"),
+        expires_at: ENDS_AT.to_owned(),
+        expires_in: 600,
+    }
+}
+
+pub(super) fn page_requests() -> [Example<PageRequest>; 1] {
+    let request = PageRequest {
+        page: SESSION.to_owned(),
+        channel: None,
+        locale: None,
+    };
+    [("pressed", request)]
 }
 
 pub(super) fn verified() -> VerifyResponse {
@@ -130,10 +178,13 @@ pub(super) fn introspections() -> [Example<Introspection>; 2] {
         iat: 1_795_513_501,
         exp: 1_795_514_101,
         jti: "q3ZkV0oT5m1xYb7sJd2cHg".to_owned(),
+        sub: "a9IrgCBHlqbFhJDPPZl4g7bQGRMRfhdQ5sTA3RClmvM".to_owned(),
+        auth_time: 1_795_513_501,
         phone_number: RECIPIENT.to_owned(),
         phone_number_verified: true,
         amr: vec!["otp".to_owned(), "sms".to_owned()],
         nonce: Some("a-word-of-mine".to_owned()),
+        purpose: None,
         sandbox: false,
     };
     let said = |claims: Option<Claims>| Introspection {

@@ -5,9 +5,10 @@ use serde_json::Value;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        HttpMethod, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+        HttpMethod, OneOfBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
+        security::{HttpAuthScheme, SecurityRequirement},
     },
 };
 
@@ -33,6 +34,21 @@ pub(super) struct Description {
     operation: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
+
+/// How a call takes an application's key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyIs {
+    /// Without one the caller is a browser or a stranger.
+    Possible,
+    /// Nothing goes without one.
+    Required,
+}
+
+/// The ways in which a key comes: its name here, and the scheme of HTTP.
+pub(super) const SECURITY_SCHEMES: [(&str, HttpAuthScheme); 2] = [
+    ("bearer", HttpAuthScheme::Bearer),
+    ("basic", HttpAuthScheme::Basic),
+];
 
 /// A named value of the document's examples.
 pub(super) type Example<T> = (&'static str, T);
@@ -129,6 +145,24 @@ impl Description {
         self.answers_with("200", answer.build())
     }
 
+    /// Answers 200 with JSON of one of two shared types.
+    pub(super) fn answers_one_of<A: ToSchema + Serialize, B: ToSchema + Serialize>(
+        mut self,
+        said: &str,
+        (one, other): (Example<A>, Example<B>),
+        links: &[Link],
+    ) -> Self {
+        let either = OneOfBuilder::new()
+            .item(self.needs::<A>())
+            .item(self.needs::<B>());
+        let examples = [(one.0, json(&one.1)), (other.0, json(&other.1))];
+        let mut answer = answer(said).content("application/json", content(either.into(), examples));
+        for (name, link) in links {
+            answer = answer.link(*name, link.clone());
+        }
+        self.answers_with("200", answer.build())
+    }
+
     pub(super) fn answers_with(mut self, status: &str, answer: Response) -> Self {
         self.operation = self.operation.response(status, answer);
         self
@@ -145,6 +179,16 @@ impl Description {
         ))
         .answers_with("200", answer.header("ETag", tag()).build())
         .answers_with("304", unchanged.build())
+    }
+
+    /// An application's key may come with it, or must.
+    pub(super) fn with_key(mut self, key: KeyIs) -> Self {
+        let none = (key == KeyIs::Possible).then(SecurityRequirement::default);
+        let ways =
+            SECURITY_SCHEMES.map(|(name, _)| SecurityRequirement::new::<_, _, &str>(name, []));
+        let ways = none.into_iter().chain(ways);
+        self.operation = self.operation.securities(Some(ways));
+        self
     }
 
     /// All that can go wrong.

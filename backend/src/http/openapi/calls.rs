@@ -9,6 +9,7 @@ use countersign_core::{
 use countersign_shared::{
     self as shared, Channel,
     config::ConfigResponse,
+    page::{PageRequest, PageResponse},
     proof::Introspection,
     resend::ResendRequest,
     send::{SendRequest, SendResponse},
@@ -29,13 +30,16 @@ use utoipa::{
 use super::{
     answers,
     builders::{always, answer, content, header_parameter, leads_to, text},
-    call::{Call, Description},
+    call::{Call, Description, KeyIs},
     page,
 };
 use crate::{
     http::{
         paths,
-        problem::ApiError::{self, InvalidField},
+        problem::{
+            ApiError::{self, InvalidField},
+            Challenge,
+        },
     },
     verification::Refusal,
 };
@@ -60,6 +64,16 @@ const CALLER: &[ApiError] = &[
         rule: RefusalRule::RequestsPerAddress,
         retry_after: SOON,
     }),
+];
+/// What may be wrong with an application's key.
+const APPLICATION: &[ApiError] = &[
+    ApiError::Unauthorized(Challenge::Bearer),
+    ApiError::KeyFromBrowser,
+];
+/// What a server says of whom it calls for.
+const END_USER: &[ApiError] = &[
+    InvalidField("end_user.address"),
+    InvalidField("end_user.id"),
 ];
 /// Who may not read, for now: pages of other sites may.
 const READER: &[ApiError] = &[ApiError::Refused(Refusal::RateLimited {
@@ -102,14 +116,15 @@ const CHANNEL: &[ApiError] = &[
     ApiError::Refused(Refusal::ChannelNotAvailable),
 ];
 
-pub(super) fn all() -> Vec<Call> {
+pub(super) fn all(is_sandbox: bool) -> Vec<Call> {
     vec![
         send(),
         resend(),
         verify(),
+        page_send(),
         session(),
         events(),
-        introspect(),
+        introspect(is_sandbox),
         keys(),
         config(),
         health("/healthz", "live", "Whether the process runs", "ok").fails(&[]),
@@ -130,6 +145,10 @@ fn send() -> Call {
         InvalidField("recipient"),
         InvalidField("locale"),
         InvalidField("nonce"),
+        InvalidField("purpose"),
+        InvalidField("application"),
+        InvalidField("return_to"),
+        InvalidField("embed"),
     ];
     Description::new(
         HttpMethod::Post,
@@ -144,9 +163,12 @@ fn send() -> Call {
     )
     .with_idempotency_key()
     .takes::<SendRequest>(&answers::send_requests())
-    .answers::<SendResponse>(
-        "A code is on its way.",
-        &[("sent", answers::sent(Channel::Sms))],
+    .answers_one_of::<SendResponse, PageResponse>(
+        "A code is on its way; or with `page`, the address where the person asks for it.",
+        (
+            ("sent", answers::sent(Channel::Sms)),
+            ("a_page", answers::page()),
+        ),
         &[
             leads_to("verify", "Check the code.", &[SESSION_UUID]),
             leads_to("resend", "Send it once more.", &[SESSION_UUID]),
@@ -160,7 +182,19 @@ fn send() -> Call {
             ),
         ],
     )
-    .fails(&[BODY, KEY, fields, CHANNEL, NUMBER, CALLER, UPSTREAM, STORE])
+    .with_key(KeyIs::Possible)
+    .fails(&[
+        BODY,
+        KEY,
+        fields,
+        END_USER,
+        CHANNEL,
+        NUMBER,
+        CALLER,
+        APPLICATION,
+        UPSTREAM,
+        STORE,
+    ])
 }
 
 /// A field that calls share.
@@ -188,8 +222,20 @@ fn resend() -> Call {
         &[("sent", answers::sent(Channel::Voice))],
         &[leads_to("verify", "Check the code.", &[SESSION_UUID])],
     )
+    .with_key(KeyIs::Possible)
     .fails(&[
-        BODY, KEY, SESSION, CHANNEL, number, kind, DONE, CALLER, UPSTREAM, STORE,
+        BODY,
+        KEY,
+        SESSION,
+        END_USER,
+        CHANNEL,
+        number,
+        kind,
+        DONE,
+        CALLER,
+        APPLICATION,
+        UPSTREAM,
+        STORE,
     ])
 }
 
@@ -223,7 +269,58 @@ fn verify() -> Call {
             &[("token", "proof")],
         )],
     )
-    .fails(&[BODY, KEY, SESSION, otp, DONE, CALLER, UPSTREAM, STORE])
+    .with_key(KeyIs::Possible)
+    .fails(&[
+        BODY,
+        KEY,
+        SESSION,
+        otp,
+        END_USER,
+        DONE,
+        CALLER,
+        APPLICATION,
+        UPSTREAM,
+        STORE,
+    ])
+}
+
+fn page_send() -> Call {
+    let fields: &[ApiError] = &[InvalidField("page"), InvalidField("locale")];
+    let over: &[ApiError] = &[
+        ApiError::Refused(Refusal::Over(NotFound)),
+        ApiError::Refused(Refusal::Over(Expired)),
+    ];
+    Description::new(
+        HttpMethod::Post,
+        shared::page::PATH,
+        "Verification",
+        "page_send",
+        "Send a page's code",
+    )
+    .about(
+        "What our page does when the person presses its button: sends the one code of a page \
+             that an application's server began with `page`. The number is masked.",
+    )
+    .with_idempotency_key()
+    .takes::<PageRequest>(&answers::page_requests())
+    .answers::<SendResponse>(
+        "A code is on its way.",
+        &[("sent", answers::sent(Channel::Sms))],
+        &[leads_to("verify", "Check the code.", &[SESSION_UUID])],
+    )
+    .with_key(KeyIs::Possible)
+    .fails(&[
+        BODY,
+        KEY,
+        fields,
+        over,
+        CHANNEL,
+        NUMBER,
+        CALLER,
+        APPLICATION,
+        UPSTREAM,
+        STORE,
+    ])
 }
 
 fn session() -> Call {
@@ -300,7 +397,7 @@ fn events() -> Call {
     .fails(&[SESSION, READER, STORE])
 }
 
-fn introspect() -> Call {
+fn introspect(is_sandbox: bool) -> Call {
     let path = shared::proof::INTROSPECT_PATH;
     let form = ObjectBuilder::new()
         .property(
@@ -322,7 +419,15 @@ fn introspect() -> Call {
         "introspect",
         "Ask about a proof",
     )
-    .about("By your own server (RFC 7662). A proof that was spent is inactive for ever after.")
+    .about(
+        "By your own server, with its key (RFC 7662). A proof that was spent, or is for another \
+             application, is inactive. A sandbox without keys answers anybody.",
+    )
+    .with_key(if is_sandbox {
+        KeyIs::Possible
+    } else {
+        KeyIs::Required
+    })
     .takes_as(
         "application/x-www-form-urlencoded",
         form.into(),
@@ -332,7 +437,7 @@ fn introspect() -> Call {
         ],
     )
     .answers::<Introspection>("What is known of it.", &answers::introspections(), &[])
-    .fails(&[FORM, fields, CALLER, STORE, &UPSTREAM[1..]])
+    .fails(&[FORM, fields, CALLER, APPLICATION, STORE, &UPSTREAM[1..]])
 }
 
 fn keys() -> Call {
@@ -386,7 +491,15 @@ fn config() -> Call {
         "application/json",
         content(schema.into(), [("two_countries", example)]),
     );
-    call.answers_kept(answer).fails(&[])
+    let parameter = ParameterBuilder::new()
+        .name("application")
+        .parameter_in(ParameterIn::Query)
+        .description(Some("The application's id; the first one when absent."))
+        .schema(Some(text()))
+        .build();
+    call.parameter(parameter)
+        .answers_kept(answer)
+        .fails(&[&[InvalidField("application")]])
 }
 
 fn health(path: &str, id: &str, summary: &str, word: &str) -> Description {

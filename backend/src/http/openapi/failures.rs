@@ -85,6 +85,10 @@ fn response(errors: &[ApiError]) -> Response {
     } else if waits > 0 {
         response = response.header("Retry-After", sometimes(WAIT, seconds));
     }
+    if problems.iter().any(|problem| problem.status == 401) {
+        let way = always("How to come with a key.", text());
+        response = response.header("WWW-Authenticate", way);
+    }
     if problems.iter().any(|problem| problem.status == 405) {
         let methods = always("The methods that the path knows.", text());
         response = response.header("Allow", methods);

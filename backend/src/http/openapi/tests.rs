@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use countersign_shared::{
     ErrorCode, Problem,
     config::ConfigResponse,
+    page::PageRequest,
     proof::Introspection,
     resend::ResendRequest,
     send::{SendRequest, SendResponse},
@@ -72,11 +73,12 @@ fn examples(document: &Value) -> Vec<(String, Value)> {
 fn the_document_names_each_route_and_no_other() {
     let mut listed = Vec::new();
     let _ = actix_web::App::new().configure(|config| {
-        let off = || RateLimit::new(None);
+        let off = || RateLimit::by_address(None);
         let limits = RateLimits {
             requests: off(),
             introspections: off(),
             reads: off(),
+            applications: RateLimit::by_application(None),
         };
         listed = routes::register(config, &limits);
     });
@@ -175,6 +177,7 @@ fn every_example_is_read_as_the_shared_type() {
     for (schema, value) in examples(&document(true)) {
         match schema.as_str() {
             "SendRequest" => valid::<SendRequest>(&value),
+            "PageRequest" => valid::<PageRequest>(&value),
             "ResendRequest" => valid::<ResendRequest>(&value),
             "VerifyRequest" => valid::<VerifyRequest>(&value),
             "SendResponse" => drop(read::<SendResponse>(&value)),
@@ -188,7 +191,7 @@ fn every_example_is_read_as_the_shared_type() {
         }
         seen.insert(schema);
     }
-    assert_eq!(seen.len(), 10, "{seen:?}");
+    assert_eq!(seen.len(), 11, "{seen:?}");
 }
 
 #[test]

@@ -6,13 +6,16 @@
 
 mod return_path;
 
+use std::sync::Arc;
+
 use actix_web::web;
+use countersign_core::{Application, Applications};
 use countersign_shared::send::is_nonce;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::http::allowed_origins::AllowedOrigins;
+use crate::{http::allowed_origins::AllowedOrigins, verification::WayBack};
 use countersign_platform::tls;
 
 /// The longest address and the longest `state`, in bytes.
@@ -122,6 +125,10 @@ pub struct Query {
     state: Option<String>,
     /// What the proof is to repeat.
     nonce: Option<String>,
+    /// The application that it is for.
+    pub application: Option<String>,
+    /// The page that a server began: all else but the language is known then.
+    pub page: Option<String>,
     /// The language.
     pub locale: Option<String>,
 }
@@ -147,10 +154,22 @@ pub enum Way {
 }
 
 /// What the address asks for is not allowed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
 
 impl Query {
+    /// Whether it says nothing but the page and the language.
+    pub fn is_page_alone(&self) -> bool {
+        let others = [
+            &self.return_to,
+            &self.embed,
+            &self.state,
+            &self.nonce,
+            &self.application,
+        ];
+        others.iter().all(|other| other.is_none())
+    }
+
     /// Reads it strictly: a field that comes twice, or bytes that are not UTF-8,
     /// would come back to the application as something else than it sent.
     pub fn parse(text: &str) -> Result<Self, Refused> {
@@ -162,7 +181,69 @@ impl Query {
     }
 }
 
+/// Whether a page that a server begins leads back where its application allows; else the
+/// field that is wrong.
+pub fn check(
+    application: &Application,
+    way_back: &WayBack,
+    nonce: Option<&str>,
+) -> Result<(), &'static str> {
+    let field = match (&way_back.return_to, &way_back.embed) {
+        (_, Some(_)) => "embed",
+        _ => "return_to",
+    };
+    match host(application, way_back, nonce) {
+        // A proof that reaches nobody is of no use.
+        Ok(None) | Err(Refused) => Err(field),
+        Ok(Some(_)) => Ok(()),
+    }
+}
+
+/// How a page that a server began leads back now.
+pub fn host(
+    application: &Application,
+    way_back: &WayBack,
+    nonce: Option<&str>,
+) -> Result<Option<Host>, Refused> {
+    Hosts::of(application).read(&Query {
+        return_to: way_back.return_to.clone(),
+        embed: way_back.embed.clone(),
+        state: way_back.state.clone(),
+        nonce: nonce.map(str::to_owned),
+        ..Query::default()
+    })
+}
+
+/// The application that the page is for, and where the person came from. Whoever names
+/// no application means the first that lists the way back.
+pub fn read(
+    query: &Query,
+    applications: &Applications,
+) -> Result<(Arc<Application>, Option<Host>), Refused> {
+    let named = query.application.as_deref();
+    let mut candidates = applications
+        .iter()
+        .filter(|it| named.is_none_or(|named| named == it.id.as_str()));
+    candidates
+        .find_map(|application| {
+            let host = Hosts::of(application).read(query).ok()?;
+            let is_page = host.is_some() || application.takes_strangers;
+            is_page.then(|| (application.clone(), host))
+        })
+        .ok_or(Refused)
+}
+
 impl Hosts {
+    /// Those of an application.
+    fn of(application: &Application) -> Self {
+        let return_urls = application.return_urls.iter().map(String::as_str);
+        Self {
+            return_urls: ReturnUrls::new(return_urls).unwrap_or_default(),
+            embed_origins: AllowedOrigins::new(application.embed_origins.clone())
+                .unwrap_or_default(),
+        }
+    }
+
     /// Where the person came from; nothing for somebody who came alone.
     pub fn read(&self, query: &Query) -> Result<Option<Host>, Refused> {
         let way = match (&query.return_to, &query.embed) {

@@ -26,10 +26,12 @@ pub struct Looks {
     pub brand_name: String,
     /// True when nothing is really sent.
     pub is_sandbox: bool,
-    /// Where the operator's style is read, if there is one.
-    pub theme: Option<&'static str>,
-    /// Where the operator's logo is read, if there is one.
-    pub logo: Option<&'static str>,
+    /// The application's id, unless it is the one that is meant where none is named.
+    pub application: Option<String>,
+    /// Where the application's style is read, if there is one.
+    pub theme: Option<String>,
+    /// Where the application's logo is read, if there is one.
+    pub logo: Option<String>,
 }
 
 /// A way to begin, by its name in the page.
@@ -37,16 +39,19 @@ pub struct Looks {
 enum Start {
     /// With the phone number.
     EnterPhone,
+    /// With a number that the application's server knows.
+    ConfirmNumber,
     /// With the word that the link does not work.
     Refused,
 }
 
 impl Start {
-    const ALL: [Self; 2] = [Self::EnterPhone, Self::Refused];
+    const ALL: [Self; 3] = [Self::EnterPhone, Self::ConfirmNumber, Self::Refused];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::EnterPhone => "enter-phone",
+            Self::ConfirmNumber => "confirm-number",
             Self::Refused => "refused",
         }
     }
@@ -55,6 +60,7 @@ impl Start {
 /// The page's documents.
 pub struct Index {
     pages: HashMap<&'static str, Encoded>,
+    confirmations: HashMap<&'static str, String>,
     refusals: HashMap<&'static str, String>,
     /// The documents as they were built, for what stands inside them.
     built: Vec<String>,
@@ -66,6 +72,7 @@ impl Index {
     pub fn new(html: &str, files: &PageFiles, looks: &Looks) -> Self {
         let mut index = Self {
             pages: HashMap::new(),
+            confirmations: HashMap::new(),
             refusals: HashMap::new(),
             built: vec![html.to_owned()],
         };
@@ -85,6 +92,9 @@ impl Index {
                     Start::EnterPhone => {
                         let page = Encoded::new(HTML, page.into_bytes());
                         index.pages.insert(locale, page);
+                    }
+                    Start::ConfirmNumber => {
+                        index.confirmations.insert(locale, page);
                     }
                     Start::Refused => {
                         index.refusals.insert(locale, page);
@@ -111,23 +121,15 @@ impl Index {
     /// The page for somebody who came from an application.
     pub fn hosted(&self, locale: &str, host: &Host) -> String {
         let page = str::from_utf8(self.page(locale).plain()).expect("it was made of a str");
-        let told = element!("html", |root| {
-            let (name, value) = match &host.way {
-                Way::Return(address) => ("data-return-to", address),
-                Way::Embed(origin) => ("data-embedded-in", origin),
-            };
-            set_text_attribute(root, name, value)?;
-            for (name, word) in [("data-state", &host.state), ("data-nonce", &host.nonce)] {
-                if let Some(word) = word {
-                    set_text_attribute(root, name, word)?;
-                }
-            }
-            Ok(())
-        });
-        rewrite(
-            page,
-            RewriteStrSettings::new().append_element_content_handler(told),
-        )
+        told(page, host, &[])
+    }
+
+    /// The page for a number that the application's server knows; what it is about stands
+    /// in these attributes.
+    pub fn confirmation(&self, locale: &str, host: &Host, begun: &[(&str, &str)]) -> String {
+        let page = self.confirmations.get(locale);
+        let page = page.unwrap_or_else(|| &self.confirmations["en"]);
+        told(page, host, begun)
     }
 
     /// The page that says that it cannot lead back.
@@ -135,6 +137,30 @@ impl Index {
         let page = self.refusals.get(locale);
         page.unwrap_or_else(|| &self.refusals["en"]).clone()
     }
+}
+
+/// A document that is told where the person came from, and more.
+fn told(page: &str, host: &Host, more: &[(&str, &str)]) -> String {
+    let told = element!("html", |root| {
+        let (name, value) = match &host.way {
+            Way::Return(address) => ("data-return-to", address),
+            Way::Embed(origin) => ("data-embedded-in", origin),
+        };
+        set_text_attribute(root, name, value)?;
+        for (name, word) in [("data-state", &host.state), ("data-nonce", &host.nonce)] {
+            if let Some(word) = word {
+                set_text_attribute(root, name, word)?;
+            }
+        }
+        for (name, word) in more {
+            set_text_attribute(root, name, word)?;
+        }
+        Ok(())
+    });
+    rewrite(
+        page,
+        RewriteStrSettings::new().append_element_content_handler(told),
+    )
 }
 
 /// What browsers are told that it is.
@@ -156,6 +182,9 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
     let root = |root: &mut Element<'_, '_>| -> Rewritten {
         root.set_attribute("data-start", start.as_str())?;
         set_text_attribute(root, "data-brand", &looks.brand_name)?;
+        if let Some(application) = &looks.application {
+            set_text_attribute(root, "data-application", application)?;
+        }
         if looks.is_sandbox {
             root.set_attribute("data-sandbox", "")?;
         }
@@ -172,7 +201,7 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
             Ok(())
         }),
     ];
-    if let Some(theme) = looks.theme {
+    if let Some(theme) = &looks.theme {
         // Last in the head, so that it wins.
         handlers.push(element!("head", move |head| {
             let link = format!("<link rel=\"stylesheet\" href=\"{theme}\" />");
@@ -180,7 +209,7 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
             Ok(())
         }));
     }
-    if let Some(logo) = looks.logo {
+    if let Some(logo) = &looks.logo {
         handlers.push(element!("header .brand-mark", move |mark| {
             let image = format!("<img class=\"logo\" src=\"{logo}\" alt=\"\" />");
             mark.replace(&image, ContentType::Html);
@@ -214,8 +243,9 @@ mod tests {
         let looks = Looks {
             brand_name: "A <b> & \"c\"".to_owned(),
             is_sandbox: true,
-            theme: Some("/theme.css"),
-            logo: Some("/brand-logo"),
+            application: Some("shop".to_owned()),
+            theme: Some("/theme.css".to_owned()),
+            logo: Some("/brand-logo".to_owned()),
         };
         Index::new(BUILT, &PageFiles::default(), &looks)
     }
@@ -234,7 +264,18 @@ mod tests {
             nonce: Some("n".to_owned()),
         };
         let page = str::from_utf8(index.page("en").plain()).unwrap();
-        for html in [page, &index.hosted("en", &host), &index.refused("en")] {
+        let confirmation = index.confirmation("en", &host, &[("data-recipient", "\"<b>")]);
+        assert!(
+            confirmation.contains("data-recipient=\"&quot;<b>\""),
+            "{confirmation}"
+        );
+        assert!(confirmation.contains("data-start=\"confirm-number\""));
+        for html in [
+            page,
+            &confirmation,
+            &index.hosted("en", &host),
+            &index.refused("en"),
+        ] {
             assert_eq!(mount_point(html), mount_point(BUILT), "{html}");
         }
     }
@@ -249,6 +290,7 @@ mod tests {
             "<header><img class=\"logo\" src=\"/brand-logo\" alt=\"\" />",
             "<link rel=\"stylesheet\" href=\"/theme.css\" /></head>",
             "data-sandbox=\"\"",
+            "data-application=\"shop\"",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }
@@ -260,6 +302,7 @@ mod tests {
         let looks = Looks {
             brand_name: "A & B".to_owned(),
             is_sandbox: false,
+            application: None,
             theme: None,
             logo: None,
         };

@@ -19,6 +19,17 @@ pub(super) fn advice_on(field: &str) -> &'static str {
         "Access-Control-Request-Headers" => {
             "A page may ask for 32 names of headers at most, in 1 KB."
         }
+        "purpose" => "Name what it is for as sign_up, sign_in, change_number or reset.",
+        "application" => "No such application, or not the one of the key.",
+        "page" => "Say true for a page, or leave it out; a page is named as we named it.",
+        "return_to" => {
+            "Name where the page leads back to: one of the application's return addresses."
+        }
+        "embed" => "Name the origin of the page around it: one of the application's.",
+        "end_user" | "end_user.address" => {
+            "Name the user's public IP address, as the application's server saw it."
+        }
+        "end_user.id" => "The application's name for its user must be 1 to 255 bytes of text.",
         "otp" => "Give the code as text: its digits and nothing else.",
         _ => "Something is missing or malformed.",
     }

@@ -3,7 +3,8 @@
 use actix_web::web::{Data, Json};
 use countersign_shared::proof::Introspection;
 
-use crate::http::extract::body::FormBody;
+use crate::http::extract::{body::FormBody, requester::Client};
+use crate::http::problem::Challenge;
 use crate::http::step::to_the_end;
 use crate::http::{bulkhead::Bulkheads, drain::Drain, problem::ApiError, state::AppState};
 
@@ -11,8 +12,12 @@ pub(super) async fn introspect(
     state: Data<AppState>,
     bulkheads: Data<Bulkheads>,
     drain: Data<Drain>,
+    client: Client,
     form: FormBody,
 ) -> Result<Json<Introspection>, ApiError> {
+    if client.application().is_none() && !state.introspection.is_open() {
+        return Err(ApiError::Unauthorized(Challenge::Bearer));
+    }
     let token = form
         .one("token")?
         .filter(|token| !token.is_empty())
@@ -24,7 +29,11 @@ pub(super) async fn introspect(
         Some(_) => return Err(ApiError::InvalidField("consume")),
     };
     let _turn = bulkheads.introspections.enter().await?;
-    let step = async move { state.introspection.introspect(&token, consume).await };
+    let step = async move {
+        let introspection = &state.introspection;
+        let application = client.application();
+        introspection.introspect(application, &token, consume).await
+    };
     let claims = to_the_end(&drain, step).await??;
     Ok(Json(Introspection {
         active: claims.is_some(),

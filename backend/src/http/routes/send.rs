@@ -1,10 +1,13 @@
 //! `POST /api/otp/send`.
 
-use actix_web::web::{Data, Json};
-use countersign_core::SessionRules;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use countersign_core::{Application, SessionRules};
 use countersign_platform::clock::whole_seconds_up;
 use countersign_shared::{
     self as shared,
+    page::{self, PageResponse},
     send::{SendRequest, SendResponse},
     session::{NextAction, SessionStatus},
 };
@@ -12,32 +15,113 @@ use countersign_shared::{
 use crate::{
     http::{
         drain::Drain,
-        extract::{body::JsonBody, idempotency_key::IdempotencyKey},
-        problem::ApiError,
+        extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
+        middleware::cross_origin,
+        page::embedding,
+        problem::{ApiError, Challenge},
         state::AppState,
         step::to_the_end,
     },
-    verification::{Caller, SendCommand, Sent},
+    verification::{Requester, SendCommand, Sent, WayBack},
 };
 
 pub(super) async fn send(
     state: Data<AppState>,
     drain: Data<Drain>,
-    caller: Caller,
+    client: Client,
     key: IdempotencyKey,
+    http: HttpRequest,
     JsonBody(request): JsonBody<SendRequest>,
-) -> Result<Json<SendResponse>, ApiError> {
-    let keyed = key.request(caller.key, shared::send::PATH, &request)?;
+) -> Result<HttpResponse, ApiError> {
+    let keyed = key.request(client.owner(), shared::send::PATH, &request)?;
+    let named = request.application.as_deref();
+    let application = application(&state, &client, named, &http)?;
+    // Of a page the person's own browser says where they are.
+    let begins = !request.page;
+    let requester = client.requester(request.end_user, begins, state.is_sandbox)?;
+    let page = request.page.then_some(WayBack {
+        return_to: request.return_to,
+        embed: request.embed,
+        state: request.state,
+    });
     let command = SendCommand {
+        application,
         recipient: request.recipient,
         channel: request.channel,
         locale: request.locale,
         nonce: request.nonce,
+        purpose: request.purpose,
     };
+    if let Some(way_back) = page {
+        let step = begin_page(state, requester, command, way_back);
+        let begun = to_the_end(&drain, Box::pin(step)).await??;
+        return Ok(HttpResponse::Ok().json(begun));
+    }
     let steps = state.clone();
-    let step = async move { steps.verification.send(&caller, command, keyed).await };
+    let step = async move { steps.verification.send(&requester, command, keyed).await };
     let sent = to_the_end(&drain, Box::pin(step)).await??;
-    Ok(Json(answer(&sent, state.verification.rules())))
+    Ok(HttpResponse::Ok().json(answer(&sent, state.verification.rules())))
+}
+
+/// Begins a page for the number. Where it leads back to is checked now, and once more when
+/// it is shown.
+async fn begin_page(
+    state: Data<AppState>,
+    requester: Requester,
+    command: SendCommand,
+    way_back: WayBack,
+) -> Result<PageResponse, ApiError> {
+    let Some(application) = &requester.application else {
+        return Err(ApiError::Unauthorized(Challenge::Bearer));
+    };
+    embedding::check(application, &way_back, command.nonce.as_deref())
+        .map_err(ApiError::InvalidField)?;
+    let verification = &state.verification;
+    let begun = verification
+        .begin_page(&requester, command, way_back)
+        .await?;
+    Ok(PageResponse {
+        page_url: format!("{}/?page={}", state.public_url, begun.id),
+        expires_at: humantime::format_rfc3339_seconds(begun.until).to_string(),
+        expires_in: page::LIFETIME.as_secs(),
+    })
+}
+
+/// The application that a send is for. With a key it is the key's; a page of another
+/// site calls for one that lists its origin; whoever names none means the first.
+fn application(
+    state: &AppState,
+    client: &Client,
+    named: Option<&str>,
+    request: &HttpRequest,
+) -> Result<Arc<Application>, ApiError> {
+    let applications = state.applications.current();
+    let wrong = ApiError::InvalidField("application");
+    if let Some(own) = client.application() {
+        let own = applications.get(own.id.as_str());
+        let own = own.filter(|own| named.is_none_or(|named| named == own.id.as_str()));
+        return own.cloned().ok_or(wrong);
+    }
+    let origin = cross_origin::other_site(request);
+    let lists = |it: &&Arc<Application>| {
+        let mut origins = it.origins.iter();
+        origin.is_none_or(|origin| origins.any(|it| it == origin))
+    };
+    let found = match (named, origin) {
+        (Some(id), _) => applications.get(id).ok_or(wrong)?,
+        (None, Some(_)) => applications
+            .iter()
+            .find(lists)
+            .unwrap_or(applications.first()),
+        (None, None) => applications.first(),
+    };
+    if !lists(&found) {
+        return Err(ApiError::OriginNotAllowed);
+    }
+    if !found.takes_strangers {
+        return Err(ApiError::Unauthorized(Challenge::Bearer));
+    }
+    Ok(found.clone())
 }
 
 /// The answer to a send and to a resend.

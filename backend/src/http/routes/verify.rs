@@ -9,29 +9,29 @@ use countersign_shared::{
 };
 
 use super::session::parse_id;
-use crate::{
-    http::{
-        drain::Drain,
-        extract::{body::JsonBody, idempotency_key::IdempotencyKey},
-        problem::ApiError,
-        state::AppState,
-        step::to_the_end,
-    },
-    verification::Caller,
+use crate::http::{
+    drain::Drain,
+    extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
+    problem::ApiError,
+    state::AppState,
+    step::to_the_end,
 };
 
 pub(super) async fn verify(
     state: Data<AppState>,
     drain: Data<Drain>,
-    caller: Caller,
+    client: Client,
     key: IdempotencyKey,
     JsonBody(request): JsonBody<VerifyRequest>,
 ) -> Result<Json<VerifyResponse>, ApiError> {
     let id = parse_id(&request.session_uuid)?;
     let otp = OneTimeCode::parse(&request.otp).map_err(|_| ApiError::InvalidField("otp"))?;
-    // Whoever has the session's name may repeat it, from whatever network.
-    let keyed = key.request(id, shared::verify::PATH, &request)?;
-    let step = async move { state.verification.check(&caller, id, &otp, keyed).await };
+    let keyed = key.request(client.owner_of(id), shared::verify::PATH, &request)?;
+    let requester = client.requester(request.end_user, false, state.is_sandbox)?;
+    let step = async move {
+        let verification = &state.verification;
+        verification.check(&requester, id, &otp, keyed).await
+    };
     let verified = to_the_end(&drain, Box::pin(step)).await??;
     let expires_at = UNIX_EPOCH + Duration::from_secs(verified.expires_at);
     Ok(Json(VerifyResponse {

@@ -5,24 +5,24 @@ use countersign_core::Key;
 use super::Member;
 use crate::store::{Commit, CommitOutcome, Snapshot, StoreError, Unavailable};
 
-/// What happened.
+/// Input of the committer.
 pub enum Event {
-    /// A transition wants to be committed before its deadline.
+    /// A transition to be committed before its deadline.
     Submitted {
         /// The transition.
         member: Box<dyn Member>,
-        /// From then on its caller is gone.
+        /// After that its caller no longer waits.
         deadline: Instant,
     },
-    /// What [`Command::Load`] has brought.
+    /// Result of [`Command::Load`].
     Loaded(Result<Snapshot, Unavailable>),
-    /// How [`Command::Commit`] ended.
+    /// Result of [`Command::Commit`].
     Committed(CommitOutcome),
     /// The moment of [`Command::WakeAt`] has come.
     Woken,
 }
 
-/// What to do.
+/// Output of the committer.
 pub enum Command {
     /// Load these rows; nothing else is under way.
     Load(Vec<Key>),
@@ -30,10 +30,10 @@ pub enum Command {
     Commit {
         /// What to commit.
         commit: Commit,
-        /// Members that it carries; none where it only takes the turn.
+        /// Number of its members; 0 if it only takes the turn.
         members: usize,
     },
-    /// Tell a member's caller.
+    /// Answer a member's caller.
     Answer(Box<dyn Member>, Result<(), StoreError>),
     /// Send [`Event::Woken`] at that moment.
     WakeAt(Instant),

@@ -1,4 +1,4 @@
-//! The members of one commit, and what they decide together.
+//! The members of one commit, and their combined decision.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,21 +10,21 @@ use countersign_core::{Key, Millis, Rows, StoredRow, Write};
 use super::{Command, MAX_LOST_RACES, MAX_MEMBERS, MAX_ROWS, Member, guarded};
 use crate::store::StoreError;
 
-/// Loads of one try: what a member names at first, what it names once it has seen
-/// that, and one more because a sibling's row may have appeared in between.
+/// Maximum loads of one try: the rows a member names at first, those it names once it has
+/// seen them, and one more because a sibling's row may have appeared in between.
 const MAX_LOADS: u32 = 3;
-/// Time that a group has tried in vain before it takes the turn.
+/// Time after which a losing group takes the turn.
 const MIN_LOSING_TIME: Duration = Duration::from_millis(20);
 
 pub(super) type View = BTreeMap<Key, Option<StoredRow>>;
 
-/// A member and how long its caller waits.
+/// A member and its caller's deadline.
 pub(super) struct Waiting {
     pub(super) member: Box<dyn Member>,
     pub(super) deadline: Instant,
-    /// The keys that it has named last.
+    /// The keys that it named last.
     pub(super) keys: Vec<Key>,
-    /// Whether its group was refused for its content, so that it goes alone.
+    /// Whether its group was refused for its content, so that it is committed alone.
     pub(super) is_alone: bool,
 }
 
@@ -34,7 +34,7 @@ impl Waiting {
         guarded(|| self.member.keys(&Rows::new(view, now)))
     }
 
-    /// Whether nobody waits for it any more.
+    /// Whether its caller is gone or its deadline has passed.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.member.is_abandoned() || self.deadline <= now
     }
@@ -44,21 +44,21 @@ impl Waiting {
     }
 }
 
-/// Those who are committed together.
+/// Members that are committed together.
 pub(super) struct Group {
     pub(super) members: Vec<Waiting>,
-    /// Every key that a member has named.
+    /// All keys that members have named.
     pub(super) keys: BTreeSet<Key>,
-    /// Loads of this try.
+    /// Loads in this try.
     pub(super) loads: u32,
-    /// Commits that another instance was ahead of.
+    /// Conflicts so far.
     pub(super) lost_races: u32,
     begun_at: Instant,
 }
 
-/// What the members decided.
+/// The members' combined decision.
 pub(super) struct Decision {
-    /// What was read for those whose run is kept.
+    /// Keys read by members whose run is kept.
     pub(super) reads: BTreeSet<Key>,
     pub(super) writes: BTreeMap<Key, Write>,
     pub(super) guards_single_use: bool,
@@ -80,7 +80,7 @@ impl Group {
         self.members.len() < MAX_MEMBERS && !is_alone
     }
 
-    /// Takes a member in that names these keys, unless it is one too many.
+    /// Admits a member that names these keys, unless the group is full.
     pub(super) fn admit(&mut self, mut waiting: Waiting, keys: Vec<Key>) -> Result<(), Waiting> {
         let new = keys.iter().filter(|key| !self.keys.contains(*key)).count();
         let has_room = self.keys.len() + new <= MAX_ROWS && !waiting.is_alone;
@@ -93,16 +93,15 @@ impl Group {
         Ok(())
     }
 
-    /// Whether the group has lost so often and for so long that it takes the turn:
-    /// between instances at the same distance races are short, and turns cost more
-    /// than they give.
+    /// Whether the group has lost often and long enough to take the turn: between instances
+    /// at the same distance races are short, and a turn would cost more than it gains.
     pub(super) fn needs_turn(&self, now: Instant) -> bool {
         let has_tried_for = now.duration_since(self.begun_at);
         self.lost_races >= MAX_LOST_RACES && has_tried_for >= MIN_LOSING_TIME
     }
 
-    /// Where what the members name in the second round is more than a group may
-    /// read, the last of them wait for the next one.
+    /// If the members name more rows in the second round than a group may read, the last of
+    /// them are deferred to the next group.
     pub(super) fn defer_what_is_too_much(&mut self, turn: &Key) -> Vec<Waiting> {
         let mut deferred = Vec::new();
         if self.keys.len() <= MAX_ROWS {
@@ -120,14 +119,14 @@ impl Group {
         deferred
     }
 
-    /// Leaves out whoever nobody waits for any more.
+    /// Removes members whose caller no longer waits.
     pub(super) fn leave_out(&mut self, now: Instant, commands: &mut Vec<Command>) {
         let members = self.members.extract_if(.., |waiting| waiting.is_over(now));
         members.for_each(|waiting| waiting.fail(StoreError::NotRun, commands));
     }
 
-    /// Asks each member for its keys over what was loaded. Answers whether there is
-    /// more to load.
+    /// Asks each member for its keys, given the loaded rows. Returns whether there is more
+    /// to load.
     pub(super) fn name_keys(
         &mut self,
         view: &View,
@@ -154,9 +153,9 @@ impl Group {
         needs_more
     }
 
-    /// Applies one member after the other, each to what those before it left.
-    /// Answers what they decided, and takes out who must wait for the next group
-    /// because what a sibling wrote makes it need more rows.
+    /// Applies one member after the other, each to the rows as its predecessors left them.
+    /// Returns their decision, and the members deferred to the next group because a
+    /// sibling's write makes them need more rows.
     pub(super) fn apply(
         &mut self,
         mut view: View,
@@ -214,7 +213,7 @@ impl Group {
         (decision, deferred)
     }
 
-    /// Answers everybody.
+    /// Answers all members.
     pub(super) fn answer(self, result: &Result<(), StoreError>, commands: &mut Vec<Command>) {
         let members = self.members.into_iter();
         commands.extend(members.map(|waiting| Command::Answer(waiting.member, result.clone())));

@@ -4,12 +4,12 @@ use countersign_core::{Key, Rows, Unreadable};
 
 use crate::store::StoreError;
 
-/// A transition that waits, without its types.
+/// A waiting transition, type-erased.
 pub trait Member: Send {
     /// See [`Transition::keys`](countersign_core::Transition::keys).
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable>;
 
-    /// Runs it, and keeps its outcome in place of that of the run before.
+    /// Runs it, and replaces the outcome of the previous run.
     fn apply(&mut self, rows: &mut Rows<'_>) -> Result<(), Unreadable>;
 
     /// See [`Transition::guards_single_use`](countersign_core::Transition::guards_single_use).
@@ -18,11 +18,11 @@ pub trait Member: Send {
     /// Whether its caller is gone.
     fn is_abandoned(&self) -> bool;
 
-    /// Tells its caller: the outcome of the last run, or why there is none.
+    /// Answers its caller with the outcome of the last run, or with the error.
     fn answer(self: Box<Self>, result: Result<(), StoreError>);
 }
 
-/// A panic in a transition is a fault of ours, which costs its caller only.
+/// Catches a panic in a transition: a bug, which must affect its own caller only.
 pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, StoreError> {
     let result = catch_unwind(AssertUnwindSafe(run)).map_err(|_| StoreError::Faulty)?;
     result.map_err(StoreError::Unreadable)

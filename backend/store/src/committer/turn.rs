@@ -1,8 +1,8 @@
 //! Fairness between instances.
 //!
-//! Where one instance is farther from the store than the others, its commits lose
-//! every race. After three it writes a row that the others respect: while its turn
-//! lasts they commit nothing.
+//! If one instance is farther from the store than the others, its commits lose every race.
+//! After three it writes a row that the others respect: during its turn they commit
+//! nothing.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,11 +10,11 @@ use countersign_core::{Key, Millis, StoredRow, Write};
 
 use crate::store::Snapshot;
 
-/// How long a turn lasts, at least.
+/// Minimum duration of a turn.
 const MIN_TURN: Duration = Duration::from_millis(50);
-/// And at most, where the store is far away.
+/// Maximum duration, if the store is far away.
 const MAX_TURN: Duration = Duration::from_millis(400);
-/// How long others wait before they look again: a turn ends with its commit.
+/// How long others wait before they check again: a turn ends with its commit.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 const MAX_PAUSE: Duration = Duration::from_millis(10);
 
@@ -23,14 +23,14 @@ const MAX_PAUSE: Duration = Duration::from_millis(10);
 pub(super) enum Holder {
     Nobody,
     Us,
-    /// For so long, unless it ends before.
+    /// For that long, unless it ends before.
     Another(Duration),
 }
 
 pub(super) struct Turn {
     key: Key,
     id: [u8; 8],
-    /// How long the last commit took.
+    /// Duration of the last commit.
     trip: Duration,
 }
 
@@ -43,8 +43,8 @@ impl Turn {
         }
     }
 
-    /// Every group reads and compares it, so that a turn that begins stops the
-    /// commits that are under way.
+    /// Every group reads and compares it, so a turn that begins makes the commits under way
+    /// conflict.
     pub(super) fn key(&self) -> &Key {
         &self.key
     }
@@ -62,8 +62,8 @@ impl Turn {
         }
     }
 
-    /// It begins one trip after `now`, and has to last until the rows are read and
-    /// committed: three trips, and one to spare.
+    /// It begins one round trip after `now`, and has to last until the rows are read and
+    /// committed: three round trips, and one to spare.
     pub(super) fn take(&self, now: Millis) -> BTreeMap<Key, Write> {
         let lasts = (self.trip * 4).clamp(MIN_TURN, MAX_TURN);
         let row = StoredRow {
@@ -73,7 +73,7 @@ impl Turn {
         BTreeMap::from([(self.key.clone(), Write::Put(row))])
     }
 
-    /// Ends with what it was taken for.
+    /// Ends the turn in the commit that it was taken for.
     pub(super) fn give_back(&self, writes: &mut BTreeMap<Key, Write>) {
         writes.insert(self.key.clone(), Write::Delete);
     }

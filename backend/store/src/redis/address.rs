@@ -1,11 +1,11 @@
-//! Where Redis is.
+//! The address of a Redis server or cluster.
 
 use std::fmt;
 
 use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 
-/// A server, or the nodes that a cluster is found by. Its credentials stay
-/// inside: what is shown is hosts and ports.
+/// A server, or the seed nodes of a cluster. `Display` and `Debug` show hosts and ports only, never
+/// credentials.
 #[derive(Clone)]
 pub struct Address {
     pub(super) is_cluster: bool,
@@ -34,10 +34,10 @@ impl fmt::Display for Address {
 pub type InvalidAddress = &'static str;
 
 impl Address {
-    /// Reads `redis://`, `rediss://` (TLS), and for a cluster `redis+cluster://`
-    /// or `rediss+cluster://` with one node or several between commas. The user,
-    /// the password and, but for a cluster, the database's number stand where
-    /// URLs have them. Nothing for any other scheme.
+    /// Reads `redis://`, `rediss://` (TLS), and for a cluster `redis+cluster://` or
+    /// `rediss+cluster://` with one node or several between commas. User, password and,
+    /// except for a cluster, the database number are where URLs have them. `None` for any
+    /// other scheme.
     pub fn parse(text: &str) -> Option<Result<Self, InvalidAddress>> {
         let (scheme, rest) = text.split_once("://")?;
         let (scheme, cluster) = match scheme {
@@ -51,7 +51,7 @@ impl Address {
 }
 
 fn read(scheme: &str, rest: &str, cluster: bool) -> Result<Address, InvalidAddress> {
-    // There is a way to say that certificates are not checked: not here.
+    // Parameters could switch off the verification of certificates.
     if rest.contains(['?', '#']) {
         return Err("must be scheme, user, password, host, port and database only");
     }
@@ -70,7 +70,7 @@ fn read(scheme: &str, rest: &str, cluster: bool) -> Result<Address, InvalidAddre
         .split(',')
         .map(|host| {
             let url = format!("{scheme}://{user}{}/{path}", host.trim());
-            // The library's message may quote the URL, and that holds a password.
+            // The library's message may quote the URL, which may contain a password.
             let node = url.into_connection_info().map_err(|_| MALFORMED)?;
             let settings = node
                 .redis_settings()

@@ -18,9 +18,9 @@ use redis::{
 
 use super::Address;
 
-/// How long making a connection may take.
+/// Timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long one script may take.
+/// Timeout of one script.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 pub(super) enum Server {
@@ -35,12 +35,12 @@ pub(super) enum Connection {
 }
 
 impl Server {
-    /// Connects to nobody yet.
+    /// Does not connect yet.
     pub(super) fn at(address: &Address) -> RedisResult<Self> {
         if address.is_cluster {
             let client = ClusterClientBuilder::new(address.nodes.clone())
                 .use_protocol(ProtocolVersion::RESP3)
-                // Its own repetitions do not ask whether a script may have run.
+                // The library's retries would repeat scripts that may have run.
                 .retries(0)
                 .connection_timeout(CONNECT_TIMEOUT)
                 .response_timeout(RESPONSE_TIMEOUT)
@@ -52,7 +52,7 @@ impl Server {
         }
     }
 
-    /// A new connection, which notes in `is_closed` when it ends.
+    /// A new connection, which sets `is_closed` when it is closed.
     pub(super) async fn connect(&self, is_closed: &Arc<AtomicBool>) -> RedisResult<Connection> {
         let notice = Notice(is_closed.clone());
         match self {
@@ -105,7 +105,7 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// Notes that a connection was closed.
+/// Sets a flag when a connection is closed.
 struct Notice(Arc<AtomicBool>);
 
 impl AsyncPushSender for Notice {

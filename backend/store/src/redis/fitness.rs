@@ -1,4 +1,4 @@
-//! Whether a server is fit to hold what must not be lost.
+//! Checks whether a server is fit for data that must not be lost.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use redis::{Script, aio::ConnectionLike};
 
 use super::{Hash, PREFIX, link::CallError};
 
-/// How long the server remembers which key its names are made with: longer than
-/// anything is counted over.
+/// Lifetime of the mark of the key that hashed the names: longer than any window.
 const MARK_TTL: Duration = Duration::from_hours(31 * 24);
 
 /// Why a server is refused.
@@ -19,16 +18,16 @@ pub(super) enum Unfit {
     OtherKey,
 }
 
-/// What is to be known of a server that is fit.
+/// Properties of a fit server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fits {
-    /// It keeps an append-only file.
+    /// It has an append-only file.
     pub(super) is_durable: bool,
-    /// At least one is in step with it.
+    /// At least one replica is in sync.
     pub(super) has_replicas: bool,
 }
 
-/// The mark that a server bears, and the script that looks for it.
+/// The mark of our key, and the script that checks the server.
 pub(super) struct Fitness {
     script: Script,
     mark: String,
@@ -42,12 +41,12 @@ impl Fitness {
         }
     }
 
-    /// The name of the mark.
+    /// The key of the mark.
     pub(super) fn key() -> String {
         format!("{PREFIX}key")
     }
 
-    /// Looks at the server, and writes the mark.
+    /// Checks the server, and writes the mark.
     pub(super) async fn of(
         &self,
         connection: &mut (impl ConnectionLike + Send),
@@ -58,14 +57,14 @@ impl Fitness {
         let answer: Vec<redis::Value> =
             call.invoke_async(connection).await.map_err(CallError::of)?;
         let answer = redis::from_redis_value(redis::Value::Array(answer));
-        // What another key has marked answers one word.
+        // If another key has marked the server, the reply is one word.
         let (_, memory, policy, aof, replicas): (String, u64, String, String, String) =
             answer.map_err(|_| Unfit::OtherKey)?;
         if memory > 0 && policy != "noeviction" {
             return Err(Unfit::MayEvict.into());
         }
         Ok(Fits {
-            // A server that does not say is believed.
+            // A server that does not report it is assumed to be durable.
             is_durable: aof != "0",
             has_replicas: !replicas.is_empty(),
         })

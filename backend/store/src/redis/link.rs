@@ -1,8 +1,8 @@
-//! The way to the server: one connection, made anew once it has failed.
+//! The connection to the server, re-established after a failure.
 //!
-//! A commit that may have run is never sent again. What certainly did not run,
-//! because the server said so before it looked at it, is sent once more over a new
-//! connection, which knows the cluster as it is now.
+//! A commit that may have run is never sent again. One that certainly did not run, because
+//! the server refused it before evaluating it, is sent once more over a new connection,
+//! which learns the current state of the cluster.
 
 use std::{
     sync::{
@@ -24,18 +24,18 @@ use super::{
 /// How long a commit that guards single use waits for a replica.
 const REPLICA_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A script, and what it is given.
+/// A script with its keys and arguments.
 pub(super) struct Call<'a> {
     pub(super) script: &'a Script,
     pub(super) keys: Vec<String>,
     pub(super) arguments: Vec<Vec<u8>>,
-    /// Whether a replica must have it, where the server has replicas.
+    /// Whether a replica must confirm it, if the server has replicas.
     pub(super) is_replicated: bool,
     /// Whether it only reads, and so may run twice.
     pub(super) is_read: bool,
 }
 
-/// Why a call has no answer.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     #[error("{0}")]
@@ -48,7 +48,7 @@ pub(super) enum CallError {
     NotReplicated,
 }
 
-/// The connection in use, and which one that is.
+/// The connection in use, and its generation.
 #[derive(Default)]
 struct Open {
     generation: u64,
@@ -65,12 +65,12 @@ pub(super) struct Link {
     server: Server,
     fitness: Arc<Fitness>,
     open: Mutex<Open>,
-    /// The connection was closed while nobody used it.
+    /// Whether the connection was closed while idle.
     is_closed: Arc<AtomicBool>,
 }
 
 impl Link {
-    /// Connects to nobody yet.
+    /// Does not connect yet.
     pub(super) fn new(address: &Address, fitness: Arc<Fitness>) -> RedisResult<Self> {
         Ok(Self {
             server: Server::at(address)?,
@@ -80,7 +80,7 @@ impl Link {
         })
     }
 
-    /// Runs a script: the second time where the first certainly did not run.
+    /// Runs a script; a second time if the first certainly did not run.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
         match self.call_once(call).await {
             Err(CallError::NotRun(_)) => self.call_once(call).await,
@@ -102,9 +102,9 @@ impl Link {
         outcome
     }
 
-    /// Asks whether the server is fit, over the connection in use.
+    /// Checks whether the server is fit, over the connection in use.
     pub(super) async fn check(&self) -> Result<Fits, CallError> {
-        // A connection that was closed meanwhile is made anew.
+        // A connection that was closed meanwhile is replaced.
         for is_last in [false, true] {
             let (generation, mut connected) = self.connection().await?;
             match self.fitness.of(&mut connected.connection).await {
@@ -127,7 +127,7 @@ impl Link {
         unreachable!("the last try returns")
     }
 
-    /// Uses that connection no more, if it is still the one in use.
+    /// Discards that connection, if it is still the one in use.
     async fn discard(&self, generation: u64) {
         let mut open = self.open.lock().await;
         if open.generation == generation {
@@ -151,7 +151,7 @@ impl Link {
         let fits = self.fitness.of(&mut connection).await;
         let connected = Connected {
             connection,
-            // Nothing of the caller's was sent yet.
+            // The caller's script was not sent yet.
             has_replicas: fits.map_err(CallError::before_it_ran)?.has_replicas,
         };
         open.generation += 1;
@@ -201,8 +201,7 @@ impl Connected {
         pipeline.cmd("WAIT").arg(1).arg(limit);
         let (value, replicas): (RedisResult<Value>, RedisResult<u64>) =
             pipeline.query_async(&mut self.connection).await?;
-        // A server that does not know how many have it is no better than one
-        // where none has.
+        // A server that does not report the number counts as unconfirmed.
         value.map(|value| (value, Some(replicas.unwrap_or_default())))
     }
 }
@@ -224,8 +223,8 @@ impl CallError {
     }
 }
 
-/// The server refused before it looked at the script: it is not, or no longer, the
-/// one to ask.
+/// The server refused before it evaluated the script: it is not, or no longer, the one to
+/// ask.
 fn certainly_did_not_run(error: &RedisError) -> bool {
     matches!(
         error.kind(),

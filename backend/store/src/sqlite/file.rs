@@ -1,4 +1,4 @@
-//! The file that was opened.
+//! The identity of the opened file.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ impl File {
         })
     }
 
-    /// Device and inode, where there are such things.
+    /// Device and inode, on systems that have them.
     fn id(path: &Path) -> Option<(u64, u64)> {
         #[cfg(unix)]
         {
@@ -28,8 +28,8 @@ impl File {
         None
     }
 
-    /// SQLite goes on with a file that was removed or replaced, and all that is
-    /// written to it would be gone with the process.
+    /// Fails if the file was removed or replaced: SQLite would go on with the old one, and
+    /// all writes would be lost with the process.
     pub(super) fn check(&self) -> Result<(), super::Error> {
         if Self::id(&self.path) == self.id {
             Ok(())

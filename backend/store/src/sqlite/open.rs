@@ -1,4 +1,4 @@
-//! The file: made, opened, or refused with one clear line.
+//! Creates or opens the file, or refuses it with one clear line.
 
 use std::{
     fs,
@@ -11,14 +11,14 @@ use rustix::fs::Access;
 
 use crate::StoreKeys;
 
-/// Marks a file as ours: `csgn`.
+/// SQLite's `application_id` of our files: `csgn`.
 const APPLICATION_ID: i32 = 0x6373_676e;
-/// The version of the schema. Those below never saw a release.
+/// The version of the schema. Lower ones were never released.
 const SCHEMA_VERSION: u32 = 6;
 const SCHEMA: &str = include_str!("schema.sql");
-/// Pages that are kept in memory, in KiB, by each of the two connections.
+/// Page cache in KiB of each of the two connections.
 const CACHE_KIB: i64 = 4096;
-/// How long a step waits for another program that holds the file.
+/// How long a step waits for another program's lock on the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the store does not open.
@@ -36,13 +36,13 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// A newer version's file.
+    /// A file of a newer version.
     #[error("STORE_URL: {path} was written by a newer version of this program")]
     Newer {
         /// The file.
         path: PathBuf,
     },
-    /// A file of before the first release.
+    /// A file from before the first release.
     #[error(
         "STORE_URL: {path} has the layout of before the first release; move it away to begin with a new one"
     )]
@@ -67,12 +67,12 @@ pub enum OpenError {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: String,
     },
 }
 
-/// The connection that writes and the one that reads.
+/// Opens the writing and the reading connection.
 pub(super) fn open(path: &Path, keys: &StoreKeys) -> Result<(Connection, Connection), OpenError> {
     create(path).map_err(|error| unusable(path, &error))?;
     let writer = prepare(path, keys).map_err(|failure| failure.at(path))?;
@@ -80,11 +80,11 @@ pub(super) fn open(path: &Path, keys: &StoreKeys) -> Result<(Connection, Connect
     Ok((writer, reader))
 }
 
-/// Whether a start would open the file, which is left as it is; `keys` is absent
-/// where the key is not there yet either.
+/// Checks whether a start would open the file, without changing it; `keys` is absent if the
+/// key does not exist yet either.
 pub fn check(path: &Path, keys: Option<&StoreKeys>) -> Result<(), OpenError> {
     let is_there = path.try_exists().map_err(|error| unusable(path, &error))?;
-    // SQLite writes beside its file, too.
+    // SQLite also writes beside its file.
     let directory = path.parent().unwrap_or(Path::new(""));
     let mut existing = directory.ancestors().map(|directory| {
         // The parent of a bare name is the working directory.
@@ -112,13 +112,13 @@ pub fn check(path: &Path, keys: Option<&StoreKeys>) -> Result<(), OpenError> {
 fn verify(path: &Path, keys: &StoreKeys) -> Result<(), Failure> {
     let connection = open_reader(path)?;
     if version(&connection)? == 0 {
-        // An empty file: there is no key in it yet.
+        // An empty file has no key yet.
         return Ok(());
     }
     compare_keys(&connection, keys)
 }
 
-/// Makes the directory and an empty file that only its owner can read.
+/// Creates the directory and an empty file that only its owner can read.
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
@@ -126,7 +126,7 @@ fn create(path: &Path) -> std::io::Result<()> {
     private_file(path).map(drop)
 }
 
-/// A file that only its owner can read, made where it is not there.
+/// Opens a file that only its owner can read, and creates it if it is missing.
 pub(super) fn private_file(path: &Path) -> std::io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.append(true).create(true);
@@ -179,12 +179,12 @@ fn prepare(path: &Path, keys: &StoreKeys) -> Result<Connection, Failure> {
     if sound != "ok" {
         return Err(Failure::Named(|path| OpenError::Damaged { path }));
     }
-    // Looked at and made in one step: another program may be at the file.
+    // Checked and created in one transaction: another program may use the file.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if version(&transaction)? == 0 {
         transaction.execute_batch(SCHEMA)?;
     }
-    // Also where nothing is missing: a file that cannot be written shows here.
+    // Always, so that a file that cannot be written is noticed here.
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.execute(
@@ -193,9 +193,9 @@ fn prepare(path: &Path, keys: &StoreKeys) -> Result<Connection, Failure> {
     )?;
     compare_keys(&transaction, keys)?;
     transaction.commit()?;
-    // WAL: readers never wait. FULL: what was answered is on the disk, also when
-    // the power fails; groups make up for it. What is deleted is overwritten. A
-    // checkpoint within a commit would make its callers wait for a thousand pages.
+    // WAL: readers never wait. FULL: what was answered survives a power failure; group
+    // commit makes up for the cost. Deleted content is overwritten. No automatic
+    // checkpoint: within a commit it would make callers wait for a thousand pages.
     while_busy(|| connection.pragma_update(None, "journal_mode", "WAL"))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
@@ -211,8 +211,8 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The version of the schema; 0 where the file is empty and ours to fill. Any other
-/// must bear our mark.
+/// The version of the schema; 0 if the file is empty. Any other file must have our
+/// `application_id`.
 fn version(connection: &Connection) -> Result<u32, Failure> {
     let mark: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 =
@@ -226,7 +226,7 @@ fn version(connection: &Connection) -> Result<u32, Failure> {
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
         SCHEMA_VERSION => Ok(version),
-        // Marked and never filled.
+        // Marked but never filled.
         0 if tables == 0 => Ok(0),
         ..SCHEMA_VERSION => Err(Failure::Named(|path| OpenError::Older { path })),
         _ => Err(Failure::Named(|path| OpenError::Newer { path })),
@@ -244,8 +244,8 @@ fn compare_keys(connection: &Connection, keys: &StoreKeys) -> Result<(), Failure
     }
 }
 
-/// Tries again for as long as a step waits: SQLite itself does not wait where two
-/// connections change the journal at once.
+/// Retries for as long as a step waits: SQLite itself does not wait if two connections
+/// change the journal mode at once.
 fn while_busy(attempt: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     let started = Instant::now();
     loop {

@@ -1,12 +1,13 @@
-//! The connection that reads, in short snapshots beside the writer.
+//! The reading connection: short snapshots beside the writer.
 
 use std::{sync::Arc, time::Duration};
 
 use countersign_core::Key;
+use countersign_platform::clock::Clock;
 use rusqlite::Connection;
 
 use super::{Error, file::File, read, worker::Work};
-use crate::{clock::Clock, store::Snapshot};
+use crate::store::Snapshot;
 
 pub(super) struct Reader {
     connection: Connection,
@@ -25,14 +26,14 @@ impl Reader {
 
     pub(super) fn load(&mut self, keys: &[Key]) -> Result<Snapshot, Error> {
         self.file.check()?;
-        // It ends when it is dropped.
+        // Rolled back when dropped.
         let transaction = self.connection.transaction()?;
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
             rows.push(read(&transaction, key)?);
         }
-        // Read after the rows: what they say is not of the future.
-        let mut snapshot = Snapshot::new(self.clock.now());
+        // The clock is read after the rows, so no row is from the future.
+        let mut snapshot = Snapshot::new(self.clock.now().into());
         for (key, row) in keys.iter().zip(rows) {
             snapshot.insert(key.clone(), row);
         }

@@ -1,7 +1,7 @@
-//! Clears expired rows away, a slice at a time: commits come between.
+//! Deletes expired rows, a slice at a time, so that commits can run in between.
 //!
-//! It walks the table in the order of its keys, because an index on the expiry
-//! would cost every write more than the walk costs all of them together.
+//! It walks the table in key order, because an index on the expiry would cost every write
+//! more than the walk costs all of them together.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use rusqlite::Connection;
 
 /// Interval between sweeps of expired rows.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
-/// Rows that are looked at in one slice: less than a millisecond.
+/// Rows of one slice: less than a millisecond.
 const SLICE_ROWS: u32 = 500;
 /// Pause between two slices.
 const SLICE_PAUSE: Duration = Duration::from_millis(2);
 
 pub(super) struct Sweep {
     next_at: Instant,
-    /// How far it got; the end of the table where it is not under way.
+    /// The last key of the previous slice; empty at the start of the table.
     last_key: String,
 }
 
@@ -31,13 +31,13 @@ impl Default for Sweep {
 }
 
 impl Sweep {
-    /// Sweeps a slice if it is time to. Answers when the next one is due.
+    /// Sweeps a slice if it is due. Returns when the next one is.
     pub(super) fn advance(&mut self, connection: &Connection, now: Millis) -> Duration {
         let left = self.next_at.saturating_duration_since(Instant::now());
         if !left.is_zero() {
             return left;
         }
-        // Where it fails, so do the commits, and those are heard.
+        // If it fails, commits fail too, and those are reported.
         let last = slice(connection, &self.last_key, now).ok().flatten();
         let pause = if last.is_some() {
             SLICE_PAUSE
@@ -50,7 +50,7 @@ impl Sweep {
     }
 }
 
-/// Answers the last key of the slice; none at the end of the table.
+/// Returns the last key of the slice; none at the end of the table.
 fn slice(connection: &Connection, after: &str, now: Millis) -> rusqlite::Result<Option<String>> {
     let last: Option<String> = connection
         .prepare_cached(

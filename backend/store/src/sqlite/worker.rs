@@ -1,4 +1,4 @@
-//! A thread that has a connection for itself.
+//! A thread that owns a connection.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
@@ -10,13 +10,12 @@ use tokio::sync::oneshot;
 
 use super::Error;
 
-/// Jobs that may wait. The committer has one at a time; the rest are reads.
+/// Maximum waiting jobs. The committer has one at a time; the rest are reads.
 const MAX_WAITING: usize = 1024;
 
-/// What works in the thread.
+/// What the thread works on.
 pub(super) trait Work: Send + 'static {
-    /// What is to be done once a job is answered, or the time has come. Answers
-    /// when that is next, unless a job comes before.
+    /// Maintenance after a job is answered, or when it is due. Returns when it is due next.
     fn maintain(&mut self) -> Duration;
 }
 
@@ -40,7 +39,7 @@ impl<W: Work> Worker<W> {
         })
     }
 
-    /// Does a job in the thread, unless nobody waits for it by then.
+    /// Runs a job in the thread, unless its caller is gone by then.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut W) -> Result<T, Error> + Send + 'static,
@@ -73,7 +72,7 @@ fn run<W: Work>(mut work: W, jobs: &Receiver<Job<W>>) {
 }
 
 impl<W> Drop for Worker<W> {
-    /// Waits for what was begun.
+    /// Waits for the job under way.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {

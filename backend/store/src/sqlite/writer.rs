@@ -1,4 +1,4 @@
-//! The connection that writes.
+//! The writing connection.
 
 use std::{
     sync::{
@@ -8,25 +8,23 @@ use std::{
     time::Duration,
 };
 
-use countersign_core::{Key, Write};
+use countersign_core::{Key, Millis, Write};
+use countersign_platform::clock::Clock;
 use rusqlite::{
     Connection, ErrorCode, Transaction, TransactionBehavior, params, wal::CheckpointMode,
 };
 
 use super::{Error, file::File, read, sweep::Sweep, worker::Work};
-use crate::{
-    clock::Clock,
-    store::{Commit, CommitOutcome, Snapshot, Stamp},
-};
+use crate::store::{Commit, CommitOutcome, Snapshot, Stamp};
 
-/// Pages of the log from which a checkpoint copies them into the file: 4 MB.
+/// WAL size in pages from which a checkpoint is run: 4 MB.
 const CHECKPOINT_PAGES: i32 = 1000;
 
 pub(super) struct Writer {
     connection: Connection,
     file: Arc<File>,
     clock: Arc<dyn Clock>,
-    /// Pages in the log after the last commit.
+    /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
     sweep: Sweep,
 }
@@ -55,7 +53,7 @@ impl Writer {
     pub(super) fn commit(&mut self, commit: &Commit) -> Result<CommitOutcome, Error> {
         self.file.check()?;
         let transaction = begin(&mut self.connection)?;
-        let now = self.clock.now();
+        let now = Millis::from(self.clock.now());
         if now >= commit.deadline {
             return Ok(CommitOutcome::NotRun);
         }
@@ -73,21 +71,21 @@ impl Writer {
         Ok(CommitOutcome::Done)
     }
 
-    /// Writes something, which a full disk refuses.
+    /// Proves that writes work: a full disk refuses them.
     pub(super) fn prove(&mut self) -> Result<(), Error> {
         self.file.check()?;
         let transaction = begin(&mut self.connection)?;
         let write = "UPDATE store SET written_at = max(written_at + 1, ?1)";
-        transaction.execute(write, [self.clock.now().0])?;
+        transaction.execute(write, [Millis::from(self.clock.now()).0])?;
         Ok(transaction.commit()?)
     }
 }
 
 impl Work for Writer {
-    /// After the answers: a checkpoint within a commit would make its callers wait.
+    /// Checkpoints after the answers: within a commit it would make callers wait.
     fn maintain(&mut self) -> Duration {
         if self.pages.load(Ordering::Relaxed) >= CHECKPOINT_PAGES {
-            // What fails now is tried again after the next commit.
+            // A failure is retried after the next commit.
             let main = Some(rusqlite::MAIN_DB);
             let copied = self
                 .connection
@@ -96,7 +94,8 @@ impl Work for Writer {
                 self.pages.store(0, Ordering::Relaxed);
             }
         }
-        self.sweep.advance(&self.connection, self.clock.now())
+        self.sweep
+            .advance(&self.connection, self.clock.now().into())
     }
 }
 
@@ -104,7 +103,7 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// Whether every row that was read is still as it was.
+/// Whether every row that was read still has its stamp.
 fn is_unchanged(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<bool> {
     let mut stamp = transaction.prepare_cached("SELECT stamp FROM row WHERE key = ?1")?;
     for (key, expected) in &commit.compare {
@@ -128,7 +127,7 @@ fn apply(
             .prepare_cached("DELETE FROM row WHERE key = ?1")?
             .execute([key.as_str()])?,
         Write::Put(row) => {
-            // SQLite has no larger moment.
+            // SQLite's largest integer.
             let expires_at = i64::try_from(row.expires_at.0).unwrap_or(i64::MAX);
             transaction
                 .prepare_cached(
@@ -142,13 +141,13 @@ fn apply(
     Ok(())
 }
 
-/// What is known of a commit that failed.
+/// Classifies a failed commit.
 pub(super) fn outcome_of(error: &Error) -> CommitOutcome {
     let Error::Sqlite(error) = error else {
         return CommitOutcome::Unreachable;
     };
     match error.sqlite_error_code() {
-        // Another program holds the file.
+        // Another program has locked the file.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CommitOutcome::NotRun,
         Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
             CommitOutcome::Rejected

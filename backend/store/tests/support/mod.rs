@@ -9,14 +9,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use async_trait::async_trait;
 use countersign_core::{Key, Millis, Row, Rows, Transition, Unreadable};
-use countersign_store::{
-    Commit, CommitOutcome, Portable, Snapshot, Store, StoreKeys, Unavailable, clock::Clock,
-};
+use countersign_platform::clock::Clock;
+use countersign_store::StoreKeys;
 use serde::{Deserialize, Serialize};
 
 /// A row that counts.
@@ -125,11 +123,15 @@ pub(crate) struct ManualClock(Arc<AtomicU64>);
 
 impl Default for ManualClock {
     fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(1_790_000_000_000)))
+        Self::at(Millis(1_790_000_000_000))
     }
 }
 
 impl ManualClock {
+    pub(crate) fn at(now: Millis) -> Self {
+        Self(Arc::new(AtomicU64::new(now.0)))
+    }
+
     pub(crate) fn advance(&self, duration: Duration) {
         let milliseconds = u64::try_from(duration.as_millis()).unwrap();
         self.0.fetch_add(milliseconds, Ordering::SeqCst);
@@ -137,59 +139,7 @@ impl ManualClock {
 }
 
 impl Clock for ManualClock {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// A store whose time can be set on, whatever clock it has: what it says is later,
-/// and what it is told is earlier.
-pub(crate) struct Shifted {
-    pub(crate) inner: Arc<dyn Portable>,
-    pub(crate) milliseconds: AtomicU64,
-}
-
-impl Shifted {
-    pub(crate) fn new(inner: Arc<dyn Portable>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            milliseconds: AtomicU64::new(0),
-        })
-    }
-
-    pub(crate) fn advance(&self, duration: Duration) {
-        let milliseconds = u64::try_from(duration.as_millis()).unwrap();
-        self.milliseconds.fetch_add(milliseconds, Ordering::SeqCst);
-    }
-
-    fn later(&self, mut snapshot: Snapshot) -> Snapshot {
-        snapshot.now.0 += self.milliseconds.load(Ordering::SeqCst);
-        snapshot
-    }
-}
-
-#[async_trait]
-impl Store for Shifted {
-    async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
-        Ok(self.later(self.inner.load(keys).await?))
-    }
-
-    async fn commit(&self, mut commit: Commit) -> CommitOutcome {
-        commit.deadline.0 -= self.milliseconds.load(Ordering::SeqCst);
-        match self.inner.commit(commit).await {
-            CommitOutcome::Conflict(snapshot) => CommitOutcome::Conflict(self.later(snapshot)),
-            outcome => outcome,
-        }
-    }
-
-    async fn ready(&self) -> Result<(), Unavailable> {
-        self.inner.ready().await
-    }
-}
-
-#[async_trait]
-impl Portable for Shifted {
-    async fn keys(&self) -> Result<Vec<Key>, Unavailable> {
-        self.inner.keys().await
+    fn now(&self) -> SystemTime {
+        Millis(self.0.load(Ordering::SeqCst)).into()
     }
 }

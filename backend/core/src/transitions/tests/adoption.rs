@@ -176,11 +176,13 @@ fn a_lost_resend_brings_plivos_new_session() {
     world.sent("one", "number", "first");
     world.advance(30);
     let step = ReserveResend {
+        application: None,
         session: keys::session("one"),
         channel: Channel::Sms,
         limits: world.send_limits("number", Channel::Sms),
         at_once: false,
         claim: None,
+        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     let reservation = Arc::new(reserved(world.run(&step)));
@@ -192,7 +194,6 @@ fn a_lost_resend_brings_plivos_new_session() {
     let record = RecordResent {
         upstream: plivo("second"),
         reservation,
-        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     world.run(&record);

@@ -48,7 +48,7 @@ fn a_send_books_its_price_until_plivo_says_what_it_charged() {
             attempts: vec![(Channel::Sms, MicroDollars(0))],
             validation: MicroDollars(0),
         },
-        caps: Some(caps(0)),
+        caps: vec![caps(0)],
         rules: world.rules.clone(),
     };
     assert_eq!(world.run(&charges), []);

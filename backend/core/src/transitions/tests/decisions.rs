@@ -11,6 +11,7 @@ fn decision(at: u64) -> Decision {
     Decision {
         at: Millis(at),
         outcome: "conversion_country".to_owned(),
+        application: "a".repeat(40),
         country: "US".to_owned(),
         channel: "whatsapp".to_owned(),
         range: "+14155550123".to_owned(),

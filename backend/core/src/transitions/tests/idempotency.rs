@@ -3,31 +3,52 @@ use std::sync::Arc;
 use countersign_shared::Channel;
 use proptest::prelude::*;
 
-use super::world::{START, World, claim, plivo, quota, reserved};
+use super::world::{START, World, caller, claim, plivo, reserved};
 use crate::{
-    Answer, IdempotencyClaim, Limit, LimitCheck, Repetition, Sealed, SentAnswer, SessionOver,
-    Settlement, Use, Verdict, keys,
+    Answer, IdempotencyClaim, Repetition, Sealed, SentAnswer, SessionOver, Settlement, Verdict,
+    keys,
     transitions::{
-        CheckReservation, ClaimKey, KeepAnswer, LimitUsed, RecordResent, Recorded, ReleaseSend,
-        ReserveCheck, ReserveResend, ReserveSend, Reserved,
+        FindAnswer, KeepAnswer, RecordResent, Recorded, ReleaseSend, ReserveCheck, ReserveResend,
+        ReserveSend, Reserved,
     },
 };
 
-fn keyed_send(world: &World, session: &str, claim: IdempotencyClaim) -> ReserveSend {
+/// Another body under the key is a check of its caller's.
+pub(super) fn costly(world: &World, claim: IdempotencyClaim) -> IdempotencyClaim {
+    IdempotencyClaim {
+        mismatch: world.limits.of_check(&caller("caller")),
+        ..claim
+    }
+}
+
+pub(super) fn keyed_send(world: &World, session: &str, claim: IdempotencyClaim) -> ReserveSend {
     ReserveSend {
-        claim: Some(claim),
+        claim: Some(costly(world, claim)),
         ..world.reserve_send(session, "number")
     }
 }
 
-fn keyed_check(world: &World, claim: IdempotencyClaim) -> ReserveCheck {
+pub(super) fn keyed_resend(world: &World, claim: IdempotencyClaim) -> ReserveResend {
+    ReserveResend {
+        application: None,
+        session: keys::session("one"),
+        channel: Channel::Sms,
+        limits: world.send_limits("number", Channel::Sms),
+        at_once: false,
+        claim: Some(costly(world, claim)),
+        request_id: "another request".to_owned(),
+        rules: world.rules.clone(),
+    }
+}
+
+pub(super) fn keyed_check(world: &World, claim: IdempotencyClaim) -> ReserveCheck {
     ReserveCheck {
-        claim: Some(claim),
+        claim: Some(costly(world, claim)),
         ..world.reserve_check("one")
     }
 }
 
-fn repeated<R: std::fmt::Debug>(outcome: Reserved<R>) -> Repetition {
+pub(super) fn repeated<R: std::fmt::Debug>(outcome: Reserved<R>) -> Repetition {
     match outcome {
         Reserved::Repeated(repetition) => repetition,
         other => panic!("{other:?}"),
@@ -160,43 +181,21 @@ fn a_failure_that_stays_counted_is_answered_alike() {
 }
 
 #[test]
-fn another_body_under_a_key_is_counted_and_after_five_nothing_is_compared() {
+fn an_answer_is_found_where_the_step_cannot_begin_and_a_new_key_stays_free() {
     let mut world = World::new();
-    world.limits.checks_per_address = vec![quota(4, 600)];
-    world.sent("one", "number", "plivo");
-    let right = keyed_check(&world, claim("key", "right"));
-    let wrong = keyed_check(&world, claim("key", "wrong"));
-    let used = LimitUsed {
-        check: LimitCheck {
-            used: Use::Amount(0),
-            ..world
-                .limits
-                .of_check(&[super::world::caller("caller")])
-                .remove(0)
-        },
+    let find = FindAnswer {
+        claim: claim("key", "body"),
         rules: world.rules.clone(),
     };
-    assert_eq!(used.check.limit, Limit::ChecksPerAddress);
-    let check: CheckReservation = reserved(world.run(&right));
-    assert_eq!(world.run(&used), [1]);
-    for tried in 1..=5 {
-        assert!(matches!(repeated(world.run(&right)), Repetition::UnderWay));
-        match world.run(&wrong) {
-            Reserved::Repeated(repetition) if tried <= 3 => {
-                assert_eq!(repetition, Repetition::Reused);
-            }
-            // The caller's checks are used up; the key counts all the same.
-            Reserved::Wait(wait) if tried > 3 => {
-                assert_eq!(wait.limit, Some(Limit::ChecksPerAddress));
-            }
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(world.run(&used), [(1 + tried).min(4)]);
-    }
-    let settle = world.settle(&Arc::new(check), Verdict::Accepted);
-    world.run(&settle);
-    assert_eq!(repeated(world.run(&right)), Repetition::Reused);
-    assert_eq!(repeated(world.run(&wrong)), Repetition::Reused);
+    assert_eq!(world.run(&find), None);
+    assert_eq!(world.written, 0);
+    let step = keyed_send(&world, "one", claim("key", "body"));
+    let reservation = Arc::new(reserved(world.run(&step)));
+    assert_eq!(world.run(&find), Some(Ok(Repetition::UnderWay)));
+    let record = world.record_sent(("one", "number"), "plivo", &reservation);
+    world.run(&record);
+    let found = world.run(&find);
+    assert!(matches!(found, Some(Ok(Repetition::Answered { .. }))));
     assert_eq!(world.written, 0);
 }
 
@@ -243,34 +242,16 @@ proptest! {
 }
 
 #[test]
-fn a_key_alone_is_claimed_once() {
-    let mut world = World::new();
-    let step = ClaimKey {
-        claim: claim("key", "body"),
-    };
-    assert_eq!(world.run(&step), None);
-    assert_eq!(world.run(&step), Some(Repetition::UnderWay));
-}
-
-#[test]
 fn a_resend_whose_session_ended_meanwhile_is_answered_alike() {
     let mut world = World::new();
     world.sent("one", "number", "plivo");
     world.advance(599);
-    let step = ReserveResend {
-        session: keys::session("one"),
-        channel: Channel::Sms,
-        limits: world.send_limits("number", Channel::Sms),
-        at_once: false,
-        claim: Some(claim("key", "body")),
-        rules: world.rules.clone(),
-    };
+    let step = keyed_resend(&world, claim("key", "body"));
     let reservation = Arc::new(reserved(world.run(&step)));
     world.advance(1);
     let record = RecordResent {
         upstream: plivo("plivo"),
         reservation,
-        request_id: "a request".to_owned(),
         rules: world.rules.clone(),
     };
     let over = SessionOver::Expired;

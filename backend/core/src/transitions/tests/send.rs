@@ -20,11 +20,13 @@ fn release(world: &World, reservation: &Arc<SendReservation>) -> ReleaseSend {
 
 fn resend(world: &World, session: &str, number: &str, channel: Channel) -> ReserveResend {
     ReserveResend {
+        application: None,
         session: keys::session(session),
         channel,
         limits: world.send_limits(number, channel),
         at_once: false,
         claim: None,
+        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     }
 }
@@ -209,7 +211,6 @@ fn one_of_plivos_sessions_for_two_numbers_is_refused() {
     let record = |upstream| RecordResent {
         upstream: plivo(upstream),
         reservation: reservation.clone(),
-        request_id: "another request".to_owned(),
         rules: world.rules.clone(),
     };
     let (foreign, ours) = (record("plivo"), record("new"));
@@ -241,6 +242,7 @@ fn a_resend_needs_a_pending_session_of_its_number() {
         (Duration::from_secs(30), None)
     );
     let at_once = ReserveResend {
+        application: None,
         at_once: true,
         ..resend(&world, "one", "number", Channel::Voice)
     };

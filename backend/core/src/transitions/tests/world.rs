@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use countersign_shared::Channel;
 
 use crate::{
-    AttemptUpdate, CallerKeys, Destination, IdempotencyClaim, Key, Limit, Limits, Millis,
-    NewSession, Quota, Route, Rows, Sealed, SendKeys, SessionRules, StoredRow, Transition,
-    Unreadable, Upstream, UpstreamAttempt, Verdict, Write, keys,
+    ApplicationId, AttemptUpdate, Destination, EndUserKeys, IdempotencyClaim, Key, Limit, Limits,
+    Millis, NewSession, Owner, Quota, Route, Rows, Sealed, SendKeys, SessionRules, StoredRow,
+    Transition, Unreadable, Upstream, UpstreamAttempt, Verdict, Write, keys,
     transitions::{
         CallbackRecipient, CheckReservation, RecordCallback, RecordSent, Recorded, ReserveCheck,
         ReserveSend, Reserved, SendLimits, SendReservation, SettleCheck, Settlement,
@@ -94,7 +94,7 @@ impl World {
             country: keys::limit(Limit::SendsPerCountry, "country"),
             known_country: keys::limit(Limit::KnownPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "total"),
-            callers: vec![caller("caller")],
+            end_user: caller("caller"),
             number_mark: 2 * number.bytes().fold(7, |mark, it| mark * 31 + u64::from(it)),
         };
         SendLimits {
@@ -109,9 +109,11 @@ impl World {
 
     pub(super) fn reserve_send(&self, session: &str, number: &str) -> ReserveSend {
         ReserveSend {
+            page: None,
             new: new_session(session, number),
             limits: self.send_limits(number, Channel::Sms),
             claim: None,
+            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -132,7 +134,6 @@ impl World {
             new: new_session(session, number),
             upstream: plivo(upstream),
             reservation: reservation.clone(),
-            request_id: "a request".to_owned(),
             rules: self.rules.clone(),
         }
     }
@@ -146,9 +147,10 @@ impl World {
 
     pub(super) fn reserve_check(&self, session: &str) -> ReserveCheck {
         ReserveCheck {
+            application: None,
             session: keys::session(session),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
-            checks: self.limits.of_check(&[caller("caller")]),
+            checks: self.limits.of_check(&caller("caller")),
             claim: None,
             rules: self.rules.clone(),
         }
@@ -213,6 +215,17 @@ pub(super) fn new_session(session: &str, number: &str) -> NewSession {
         number: keys::number(number),
         contact: Sealed(number.as_bytes().to_vec()),
         channel: Channel::Sms,
+        owner: owner(false),
+        end_user: caller("caller"),
+    }
+}
+
+/// The owner of every session here.
+pub(super) fn owner(with_key: bool) -> Owner {
+    let application = ApplicationId::parse("shop").unwrap();
+    Owner {
+        application,
+        with_key,
     }
 }
 
@@ -238,12 +251,10 @@ pub(super) fn route(channel: Channel) -> Route {
     }
 }
 
-pub(super) fn caller(name: &str) -> CallerKeys {
-    CallerKeys {
-        sends: keys::limit(Limit::SendsPerAddress, name),
-        checks: keys::limit(Limit::ChecksPerAddress, name),
-        numbers: keys::limit(Limit::NumbersPerAddress, name),
-        factor: 1,
+pub(super) fn caller(name: &str) -> EndUserKeys {
+    EndUserKeys {
+        address: Some(name.to_owned()),
+        ..EndUserKeys::default()
     }
 }
 
@@ -253,6 +264,7 @@ pub(super) fn claim(key: &str, body: &str) -> IdempotencyClaim {
         body: body.to_owned(),
         kept_for: Duration::from_mins(10),
         subject: Some(Sealed(b"subject".to_vec())),
+        mismatch: Vec::new(),
     }
 }
 

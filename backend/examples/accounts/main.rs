@@ -1,19 +1,16 @@
 //! A small application with accounts: sign-up with a verified phone number, and
 //! log-in with a code as the second factor.
 //!
-//! It knows Countersign by its public API only. The browser runs the
-//! verification and hands over the proof; this server believes the proof and
-//! nothing else that comes from the browser. `cargo xtask accounts` starts it
+//! It knows Countersign by its public API only. This server asks for codes with its key,
+//! and says for whom; the browser hands it the proof, and nothing else that comes from
+//! the browser is believed. `cargo xtask accounts` starts it
 //! beside Countersign's sandbox.
 //!
 //! Left out, because it is not the point: limits on passwords tried, and a way
 //! back in without the phone.
 
-#[path = "accounts/countersign.rs"]
 mod countersign;
-#[path = "accounts/pages.rs"]
 mod pages;
-#[path = "accounts/users.rs"]
 mod users;
 
 use std::sync::Arc;
@@ -21,11 +18,16 @@ use std::sync::Arc;
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
     cookie::{Cookie, SameSite},
-    http::header::{CONTENT_SECURITY_POLICY, LOCATION},
+    http::{
+        StatusCode,
+        header::{CONTENT_SECURITY_POLICY, LOCATION},
+    },
     middleware::DefaultHeaders,
-    web::{self, Data, Form},
+    web::{self, Data, Form, Json},
 };
+use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use countersign::{Countersign, Untrusted};
 use users::{Step, User, Users};
@@ -41,21 +43,19 @@ struct Accounts {
 async fn main() -> std::io::Result<()> {
     let setting = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
     let url = setting("COUNTERSIGN_URL", "http://127.0.0.1:8080");
+    let key = SecretString::from(setting("COUNTERSIGN_KEY", ""));
     let accepts_sandbox = setting("ACCEPT_SANDBOX", "false") == "true";
     let users = Users::open(&setting("ACCOUNTS_DB", "data/accounts.db"));
     let accounts = Data::from(Arc::new(Accounts {
         users: users.map_err(std::io::Error::other)?,
-        countersign: Countersign::new(&url, accepts_sandbox).map_err(std::io::Error::other)?,
+        countersign: Countersign::new(&url, key, accepts_sandbox).map_err(std::io::Error::other)?,
     }));
-    // The page's script calls Countersign, and nothing else may happen.
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src {url}; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    );
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                  form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     let server = HttpServer::new(move || {
         App::new()
             .app_data(accounts.clone())
-            .wrap(DefaultHeaders::new().add((CONTENT_SECURITY_POLICY, policy.as_str())))
+            .wrap(DefaultHeaders::new().add((CONTENT_SECURITY_POLICY, policy)))
             .route("/", web::get().to(home))
             .route("/sign-up", web::get().to(pages::sign_up))
             .route("/sign-up", web::post().to(sign_up))
@@ -63,6 +63,8 @@ async fn main() -> std::io::Result<()> {
             .route("/log-in", web::post().to(log_in))
             .route("/verify", web::get().to(verify_page))
             .route("/verify", web::post().to(verify))
+            .route("/code/send", web::post().to(send_code))
+            .route("/code/verify", web::post().to(verify_code))
             .route("/two-factor", web::post().to(two_factor))
             .route("/log-out", web::post().to(log_out))
             .route("/accounts.css", web::get().to(pages::style))
@@ -153,21 +155,52 @@ async fn log_in(accounts: Data<Accounts>, form: Form<Credentials>) -> HttpRespon
 
 async fn verify_page(accounts: Data<Accounts>, request: HttpRequest) -> HttpResponse {
     match visitor(&accounts, &request) {
-        Some((_, user, Step::MustProve { nonce })) => {
-            pages::verify(&user, &nonce, accounts.countersign.url())
-        }
+        Some((_, user, Step::MustProve { nonce })) => pages::verify(&user, &nonce),
         _ => to("/"),
     }
+}
+
+/// Sends the visitor's code, to the number of their account.
+async fn send_code(accounts: Data<Accounts>, request: HttpRequest) -> HttpResponse {
+    let Some((_, user, Step::MustProve { nonce })) = visitor(&accounts, &request) else {
+        return HttpResponse::Forbidden().finish();
+    };
+    // Behind a proxy of its own it would be what that says of the person.
+    let address = request.peer_addr().map(|peer| peer.ip());
+    passed_on(accounts.countersign.send(&user, &nonce, address).await)
+}
+
+#[derive(Deserialize)]
+struct Tried {
+    session_uuid: String,
+    otp: String,
+}
+
+/// Tries the visitor's code. The proof that comes of it is handed in by the browser.
+async fn verify_code(
+    accounts: Data<Accounts>,
+    request: HttpRequest,
+    tried: Json<Tried>,
+) -> HttpResponse {
+    let key = request.headers().get("idempotency-key");
+    let key = key.and_then(|key| key.to_str().ok());
+    let Tried { session_uuid, otp } = &*tried;
+    passed_on(accounts.countersign.verify(session_uuid, otp, key).await)
+}
+
+/// What Countersign answered, for the page's script.
+fn passed_on(answer: reqwest::Result<(u16, Value)>) -> HttpResponse {
+    let unreachable = json!({"message": "That did not work. Try again in a moment."});
+    let (status, body) = answer.unwrap_or((503, unreachable));
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    HttpResponse::build(status).json(body)
 }
 
 async fn verify(accounts: Data<Accounts>, request: HttpRequest, form: Form<Shown>) -> HttpResponse {
     let Some((name, user, Step::MustProve { nonce })) = visitor(&accounts, &request) else {
         return to("/");
     };
-    let proven = accounts
-        .countersign
-        .prove(&form.proof, &user.phone_number, &nonce)
-        .await;
+    let proven = accounts.countersign.prove(&form.proof, &user, &nonce).await;
     match proven {
         Ok(()) => {
             accounts.users.set_verified(&user);

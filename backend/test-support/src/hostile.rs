@@ -17,9 +17,11 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::plivo;
+
 /// What it does with a request that it has read.
 #[derive(Clone, Debug)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Nothing wrong: what a healthy Plivo says.
     None,
     /// The healthy answer, that much later.
@@ -44,7 +46,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// An answer with a head of its own and that body.
-    pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Self {
+    pub fn answer(status: &str, headers: &str, body: &[u8]) -> Self {
         let head = format!(
             "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
             body.len()
@@ -54,7 +56,7 @@ impl Fault {
 }
 
 /// See the module. It has one address for all its life, down or up.
-pub(crate) struct Hostile {
+pub struct Hostile {
     address: SocketAddr,
     fault: watch::Sender<Fault>,
     ended: watch::Sender<u32>,
@@ -63,7 +65,8 @@ pub(crate) struct Hostile {
 }
 
 impl Hostile {
-    pub(crate) fn start(fault: Fault) -> Self {
+    /// Listens, and does that.
+    pub fn start(fault: Fault) -> Self {
         let mut hostile = Self {
             address: ([127, 0, 0, 1], 0).into(),
             fault: watch::Sender::new(fault),
@@ -75,29 +78,30 @@ impl Hostile {
         hostile
     }
 
-    pub(crate) fn base_url(&self) -> String {
+    /// Where it is, as `PLIVO_BASE_URL` has it.
+    pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// From now on, also on connections that are open.
-    pub(crate) fn does(&self, fault: Fault) {
+    pub fn does(&self, fault: Fault) {
         self.fault.send_replace(fault);
     }
 
     /// Whoever hangs, hangs no longer: his connection ends.
-    pub(crate) fn end_connections(&self) {
+    pub fn end_connections(&self) {
         self.ended.send_modify(|times| *times += 1);
     }
 
     /// Nobody listens any more, and what was open is gone.
-    pub(crate) async fn down(&mut self) {
+    pub async fn down(&mut self) {
         let serving = self.serving.take().unwrap();
         serving.abort();
         serving.await.ok();
     }
 
     /// Listens, where it did before.
-    pub(crate) fn up(&mut self) {
+    pub fn up(&mut self) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();
         socket.bind(self.address).unwrap();
@@ -112,12 +116,13 @@ impl Hostile {
         )));
     }
 
-    /// How many calls of that kind have reached it whole.
-    pub(crate) fn creates(&self) -> usize {
+    /// How many sends have reached it whole.
+    pub fn creates(&self) -> usize {
         self.count(|path| path.ends_with("/Verify/Session/"))
     }
 
-    pub(crate) fn validates(&self) -> usize {
+    /// The same of checks.
+    pub fn validates(&self) -> usize {
         self.count(|path| !path.ends_with("/Verify/Session/"))
     }
 
@@ -217,20 +222,17 @@ async fn converse(
 }
 
 /// The code that is right, and the only one.
-pub(crate) const OTP: &str = "123456";
+pub const OTP: &str = "123456";
 
 /// The end of the fixtures' session id, which is another one for each recipient.
 const ID_END: &str = "8f4265d8354e";
 
 fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
     let (status, body) = match (method, is_create) {
-        (Some("GET"), _) => ("200 OK", include_str!("../plivo/retrieve_200.json")),
-        (_, true) => ("202 Accepted", include_str!("../plivo/create_202.json")),
-        _ if request.contains(OTP) => ("200 OK", include_str!("../plivo/validate_200.json")),
-        _ => (
-            "400 Bad Request",
-            include_str!("../plivo/validate_400.json"),
-        ),
+        (Some("GET"), _) => ("200 OK", plivo::RETRIEVE_200),
+        (_, true) => ("202 Accepted", plivo::CREATE_202),
+        _ if request.contains(OTP) => ("200 OK", plivo::VALIDATE_200),
+        _ => ("400 Bad Request", plivo::VALIDATE_400),
     };
     let recipient = request.split_once(r#""recipient":"+"#);
     let recipient = recipient.and_then(|(_, rest)| rest.split('"').next());
@@ -243,7 +245,7 @@ fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
 }
 
 /// A whole request; nothing where the connection ends before that.
-pub(crate) async fn read_request(socket: &mut TcpStream) -> std::io::Result<Option<String>> {
+pub async fn read_request(socket: &mut TcpStream) -> std::io::Result<Option<String>> {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4096];

@@ -1,0 +1,219 @@
+//! What Plivo tells, and who may tell it.
+
+use std::time::Duration;
+
+use plivo_simulator::signature;
+use proptest::{prelude::*, strategy::ValueTree};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{PUBLIC_URL, TOKEN, World};
+use crate::app::TestApp;
+
+#[actix_web::test]
+async fn a_callback_is_a_hint_that_plivo_is_asked_about() {
+    let world = World::start(&[]).await;
+    let session = world.sent().await;
+    assert_eq!(world.attempt(&session).await["status"], "queued");
+    let asked = world.simulator.calls().retrieve;
+    // In between nobody asks: Plivo tells.
+    world.app.advance(Duration::from_secs(5));
+    world.attempt(&session).await;
+    assert_eq!(world.simulator.calls().retrieve, asked);
+    let answer = world.call("1", &world.form(1, "sent", "")).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    assert_eq!(world.attempt(&session).await["status"], "sent");
+    assert_eq!(world.simulator.calls().retrieve, asked + 1);
+    world.call("2", &world.form(1, "delivered", "")).await;
+    assert_eq!(world.attempt(&session).await["status"], "delivered");
+    // It never moves back, and a repeat with its own nonce is welcome.
+    for (nonce, status) in [
+        ("3", "sent"),
+        ("4", "queued"),
+        ("5", "undelivered"),
+        ("6", "delivered"),
+    ] {
+        assert_eq!(
+            world.call(nonce, &world.form(1, status, "")).await.status,
+            200
+        );
+        assert_eq!(world.attempt(&session).await["status"], "delivered");
+    }
+}
+
+#[actix_web::test]
+async fn why_it_did_not_arrive_is_told_unless_it_was_fraud() {
+    for (error_code, reason) in [
+        ("20", json!("unreachable")),
+        ("450", json!("country_barred")),
+        ("452", Value::Null),
+        ("", Value::Null),
+    ] {
+        let world = World::start(&[]).await;
+        let session = world.sent().await;
+        world
+            .call("1", &world.form(1, "undelivered", error_code))
+            .await;
+        let attempt = world.attempt(&session).await;
+        assert_eq!(attempt["status"], "undelivered");
+        assert_eq!(attempt["reason"], reason, "{error_code}");
+    }
+}
+
+#[actix_web::test]
+async fn where_the_text_failed_a_call_need_not_wait_and_counts() {
+    let world = World::start(&[]).await;
+    let session = world.sent().await;
+    let call = json!({"session_uuid": session.id, "channel": "voice"});
+    let early = world.app.post("/api/otp/resend", &call).await;
+    assert_eq!(early.problem(429, "rate_limited")["retry_after"], 30);
+    world.call("1", &world.form(1, "undelivered", "20")).await;
+    let seen = world.app.session(&session).await.ok();
+    assert_eq!(seen["next_actions"][0], "change_channel");
+    // The same way waits.
+    world
+        .app
+        .resend(&session)
+        .await
+        .problem(429, "rate_limited");
+    let called = world.app.post("/api/otp/resend", &call).await.ok();
+    assert_eq!(
+        (&called["channel"], &called["resend_in"]),
+        (&json!("voice"), &json!(60))
+    );
+    world.app.verify(&session, &session.otp).await.ok();
+}
+
+#[actix_web::test]
+async fn every_form_of_signature_is_taken() {
+    let world = World::start(&[]).await;
+    let session = world.sent().await;
+    let url = world.told().0;
+    let form = world.form(1, "delivered", "");
+    let v2 = signature::v2(TOKEN, &url, "1");
+    let headers = [
+        ("x-plivo-signature-ma-v2", v2.as_str()),
+        ("x-plivo-signature-v2-nonce", "1"),
+    ];
+    assert_eq!(world.post(&form, &headers).await.status, 200);
+    let v3 = signature::v3_post(TOKEN, &url, &form, "2");
+    let headers = [
+        ("x-plivo-signature-v3", v3.as_str()),
+        ("x-plivo-signature-v3-nonce", "2"),
+    ];
+    assert_eq!(world.post(&form, &headers).await.status, 200);
+    // By GET.
+    let query = serde_json::to_value(&form).unwrap();
+    let pairs: Vec<String> = query
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| {
+            format!(
+                "{}={}",
+                pair[0].as_str().unwrap(),
+                pair[1].as_str().unwrap()
+            )
+        })
+        .collect();
+    let url = format!("{url}?{}", pairs.join("&"));
+    let v3 = signature::v3_get(TOKEN, &url, "3");
+    let request = world
+        .app
+        .request(Method::GET, &url.replace(PUBLIC_URL, ""))
+        .header("x-plivo-signature-v3", v3)
+        .header("x-plivo-signature-v3-nonce", "3");
+    assert_eq!(world.app.call(request).await.status, 200);
+    assert_eq!(world.attempt(&session).await["status"], "delivered");
+}
+
+#[actix_web::test]
+async fn a_callback_that_is_not_plivos_changes_nothing() {
+    let world = World::start(&[]).await;
+    let session = world.sent().await;
+    let form = world.form(1, "delivered", "");
+    let url = world.told().0;
+    let right = signature::v2(TOKEN, &url, "1");
+    for headers in [
+        vec![],
+        vec![("x-plivo-signature-v2", right.as_str())],
+        vec![
+            ("x-plivo-signature-v2", right.as_str()),
+            ("x-plivo-signature-v2-nonce", "2"),
+        ],
+        vec![
+            ("x-plivo-signature-v2", "AAAA"),
+            ("x-plivo-signature-v2-nonce", "1"),
+        ],
+        vec![
+            ("x-plivo-signature-v3", right.as_str()),
+            ("x-plivo-signature-v3-nonce", "1"),
+        ],
+    ] {
+        world
+            .post(&form, &headers)
+            .await
+            .problem(403, "callback_refused");
+    }
+    let strange = signature::v2("another_token", &url, "1");
+    let headers = [
+        ("x-plivo-signature-v2", strange.as_str()),
+        ("x-plivo-signature-v2-nonce", "1"),
+    ];
+    world
+        .post(&form, &headers)
+        .await
+        .problem(403, "callback_refused");
+    // Signed, and says nothing we know, or of long ago.
+    for (name, value) in [
+        ("Channel", "pigeon"),
+        ("AttemptSequence", "0"),
+        ("SessionUUID", "../x"),
+        ("RequestTime", "2001-01-01 10:00:00.123456"),
+    ] {
+        let mut form = form.clone();
+        form.retain(|(field, _)| field != name);
+        form.push((name.to_owned(), value.to_owned()));
+        world
+            .call("3", &form)
+            .await
+            .problem(403, "callback_refused");
+    }
+    assert_eq!(world.attempt(&session).await["status"], "queued");
+    // The same one a second time.
+    assert_eq!(world.call("4", &form).await.status, 200);
+    world
+        .call("4", &form)
+        .await
+        .problem(403, "callback_refused");
+    // Another address is no address, and without a public URL there is none.
+    let other = format!("{}0", world.path());
+    let request = world.app.request(Method::POST, &other).form(&form);
+    world.app.call(request).await.problem(404, "not_found");
+    let app = TestApp::start().await;
+    let request = app.request(Method::POST, &world.path()).form(&form);
+    app.call(request).await.problem(404, "not_found");
+}
+
+#[actix_web::test]
+async fn callbacks_in_any_order_and_again_end_alike() {
+    let world = World::start(&[]).await;
+    let session = world.sent().await;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let orders = Just(vec!["queued", "sent", "sent", "delivered", "delivered"]).prop_shuffle();
+    for round in 0..10 {
+        let order = orders.new_tree(&mut runner).unwrap().current();
+        for (index, status) in order.iter().enumerate() {
+            let nonce = format!("{round}-{index}");
+            assert_eq!(
+                world.call(&nonce, &world.form(1, status, "")).await.status,
+                200
+            );
+        }
+        assert_eq!(
+            world.attempt(&session).await["status"],
+            "delivered",
+            "{order:?}"
+        );
+    }
+}

@@ -1,0 +1,62 @@
+use countersign_shared::Channel;
+use leptos::prelude::*;
+
+use crate::{
+    actions::Actions,
+    components::Reference,
+    context::Page,
+    i18n::{key, t},
+    platform::host::Host,
+    reactive::{effect, flag},
+    state::{StepName, Task},
+};
+
+/// The first step where the application knows the number: it is shown, masked, and the
+/// code is sent when the person asks for it.
+#[component]
+pub fn ConfirmStep() -> impl IntoView {
+    let page = Page::expect();
+    let actions = Actions::expect();
+    // The document is rendered for nobody: who it is for the browser knows.
+    let host = RwSignal::new(Host::default());
+    effect(move || host.set(Host::read()));
+    let number = Signal::derive(move || host.with(|host| host.recipient.clone()));
+    let is_busy = move || page.is_doing(Task::Send);
+    let button = Signal::derive(move || {
+        let channel = host.with(|host| host.channel);
+        page.i18n
+            .get(match (is_busy(), channel.unwrap_or_default()) {
+                (true, _) => key!("sending"),
+                (false, Channel::Sms) => key!("send-sms"),
+                (false, Channel::Voice) => key!("send-voice"),
+                (false, Channel::Whatsapp) => key!("send-whatsapp"),
+            })
+    });
+    let failure = Signal::derive(move || page.failure_text(StepName::EnterPhone));
+    view! {
+        <form
+            id="confirm-number"
+            class="step"
+            novalidate
+            on:submit=move |event| {
+                event.prevent_default();
+                actions.send_to_known();
+            }
+        >
+            <p class="progress">{t!("step-phone")}</p>
+            <h1 id="phone-heading">{t!("phone-heading")}</h1>
+            <p class="lead">{t!("phone-purpose")}</p>
+            <p class="preview number" id="known-number" dir="ltr">
+                {number}
+            </p>
+            <p class="failure" id="confirm-failure" role="alert">
+                {failure}
+            </p>
+            <Reference step=StepName::EnterPhone />
+            <button class="button main" id="send" type="submit" aria-disabled=flag(is_busy)>
+                {button}
+            </button>
+            <p class="small-print">{t!("small-print")}</p>
+        </form>
+    }
+}
