@@ -16,13 +16,17 @@
 //! closes again is not counted. After that half as many sends are enough to trip it
 //! again, for twice as long, until the destination has passed a whole judgement.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::rate::Usual;
 use self::stretches::{Stretch, Stretches};
+pub use self::{rate::ConversionRate, rule::ConversionRule};
 use crate::{Key, Limit, Millis, Row};
 
+mod rate;
+mod rule;
 mod stretches;
 #[cfg(test)]
 mod tests;
@@ -34,60 +38,8 @@ const WEEK: Duration = Duration::from_hours(7 * 24);
 const STRETCH: u64 = 120_000;
 const HOUR_STRETCH: u64 = 3_600_000;
 const DAY_STRETCH: u64 = 24 * HOUR_STRETCH;
-/// The longest that a range's breaker stays open by tripping again and again: few real
-/// users wait there.
-const MAX_RANGE_COOLDOWN: Duration = DAY;
-/// The same of a country's, where many do.
-const MAX_COUNTRY_COOLDOWN: Duration = Duration::from_hours(4);
 /// Sends of a day before it says what is usual.
 const MIN_USUAL: u32 = 30;
-/// Times that a cooldown is doubled at most.
-const MAX_DOUBLINGS: u8 = 8;
-
-/// When too few of the codes that are sent to a country, or to a range of
-/// numbers, are given back: nobody there wants them, or somebody is paid for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConversionRule {
-    /// The share that must be given back, in percent.
-    pub floor: u8,
-    /// Codes to a country before its share is judged; none judges no country.
-    pub min_per_country: Option<NonZeroU32>,
-    /// The same of a range.
-    pub min_per_range: Option<NonZeroU32>,
-    /// How long a code may be out before it counts as not given back.
-    pub grace: Duration,
-    /// How long sends stop there the first time.
-    pub cooldown: Duration,
-    /// Whether they do; else what would be stopped is only reported.
-    pub enforced: bool,
-}
-
-impl ConversionRule {
-    /// How long sends stop at most.
-    pub fn max_cooldown(&self) -> Duration {
-        MAX_RANGE_COOLDOWN.max(self.cooldown)
-    }
-
-    /// Codes before that limit's share is judged.
-    fn min_sends(&self, limit: Limit) -> Option<u32> {
-        let min = match limit {
-            Limit::ConversionPerCountry => self.min_per_country,
-            _ => self.min_per_range,
-        };
-        min.map(NonZeroU32::get)
-    }
-
-    fn cooldown_after(&self, limit: Limit, trips: u8) -> Duration {
-        let doublings = trips.saturating_sub(1).min(MAX_DOUBLINGS);
-        let cooldown = self.cooldown * 2_u32.pow(doublings.into());
-        let most = match limit {
-            Limit::ConversionPerPrefix => MAX_RANGE_COOLDOWN,
-            _ => MAX_COUNTRY_COOLDOWN,
-        };
-        cooldown.min(most.max(self.cooldown))
-    }
-}
-
 /// The rows of a number's country and of its range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -117,40 +69,6 @@ impl Destination {
             self.parts().to_vec()
         }
     }
-}
-
-/// Codes sent and codes given back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ConversionRate {
-    /// Codes sent.
-    pub sends: u32,
-    /// Codes given back.
-    pub verified: u32,
-}
-
-impl ConversionRate {
-    /// The share that was given back, in percent, rounded down.
-    pub fn percent(self) -> u8 {
-        let percent = u64::from(self.verified) * 100 / u64::from(self.sends.max(1));
-        u8::try_from(percent).unwrap_or(100)
-    }
-
-    /// Whether it is less than that share, and by more than chance: by more than a
-    /// standard deviation of a binomial distribution. Of ten people of whom one in four
-    /// answers, now and then only one does.
-    fn is_below(self, percent: u8) -> bool {
-        let (sends, percent) = (u64::from(self.sends), u64::from(percent));
-        let expected = sends * percent;
-        let missing = expected.saturating_sub(u64::from(self.verified) * 100);
-        u128::from(missing).pow(2) > u128::from(expected * (100 - percent.min(100)))
-    }
-}
-
-/// What a destination gave back before the hour, and before the day, that is judged.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usual {
-    before_hour: Option<ConversionRate>,
-    before_day: Option<ConversionRate>,
 }
 
 /// Why a breaker tripped.

@@ -35,6 +35,8 @@ fn a_slow_attack_is_stopped_where_it_is_and_known_numbers_pass() {
         both.known_refused <= breaker.known_refused,
         "{both:?} {breaker:?}"
     );
+    // The ranges are stopped, and not their country.
+    assert!(both.strangers_refused <= 40, "{both:?}");
     // Now and then two people have one number.
     assert!(
         both.known_refused == 0 && both.others_refused <= 2,

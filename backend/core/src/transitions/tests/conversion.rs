@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::world::World;
 use crate::{ConversionRule, Limit, Verdict, transitions::Reserved};
@@ -63,4 +63,40 @@ fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
         let step = world.reserve_send("last", "last");
         assert!(matches!(world.run(&step), Reserved::Reserved(it) if it.low_conversion.is_empty()));
     }
+}
+
+#[test]
+fn a_range_that_is_stopped_is_not_held_against_its_country() {
+    let mut world = World::with_rules(|rules| {
+        rules.conversion = Some(ConversionRule {
+            min_per_country: 12.try_into().ok(),
+            enforced: true,
+            ..rule()
+        });
+    });
+    let go = |world: &mut World, name: &str, range: &str| {
+        let mut step = world.reserve_send(name, name);
+        step.limits.destination.range = crate::keys::conversion(range);
+        match world.run(&step) {
+            Reserved::Reserved(reservation) => {
+                let record = world.record_sent((name, name), name, &Arc::new(reservation));
+                world.run(&record);
+                None
+            }
+            Reserved::Wait(wait) => wait.limit,
+            other => panic!("{other:?}"),
+        }
+    };
+    for index in 0..10 {
+        assert_eq!(go(&mut world, &format!("pumped{index}"), "pumped"), None);
+    }
+    world.advance(180);
+    let stopped = Some(Limit::ConversionPerPrefix);
+    assert_eq!(go(&mut world, "pumped", "pumped"), stopped);
+    // With them the country would have thirteen that nobody entered.
+    for index in 0..3 {
+        assert_eq!(go(&mut world, &format!("other{index}"), "other"), None);
+    }
+    world.advance(180);
+    assert_eq!(go(&mut world, "last", "other"), None);
 }

@@ -119,6 +119,41 @@ fn a_known_number_passes_a_tripped_breaker_and_does_not_count_for_it() {
 }
 
 #[test]
+fn where_known_numbers_do_not_answer_they_are_spared_nothing() {
+    let mut world = world(Limits::default());
+    let rules = Arc::make_mut(&mut world.rules);
+    rules.conversion = Some(ConversionRule {
+        enforced: true,
+        ..super::conversion::rule()
+    });
+    for number in 2..12 {
+        make_known(&mut world, &format!("ring{number}"));
+    }
+    world.limits.sends_per_prefix = vec![quota(1, 30 * DAY)];
+    send(&mut world, "stranger").unwrap();
+    // Each is spared, and none is answered.
+    for number in 2..12 {
+        send(&mut world, &format!("ring{number}")).unwrap();
+    }
+    world.advance(180);
+    let refused = send(&mut world, "ring11");
+    assert_eq!(refused, Err(Some(Limit::SendsPerPrefix)));
+}
+
+#[test]
+fn a_wrong_code_makes_nobody_known() {
+    let mut world = world(Limits {
+        sends_per_prefix: vec![quota(1, 30 * DAY)],
+        ..Limits::default()
+    });
+    let session = send(&mut world, "one").unwrap();
+    for verdict in [Verdict::Incorrect, Verdict::CodeUsed] {
+        world.check(&session, verdict);
+    }
+    assert_eq!(send(&mut world, "one"), Err(Some(Limit::SendsPerPrefix)));
+}
+
+#[test]
 fn two_sends_that_nobody_answers_end_it_and_a_verification_renews_it() {
     let mut world = world(Limits {
         sends_per_prefix: vec![quota(1, 30 * DAY)],

@@ -1,0 +1,35 @@
+//! Shares of codes that were given back.
+
+/// Codes sent and codes given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConversionRate {
+    /// Codes sent.
+    pub sends: u32,
+    /// Codes given back.
+    pub verified: u32,
+}
+
+impl ConversionRate {
+    /// The share that was given back, in percent, rounded down.
+    pub fn percent(self) -> u8 {
+        let percent = u64::from(self.verified) * 100 / u64::from(self.sends.max(1));
+        u8::try_from(percent).unwrap_or(100)
+    }
+
+    /// Whether it is less than that share, and by more than chance: by more than a
+    /// standard deviation of a binomial distribution. Of ten people of whom one in four
+    /// answers, now and then only one does.
+    pub(super) fn is_below(self, percent: u8) -> bool {
+        let (sends, percent) = (u64::from(self.sends), u64::from(percent));
+        let expected = sends * percent;
+        let missing = expected.saturating_sub(u64::from(self.verified) * 100);
+        u128::from(missing).pow(2) > u128::from(expected * (100 - percent.min(100)))
+    }
+}
+
+/// What a destination gave back before the hour, and before the day, that is judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usual {
+    pub(super) before_hour: Option<ConversionRate>,
+    pub(super) before_day: Option<ConversionRate>,
+}
