@@ -195,10 +195,14 @@ test("after a sleep the service's word counts, not the clock's", async ({ page, 
   });
   await sendCode(page, number);
   await expect(page.locator("#expires")).toContainText(/\d:\d\d/);
-  const answered = page.waitForResponse(/sessions\/[^/]+$/);
+  const answers = [];
+  page.on("response", (response) => /sessions\/[^/]+$/.test(response.url()) && answers.push(response));
   // Somebody set the time of day: the code lives.
-  await page.evaluate(() => (window.slept = 3_600_000));
-  await answered;
+  const jump = async () => {
+    if (answers.length === 0) await page.evaluate(() => (window.slept += 3_600_000));
+    return answers.length;
+  };
+  await expect.poll(jump, { intervals: [4_000], timeout: 20_000 }).toBeGreaterThan(0);
   await expect(page.locator("#expires")).toContainText(/[89]:\d\d/);
   await page.locator("#code").fill(await codeFor(page, number));
   await atStep(page, "verified");
