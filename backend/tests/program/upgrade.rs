@@ -13,7 +13,7 @@ use countersign_backend::{
 };
 use countersign_core::{Key, Write};
 use countersign_store::{Commit, CommitOutcome, Snapshot, Store, Unavailable};
-use countersign_test_support::{SECRET_KEY, http, lines, of};
+use countersign_test_support::{Running, SECRET_KEY, http, lines, of};
 use plivo_simulator::{Settings, Simulator};
 use redis_test_server::RedisServer;
 use serde_json::{Value, json};
@@ -129,6 +129,16 @@ impl Upgrade {
         settings
     }
 
+    /// The program.
+    fn start(&self) -> Running {
+        let settings = self.settings();
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        self.program.start(&settings)
+    }
+
     /// The later release.
     async fn later(&self, encode: Encode) -> App {
         let settings = self.settings();
@@ -173,12 +183,7 @@ async fn post(address: &str, path: &str, body: &Value, key: &str) -> (u16, Value
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_and_the_next_one_serve_each_others_sessions() {
     let upgrade = Upgrade::new("upgrade");
-    let settings = upgrade.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let running = upgrade.program.start(&settings);
+    let running = upgrade.start();
     let later = upgrade.later(next).await;
     let (now, next) = (running.address.clone(), later.address().to_string());
     for (recipient, begins, goes_on) in
@@ -214,12 +219,7 @@ async fn a_release_and_the_next_one_serve_each_others_sessions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_of_a_newer_release_is_503_for_its_caller_and_one_line_in_the_log() {
     let upgrade = Upgrade::new("downgrade");
-    let settings = upgrade.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let running = upgrade.program.start(&settings);
+    let running = upgrade.start();
     let later = upgrade.later(next_but_one).await;
     let (now, later_address) = (running.address.clone(), later.address().to_string());
     let send = |recipient: &str| json!({"recipient": recipient});
