@@ -164,6 +164,16 @@ impl Page {
             .with(|flow| flow.pending.is_some_and(|ticket| ticket.task == task))
     }
 
+    /// The text of the button that asks for a code by this channel.
+    pub(crate) fn send_text(self, is_sending: bool, channel: Channel) -> String {
+        self.i18n.get(match (is_sending, channel) {
+            (true, _) => key!("sending"),
+            (false, Channel::Sms) => key!("send-sms"),
+            (false, Channel::Voice) => key!("send-voice"),
+            (false, Channel::Whatsapp) => key!("send-whatsapp"),
+        })
+    }
+
     /// What support needs to find what went wrong in that step.
     pub(crate) fn failure_reference(self, step: StepName) -> Option<String> {
         let failure = self

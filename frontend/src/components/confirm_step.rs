@@ -1,11 +1,10 @@
-use countersign_shared::Channel;
 use leptos::prelude::*;
 
 use crate::{
     actions::Actions,
     components::Reference,
     context::Page,
-    i18n::{key, t},
+    i18n::t,
     platform::host::Host,
     reactive::{effect, flag},
     state::{StepName, Task},
@@ -24,13 +23,7 @@ pub fn ConfirmStep() -> impl IntoView {
     let is_busy = move || page.is_doing(Task::Send);
     let button = Signal::derive(move || {
         let channel = host.with(|host| host.channel);
-        page.i18n
-            .get(match (is_busy(), channel.unwrap_or_default()) {
-                (true, _) => key!("sending"),
-                (false, Channel::Sms) => key!("send-sms"),
-                (false, Channel::Voice) => key!("send-voice"),
-                (false, Channel::Whatsapp) => key!("send-whatsapp"),
-            })
+        page.send_text(is_busy(), channel.unwrap_or_default())
     });
     let failure = Signal::derive(move || page.failure_text(StepName::EnterPhone));
     view! {

@@ -5,7 +5,7 @@ use crate::{
     actions::Actions,
     components::{CountrySelect, PhoneField},
     context::Page,
-    i18n::{key, t},
+    i18n::t,
     platform::document,
     reactive::{effect, flag},
     state::{FailureKind, Task},
@@ -25,14 +25,7 @@ pub fn PhoneStep() -> impl IntoView {
         }
     });
     let is_busy = move || page.is_doing(Task::Send) || page.is_doing(Task::Configure);
-    let button = Signal::derive(move || {
-        page.i18n.get(match (is_busy(), page.first_channel()) {
-            (true, _) => key!("sending"),
-            (false, Channel::Sms) => key!("send-sms"),
-            (false, Channel::Voice) => key!("send-voice"),
-            (false, Channel::Whatsapp) => key!("send-whatsapp"),
-        })
-    });
+    let button = Signal::derive(move || page.send_text(is_busy(), page.first_channel()));
     view! {
         <form
             id="enter-phone"
