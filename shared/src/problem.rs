@@ -56,7 +56,7 @@ error_codes! {
     /// A page called with an application's key.
     KeyFromBrowser = "key_from_browser", "Key used by a page";
     /// A callback that Plivo did not sign, or that came before.
-    CallbackRefused = "callback_refused", "Callback refused";
+    CallbackRejected = "callback_rejected", "Callback rejected";
     /// There is nothing at that path.
     NotFound = "not_found", "Not found";
     /// No phone number that we can read.

@@ -100,7 +100,7 @@ pub(crate) enum Call {
     /// session.
     Mixed,
     /// The same without the read, for servers that lack that call.
-    MixedWithoutLooks,
+    MixedWithoutReads,
     /// An empty request, from a new address each time.
     Stranger,
     /// Send, to a new number from a new address each time.
@@ -219,7 +219,7 @@ impl Caller {
             Call::Verify => Request::Verify(self.shared_session()?),
             Call::Stranger => Request::Stranger,
             Call::Newcomer => Request::Newcomer,
-            Call::Mixed | Call::MixedWithoutLooks => {
+            Call::Mixed | Call::MixedWithoutReads => {
                 self.turn += 1;
                 let oldest = self.own.front().cloned();
                 match (self.turn % 20, oldest) {

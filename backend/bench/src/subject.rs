@@ -155,7 +155,7 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
     for limit in [
         "SENDS_PER_ADDRESS",
         "CHECKS_PER_ADDRESS",
-        "SENDS_PER_PREFIX",
+        "SENDS_PER_RANGE",
         "SENDS_PER_COUNTRY",
         "SENDS_TOTAL",
     ] {

@@ -67,7 +67,7 @@ fn load(subject: &Subject, call: Call, length: Duration) -> Load<'_> {
     Load {
         addresses: &subject.addresses,
         call: match call {
-            Call::Mixed if subject.is_limit() => Call::MixedWithoutLooks,
+            Call::Mixed if subject.is_limit() => Call::MixedWithoutReads,
             call => call,
         },
         length,

@@ -1,15 +1,15 @@
-//! Conversion: how many of the codes sent to a destination are given back, and
+//! Conversion: how many of the codes sent to a destination are entered, and
 //! when too few are.
 //!
 //! A destination is a country or a range of numbers. Its sends of the last hour
-//! are counted in stretches of two minutes, those of the last day by the hour and
+//! are counted in buckets of two minutes, those of the last day by the hour and
 //! those of the last week by the day, each with how many of them ended verified. A
-//! stretch counts in full once its newest send is older than the grace; until then
+//! bucket counts in full once its newest send is older than the grace; until then
 //! its verified sends count and those still open do not. So a send can be late, but
 //! it never counts as failed while it is young.
 //!
 //! The last hour is judged, and the last day, which finds who comes slowly. Too few
-//! is less than the floor, or less than half of what the country gave back on the best
+//! is less than the floor, or less than half of the rate that the country had on the best
 //! day of the week before, by more than chance explains. The best day, so that who comes
 //! slowly does not become what is usual.
 //! Then the breaker trips: what was counted is forgotten, and what is sent until it
@@ -20,14 +20,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::buckets::{Bucket, Buckets};
 pub(crate) use self::rate::Usual;
-use self::stretches::{Stretch, Stretches};
 pub use self::{rate::ConversionRate, rule::ConversionRule};
 use crate::{Key, Limit, Millis, Row};
 
+mod buckets;
 mod rate;
 mod rule;
-mod stretches;
 #[cfg(test)]
 mod tests;
 const HOUR: Duration = Duration::from_hours(1);
@@ -35,9 +35,9 @@ const DAY: Duration = Duration::from_hours(24);
 const WEEK: Duration = Duration::from_hours(7 * 24);
 /// Milliseconds that are counted together within the last hour, the last day and
 /// the last week.
-const STRETCH: u64 = 120_000;
-const HOUR_STRETCH: u64 = 3_600_000;
-const DAY_STRETCH: u64 = 24 * HOUR_STRETCH;
+const BUCKET: u64 = 120_000;
+const HOUR_BUCKET: u64 = 3_600_000;
+const DAY_BUCKET: u64 = 24 * HOUR_BUCKET;
 /// Sends of a day before it says what is usual.
 const MIN_USUAL: u32 = 30;
 /// The rows of a number's country and of its range.
@@ -56,7 +56,7 @@ impl Destination {
     pub(crate) fn parts(&self) -> [(Limit, &Key); 2] {
         [
             (Limit::ConversionPerCountry, &self.country),
-            (Limit::ConversionPerPrefix, &self.range),
+            (Limit::ConversionPerRange, &self.range),
         ]
     }
 
@@ -80,7 +80,7 @@ pub struct TrippedBy {
     pub required: u8,
 }
 
-/// A country or a range of numbers where too few codes are given back.
+/// A country or a range of numbers where too few codes are entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LowConversion {
     /// Which of the two.
@@ -110,13 +110,13 @@ pub(crate) struct ConversionRow {
     #[serde(default, skip_serializing_if = "is_zero")]
     trips: u8,
     /// Sends of the last hour.
-    stretches: Stretches,
+    buckets: Buckets,
     /// Sends of the last day before that.
-    #[serde(default, skip_serializing_if = "Stretches::is_empty")]
-    hours: Stretches,
+    #[serde(default, skip_serializing_if = "Buckets::is_empty")]
+    hours: Buckets,
     /// Sends of the last week before that.
-    #[serde(default, skip_serializing_if = "Stretches::is_empty")]
-    days: Stretches,
+    #[serde(default, skip_serializing_if = "Buckets::is_empty")]
+    days: Buckets,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -137,9 +137,9 @@ impl ConversionRow {
             self.tripped_at = Some(now);
         }
         let tiers = [
-            self.stretches.clamp(STRETCH, now),
-            self.hours.clamp(HOUR_STRETCH, now),
-            self.days.clamp(DAY_STRETCH, now),
+            self.buckets.clamp(BUCKET, now),
+            self.hours.clamp(HOUR_BUCKET, now),
+            self.days.clamp(DAY_BUCKET, now),
         ];
         tripped_later.is_some() || tiers.contains(&true)
     }
@@ -200,11 +200,11 @@ impl ConversionRow {
     /// What went to a range whose breaker has tripped is dealt with there: the country is
     /// not judged by it.
     pub(crate) fn forget(&mut self, range: &Self) {
-        self.stretches.subtract(STRETCH, &range.stretches);
-        self.hours.subtract(HOUR_STRETCH, &range.hours);
+        self.buckets.subtract(BUCKET, &range.buckets);
+        self.hours.subtract(HOUR_BUCKET, &range.hours);
     }
 
-    /// What it gave back before, where it was sent enough to say.
+    /// Its rates before, where it was sent enough to say.
     pub(crate) fn usual(&self, rule: &ConversionRule, now: Millis) -> Usual {
         let days = self.days.best(WEEK, MIN_USUAL, now);
         let hours = self.hours.rate(DAY, rule.grace, now);
@@ -221,13 +221,13 @@ impl ConversionRow {
         self.trips > before.trips
     }
 
-    /// Stops sends there for a while. What it gave back in the days before is known
+    /// Stops sends there for a while. Its rates of the days before stay known
     /// all the same.
     pub(crate) fn trip(&mut self, now: Millis) {
         self.tripped_at = Some(now);
         self.trips = self.trips.saturating_add(1);
-        self.stretches = Stretches::default();
-        self.hours = Stretches::default();
+        self.buckets = Buckets::default();
+        self.hours = Buckets::default();
     }
 
     /// A code went there at that moment.
@@ -235,30 +235,30 @@ impl ConversionRow {
         if self.tripped_until(rule, limit, now).is_some() {
             return;
         }
-        for stretch in self.stretches.older_than(HOUR, now) {
-            self.hours.count(HOUR_STRETCH, stretch);
+        for bucket in self.buckets.older_than(HOUR, now) {
+            self.hours.count(HOUR_BUCKET, bucket);
         }
-        for stretch in self.hours.older_than(DAY, now) {
-            self.days.count(DAY_STRETCH, stretch);
+        for bucket in self.hours.older_than(DAY, now) {
+            self.days.count(DAY_BUCKET, bucket);
         }
         self.days.older_than(WEEK, now);
-        self.stretches.count(STRETCH, Stretch::of_one(at.min(now)));
+        self.buckets.count(BUCKET, Bucket::of_one(at.min(now)));
     }
 
     /// The code that went there at that moment never left.
     pub(crate) fn unsent(&mut self, at: Millis) {
-        self.stretches.unsent(STRETCH, at);
+        self.buckets.unsent(BUCKET, at);
     }
 
-    /// The code that went there at that moment was given back.
+    /// The code that went there at that moment was entered.
     pub(crate) fn verified(&mut self, at: Millis) {
-        self.stretches.verified(STRETCH, at);
+        self.buckets.verified(BUCKET, at);
     }
 
     /// When none of it counts any more.
     pub(crate) fn ends_at(&self, rule: &ConversionRule) -> Millis {
         // Sends are kept for a week: by then they are what was usual.
-        let tiers = [&self.stretches, &self.hours, &self.days];
+        let tiers = [&self.buckets, &self.hours, &self.days];
         let counted = tiers.map(|tier| tier.ends_at(WEEK)).into_iter().max();
         let tripped = self.tripped_at.map(|at| {
             // A while longer it is remembered that it tripped.
@@ -268,11 +268,11 @@ impl ConversionRow {
     }
 
     fn rate_of_hour(&self, rule: &ConversionRule, now: Millis) -> ConversionRate {
-        self.stretches.rate(HOUR, rule.grace, now)
+        self.buckets.rate(HOUR, rule.grace, now)
     }
 
     fn rate_of_day(&self, rule: &ConversionRule, now: Millis) -> ConversionRate {
-        let recent = self.stretches.rate(DAY, rule.grace, now);
+        let recent = self.buckets.rate(DAY, rule.grace, now);
         sum(recent, self.hours.rate(DAY, rule.grace, now))
     }
 
@@ -289,7 +289,7 @@ impl ConversionRow {
     }
 }
 
-/// The share that must be given back, in percent.
+/// The share that must be entered, in percent.
 fn required(rule: &ConversionRule, usual: Option<ConversionRate>) -> u8 {
     let half = usual.map_or(0, |usual| usual.percent() / 2);
     rule.floor.max(half)

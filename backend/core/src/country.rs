@@ -15,7 +15,7 @@ use crate::{AccessPolicy, recipient};
 const NATIONAL_PREFIXES: [&str; 5] = ["0", "06", "8", "1", "01"];
 
 /// Of numbers behind a calling code, in digits (ITU-T E.164, 6.2.1).
-const LONGEST_NATIONAL_NUMBER: usize = 14;
+const MAX_NATIONAL_NUMBER_LENGTH: usize = 14;
 
 /// An ISO 3166-1 alpha-2 code, or `other`: whatever it is made of, it names no
 /// number.
@@ -121,7 +121,7 @@ fn groups(example: &rlibphonenumber::PhoneNumber) -> Vec<Vec<u8>> {
             .map(|group| u8::try_from(group.len()).ok());
         groups.collect::<Option<Vec<_>>>()
     };
-    (1..=LONGEST_NATIONAL_NUMBER)
+    (1..=MAX_NATIONAL_NUMBER_LENGTH)
         .filter_map(of_length)
         .collect()
 }

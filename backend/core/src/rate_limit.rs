@@ -84,7 +84,7 @@ pub enum Limit {
     /// Codes of one application.
     SendsPerApplication,
     /// Codes sent to one range of numbers.
-    SendsPerPrefix,
+    SendsPerRange,
     /// Codes sent to one country.
     SendsPerCountry,
     /// Codes sent to known numbers of one country beyond that.
@@ -95,11 +95,11 @@ pub enum Limit {
     Budget,
     /// What codes of one application cost.
     ApplicationBudget,
-    /// Too few codes of a country are given back.
+    /// Too few codes of a country are entered.
     ConversionPerCountry,
-    /// Too few codes of a range of numbers are given back.
-    ConversionPerPrefix,
-    /// Too few codes of a country's known numbers are given back.
+    /// Too few codes of a range of numbers are entered.
+    ConversionPerRange,
+    /// Too few codes of a country's known numbers are entered.
     ConversionOfKnown,
     /// The operator stopped sends there.
     Stopped,
@@ -119,14 +119,14 @@ impl Limit {
             Self::SendsWithoutAddress => "sends_without_address",
             Self::ChecksWithoutAddress => "checks_without_address",
             Self::SendsPerApplication => "sends_per_application",
-            Self::SendsPerPrefix => "sends_per_prefix",
+            Self::SendsPerRange => "sends_per_range",
             Self::SendsPerCountry => "sends_per_country",
             Self::KnownPerCountry => "known_per_country",
             Self::SendsTotal => "sends_total",
             Self::Budget => "spend_cap",
             Self::ApplicationBudget => "application_spend_cap",
             Self::ConversionPerCountry => "conversion_country",
-            Self::ConversionPerPrefix => "conversion_prefix",
+            Self::ConversionPerRange => "conversion_range",
             Self::Stopped => "stopped",
             Self::ConversionOfKnown => "conversion_known",
         }
@@ -178,7 +178,7 @@ pub struct Limits {
     /// Codes tried by an application that knows no address.
     pub checks_without_address: Vec<Quota>,
     /// Codes to one range of numbers.
-    pub sends_per_prefix: Vec<Quota>,
+    pub sends_per_range: Vec<Quota>,
     /// Codes to one country.
     pub sends_per_country: Vec<Quota>,
     /// Codes at all.
@@ -203,8 +203,8 @@ pub struct CallerKeys {
 pub struct SendKeys {
     /// The number's row.
     pub number: Key,
-    /// Of [`Limit::SendsPerPrefix`].
-    pub prefix: Key,
+    /// Of [`Limit::SendsPerRange`].
+    pub range: Key,
     /// Of [`Limit::SendsPerCountry`].
     pub country: Key,
     /// Of [`Limit::KnownPerCountry`].
@@ -224,7 +224,7 @@ impl Limits {
         let number = &keys.number;
         let mut checks = vec![
             once(Limit::SendsPerNumber, number, &self.sends_per_number),
-            once(Limit::SendsPerPrefix, &keys.prefix, &self.sends_per_prefix),
+            once(Limit::SendsPerRange, &keys.range, &self.sends_per_range),
             once(
                 Limit::SendsPerCountry,
                 &keys.country,
@@ -307,7 +307,7 @@ pub struct Wait {
     pub retry_after: Duration,
     /// The limit that is full; none while the number's resend backoff holds.
     pub limit: Option<Limit>,
-    /// Where too few codes are given back, enforced or not.
+    /// Where too few codes are entered, enforced or not.
     pub low_conversion: Vec<LowConversion>,
 }
 
@@ -329,7 +329,7 @@ impl Wait {
                 Limit::Budget
                 | Limit::ApplicationBudget
                 | Limit::ConversionPerCountry
-                | Limit::ConversionPerPrefix
+                | Limit::ConversionPerRange
                 | Limit::ConversionOfKnown
                 | Limit::Stopped,
             ) => {

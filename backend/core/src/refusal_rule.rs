@@ -23,9 +23,9 @@ pub enum RefusalRule {
     /// Plivo's own count of deliveries to a number is full.
     UpstreamAttempts,
     /// The circuit breaker in front of Plivo is open.
-    UpstreamBreaker,
+    CircuitBreaker,
     /// As many calls of Plivo are under way as may be.
-    UpstreamFull,
+    BulkheadFull,
 }
 
 impl RefusalRule {
@@ -39,8 +39,8 @@ impl RefusalRule {
             Self::RequestsPerApplication => "requests_per_application",
             Self::Streams => "streams",
             Self::UpstreamAttempts => "upstream_attempts",
-            Self::UpstreamBreaker => "upstream_breaker",
-            Self::UpstreamFull => "upstream_full",
+            Self::CircuitBreaker => "circuit_breaker",
+            Self::BulkheadFull => "bulkhead_full",
         }
     }
 
@@ -52,7 +52,7 @@ impl RefusalRule {
                 Limit::Budget
                 | Limit::ApplicationBudget
                 | Limit::ConversionPerCountry
-                | Limit::ConversionPerPrefix
+                | Limit::ConversionPerRange
                 | Limit::ConversionOfKnown
                 | Limit::Stopped,
             )

@@ -25,7 +25,7 @@ pub struct SessionRules {
     pub verified_owes_no_wait: bool,
     /// How long a number that was verified is known; none remembers no number.
     pub known_numbers_for: Option<Duration>,
-    /// When too few codes are given back somewhere; none counts nothing.
+    /// When too few codes are entered somewhere; none counts nothing.
     pub conversion: Option<ConversionRule>,
 }
 

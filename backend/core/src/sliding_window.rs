@@ -37,7 +37,7 @@ pub enum Use {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
     /// How often uses were moved because the clock was set back. A use from before
-    /// can no longer be told from others, and is not given back.
+    /// can no longer be told from others, and is not released.
     #[serde(default, skip_serializing_if = "is_zero")]
     clock_shifts: u32,
     uses: Uses,
@@ -56,7 +56,7 @@ impl Default for Uses {
     }
 }
 
-/// What is needed to give a use back.
+/// What is needed to release a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     used: Use,
@@ -157,14 +157,14 @@ impl Counter {
     }
 
     /// Gives back what was taken, as if it had not been.
-    pub fn give_back(&mut self, taken: &Taken, now: Millis) {
+    pub fn release(&mut self, taken: &Taken, now: Millis) {
         if taken.clock_shifts != self.clock_shifts {
             return;
         }
         match (&mut self.uses, taken.used) {
             (_, Use::Amount(amount)) => self.correct(taken.at, amount, 0, now),
             (Uses::Distinct(window), Use::Distinct(thing)) => {
-                window.give_back(thing, taken.at.0, taken.before, now.0);
+                window.release(thing, taken.at.0, taken.before, now.0);
             }
             (Uses::Amounts(_), Use::Distinct(_)) => {}
         }

@@ -205,12 +205,12 @@ impl Metrics {
             self.upstream_unexpected.clone(),
         );
         registry.register(
-            "upstream_breaker_state",
+            "circuit_breaker_state",
             "1 for the state that the breaker in front of Plivo is in",
             self.breaker.clone(),
         );
         registry.register(
-            "upstream_breaker_opened",
+            "circuit_breaker_opened",
             "How often the breaker in front of Plivo opened",
             self.breaker_opened.clone(),
         );

@@ -1,4 +1,4 @@
-//! What codes cost, and where they are not given back.
+//! What codes cost, and where they are not entered.
 
 use countersign_core::{CountryCode, Limit, MicroDollars};
 use countersign_shared::Channel;

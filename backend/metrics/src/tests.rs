@@ -5,16 +5,16 @@ fn events_stand_in_the_text_by_their_labels() {
     let metrics = Metrics::default();
     let country = CountryCode::of("GB");
     metrics.send_requested(country, Channel::Voice);
-    metrics.refused(RefusalRule::UpstreamFull);
+    metrics.refused(RefusalRule::BulkheadFull);
     metrics.breaker_is(BreakerState::Open);
     metrics.store_step("ready", true, Duration::from_millis(2));
     let under_way = metrics.upstream_call(UpstreamCall::Create);
     let text = metrics.text();
     for line in [
         "countersign_sends_requested_total{country=\"GB\",channel=\"voice\"} 1",
-        "countersign_refusals_total{rule=\"upstream_full\"} 1",
-        "countersign_upstream_breaker_state{state=\"open\"} 1",
-        "countersign_upstream_breaker_state{state=\"closed\"} 0",
+        "countersign_refusals_total{rule=\"bulkhead_full\"} 1",
+        "countersign_circuit_breaker_state{state=\"open\"} 1",
+        "countersign_circuit_breaker_state{state=\"closed\"} 0",
         "countersign_upstream_calls_in_flight{call=\"create\"} 1",
         "countersign_store_step_duration_seconds_count{step=\"ready\",outcome=\"answered\"} 1",
     ] {

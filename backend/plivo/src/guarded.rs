@@ -47,7 +47,7 @@ pub struct GuardedPlivo {
 }
 
 /// The permit of a step that may call Plivo, returned when dropped.
-#[must_use = "the place is given back when this is dropped"]
+#[must_use = "the place is released when this is dropped"]
 pub struct Admission {
     _permit: Permit,
 }
@@ -189,7 +189,7 @@ impl GuardedPlivo {
             let again = matches!(answer, Err(PlivoError::Unreachable))
                 && tries < retry::MAX_TRIES
                 && started.elapsed() < LAST_TRY.min(timeout)
-                && self.retries().try_spend();
+                && self.retries().try_withdraw();
             if !again {
                 return answer;
             }
@@ -238,12 +238,12 @@ impl GuardedPlivo {
     }
 
     fn refuse_full(&self) -> PlivoError {
-        self.metrics.refused(RefusalRule::UpstreamFull);
+        self.metrics.refused(RefusalRule::BulkheadFull);
         PlivoError::Full
     }
 
     fn refuse_open(&self, retry_after: Duration) -> PlivoError {
-        self.metrics.refused(RefusalRule::UpstreamBreaker);
+        self.metrics.refused(RefusalRule::CircuitBreaker);
         PlivoError::NotAsked { retry_after }
     }
 

@@ -33,7 +33,7 @@ impl RetryBudget {
     }
 
     /// Whether a retry may be made; if so it is counted.
-    pub(crate) fn try_spend(&mut self) -> bool {
+    pub(crate) fn try_withdraw(&mut self) -> bool {
         match self.tenths.checked_sub(COST) {
             Some(left) => {
                 self.tenths = left;
@@ -70,7 +70,7 @@ mod tests {
                 made += 1;
                 budget.earn();
                 for _ in 0..wanted {
-                    repeated += u32::from(budget.try_spend());
+                    repeated += u32::from(budget.try_withdraw());
                 }
                 prop_assert!(repeated <= made / 10 + 10, "{} of {}", repeated, made);
             }

@@ -145,7 +145,7 @@ impl Settings {
     fn send_limits(&self, number: usize, caller: usize, channel: Channel) -> SendLimits {
         let keys = SendKeys {
             number: number_key(number),
-            prefix: keys::limit(Limit::SendsPerPrefix, "range"),
+            range: keys::limit(Limit::SendsPerRange, "range"),
             country: keys::limit(Limit::SendsPerCountry, "country"),
             known_country: keys::limit(Limit::KnownPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "all"),

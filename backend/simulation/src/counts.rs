@@ -51,7 +51,7 @@ impl World {
             Limit::SendsPerNumber => within(&checker.sends, &of_number),
             Limit::VoicePerNumber => within(&checker.sends, &|it| of_number(it) && it.is_call),
             Limit::SendsPerAddress | Limit::NumbersPerAddress => within(&checker.sends, &of_caller),
-            Limit::SendsPerPrefix => within(&checker.sends, &|it| !it.is_known),
+            Limit::SendsPerRange => within(&checker.sends, &|it| !it.is_known),
             // Of known ones some count in their reserve.
             Limit::SendsPerCountry if checker.sends.has_known() => return,
             Limit::SendsPerCountry | Limit::SendsTotal => within(&checker.sends, &|_| true),

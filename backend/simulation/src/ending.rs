@@ -166,7 +166,7 @@ impl World {
         let is_charged = !checker.charged.is_empty();
         let price = if is_charged { CHARGE } else { PRICE };
         let strangers = |it: &usage::OneUse| !it.is_known;
-        for quotas in [&limits.sends_per_prefix, &limits.sends_per_country] {
+        for quotas in [&limits.sends_per_range, &limits.sends_per_country] {
             exceeded.push(sends.exceeded(quotas, strangers, usage::count));
         }
         let with_reserve: Vec<Quota> = limits.sends_per_country.iter().map(more_by_half).collect();
@@ -220,9 +220,9 @@ impl World {
         if json.get("tripped_at").is_some() || self.checker.has_tripped {
             return;
         }
-        let stretches = json["stretches"].as_array().cloned().unwrap_or_default();
+        let buckets = json["buckets"].as_array().cloned().unwrap_or_default();
         let sum = |index: usize| {
-            stretches
+            buckets
                 .iter()
                 .filter_map(|it| it[index].as_u64())
                 .sum::<u64>()
@@ -230,13 +230,11 @@ impl World {
         let verified = seen
             .iter()
             .filter(|it| it.status == SessionStatus::Verified);
-        let given_back = verified.flat_map(|it| &it.deliveries);
-        let given_back = given_back.filter(|it| !it.is_known).count() as u64;
-        let is_counted = sum(1) == to_strangers && sum(2) <= given_back;
+        let entered = verified.flat_map(|it| &it.deliveries);
+        let entered = entered.filter(|it| !it.is_known).count() as u64;
+        let is_counted = sum(1) == to_strangers && sum(2) <= entered;
         self.checker.require(is_counted, || {
-            format!(
-                "conversion counts {json}, and {to_strangers} were sent, {given_back} given back"
-            )
+            format!("conversion counts {json}, and {to_strangers} were sent, {entered} entered")
         });
     }
 

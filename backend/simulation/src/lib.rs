@@ -22,8 +22,8 @@ pub mod rehearsal;
 mod request;
 mod sessions;
 mod settings;
+mod step_outcomes;
 mod steps;
-mod told;
 mod usage;
 mod world;
 

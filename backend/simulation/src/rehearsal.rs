@@ -267,7 +267,7 @@ fn limits() -> Limits {
         sends_per_user: Vec::new(),
         sends_without_address: Vec::new(),
         checks_without_address: Vec::new(),
-        sends_per_prefix: list(&[(20, 60)]),
+        sends_per_range: list(&[(20, 60)]),
         sends_per_country: list(&[(500, 60), (2000, 1440)]),
         sends_total: list(&[(1000, 60), (5000, 1440)]),
     }

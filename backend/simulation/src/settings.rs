@@ -151,7 +151,7 @@ fn limits(random: &mut Random) -> Limits {
         sends_per_address: some(3..9, 600),
         checks_per_address: some(4..12, 300),
         numbers_per_address: some(1..3, 900),
-        sends_per_prefix: some(4..12, 600),
+        sends_per_range: some(4..12, 600),
         sends_per_country: some(5..20, 1_200),
         sends_total: some(5..20, 1_800),
         ..Limits::default()

@@ -2,8 +2,8 @@
 //! all day, shows each of our assumptions beside what Plivo did, and writes a recording
 //! that the simulator replays.
 
-mod facts;
 mod listen;
+mod observations;
 mod probe;
 mod scrub;
 
@@ -13,8 +13,8 @@ use countersign_shared::PhoneNumber;
 use secrecy::ExposeSecret;
 
 use self::{
-    facts::Facts,
     listen::Listener,
+    observations::Observations,
     probe::{Answer, Probe},
     scrub::Scrubber,
 };
@@ -25,7 +25,7 @@ use crate::config::{Config, Upstream};
 /// How often a session is looked at whose end is waited for.
 const POLL: Duration = Duration::from_secs(2);
 /// Longer than any life of a code that Plivo's console offers.
-const LONGEST_LIFE: Duration = Duration::from_hours(1);
+const MAX_SESSION_LIFETIME: Duration = Duration::from_hours(1);
 /// A name that no session has.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 const USAGE: &str = "countersign --try-plivo +14155550123 [--used] [--expired] [--record FILE]";
@@ -97,7 +97,7 @@ struct Try {
     account: Account,
     listener: Option<Listener>,
     options: Options,
-    facts: Facts,
+    observations: Observations,
     session: String,
     otp: String,
 }
@@ -115,13 +115,13 @@ impl Try {
                 .as_ref()
                 .map_or("", |listener| listener.url.as_str()),
         ];
-        let facts = Facts::new(Scrubber::new(private.map(str::to_owned)));
+        let observations = Observations::new(Scrubber::new(private.map(str::to_owned)));
         Ok(Self {
             probe: Probe::new(account.clone()).map_err(|error| error.to_string())?,
             account,
             listener,
             options,
-            facts,
+            observations,
             session: String::new(),
             otp: String::new(),
         })
@@ -134,8 +134,8 @@ impl Try {
             self.options.recipient.masked()
         ));
         let created = self.create().await?;
-        let said = created.said(self.facts.scrubber());
-        say(&self.facts.answered("create", &said));
+        let said = created.said(self.observations.scrubber());
+        say(&self.observations.answered("create", &said));
         if !created.is_success() {
             return Err("Plivo did not take it; there is nothing more to try".to_owned());
         }
@@ -148,7 +148,7 @@ impl Try {
         let is_same = self
             .session_of(&again)
             .is_ok_and(|session| session == self.session);
-        say(&self.facts.is(
+        say(&self.observations.is(
             "second_create",
             if is_same {
                 "the same session"
@@ -159,9 +159,9 @@ impl Try {
         let answer =
             ask("Does the second message have the same code? (y, n, or nothing if none came)")?;
         match answer.as_str() {
-            "y" | "yes" => say(&self.facts.is("second_code", "the same code")),
+            "y" | "yes" => say(&self.observations.is("second_code", "the same code")),
             "n" | "no" => {
-                say(&self.facts.is("second_code", "another code"));
+                say(&self.observations.is("second_code", "another code"));
                 self.session = self.session_of(&again)?;
                 self.otp = self.ask_for_code()?;
             }
@@ -205,7 +205,7 @@ impl Try {
             ("callback_recipient", recipient.to_owned()),
         ];
         for (name, word) in facts {
-            say(&self.facts.is(name, &word));
+            say(&self.observations.is(name, &word));
         }
     }
 
@@ -223,7 +223,7 @@ impl Try {
         let session = self.probe.retrieve(&self.session).await?;
         let status = session.field("status").as_str().unwrap_or("none");
         say(&self
-            .facts
+            .observations
             .is("status_after_success", &status.to_lowercase()));
         let charges = session.field("charges");
         let charge = charges["validation_charge"].as_str().unwrap_or("0");
@@ -231,11 +231,11 @@ impl Try {
         if let Some(total) = charges["total_charge"].as_str() {
             say(&format!(
                 "            charged so far, in US dollars: {}",
-                self.facts.scrubber().clean(total)
+                self.observations.scrubber().clean(total)
             ));
         }
         let is_nothing = charge.bytes().all(|byte| matches!(byte, b'0' | b'.'));
-        say(&self.facts.is(
+        say(&self.observations.is(
             "validation_charge",
             if is_nothing { "none" } else { "some" },
         ));
@@ -256,7 +256,7 @@ impl Try {
         let created = self.create().await?;
         let session = self.session_of(&created)?;
         let is_same = session == self.session;
-        say(&self.facts.is(
+        say(&self.observations.is(
             "create_after_success",
             if is_same {
                 "the same session"
@@ -269,7 +269,7 @@ impl Try {
         }
         let otp = self.ask_for_code()?;
         say("waiting until Plivo calls it expired: as long as the application lets a code live");
-        let end = tokio::time::Instant::now() + LONGEST_LIFE;
+        let end = tokio::time::Instant::now() + MAX_SESSION_LIFETIME;
         loop {
             let seen = self.probe.retrieve(&session).await?;
             let status = seen.field("status").as_str().unwrap_or_default();
@@ -284,8 +284,8 @@ impl Try {
     }
 
     fn finish(self) -> Result<(), String> {
-        let (differing, all) = self.facts.counted();
-        let text = self.facts.recording()?;
+        let (differing, all) = self.observations.counted();
+        let text = self.observations.recording()?;
         let file = self.options.record.display();
         std::fs::write(&self.options.record, text).map_err(|error| format!("{file}: {error}"))?;
         say(&format!(
@@ -303,8 +303,8 @@ impl Try {
 
     async fn validated(&mut self, name: &str, session: &str, otp: &str) -> Result<Answer, String> {
         let answer = self.probe.validate(session, otp).await?;
-        let said = answer.said(self.facts.scrubber());
-        say(&self.facts.answered(name, &said));
+        let said = answer.said(self.observations.scrubber());
+        say(&self.observations.answered(name, &said));
         Ok(answer)
     }
 
@@ -314,7 +314,7 @@ impl Try {
         if session.is_empty() || !session.bytes().all(is_plain) {
             return Err("Plivo's answer names no session".to_owned());
         }
-        self.facts.scrubber().hide(session.to_owned());
+        self.observations.scrubber().hide(session.to_owned());
         Ok(session.to_owned())
     }
 
@@ -323,8 +323,8 @@ impl Try {
         if otp.is_empty() || !otp.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err("that is no code".to_owned());
         }
-        self.facts.scrubber().hide(otp.clone());
-        self.facts.scrubber().hide(another(&otp));
+        self.observations.scrubber().hide(otp.clone());
+        self.observations.scrubber().hide(another(&otp));
         Ok(otp)
     }
 }

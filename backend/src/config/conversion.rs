@@ -1,4 +1,4 @@
-//! How many of the codes sent somewhere must be given back.
+//! How many of the codes sent somewhere must be entered.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -31,18 +31,18 @@ pub(super) fn read_conversion(
         _ => return Err(variable.error("must be monitor, enforce or off")),
     };
     let of_country = || limits.sends_per_country.iter().chain(&limits.sends_total);
-    let of_range = || limits.sends_per_prefix.iter().chain(of_country());
+    let of_range = || limits.sends_per_range.iter().chain(of_country());
     let min = |variable, usual, quotas: &[&Quota]| read_min_sends(reader, variable, usual, quotas);
     // Read in any mode: a mistake shows before the breaker is needed.
     let rule = ConversionRule {
         floor: reader.percent(&variables::CONVERSION_FLOOR, 90)?,
         min_per_country: min(
-            &variables::CONVERSION_LEAST_SENDS,
+            &variables::CONVERSION_MIN_SENDS,
             100,
             &of_country().collect::<Vec<_>>(),
         )?,
         min_per_range: min(
-            &variables::CONVERSION_LEAST_SENDS_PER_RANGE,
+            &variables::CONVERSION_MIN_SENDS_PER_RANGE,
             10,
             &of_range().collect::<Vec<_>>(),
         )?,
@@ -52,7 +52,7 @@ pub(super) fn read_conversion(
             "0s to 30m",
         )?,
         cooldown: reader.duration_within(
-            &variables::CONVERSION_COOLING,
+            &variables::CONVERSION_COOLDOWN,
             &(Duration::from_mins(1)..=Duration::from_hours(24)),
             "1m to 1d",
         )?,
@@ -74,7 +74,7 @@ fn read_min_sends(
         let min = reader.within(variable, MIN_SENDS, MAX_SENDS)?;
         if u64::from(min) > most {
             return Err(variable.error(format!(
-                "is {min}, and LIMIT_SENDS_PER_PREFIX, LIMIT_SENDS_PER_COUNTRY and \
+                "is {min}, and LIMIT_SENDS_PER_RANGE, LIMIT_SENDS_PER_COUNTRY and \
                  LIMIT_SENDS_TOTAL let {most} codes through in a day: the breaker could never trip"
             )));
         }

@@ -46,7 +46,7 @@ pub(super) fn read_limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, 
         sends_per_user: together(&variables::LIMIT_SENDS_PER_USER)?,
         sends_without_address: together(&variables::LIMIT_SENDS_WITHOUT_ADDRESS)?,
         checks_without_address: together(&variables::LIMIT_CHECKS_WITHOUT_ADDRESS)?,
-        sends_per_prefix: together(&variables::LIMIT_SENDS_PER_PREFIX)?,
+        sends_per_range: together(&variables::LIMIT_SENDS_PER_RANGE)?,
         sends_per_country: together(&variables::LIMIT_SENDS_PER_COUNTRY)?,
         sends_total: together(&variables::LIMIT_SENDS_TOTAL)?,
     })

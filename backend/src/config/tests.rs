@@ -209,12 +209,15 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
         ("CONVERSION_FLOOR", sandbox(("CONVERSION_FLOOR", "20"))),
         ("CONVERSION_FLOOR", sandbox(("CONVERSION_FLOOR", "91%"))),
         (
-            "CONVERSION_LEAST_SENDS",
-            sandbox(("CONVERSION_LEAST_SENDS", "4")),
+            "CONVERSION_MIN_SENDS",
+            sandbox(("CONVERSION_MIN_SENDS", "4")),
         ),
         ("KNOWN_NUMBERS_FOR", sandbox(("KNOWN_NUMBERS_FOR", "1h"))),
         ("CONVERSION_GRACE", sandbox(("CONVERSION_GRACE", "31m"))),
-        ("CONVERSION_COOLING", sandbox(("CONVERSION_COOLING", "59s"))),
+        (
+            "CONVERSION_COOLDOWN",
+            sandbox(("CONVERSION_COOLDOWN", "59s")),
+        ),
         ("PRICES_FILE", sandbox(("PRICES_FILE", "/nowhere"))),
         ("PRICES_FILE", sandbox(("PRICES_FILE", "Cargo.toml"))),
         ("SPEND_CAP", sandbox(("SPEND_CAP", "5/1h"))),
@@ -395,14 +398,14 @@ fn the_breaker_judges_what_the_limits_let_through() {
     };
     assert_eq!(rule(&[]), (100, 10));
     assert_eq!(rule(&[("LIMIT_SENDS_PER_COUNTRY", "30/1h")]), (15, 10));
-    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "12/1h")]), (100, 6));
+    assert_eq!(rule(&[("LIMIT_SENDS_PER_RANGE", "12/1h")]), (100, 6));
     // Less than a judgement needs: the limit alone bounds it.
-    assert_eq!(rule(&[("LIMIT_SENDS_PER_PREFIX", "3/1d")]), (100, 0));
+    assert_eq!(rule(&[("LIMIT_SENDS_PER_RANGE", "3/1d")]), (100, 0));
     // A count that is never reached is a mistake.
     for (variable, limit) in [
-        ("CONVERSION_LEAST_SENDS", "LIMIT_SENDS_PER_COUNTRY"),
-        ("CONVERSION_LEAST_SENDS", "LIMIT_SENDS_TOTAL"),
-        ("CONVERSION_LEAST_SENDS_PER_RANGE", "LIMIT_SENDS_PER_PREFIX"),
+        ("CONVERSION_MIN_SENDS", "LIMIT_SENDS_PER_COUNTRY"),
+        ("CONVERSION_MIN_SENDS", "LIMIT_SENDS_TOTAL"),
+        ("CONVERSION_MIN_SENDS_PER_RANGE", "LIMIT_SENDS_PER_RANGE"),
     ] {
         let settings = live_but(&[(variable, "30"), (limit, "29/1d")]);
         let error = read(&settings).unwrap_err();

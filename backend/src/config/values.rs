@@ -21,9 +21,9 @@ use super::{ConfigError, variables::Variable};
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
 
 /// The longest time that anything is counted over.
-const LONGEST_QUOTA: Duration = Duration::from_hours(30 * 24);
+const MAX_QUOTA_PERIOD: Duration = Duration::from_hours(30 * 24);
 /// More than anybody has a use for.
-const MOST_QUOTAS: usize = 8;
+const MAX_QUOTAS: usize = 8;
 
 /// Reads variables through a lookup and names them when they are wrong.
 pub(super) struct Reader<'a> {
@@ -281,7 +281,7 @@ fn listed(text: &str, count: impl Fn(&str) -> Option<u64>) -> Option<Vec<Quota>>
     }
     let quotas: Option<Vec<Quota>> = list(text).map(|part| quota(part, &count)).collect();
     quotas
-        .filter(|quotas| (1..=MOST_QUOTAS).contains(&quotas.len()))
+        .filter(|quotas| (1..=MAX_QUOTAS).contains(&quotas.len()))
         .filter(|quotas| have_different_times(quotas))
 }
 
@@ -299,7 +299,7 @@ fn canonical(network: IpNet) -> IpNet {
 fn quota(text: &str, read: impl Fn(&str) -> Option<u64>) -> Option<Quota> {
     let (count, per) = text.split_once('/')?;
     let per = humantime::parse_duration(per.trim()).ok()?;
-    let in_range = (Duration::from_secs(1)..=LONGEST_QUOTA).contains(&per);
+    let in_range = (Duration::from_secs(1)..=MAX_QUOTA_PERIOD).contains(&per);
     in_range.then_some(Quota {
         count: read(count.trim()).and_then(NonZeroU64::new)?,
         per,

@@ -119,7 +119,7 @@ variables! {
         "Codes of all users of one application that knows no addresses. In sandbox off unless set.";
     LIMIT_CHECKS_WITHOUT_ADDRESS = Some("120/10m"), false,
         "Codes tried by all users of one application that knows no addresses. In sandbox off unless set.";
-    LIMIT_SENDS_PER_PREFIX = Some("20/1h"), false,
+    LIMIT_SENDS_PER_RANGE = Some("20/1h"), false,
         "Codes to numbers that differ in their last four digits only. In sandbox off unless set.";
     LIMIT_SENDS_PER_COUNTRY = Some("500/1h,2000/1d"), false,
         "Codes to one country. In sandbox off unless set.";
@@ -143,13 +143,13 @@ variables! {
         "What to do where too few of the codes sent are entered, by country and by range of numbers: enforce stops sends there, monitor writes down what would be stopped, off counts nothing. enforce in live mode, monitor in sandbox when not set.";
     CONVERSION_FLOOR = Some("20%"), false,
         "The share of codes that must be entered, 1% to 90%; and half of the country's own usual share at least.";
-    CONVERSION_LEAST_SENDS = None, false,
+    CONVERSION_MIN_SENDS = None, false,
         "Codes to a country within an hour or a day before its share is judged, 5 to 100000. 100 when not set, or half of what its limits let through in an hour if that is less.";
-    CONVERSION_LEAST_SENDS_PER_RANGE = None, false,
+    CONVERSION_MIN_SENDS_PER_RANGE = None, false,
         "The same for a range of numbers; 10 when not set, or half of what its limits let through in an hour if that is less.";
     CONVERSION_GRACE = Some("3m"), false,
         "How long a code may be out before it counts as not entered, 0s to 30m.";
-    CONVERSION_COOLING = Some("30m"), false,
+    CONVERSION_COOLDOWN = Some("30m"), false,
         "How long sends stop there the first time, 1m to 1d; twice as long each time it trips again, up to 8h.";
     PRICES_FILE = None, false,
         "File with what a code costs, in CSV: country,channel,price in US dollars; countersign --fetch-prices writes it from Plivo's price list.";

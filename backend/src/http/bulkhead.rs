@@ -22,7 +22,7 @@ pub(super) struct Bulkheads {
     pub(super) introspections: Bulkhead,
 }
 
-/// See the module.
+/// Permits for requests of one kind; a request that finds none waits at most `MAX_WAIT`.
 pub(super) struct Bulkhead(Semaphore);
 
 impl Default for Bulkhead {

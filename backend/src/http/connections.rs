@@ -201,7 +201,7 @@ impl Drop for Place {
     }
 }
 
-/// What a connection counts for its address; given back when the connection closes, or
+/// What a connection counts for its address; released when the connection closes, or
 /// an application's key came over it.
 struct Count {
     connections: Connections,

@@ -1,9 +1,9 @@
 //! The built page's files.
 
+mod branding;
 mod embed;
 pub mod embedding;
 pub mod index;
-mod looks;
 mod operator_file;
 pub mod source;
 
@@ -33,14 +33,14 @@ use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
 use self::{
+    branding::{LOGO_PATH, THEME_PATH, branding, logo, theme},
     embed::{Embed, SCRIPT_PATH, TYPES_PATH},
     index::{HTML, Index},
-    looks::{LOGO_PATH, THEME_PATH, logo, looks, theme},
     operator_file::OperatorFiles,
     source::PageFiles,
 };
-pub use self::{index::Looks, source::PageSource};
-use crate::http::page::embedding::{Query, Way};
+pub use self::{index::Branding, source::PageSource};
+use crate::http::page::embedding::{Query, ReturnTarget};
 use crate::http::per_application::PerApplication;
 use crate::http::{
     bulkhead::Bulkheads,
@@ -78,8 +78,8 @@ impl Served {
     fn index(&self, application: &Arc<Application>) -> Arc<Index> {
         self.indices.get(application, || {
             let is_first = self.applications.current().first().id == application.id;
-            let looks = looks(application, is_first, self.is_sandbox);
-            Index::new(&self.html, &self.files, &looks)
+            let branding = branding(application, is_first, self.is_sandbox);
+            Index::new(&self.html, &self.files, &branding)
         })
     }
 }
@@ -89,7 +89,7 @@ impl Served {
 pub struct PageSettings {
     /// Where it is.
     pub source: PageSource,
-    /// Whose it is: their names and looks, and who may send people here.
+    /// Whose it is: their names and branding, and who may send people here.
     pub applications: ApplicationRegistry,
     /// True when nothing is really sent.
     pub is_sandbox: bool,
@@ -256,9 +256,9 @@ async fn begun(
 }
 
 /// A page that is for this person only, in whoever's frame it is to be.
-fn framed(html: String, way: Way) -> HttpResponse {
+fn framed(html: String, way: ReturnTarget) -> HttpResponse {
     let mut answer = once(HttpResponse::Ok(), html);
-    if let Way::Embed(origin) = way {
+    if let ReturnTarget::Embed(origin) = way {
         answer.extensions_mut().insert(FramedBy(origin));
     }
     answer

@@ -30,7 +30,7 @@ const PIECE: usize = 8 * 1024;
 
 /// A content in every encoding that browsers take.
 #[derive(Clone)]
-pub struct Encoded {
+pub struct Precompressed {
     content_type: &'static str,
     plain: Bytes,
     brotli: Option<Bytes>,
@@ -38,7 +38,7 @@ pub struct Encoded {
     tag: String,
 }
 
-impl Encoded {
+impl Precompressed {
     /// Compresses it.
     pub fn new(content_type: &'static str, content: Vec<u8>) -> Self {
         let (brotli, gzip) = (brotli(&content).into(), gzip(&content).into());
@@ -174,8 +174,8 @@ mod tests {
 
     use super::*;
 
-    fn content() -> Encoded {
-        Encoded::new("text/plain", "one and the same ".repeat(50).into_bytes())
+    fn content() -> Precompressed {
+        Precompressed::new("text/plain", "one and the same ".repeat(50).into_bytes())
     }
 
     #[actix_web::test]
@@ -200,7 +200,8 @@ mod tests {
 
     #[actix_web::test]
     async fn a_large_content_is_taken_piece_by_piece() {
-        let content = Encoded::packed("text/plain", vec![7; 3 * PIECE + 1].into(), None, None);
+        let content =
+            Precompressed::packed("text/plain", vec![7; 3 * PIECE + 1].into(), None, None);
         let answer = content.answer(&TestRequest::default().to_http_request());
         let mut body = std::pin::pin!(answer.into_body());
         assert_eq!(body.size(), BodySize::Sized(3 * PIECE as u64 + 1));

@@ -76,7 +76,7 @@ pub enum ApiError {
     /// A page called with an application's key.
     KeyFromBrowser,
     /// A callback that Plivo did not sign, or that came before.
-    CallbackRefused,
+    CallbackRejected,
     /// The body is not declared as a form.
     NoForm,
     /// There is nothing at that path.
@@ -182,9 +182,9 @@ impl ApiError {
                 "A page called with an application's key. Keys are for servers; replace this one.",
                 &[],
             ),
-            Self::CallbackRefused => problem(
+            Self::CallbackRejected => problem(
                 403,
-                ErrorCode::CallbackRefused,
+                ErrorCode::CallbackRejected,
                 "This is for Plivo only, signed, and once.",
                 &[],
             ),

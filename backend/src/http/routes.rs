@@ -33,7 +33,7 @@ use crate::http::{
 };
 use crate::verification::ApplicationRegistry;
 
-use self::{config::Facts, docs::Contract, events::Streams, health::Readiness};
+use self::{config::PublicConfig, docs::Contract, events::Streams, health::Readiness};
 
 /// A path of ours, and the methods it knows.
 pub(crate) type Listed = (String, &'static str);
@@ -41,7 +41,7 @@ pub(crate) type Listed = (String, &'static str);
 /// What is worked out once and answered to everyone alike.
 #[derive(Clone)]
 pub struct FixedAnswers {
-    facts: Data<Facts>,
+    config: Data<PublicConfig>,
     contract: Data<Contract>,
 }
 
@@ -49,7 +49,7 @@ impl FixedAnswers {
     /// Works them out.
     pub fn new(registry: ApplicationRegistry, is_sandbox: bool, otp_length: u8) -> Self {
         Self {
-            facts: Data::new(Facts::new(registry, is_sandbox, otp_length)),
+            config: Data::new(PublicConfig::new(registry, is_sandbox, otp_length)),
             contract: Data::new(Contract::new(is_sandbox)),
         }
     }
@@ -74,7 +74,7 @@ pub fn configure(
         .app_data(bounds.bulkheads.clone())
         .app_data(bounds.readiness.clone())
         .app_data(bounds.streams.clone())
-        .app_data(fixed.facts.clone())
+        .app_data(fixed.config.clone())
         .app_data(fixed.contract.clone());
     register(config, limits);
 }

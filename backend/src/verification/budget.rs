@@ -154,7 +154,7 @@ impl Verification {
             self.metrics.conversion_tripped(it.limit, enforced);
             // Leading digits are nobody's number.
             let range = match it.limit {
-                Limit::ConversionPerPrefix => recipient.range(),
+                Limit::ConversionPerRange => recipient.range(),
                 _ => "",
             };
             log::warn!(

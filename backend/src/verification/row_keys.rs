@@ -129,7 +129,7 @@ impl RowKeys {
         let (mark, _) = mark.split_first_chunk().expect("a hash has 16 bytes");
         SendKeys {
             number: self.number(&recipient.number),
-            prefix: self.limit(Limit::SendsPerPrefix, recipient.range()),
+            range: self.limit(Limit::SendsPerRange, recipient.range()),
             country: self.limit(Limit::SendsPerCountry, &recipient.country),
             known_country: self.limit(Limit::KnownPerCountry, &recipient.country),
             total: self.limit(Limit::SendsTotal, ""),

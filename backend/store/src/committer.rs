@@ -215,7 +215,7 @@ impl Committer {
                 let pause = left.min(self.turn.pause());
                 return self.pause(group, now + pause, out);
             }
-            Holder::Us => self.turn.give_back(&mut decision.writes),
+            Holder::Us => self.turn.release(&mut decision.writes),
             Holder::Nobody if group.needs_turn(now) => {
                 compare.retain(|key, _| key == self.turn.key());
                 let commit = Commit {

@@ -381,7 +381,7 @@ fn whoever_loses_three_races_takes_the_turn_and_the_others_respect_it() {
 
     // A turn that its holder makes nothing of ends by itself.
     let snapshot = world.load(&[Key::new("turn")]);
-    assert!(snapshot.stamps.is_empty(), "it was given back");
+    assert!(snapshot.stamps.is_empty(), "it was released");
     world.take_turn(*b"somebody", Duration::from_millis(50));
     let theirs = near.submit(adds("a"));
     for _ in 0..50 {

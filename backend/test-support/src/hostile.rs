@@ -55,7 +55,7 @@ impl Fault {
     }
 }
 
-/// See the module. It has one address for all its life, down or up.
+/// The server and its switch. It has one address for all its life, down or up.
 pub struct Hostile {
     address: SocketAddr,
     fault: watch::Sender<Fault>,

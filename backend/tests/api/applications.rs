@@ -187,7 +187,7 @@ async fn a_live_server_says_where_its_user_comes_from() {
         ("APPLICATIONS_FILE", file.path()),
         ("LIMIT_SENDS_WITHOUT_ADDRESS", "2/1h"),
         ("LIMIT_CHECKS_WITHOUT_ADDRESS", "1/1h"),
-        ("LIMIT_SENDS_PER_PREFIX", "off"),
+        ("LIMIT_SENDS_PER_RANGE", "off"),
     ];
     let app = TestApp::start_live(&simulator.base_url(), &settings).await;
     let numbers: Vec<String> = (1..=9).map(|last| format!("+1415555267{last}")).collect();

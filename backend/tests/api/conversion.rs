@@ -1,4 +1,4 @@
-//! Where too few of the codes sent are given back, sends stop, or would.
+//! Where too few of the codes sent are entered, sends stop, or would.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app::{Answer, Session, TestApp};
 
 const ENFORCE: [(&str, &str); 4] = [
-    ("CONVERSION_LEAST_SENDS", "30"),
+    ("CONVERSION_MIN_SENDS", "30"),
     ("CONVERSION_BREAKER", "enforce"),
     ("TRUSTED_PROXIES", "127.0.0.1"),
     ("METRICS_ADDR", "127.0.0.1:0"),
@@ -30,7 +30,7 @@ async fn send_from(app: &TestApp, address: u32, recipient: &str) -> Answer {
     app.call(request).await
 }
 
-/// Forty addresses ask for forty numbers of one range, and give nothing back.
+/// Forty addresses ask for forty numbers of one range, and enter none.
 async fn pump(app: &TestApp) {
     let sends = (1..=40).map(async |index| send_from(app, index, &number(415, index)).await.ok());
     join_all(sends).await;
@@ -71,18 +71,18 @@ async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
         }
     }
     assert_eq!(app.simulator().calls().create, calls);
-    // Another range of that country, where codes are given back; and checks go on.
+    // Another range of that country, where codes are entered; and checks go on.
     app.verify(&waiting, &waiting.otp).await.ok();
     send_from(&app, 51, &number(212, 51)).await.ok();
     let text = app.metrics().await;
     let of = |name, rule| metric(&text, name, rule, "enforce");
     assert_eq!(
-        of("conversion_breaker_tripped", "conversion_prefix"),
+        of("conversion_breaker_tripped", "conversion_range"),
         Some(1)
     );
-    assert_eq!(of("conversion_stopped", "conversion_prefix"), Some(9));
+    assert_eq!(of("conversion_stopped", "conversion_range"), Some(9));
     assert_eq!(of("conversion_breaker_tripped", "conversion_country"), None);
-    assert!(text.contains("countersign_refusals_total{rule=\"conversion_prefix\"} 9"));
+    assert!(text.contains("countersign_refusals_total{rule=\"conversion_range\"} 9"));
     // Whole minutes: not when to the second it began.
     app.advance(Duration::from_secs(90));
     let answer = send_from(&app, 52, &number(415, 52)).await;
@@ -120,7 +120,7 @@ async fn a_pump_over_one_country_is_stopped_there_and_checks_and_other_countries
         Some(1)
     );
     assert_eq!(of("conversion_stopped", "conversion_country"), Some(2));
-    assert_eq!(of("conversion_breaker_tripped", "conversion_prefix"), None);
+    assert_eq!(of("conversion_breaker_tripped", "conversion_range"), None);
 }
 
 #[actix_web::test]
@@ -136,7 +136,7 @@ async fn in_monitor_mode_a_pump_is_written_down_only_and_off_counts_nothing() {
         assert_eq!(app.simulator().calls().create, 50);
         let text = app.metrics().await;
         let counts = (mode != "off").then_some((1, 10));
-        for rule in ["conversion_country", "conversion_prefix"] {
+        for rule in ["conversion_country", "conversion_range"] {
             let slumps = metric(&text, "conversion_breaker_tripped", rule, "monitor");
             let stopped = metric(&text, "conversion_stopped", rule, "monitor");
             assert_eq!(slumps.zip(stopped), counts, "{mode} {rule}");

@@ -1,4 +1,4 @@
-//! Plivo on its bad days: what the caller hears, what was given back, and that
+//! Plivo on its bad days: what the caller hears, what was released, and that
 //! the service goes on.
 
 mod in_real_time;
@@ -35,7 +35,7 @@ fn number(index: usize) -> String {
 }
 
 #[actix_web::test]
-async fn what_never_left_is_tried_again_a_little_and_given_back() {
+async fn what_never_left_is_tried_again_a_little_and_released() {
     let mut hostile = Hostile::start(Fault::None);
     let app = app_at(&hostile, &[]).await;
     let sent = app.send(&number(0)).await.ok();
@@ -65,7 +65,7 @@ async fn a_plivo_that_fails_is_left_alone_tried_by_one_and_asked_again() {
             .problem(502, "upstream_error");
     }
     assert!(
-        app.has("countersign_upstream_breaker_state{state=\"open\"} 1")
+        app.has("countersign_circuit_breaker_state{state=\"open\"} 1")
             .await
     );
     let started = Instant::now();
@@ -87,7 +87,7 @@ async fn a_plivo_that_fails_is_left_alone_tried_by_one_and_asked_again() {
             other.problem(503, "temporarily_unavailable");
         }
         assert!(
-            app.has("countersign_upstream_breaker_state{state=\"half_open\"} 1")
+            app.has("countersign_circuit_breaker_state{state=\"half_open\"} 1")
                 .await
         );
         hostile.end_connections();
@@ -106,7 +106,7 @@ async fn a_plivo_that_fails_is_left_alone_tried_by_one_and_asked_again() {
     app.send(&second).await.ok();
     app.send(&number(7)).await.ok();
     assert!(
-        app.has("countersign_upstream_breaker_state{state=\"closed\"} 1")
+        app.has("countersign_circuit_breaker_state{state=\"closed\"} 1")
             .await
     );
     app.get("/readyz").await.ok();
@@ -187,7 +187,7 @@ async fn a_flood_of_sends_that_hang_leaves_room_for_checks() {
         let check = json!({"session_uuid": sent["session_uuid"], "otp": OTP});
         app.post("/api/otp/verify", &check).await.ok();
         assert!(
-            app.has("countersign_refusals_total{rule=\"upstream_full\"} 1")
+            app.has("countersign_refusals_total{rule=\"bulkhead_full\"} 1")
                 .await
         );
         hostile.end_connections();

@@ -181,7 +181,7 @@ async fn a_cap_in_money_holds_over_all_instances() {
 async fn a_pump_over_all_instances_is_one_pump() {
     let settings = [
         ("CONVERSION_BREAKER", "enforce"),
-        ("CONVERSION_LEAST_SENDS", "10"),
+        ("CONVERSION_MIN_SENDS", "10"),
     ];
     for instances in Instances::each(&settings).await {
         let numbers: Vec<String> = (0..10).map(number).collect();

@@ -119,7 +119,7 @@ async fn sends_are_limited_by_what_numbers_share() {
     for limit in [
         "LIMIT_SENDS_PER_ADDRESS",
         "LIMIT_NUMBERS_PER_ADDRESS",
-        "LIMIT_SENDS_PER_PREFIX",
+        "LIMIT_SENDS_PER_RANGE",
         "LIMIT_SENDS_PER_COUNTRY",
         "LIMIT_SENDS_TOTAL",
     ] {
@@ -325,7 +325,7 @@ async fn what_never_left_counts_nowhere() {
         "LIMIT_SENDS_PER_NUMBER",
         "LIMIT_SENDS_PER_ADDRESS",
         "LIMIT_NUMBERS_PER_ADDRESS",
-        "LIMIT_SENDS_PER_PREFIX",
+        "LIMIT_SENDS_PER_RANGE",
         "LIMIT_SENDS_PER_COUNTRY",
         "LIMIT_SENDS_TOTAL",
     ]

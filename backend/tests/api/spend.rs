@@ -312,7 +312,7 @@ async fn a_restart_keeps_the_books() {
         // The money is spent.
         let problem = send(40).await.problem(429, "rate_limited");
         assert!(problem["retry_after"].as_u64().unwrap() > 3000);
-        // And nobody has given a code back. Both hold; the longer wait is told.
+        // And nobody has entered a code. Both hold; the longer wait is told.
         clock.advance(Duration::from_mins(59));
         send(40).await.problem(429, "rate_limited");
         clock.advance(Duration::from_mins(2));

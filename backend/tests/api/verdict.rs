@@ -83,7 +83,7 @@ async fn wrong_codes_answered_with_200_open_no_circuit_breaker() {
                 .problem(400, "otp_incorrect");
         }
     }
-    let closed = "countersign_upstream_breaker_state{state=\"closed\"} 1";
+    let closed = "countersign_circuit_breaker_state{state=\"closed\"} 1";
     assert!(app.has(closed).await);
     app.sent("+14155550123").await;
 }

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::{Program, hostile_settings};
 
 #[tokio::test]
-async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
+async fn the_operator_reads_what_is_spent_and_where_codes_are_not_entered() {
     let program = Program::new("spend");
     let prices = "country,channel,price\n*,sms,0.01\n*,voice,0.01\n";
     std::fs::write(program.directory.join("prices.csv"), prices).unwrap();
     let settings = [
         ("PRICES_FILE", "prices.csv"),
         ("SPEND_CAP", "0.12/1h"),
-        ("CONVERSION_LEAST_SENDS", "10"),
+        ("CONVERSION_MIN_SENDS", "10"),
         ("CONVERSION_GRACE", "0s"),
         ("PATH", "/usr/bin:/bin"),
     ];
@@ -43,13 +43,13 @@ async fn the_operator_reads_what_is_spent_and_where_codes_are_not_given_back() {
     assert_eq!(alerts[0]["spent"], "0.100000");
     let slumps: Vec<&Value> = of("conversion.tripped");
     let rules: Vec<&Value> = slumps.iter().map(|line| &line["rule"]).collect();
-    assert_eq!(rules, ["conversion_country", "conversion_prefix"]);
+    assert_eq!(rules, ["conversion_country", "conversion_range"]);
     for line in slumps {
         assert_eq!(
             (&line["mode"], &line["country"]),
             (&json!("monitor"), &json!("US"))
         );
-        let is_range = line["rule"] == "conversion_prefix";
+        let is_range = line["rule"] == "conversion_range";
         let range = if is_range { "+1415555" } else { "" };
         assert_eq!(line["range"], range);
     }
@@ -207,7 +207,7 @@ async fn a_proxy_that_is_found_to_be_the_caller_is_said_once_and_counted() {
     drop(http);
     let (_, log) = running.terminate();
     let lines = lines(&log);
-    let said = of(&lines, "caller.is_proxy");
+    let said = of(&lines, "caller.trusted_proxy");
     assert_eq!(said.len(), 1, "{log}");
     assert_eq!(said[0]["proxy"], "fd30:80::1");
 }

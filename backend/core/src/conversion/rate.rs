@@ -1,16 +1,16 @@
-//! Shares of codes that were given back.
+//! Shares of codes that were entered.
 
-/// Codes sent and codes given back.
+/// Codes sent and codes entered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConversionRate {
     /// Codes sent.
     pub sends: u32,
-    /// Codes given back.
+    /// Codes entered.
     pub verified: u32,
 }
 
 impl ConversionRate {
-    /// The share that was given back, in percent, rounded down.
+    /// The share that was entered, in percent, rounded down.
     pub fn percent(self) -> u8 {
         let percent = u64::from(self.verified) * 100 / u64::from(self.sends.max(1));
         u8::try_from(percent).unwrap_or(100)
@@ -27,7 +27,7 @@ impl ConversionRate {
     }
 }
 
-/// What a destination gave back before the hour, and before the day, that is judged.
+/// Conversion rates of a destination before the hour, and before the day, that is judged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usual {
     pub(super) before_hour: Option<ConversionRate>,

@@ -14,16 +14,16 @@ const MAX_COUNTRY_COOLDOWN: Duration = Duration::from_hours(4);
 const MAX_DOUBLINGS: u8 = 8;
 
 /// When too few of the codes that are sent to a country, or to a range of
-/// numbers, are given back: nobody there wants them, or somebody is paid for them.
+/// numbers, are entered: nobody there wants them, or somebody is paid for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversionRule {
-    /// The share that must be given back, in percent.
+    /// The share that must be entered, in percent.
     pub floor: u8,
     /// Codes to a country before its share is judged; none judges no country.
     pub min_per_country: Option<NonZeroU32>,
     /// The same of a range.
     pub min_per_range: Option<NonZeroU32>,
-    /// How long a code may be out before it counts as not given back.
+    /// How long a code may be out before it counts as not entered.
     pub grace: Duration,
     /// How long sends stop there the first time.
     pub cooldown: Duration,
@@ -50,7 +50,7 @@ impl ConversionRule {
         let doublings = trips.saturating_sub(1).min(MAX_DOUBLINGS);
         let cooldown = self.cooldown * 2_u32.pow(doublings.into());
         let most = match limit {
-            Limit::ConversionPerPrefix => MAX_RANGE_COOLDOWN,
+            Limit::ConversionPerRange => MAX_RANGE_COOLDOWN,
             _ => MAX_COUNTRY_COOLDOWN,
         };
         cooldown.min(most.max(self.cooldown))

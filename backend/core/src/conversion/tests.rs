@@ -60,7 +60,7 @@ fn waits() -> impl Strategy<Value = u64> {
     prop_oneof![2 => Just(0), 4 => 1..20_000_u64, 1 => 1..900_000_u64]
 }
 
-/// Four people of whom one gives the code back within the grace; so may the
+/// Four people of whom one enters the code within the grace; so may the
 /// others, or much later, or not at all.
 fn honest() -> impl Strategy<Value = Vec<Person>> {
     let answer = || prop_oneof![Just(None), (0..1_200_000_u64).prop_map(Some)];
@@ -86,7 +86,7 @@ proptest! {
         prop_assert_eq!(stopped(&people), None);
     }
 
-    /// Nobody gives one back: what comes once thirty are older than the grace
+    /// Nobody enters one: what comes once thirty are older than the grace
     /// is stopped, and nothing before.
     #[test]
     fn a_pump_is_stopped(waits in prop::collection::vec(0..5_000_u64, 30..400)) {
@@ -102,8 +102,8 @@ proptest! {
         let known_at = moments[29] + 180_000;
         match stopped(&people) {
             Some(at) => prop_assert!(at >= known_at),
-            // A stretch counts once all of it is old enough.
-            None => prop_assert!(end < known_at + STRETCH),
+            // A bucket counts once all of it is old enough.
+            None => prop_assert!(end < known_at + BUCKET),
         }
     }
 
@@ -195,7 +195,7 @@ fn after_the_clock_was_set_back_what_lies_ahead_counts_as_now() {
     assert!(row.clamp(now));
     assert!(!row.clone().clamp(now));
     assert_eq!(row.ends_at(&rule()), now.after(WEEK));
-    assert_eq!(row.stretches.sends(), 3);
+    assert_eq!(row.buckets.sends(), 3);
 }
 
 /// So many people an hour, of whom so many in a hundred answer; answers when one would

@@ -24,7 +24,7 @@ fn limits() -> Limits {
         sends_per_address: quotas(4),
         checks_per_address: quotas(5),
         numbers_per_address: quotas(6),
-        sends_per_prefix: quotas(7),
+        sends_per_range: quotas(7),
         sends_per_country: quotas(8),
         sends_total: quotas(9),
         sends_per_user: quotas(10),
@@ -46,7 +46,7 @@ fn shown(checks: &[LimitCheck]) -> Vec<(&str, &str, u64)> {
 fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destination() {
     let keys = SendKeys {
         number: crate::keys::number("n"),
-        prefix: crate::keys::limit(Limit::SendsPerPrefix, "p"),
+        range: crate::keys::limit(Limit::SendsPerRange, "p"),
         country: crate::keys::limit(Limit::SendsPerCountry, "c"),
         known_country: crate::keys::limit(Limit::KnownPerCountry, "c"),
         total: crate::keys::limit(Limit::SendsTotal, "t"),
@@ -56,7 +56,7 @@ fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destinati
     let checks = limits().of_send(&keys, Channel::Sms);
     let expected = [
         ("sends_per_number", "number/n", 1),
-        ("sends_per_prefix", "limit/sends_per_prefix/p", 7),
+        ("sends_per_range", "limit/sends_per_range/p", 7),
         ("sends_per_country", "limit/sends_per_country/c", 8),
         ("sends_total", "limit/sends_total/t", 9),
         ("sends_per_address", "limit/sends_per_address/a", 4),
@@ -93,7 +93,7 @@ fn an_application_without_addresses_has_limits_of_its_own_and_each_user_another(
     };
     let keys = SendKeys {
         number: crate::keys::number("n"),
-        prefix: crate::keys::limit(Limit::SendsPerPrefix, "p"),
+        range: crate::keys::limit(Limit::SendsPerRange, "p"),
         country: crate::keys::limit(Limit::SendsPerCountry, "c"),
         known_country: crate::keys::limit(Limit::KnownPerCountry, "c"),
         total: crate::keys::limit(Limit::SendsTotal, "t"),
@@ -125,7 +125,7 @@ fn waits_for_money_and_conversion_are_told_in_whole_minutes() {
         (Some(Limit::Budget), 1, 60.0),
         (Some(Limit::ApplicationBudget), 1, 60.0),
         (Some(Limit::ConversionPerCountry), 60_000, 60.0),
-        (Some(Limit::ConversionPerPrefix), 60_001, 120.0),
+        (Some(Limit::ConversionPerRange), 60_001, 120.0),
         (Some(Limit::SendsTotal), 1_500, 1.5),
         (None, 0, 0.001),
     ] {

@@ -16,7 +16,7 @@ struct Mark {
 }
 
 /// The bit of a mark that says that the thing was used more than once at that
-/// moment. Whose use is whose can no longer be told, and none is given back.
+/// moment. Whose use is whose can no longer be told, and none is released.
 const SHARED: u8 = 1;
 
 impl Mark {
@@ -103,7 +103,7 @@ impl DistinctWindow {
 
     /// The thing counts as it did before its use at `at`, unless it was used
     /// since, or twice at that moment.
-    pub(super) fn give_back(&mut self, thing: u64, at: u64, before: Option<u64>, now: u64) {
+    pub(super) fn release(&mut self, thing: u64, at: u64, before: Option<u64>, now: u64) {
         let thing = short(thing);
         let ours = Mark { at, thing };
         let Some(index) = self.marks.iter().position(|mark| *mark == ours) else {

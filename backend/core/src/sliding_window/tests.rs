@@ -119,7 +119,7 @@ proptest! {
         assert_no_window_is_exceeded(&admitted, &quotas);
     }
 
-    /// Money is capped whatever the amounts, given back or corrected meanwhile.
+    /// Money is capped whatever the amounts, released or corrected meanwhile.
     #[test]
     fn amounts_never_exceed_their_cap(
         cap in 65..5_000_u64,
@@ -133,7 +133,7 @@ proptest! {
             now += step;
             if what == 0 && let Some((taken, index)) = held.pop() {
                 counter.fit(&quotas, false, Millis(now));
-                counter.give_back(&taken, Millis(now));
+                counter.release(&taken, Millis(now));
                 admitted[index].1 = 0;
             } else {
                 if what == 1 {
@@ -151,7 +151,7 @@ proptest! {
 
     /// Giving back is as if it had never been, up to 64 uses to the letter.
     #[test]
-    fn what_is_given_back_leaves_no_trace(
+    fn what_is_released_leaves_no_trace(
         quotas in quotas(1..65), moments in moments(), later in 0..5_000_u64,
     ) {
         let mut counter = Counter::default();
@@ -163,7 +163,7 @@ proptest! {
         let Some(taken) = attempt(&mut with, &quotas, ONE, now) else { return Ok(()) };
         let later = Millis(now.0 + later);
         with.fit(&quotas, false, later);
-        with.give_back(&taken, later);
+        with.release(&taken, later);
         counter.fit(&quotas, false, later);
         prop_assert_eq!(with, counter);
     }
@@ -178,7 +178,7 @@ proptest! {
         let quotas = [quota(count, 60), quota(count + 2, 90)];
         let (mut counter, mut now) = (Counter::default(), START);
         let mut used: Vec<(u64, u64)> = Vec::new();
-        for (step, thing, is_given_back) in steps {
+        for (step, thing, is_released) in steps {
             now += step;
             let fits = quotas.iter().all(|quota| {
                 let within = used.iter().filter(|(at, _)| at + quota.milliseconds() > now);
@@ -194,8 +194,8 @@ proptest! {
             let taken = attempt(&mut counter, &quotas, Use::Distinct(thing), Millis(now));
             prop_assert_eq!(taken.is_some(), fits);
             match taken {
-                Some(taken) if is_given_back && !is_twice => {
-                    counter.give_back(&taken, Millis(now));
+                Some(taken) if is_released && !is_twice => {
+                    counter.release(&taken, Millis(now));
                     let mut before = before;
                     before.fit(&quotas, true, Millis(now));
                     prop_assert_eq!(&counter, &before);

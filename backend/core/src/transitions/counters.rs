@@ -7,7 +7,7 @@ use crate::{
     sliding_window::{Counter, Taken, Use},
 };
 
-/// A use of a limit that was counted, and can be given back.
+/// A use of a limit that was counted, and can be released.
 #[derive(Clone, Debug)]
 pub(crate) struct TakenLimit {
     pub(crate) check: LimitCheck,
@@ -137,11 +137,11 @@ impl<'a> Counters<'a> {
     }
 
     /// Counts it no more.
-    pub(crate) fn give_back(&mut self, taken: &TakenLimit) {
+    pub(crate) fn release(&mut self, taken: &TakenLimit) {
         let now = self.now;
         let (counter, is_changed) = self.counter(&taken.check);
         *is_changed = true;
-        counter.give_back(&taken.taken, now);
+        counter.release(&taken.taken, now);
     }
 
     /// What was counted at `at` turns out to be another amount.

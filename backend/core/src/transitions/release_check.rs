@@ -1,4 +1,4 @@
-//! A check certainly never left: it is given back.
+//! A check certainly never left: it is released.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Transition for ReleaseCheck {
         let (number, checks) = (&reservation.session.number, checks_of(&reservation.taken));
         let mut counters = Counters::load(rows, &self.rules, Some(number), &checks)?;
         for taken in &reservation.taken {
-            counters.give_back(taken);
+            counters.release(taken);
         }
         counters.save(rows);
         if let Ok(mut row) = SessionRow::live(rows, &reservation.key)? {

@@ -1,4 +1,4 @@
-//! A send or resend certainly never left: all that was counted is given back.
+//! A send or resend certainly never left: all that was counted is released.
 
 use std::sync::Arc;
 

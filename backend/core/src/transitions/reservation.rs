@@ -63,7 +63,7 @@ impl SendReservation {
         self.channel
     }
 
-    /// Where too few codes are given back, which is not enforced.
+    /// Where too few codes are entered, which is not enforced.
     pub fn low_conversion(&self) -> &[LowConversion] {
         &self.low_conversion
     }

@@ -148,7 +148,7 @@ impl<'a> Evaluation<'a> {
         let mut checks = Vec::with_capacity(limits.checks.len());
         for check in &limits.checks {
             match (check.limit, &limits.known_reserve) {
-                (Limit::SendsPerPrefix, _) => {}
+                (Limit::SendsPerRange, _) => {}
                 (Limit::SendsPerCountry, Some(reserve)) => {
                     let is_full = self.counters.wait(check) > 0;
                     let is_reserved = is_full && self.has_reserve(check, reserve);
@@ -277,7 +277,7 @@ pub(crate) fn release(
     let checks: Vec<LimitCheck> = checks_of(&reservation.taken);
     let mut counters = Counters::load(rows, rules, Some(&reservation.number), &checks)?;
     for taken in &reservation.taken {
-        counters.give_back(taken);
+        counters.release(taken);
     }
     let (session, at) = (&reservation.session, reservation.reserved_at);
     let number = counters.edit_number().expect("a send has a number");
@@ -302,7 +302,7 @@ pub(crate) fn checks_of(taken: &[TakenLimit]) -> Vec<LimitCheck> {
     taken.iter().map(|taken| taken.check.clone()).collect()
 }
 
-/// Codes went there at these moments, or were given back: to known numbers, or to
+/// Codes went there at these moments, or were entered: to known numbers, or to
 /// strangers.
 pub(crate) fn count_conversion(
     rows: &mut Rows<'_>,

@@ -154,7 +154,7 @@ impl SettleCheck {
         let number = Some(&self.reservation.session.number);
         let mut counters = Counters::load(rows, &self.rules, number, &checks_of(&wrong))?;
         for taken in &wrong {
-            counters.give_back(taken);
+            counters.release(taken);
         }
         counters.save(rows);
         Ok(())

@@ -159,7 +159,7 @@ impl Service {
     fn send_limits(&self, asked: &Asked) -> SendLimits {
         let keys = SendKeys {
             number: keys::number(&asked.number()),
-            prefix: keys::limit(Limit::SendsPerPrefix, &asked.range()),
+            range: keys::limit(Limit::SendsPerRange, &asked.range()),
             country: keys::limit(Limit::SendsPerCountry, asked.country),
             known_country: keys::limit(Limit::KnownPerCountry, asked.country),
             total: keys::limit(Limit::SendsTotal, "all"),

@@ -6,7 +6,7 @@ use reqwest::{Client, RequestBuilder, redirect::Policy};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{facts::Said, scrub::Scrubber};
+use super::{observations::Said, scrub::Scrubber};
 use countersign_platform::tls;
 use countersign_plivo::{AcceptedMessages, Account};
 

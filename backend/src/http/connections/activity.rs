@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::Count;
 
-/// See the module.
+/// What one connection does now, and since when.
 pub(super) struct Activity {
     opened: Instant,
     /// Milliseconds from `opened` to when a byte went in or out last.

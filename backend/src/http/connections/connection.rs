@@ -32,7 +32,7 @@ const MIN_READ: usize = 4096;
 /// where more was read ahead than it takes.
 const MAX_IDLE_POLLS: u32 = 4096;
 
-/// See the module.
+/// A stream whose reads and writes end with an error at the deadline that applies.
 pub struct Connection<S> {
     stream: S,
     activity: Arc<Activity>,

@@ -24,7 +24,7 @@ use ipnet::IpNet;
 use crate::verification::Caller;
 
 /// Nobody has that many proxies of his own.
-const MOST_HOPS: usize = 32;
+const MAX_HOPS: usize = 32;
 
 /// The proxies whose word counts.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +98,7 @@ fn note_proxy(request: &HttpRequest, caller: &Caller) {
     }
     if !SAID.swap(true, Ordering::Relaxed) {
         log::warn!(
-            event = "caller.is_proxy", proxy = caller.address().to_string().as_str();
+            event = "caller.trusted_proxy", proxy = caller.address().to_string().as_str();
             "TRUSTED_PROXIES: a proxy was found to be the caller, so all who come through it share its limits"
         );
     }
@@ -117,7 +117,7 @@ fn hops(
         elements.unwrap_or_else(|| vec!["?"]).into_iter().rev()
     });
     elements
-        .take(MOST_HOPS)
+        .take(MAX_HOPS)
         .map(|element| address(hop(element.trim())?))
         .collect()
 }

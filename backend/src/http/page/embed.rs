@@ -8,7 +8,7 @@ use actix_web::{
     http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName, HeaderValue},
 };
 
-use crate::http::precompressed::Encoded;
+use crate::http::precompressed::Precompressed;
 
 /// Where the script is read.
 pub(super) const SCRIPT_PATH: &str = "/embed/v1.js";
@@ -18,14 +18,14 @@ pub(super) const TYPES_PATH: &str = "/embed/v1.d.ts";
 /// The script and its types.
 #[derive(Clone)]
 pub(super) struct Embed {
-    script: Encoded,
-    types: Encoded,
+    script: Precompressed,
+    types: Precompressed,
 }
 
 impl Embed {
     /// Makes them ready to be read.
     pub(super) fn new() -> Self {
-        let read = |content_type, text: &str| Encoded::new(content_type, text.into());
+        let read = |content_type, text: &str| Precompressed::new(content_type, text.into());
         Self {
             script: read(
                 "text/javascript; charset=utf-8",

@@ -137,7 +137,7 @@ pub struct Query {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Host {
     /// The way back.
-    pub way: Way,
+    pub way: ReturnTarget,
     /// The application's own word.
     pub state: Option<String>,
     /// What the proof is to repeat.
@@ -146,7 +146,7 @@ pub struct Host {
 
 /// The way back to the application.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum ReturnTarget {
     /// To this address.
     Return(String),
     /// To the page around this one, of this origin.
@@ -250,10 +250,10 @@ impl Hosts {
             (None, None) => return Ok(None),
             (Some(text), None) => {
                 let address = self.return_urls.allowed(text, query.nonce.as_deref());
-                Way::Return(address.ok_or(Refused)?)
+                ReturnTarget::Return(address.ok_or(Refused)?)
             }
             (None, Some(origin)) if self.embed_origins.contains(origin) => {
-                Way::Embed(origin.clone())
+                ReturnTarget::Embed(origin.clone())
             }
             _ => return Err(Refused),
         };

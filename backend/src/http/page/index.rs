@@ -1,7 +1,7 @@
 //! The page's HTML: one document for each language and each way to begin, rendered
 //! when the page was built (`frontend/src/prerender.rs`).
 //!
-//! Built it is nobody's. Here it gets the operator's name and looks, so that what a
+//! Built it is nobody's. Here it gets the operator's name and branding, so that what a
 //! person sees first is already right. What stands inside the program's mount point
 //! is left as it was rendered, byte for byte: the program hydrates it, and an element
 //! more or less would stop it. It reads what it is told on the root, `<html>`.
@@ -16,12 +16,12 @@ use lol_html::{
 };
 
 use super::source::PageFiles;
-use crate::http::page::embedding::{Host, Way};
-use crate::http::precompressed::Encoded;
+use crate::http::page::embedding::{Host, ReturnTarget};
+use crate::http::precompressed::Precompressed;
 
 /// What the operator makes of the page.
 #[derive(Clone, Debug)]
-pub struct Looks {
+pub struct Branding {
     /// The name people see.
     pub brand_name: String,
     /// True when nothing is really sent.
@@ -59,7 +59,7 @@ impl Start {
 
 /// The page's documents.
 pub struct Index {
-    pages: HashMap<&'static str, Encoded>,
+    pages: HashMap<&'static str, Precompressed>,
     confirmations: HashMap<&'static str, String>,
     refusals: HashMap<&'static str, String>,
     /// The documents as they were built, for what stands inside them.
@@ -69,7 +69,7 @@ pub struct Index {
 impl Index {
     /// Makes them ready. A language whose document cannot be read is left out; of
     /// English there is at least `html`, the page without documents.
-    pub fn new(html: &str, files: &PageFiles, looks: &Looks) -> Self {
+    pub fn new(html: &str, files: &PageFiles, branding: &Branding) -> Self {
         let mut index = Self {
             pages: HashMap::new(),
             confirmations: HashMap::new(),
@@ -87,10 +87,10 @@ impl Index {
                 else {
                     continue;
                 };
-                let page = personal(&document, start, looks);
+                let page = personal(&document, start, branding);
                 match start {
                     Start::EnterPhone => {
-                        let page = Encoded::new(HTML, page.into_bytes());
+                        let page = Precompressed::new(HTML, page.into_bytes());
                         index.pages.insert(locale, page);
                     }
                     Start::ConfirmNumber => {
@@ -114,7 +114,7 @@ impl Index {
     }
 
     /// The page in that language, or else in English.
-    pub fn page(&self, locale: &str) -> &Encoded {
+    pub fn page(&self, locale: &str) -> &Precompressed {
         self.pages.get(locale).unwrap_or_else(|| &self.pages["en"])
     }
 
@@ -143,8 +143,8 @@ impl Index {
 fn told(page: &str, host: &Host, more: &[(&str, &str)]) -> String {
     let told = element!("html", |root| {
         let (name, value) = match &host.way {
-            Way::Return(address) => ("data-return-to", address),
-            Way::Embed(origin) => ("data-embedded-in", origin),
+            ReturnTarget::Return(address) => ("data-return-to", address),
+            ReturnTarget::Embed(origin) => ("data-embedded-in", origin),
         };
         set_text_attribute(root, name, value)?;
         for (name, word) in [("data-state", &host.state), ("data-nonce", &host.nonce)] {
@@ -177,15 +177,15 @@ fn set_text_attribute(element: &mut Element<'_, '_>, name: &str, text: &str) -> 
     Ok(())
 }
 
-/// A document with the operator's name and looks.
-fn personal(html: &str, start: Start, looks: &Looks) -> String {
+/// A document with the operator's name and branding.
+fn personal(html: &str, start: Start, branding: &Branding) -> String {
     let root = |root: &mut Element<'_, '_>| -> Rewritten {
         root.set_attribute("data-start", start.as_str())?;
-        set_text_attribute(root, "data-brand", &looks.brand_name)?;
-        if let Some(application) = &looks.application {
+        set_text_attribute(root, "data-brand", &branding.brand_name)?;
+        if let Some(application) = &branding.application {
             set_text_attribute(root, "data-application", application)?;
         }
-        if looks.is_sandbox {
+        if branding.is_sandbox {
             root.set_attribute("data-sandbox", "")?;
         }
         Ok(())
@@ -193,15 +193,15 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
     let mut handlers = vec![
         element!("html", root),
         element!("title", |title| {
-            title.append(&format!(" · {}", looks.brand_name), ContentType::Text);
+            title.append(&format!(" · {}", branding.brand_name), ContentType::Text);
             Ok(())
         }),
         element!("#brand", |brand| {
-            brand.set_inner_content(&looks.brand_name, ContentType::Text);
+            brand.set_inner_content(&branding.brand_name, ContentType::Text);
             Ok(())
         }),
     ];
-    if let Some(theme) = &looks.theme {
+    if let Some(theme) = &branding.theme {
         // Last in the head, so that it wins.
         handlers.push(element!("head", move |head| {
             let link = format!("<link rel=\"stylesheet\" href=\"{theme}\" />");
@@ -209,7 +209,7 @@ fn personal(html: &str, start: Start, looks: &Looks) -> String {
             Ok(())
         }));
     }
-    if let Some(logo) = &looks.logo {
+    if let Some(logo) = &branding.logo {
         handlers.push(element!("header .brand-mark", move |mark| {
             let image = format!("<img class=\"logo\" src=\"{logo}\" alt=\"\" />");
             mark.replace(&image, ContentType::Html);
@@ -240,14 +240,14 @@ mod tests {
         </body></html>";
 
     fn index() -> Index {
-        let looks = Looks {
+        let branding = Branding {
             brand_name: "A <b> & \"c\"".to_owned(),
             is_sandbox: true,
             application: Some("shop".to_owned()),
             theme: Some("/theme.css".to_owned()),
             logo: Some("/brand-logo".to_owned()),
         };
-        Index::new(BUILT, &PageFiles::default(), &looks)
+        Index::new(BUILT, &PageFiles::default(), &branding)
     }
 
     fn mount_point(html: &str) -> &str {
@@ -259,7 +259,7 @@ mod tests {
     fn what_the_program_hydrates_is_left_as_it_was_rendered() {
         let index = index();
         let host = Host {
-            way: Way::Return("https://shop.example/?a=\"&b=<c>".to_owned()),
+            way: ReturnTarget::Return("https://shop.example/?a=\"&b=<c>".to_owned()),
             state: Some("'\"><script>".to_owned()),
             nonce: Some("n".to_owned()),
         };
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_name_and_looks_are_there() {
+    fn the_operators_branding_is_there() {
         let index = index();
         let page = str::from_utf8(index.page("en").plain()).unwrap();
         for part in [
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_is_written_on_the_page_is_escaped_as_html_wants_it() {
-        let looks = Looks {
+        let branding = Branding {
             brand_name: "A & B".to_owned(),
             is_sandbox: false,
             application: None,
@@ -307,9 +307,9 @@ mod tests {
             logo: None,
         };
         let html = "<html><div id=app></div><b id=brand></b></html>";
-        let index = Index::new(html, &PageFiles::default(), &looks);
+        let index = Index::new(html, &PageFiles::default(), &branding);
         let host = Host {
-            way: Way::Return("https://shop.example/&period;&period;/\"'<>".to_owned()),
+            way: ReturnTarget::Return("https://shop.example/&period;&period;/\"'<>".to_owned()),
             state: Some("&amp;\r\n\u{a0}".to_owned()),
             nonce: Some("&#35;".to_owned()),
         };

@@ -9,11 +9,11 @@ use std::{
 
 use actix_web::{HttpRequest, HttpResponse, web::Bytes};
 
-use crate::http::{precompressed::Encoded, problem::ApiError};
+use crate::http::{precompressed::Precompressed, problem::ApiError};
 
 /// Files of the operator's: served from memory, and read again once they have changed.
 #[derive(Default)]
-pub(super) struct OperatorFiles(Mutex<HashMap<PathBuf, (Version, Encoded)>>);
+pub(super) struct OperatorFiles(Mutex<HashMap<PathBuf, (Version, Precompressed)>>);
 
 /// What another content has another one of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl OperatorFiles {
         Ok(content.map_err(|_| ApiError::NotFound)?.answer(request))
     }
 
-    fn content(&self, path: &Path, content_type: &'static str) -> std::io::Result<Encoded> {
+    fn content(&self, path: &Path, content_type: &'static str) -> std::io::Result<Precompressed> {
         let metadata = std::fs::metadata(path)?;
         let version = Version {
             modified: metadata.modified()?,
@@ -47,7 +47,7 @@ impl OperatorFiles {
             return Ok(content.clone());
         }
         let plain = Bytes::from(std::fs::read(path)?);
-        let content = Encoded::packed(content_type, plain, None, None);
+        let content = Precompressed::packed(content_type, plain, None, None);
         read.insert(path.to_owned(), (version, content.clone()));
         Ok(content)
     }

@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::web::Bytes;
 
-use crate::http::precompressed::Encoded;
+use crate::http::precompressed::Precompressed;
 
 /// More than any page has, in bytes and in files: a directory with more is
 /// something else.
@@ -67,7 +67,7 @@ impl PageSource {
                     .map(|file| {
                         let packed =
                             |content: Option<&'static [u8]>| content.map(Bytes::from_static);
-                        let encoded = Encoded::packed(
+                        let encoded = Precompressed::packed(
                             content_type(file.path),
                             Bytes::from_static(file.plain),
                             packed(file.brotli),
@@ -83,11 +83,11 @@ impl PageSource {
 
 /// The page's files, by their paths as browsers write them.
 #[derive(Clone, Default)]
-pub struct PageFiles(BTreeMap<String, Encoded>);
+pub struct PageFiles(BTreeMap<String, Precompressed>);
 
 impl PageFiles {
     /// One of them, if it is there.
-    pub fn get(&self, path: &str) -> Option<&Encoded> {
+    pub fn get(&self, path: &str) -> Option<&Precompressed> {
         self.0.get(path)
     }
 }
@@ -107,7 +107,8 @@ fn from_directory(directory: &Path) -> std::io::Result<PageFiles> {
     let files = files.map(|path| {
         let packed = |suffix: &str| contents.get(&format!("{path}{suffix}")).cloned();
         let plain = contents[path].clone();
-        let encoded = Encoded::packed(content_type(path), plain, packed(".br"), packed(".gz"));
+        let encoded =
+            Precompressed::packed(content_type(path), plain, packed(".br"), packed(".gz"));
         (path.clone(), encoded)
     });
     Ok(PageFiles(files.collect()))

@@ -47,7 +47,7 @@ async fn receive(
         Err(CallbackRefusal::Store(refusal)) => Err(refusal.into()),
         Err(CallbackRefusal::Refused(why)) => {
             log_refused(why);
-            Err(ApiError::CallbackRefused)
+            Err(ApiError::CallbackRejected)
         }
     }
 }

@@ -12,42 +12,42 @@ use countersign_shared::config::ConfigResponse;
 use serde::Deserialize;
 
 use crate::{
-    http::{per_application::PerApplication, precompressed::Encoded, problem::ApiError},
+    http::{per_application::PerApplication, precompressed::Precompressed, problem::ApiError},
     verification::ApplicationRegistry,
 };
 
 /// What clients are told, the same for everyone who asks about an application.
-pub(super) struct Facts {
+pub(super) struct PublicConfig {
     registry: ApplicationRegistry,
     is_sandbox: bool,
     otp_length: u8,
-    told: PerApplication<Encoded>,
+    told: PerApplication<Precompressed>,
 }
 
-impl Facts {
+impl PublicConfig {
     /// Makes them ready to be told.
     pub(super) fn new(registry: ApplicationRegistry, is_sandbox: bool, otp_length: u8) -> Self {
-        let facts = Self {
+        let config = Self {
             registry,
             is_sandbox,
             otp_length,
             told: PerApplication::default(),
         };
-        facts.of(facts.registry.current().first());
-        facts
+        config.of(config.registry.current().first());
+        config
     }
 
-    fn of(&self, application: &Arc<Application>) -> Arc<Encoded> {
+    fn of(&self, application: &Arc<Application>) -> Arc<Precompressed> {
         self.told.get(application, || {
-            let facts = ConfigResponse {
+            let config = ConfigResponse {
                 brand_name: application.name.clone(),
                 sandbox: self.is_sandbox,
                 otp_length: self.otp_length,
                 channels: application.policy.channels.clone(),
                 countries: country::countries(&application.policy),
             };
-            let json = serde_json::to_vec(&facts).expect("plain values are JSON");
-            Encoded::new("application/json", json)
+            let json = serde_json::to_vec(&config).expect("plain values are JSON");
+            Precompressed::new("application/json", json)
         })
     }
 }
@@ -60,16 +60,16 @@ pub(super) struct Asked {
 
 pub(super) async fn config(
     request: HttpRequest,
-    facts: Data<Facts>,
+    config: Data<PublicConfig>,
     asked: Query<Asked>,
 ) -> Result<HttpResponse, ApiError> {
-    let applications = facts.registry.current();
+    let applications = config.registry.current();
     let application = match &asked.application {
         Some(id) => applications.get(id),
         None => Some(applications.first()),
     };
     let application = application.ok_or(ApiError::InvalidField("application"))?;
-    let mut answer = facts.of(application).answer(&request);
+    let mut answer = config.of(application).answer(&request);
     answer
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

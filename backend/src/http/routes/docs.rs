@@ -12,15 +12,15 @@ use actix_web::{
 
 use crate::http::{
     openapi::{self, page},
-    precompressed::Encoded,
+    precompressed::Precompressed,
     problem::ApiError,
 };
 
 /// The contract and its page, made once: the same for everyone.
 pub(super) struct Contract {
-    document: Encoded,
-    page: Encoded,
-    files: Vec<(&'static str, Encoded)>,
+    document: Precompressed,
+    page: Precompressed,
+    files: Vec<(&'static str, Precompressed)>,
 }
 
 impl Contract {
@@ -31,11 +31,11 @@ impl Contract {
         let html = page::HTML;
         let file = |file: &page::File| {
             let content = file.content.as_bytes().to_vec();
-            (file.name, Encoded::new(file.content_type, content))
+            (file.name, Precompressed::new(file.content_type, content))
         };
         Self {
-            document: Encoded::new("application/json", json),
-            page: Encoded::new("text/html; charset=utf-8", html.as_bytes().to_vec()),
+            document: Precompressed::new("application/json", json),
+            page: Precompressed::new("text/html; charset=utf-8", html.as_bytes().to_vec()),
             files: page::FILES.iter().map(file).collect(),
         }
     }
@@ -62,7 +62,7 @@ pub(super) async fn file(
 }
 
 /// Kept, and asked for anew each time: another version may answer next.
-fn answer(content: &Encoded, request: &HttpRequest) -> HttpResponse {
+fn answer(content: &Precompressed, request: &HttpRequest) -> HttpResponse {
     let mut answer = content.answer(request);
     answer
         .headers_mut()

@@ -74,7 +74,7 @@ impl Turn {
     }
 
     /// Ends the turn in the commit that it was taken for.
-    pub(super) fn give_back(&self, writes: &mut BTreeMap<Key, Write>) {
+    pub(super) fn release(&self, writes: &mut BTreeMap<Key, Write>) {
         writes.insert(self.key.clone(), Write::Delete);
     }
 

@@ -153,7 +153,7 @@ async fn a_callback_that_is_not_plivos_changes_nothing() {
         world
             .post(&form, &headers)
             .await
-            .problem(403, "callback_refused");
+            .problem(403, "callback_rejected");
     }
     let strange = signature::v2("another_token", &url, "1");
     let headers = [
@@ -163,7 +163,7 @@ async fn a_callback_that_is_not_plivos_changes_nothing() {
     world
         .post(&form, &headers)
         .await
-        .problem(403, "callback_refused");
+        .problem(403, "callback_rejected");
     // Signed, and says nothing we know, or of long ago.
     for (name, value) in [
         ("Channel", "pigeon"),
@@ -177,7 +177,7 @@ async fn a_callback_that_is_not_plivos_changes_nothing() {
         world
             .call("3", &form)
             .await
-            .problem(403, "callback_refused");
+            .problem(403, "callback_rejected");
     }
     assert_eq!(world.attempt(&session).await["status"], "queued");
     // The same one a second time.
@@ -185,7 +185,7 @@ async fn a_callback_that_is_not_plivos_changes_nothing() {
     world
         .call("4", &form)
         .await
-        .problem(403, "callback_refused");
+        .problem(403, "callback_rejected");
     // Another address is no address, and without a public URL there is none.
     let other = format!("{}0", world.path());
     let request = world.app.request(Method::POST, &other).form(&form);

@@ -157,12 +157,12 @@ async fn an_address_has_so_many_streams_and_gets_them_back() {
     refused.problem(429, "rate_limited");
     drop(streams);
     // Noticed at a heartbeat, within fifteen seconds.
-    let given_back = async {
+    let released = async {
         while watch(&app, &session.id, "").await.status() != 200 {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), given_back)
+    tokio::time::timeout(Duration::from_secs(30), released)
         .await
         .unwrap();
 }

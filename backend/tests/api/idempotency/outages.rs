@@ -208,7 +208,7 @@ async fn what_was_answered_is_answered_again_while_the_bulkhead_is_full() {
         ("PLIVO_CALLS_AT_ONCE", "5"),
         ("LIMIT_SENDS_PER_ADDRESS", "off"),
         ("LIMIT_NUMBERS_PER_ADDRESS", "off"),
-        ("LIMIT_SENDS_PER_PREFIX", "off"),
+        ("LIMIT_SENDS_PER_RANGE", "off"),
     ];
     let app = TestApp::start_live(&hostile.base_url(), &settings).await;
     let answered = Answered::ask(&app).await;

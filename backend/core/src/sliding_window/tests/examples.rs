@@ -44,7 +44,7 @@ fn an_amount_that_is_known_better_counts_as_it_is_at_its_own_moment() {
 }
 
 #[test]
-fn what_was_taken_before_the_clock_was_set_back_is_not_given_back() {
+fn what_was_taken_before_the_clock_was_set_back_is_not_released() {
     let quotas = [quota(3, 60)];
     let mut counter = Counter::default();
     let taken = attempt(&mut counter, &quotas, ONE, Millis(90_000)).unwrap();
@@ -52,7 +52,7 @@ fn what_was_taken_before_the_clock_was_set_back_is_not_given_back() {
     attempt(&mut counter, &quotas, ONE, Millis(92_000)).unwrap();
     // It counts as of 50,000 now; what counts at 92,000 is another's.
     counter.fit(&quotas, false, Millis(95_000));
-    counter.give_back(&taken, Millis(95_000));
+    counter.release(&taken, Millis(95_000));
     assert_eq!(wait(&counter, &quotas, ONE, Millis(95_000)), 15_000);
     counter.fit(&quotas, false, Millis(111_000));
     assert_eq!(counter.used(&quotas, Millis(111_000)), [1]);
@@ -68,12 +68,12 @@ fn a_quota_that_is_new_begins_empty_and_one_that_stays_is_kept() {
 }
 
 #[test]
-fn a_thing_that_was_used_twice_at_one_moment_is_not_given_back_for_both() {
+fn a_thing_that_was_used_twice_at_one_moment_is_not_released_for_both() {
     let quotas = [quota(1, 60)];
     let mut counter = Counter::default();
     let [first, _] =
         [0, 1].map(|_| attempt(&mut counter, &quotas, Use::Distinct(6), Millis(1_000)).unwrap());
-    counter.give_back(&first, Millis(1_000));
+    counter.release(&first, Millis(1_000));
     assert_eq!(counter.used(&quotas, Millis(1_000)), [1]);
     assert_eq!(
         wait(&counter, &quotas, Use::Distinct(8), Millis(1_000)),

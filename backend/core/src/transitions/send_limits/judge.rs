@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Evaluation<'_> {
-    /// Known numbers of whose country too few codes are given back are spared nothing:
+    /// Known numbers of whose country too few codes are entered are spared nothing:
     /// somebody verifies numbers for the sake of it.
     pub(super) fn judge_known(&mut self, rows: &Rows<'_>) -> Result<(), Unreadable> {
         let is_judged = self.is_known() && !self.limits.is_allowed;
@@ -40,7 +40,7 @@ impl Evaluation<'_> {
                 self.must_wait(left, Some(limit));
             }
             let is_tripped_now = loaded.row.trips_since(&before);
-            if let (Limit::ConversionPerPrefix, true, Some(country)) =
+            if let (Limit::ConversionPerRange, true, Some(country)) =
                 (limit, is_tripped_now, self.conversion.last_mut())
             {
                 country.row.forget(&before);

@@ -75,7 +75,7 @@ proptest! {
 }
 
 #[test]
-fn a_check_is_used_up_when_it_is_reserved_and_given_back_when_it_never_left() {
+fn a_check_is_used_up_when_it_is_reserved_and_released_when_it_never_left() {
     let mut world = World::new();
     world.limits = Limits {
         wrong_checks_per_number: vec![quota(9, 3_600)],

@@ -40,7 +40,7 @@ fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
             .map(|it| it.tripped_by.unwrap().rate.sends)
             .collect();
         assert_eq!(rates, [10, 10]);
-        assert_eq!(low[1].limit, Limit::ConversionPerPrefix);
+        assert_eq!(low[1].limit, Limit::ConversionPerRange);
         // The step that sees it first says why; later ones only that it is so.
         world.advance(60);
         let step = world.reserve_send("later", "later");
@@ -50,7 +50,7 @@ fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
             other => panic!("{other:?}"),
         };
         assert_eq!(low.iter().filter(|it| it.tripped_by.is_none()).count(), 2);
-        // Verified codes count as given back, so it is not stopped.
+        // Verified codes count as entered, so it is not stopped.
         world.advance(1_800);
         for index in 0..10 {
             let name = format!("again{index}");
@@ -91,7 +91,7 @@ fn a_range_that_is_stopped_is_not_held_against_its_country() {
         assert_eq!(go(&mut world, &format!("pumped{index}"), "pumped"), None);
     }
     world.advance(180);
-    let stopped = Some(Limit::ConversionPerPrefix);
+    let stopped = Some(Limit::ConversionPerRange);
     assert_eq!(go(&mut world, "pumped", "pumped"), stopped);
     // With them the country would have thirteen that nobody entered.
     for index in 0..3 {

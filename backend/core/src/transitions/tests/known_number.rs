@@ -51,7 +51,7 @@ fn make_known(world: &mut World, number: &str) {
 fn a_known_number_passes_where_its_country_and_its_range_are_full() {
     let mut world = world(Limits {
         sends_per_country: vec![quota(4, 3_600)],
-        sends_per_prefix: vec![quota(3, 3_600)],
+        sends_per_range: vec![quota(3, 3_600)],
         ..Limits::default()
     });
     for number in ["one", "two", "three"] {
@@ -62,7 +62,7 @@ fn a_known_number_passes_where_its_country_and_its_range_are_full() {
     }
     assert_eq!(
         send(&mut world, "stranger"),
-        Err(Some(Limit::SendsPerPrefix))
+        Err(Some(Limit::SendsPerRange))
     );
     // One has room in the country's limit, and two in the half that is kept for them.
     for number in ["one", "two", "three"] {
@@ -129,7 +129,7 @@ fn where_known_numbers_do_not_answer_they_are_spared_nothing() {
     for number in 2..12 {
         make_known(&mut world, &format!("ring{number}"));
     }
-    world.limits.sends_per_prefix = vec![quota(1, 30 * DAY)];
+    world.limits.sends_per_range = vec![quota(1, 30 * DAY)];
     send(&mut world, "stranger").unwrap();
     // Each is spared, and none is answered.
     for number in 2..12 {
@@ -137,26 +137,26 @@ fn where_known_numbers_do_not_answer_they_are_spared_nothing() {
     }
     world.advance(180);
     let refused = send(&mut world, "ring11");
-    assert_eq!(refused, Err(Some(Limit::SendsPerPrefix)));
+    assert_eq!(refused, Err(Some(Limit::SendsPerRange)));
 }
 
 #[test]
 fn a_wrong_code_makes_nobody_known() {
     let mut world = world(Limits {
-        sends_per_prefix: vec![quota(1, 30 * DAY)],
+        sends_per_range: vec![quota(1, 30 * DAY)],
         ..Limits::default()
     });
     let session = send(&mut world, "one").unwrap();
     for verdict in [Verdict::Incorrect, Verdict::CodeUsed] {
         world.check(&session, verdict);
     }
-    assert_eq!(send(&mut world, "one"), Err(Some(Limit::SendsPerPrefix)));
+    assert_eq!(send(&mut world, "one"), Err(Some(Limit::SendsPerRange)));
 }
 
 #[test]
 fn two_sends_that_nobody_answers_end_it_and_a_verification_renews_it() {
     let mut world = world(Limits {
-        sends_per_prefix: vec![quota(1, 30 * DAY)],
+        sends_per_range: vec![quota(1, 30 * DAY)],
         ..Limits::default()
     });
     make_known(&mut world, "one");
@@ -164,7 +164,7 @@ fn two_sends_that_nobody_answers_end_it_and_a_verification_renews_it() {
     send(&mut world, "stranger").unwrap();
     send(&mut world, "one").unwrap();
     let second = send(&mut world, "one").unwrap();
-    assert_eq!(send(&mut world, "one"), Err(Some(Limit::SendsPerPrefix)));
+    assert_eq!(send(&mut world, "one"), Err(Some(Limit::SendsPerRange)));
     // The second is answered after all.
     verify(&mut world, &second);
     send(&mut world, "one").unwrap();
@@ -173,7 +173,7 @@ fn two_sends_that_nobody_answers_end_it_and_a_verification_renews_it() {
 #[test]
 fn a_send_that_never_left_is_not_held_against_it() {
     let mut world = world(Limits {
-        sends_per_prefix: vec![quota(1, 30 * DAY)],
+        sends_per_range: vec![quota(1, 30 * DAY)],
         ..Limits::default()
     });
     make_known(&mut world, "one");
@@ -196,7 +196,7 @@ fn a_send_that_never_left_is_not_held_against_it() {
 #[test]
 fn a_number_is_forgotten_after_its_time_and_never_known_where_that_is_off() {
     let limits = || Limits {
-        sends_per_prefix: vec![quota(1, 100 * DAY)],
+        sends_per_range: vec![quota(1, 100 * DAY)],
         ..Limits::default()
     };
     for (days, kept_for, is_known) in [(80, 90, true), (89, 90, false), (1, 0, false)] {

@@ -118,7 +118,7 @@ fn a_freed_number_waits_for_nothing_and_a_forgotten_one_leaves_nothing() {
 fn an_allowed_number_is_spared_as_a_known_one() {
     let mut world = World::new();
     world.limits = Limits {
-        sends_per_prefix: vec![quota(1, 86_400)],
+        sends_per_range: vec![quota(1, 86_400)],
         ..Limits::default()
     };
     world.sent("one", "one", "plivo");

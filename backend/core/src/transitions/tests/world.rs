@@ -90,7 +90,7 @@ impl World {
     pub(super) fn send_limits(&self, number: &str, channel: Channel) -> SendLimits {
         let keys = SendKeys {
             number: keys::number(number),
-            prefix: keys::limit(Limit::SendsPerPrefix, "prefix"),
+            range: keys::limit(Limit::SendsPerRange, "prefix"),
             country: keys::limit(Limit::SendsPerCountry, "country"),
             known_country: keys::limit(Limit::KnownPerCountry, "country"),
             total: keys::limit(Limit::SendsTotal, "total"),

@@ -148,7 +148,7 @@ pub(super) fn callback(method: HttpMethod) -> Call {
             [("delivered", example)],
         );
     }
-    let refused: &[ApiError] = &[ApiError::NotFound, ApiError::CallbackRefused];
+    let refused: &[ApiError] = &[ApiError::NotFound, ApiError::CallbackRejected];
     call.fails(&[form, refused, STORE])
 }
 

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 /// How often a path may have been encoded. Nobody who means well encodes twice.
-const MOST_ENCODINGS: usize = 8;
+const MAX_ENCODINGS: usize = 8;
 
 /// What decoders have taken for a dot or a slash: the full-width forms, and what
 /// is mapped to them when text is normalised (Unicode NFKC) or squeezed into a
@@ -43,7 +43,7 @@ pub(super) fn is_below(path: &str, allowed: &str) -> bool {
 /// where that is no text.
 fn readings(path: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut readings = vec![Cow::Borrowed(path)];
-    while readings.len() <= MOST_ENCODINGS {
+    while readings.len() <= MAX_ENCODINGS {
         let last = readings.last()?;
         let decoded = percent_decode_str(last).decode_utf8().ok()?.into_owned();
         if decoded == **last {
@@ -121,7 +121,7 @@ mod tests {
         ] {
             assert!(!is_below(path, "/account/"), "{path}");
         }
-        let often = format!("/account/%{}2e", "25".repeat(MOST_ENCODINGS));
+        let often = format!("/account/%{}2e", "25".repeat(MAX_ENCODINGS));
         assert!(!is_below(&often, "/account/"));
     }
 

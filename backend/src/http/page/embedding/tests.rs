@@ -151,7 +151,7 @@ fn an_application_is_gone_back_to_by_its_whole_address_and_with_a_nonce() {
     };
     for address in [listed, "net.example-app://done"] {
         let host = read(address, Some("n0nce")).unwrap().unwrap();
-        assert_eq!(host.way, Way::Return(address.to_owned()));
+        assert_eq!(host.way, ReturnTarget::Return(address.to_owned()));
         assert_eq!(read(address, None), Err(Refused), "{address}");
     }
     for other in [

@@ -93,7 +93,7 @@ impl Checker {
                 return self.wait_is(wait, waits.max().copied());
             }
             Some(
-                Limit::ConversionPerCountry | Limit::ConversionPerPrefix | Limit::ConversionOfKnown,
+                Limit::ConversionPerCountry | Limit::ConversionPerRange | Limit::ConversionOfKnown,
             ) => {
                 let rule = self.rules.conversion;
                 return self.wait_is(wait, rule.map(|rule| rule.max_cooldown()));
@@ -104,7 +104,7 @@ impl Checker {
             Some(Limit::SendsPerAddress) => &limits.sends_per_address,
             Some(Limit::ChecksPerAddress) => &limits.checks_per_address,
             Some(Limit::NumbersPerAddress) => &limits.numbers_per_address,
-            Some(Limit::SendsPerPrefix) => &limits.sends_per_prefix,
+            Some(Limit::SendsPerRange) => &limits.sends_per_range,
             Some(Limit::SendsPerCountry | Limit::KnownPerCountry) => &limits.sends_per_country,
             Some(Limit::SendsTotal) => &limits.sends_total,
             // Nobody stops anything here.

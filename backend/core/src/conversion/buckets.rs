@@ -1,4 +1,4 @@
-//! Sends counted in stretches of time.
+//! Sends counted in buckets of time.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use serde::{Deserialize, Serialize};
 use super::ConversionRate;
 use crate::Millis;
 
-/// The sends of one stretch: when the newest of them was, how many they are, and
+/// The sends of one bucket: when the newest of them was, how many they are, and
 /// how many of them ended verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stretch(Millis, u32, u32);
+pub(super) struct Bucket(Millis, u32, u32);
 
-impl Stretch {
+impl Bucket {
     /// One send, at that moment.
     pub(super) fn of_one(at: Millis) -> Self {
         Self(at, 1, 0)
     }
 }
 
-/// Stretches of one length, oldest first.
+/// Buckets of one length, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Stretches(Vec<Stretch>);
+pub(super) struct Buckets(Vec<Bucket>);
 
-impl Stretches {
+impl Buckets {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Counts these in the stretch of that length that they lie in.
-    pub(super) fn count(&mut self, length: u64, Stretch(at, sends, verified): Stretch) {
+    /// Counts these in the bucket of that length that they lie in.
+    pub(super) fn count(&mut self, length: u64, Bucket(at, sends, verified): Bucket) {
         let number = at.0 / length;
         let index = self.0.partition_point(|it| it.0.0 / length < number);
         match self.0.get_mut(index) {
@@ -40,11 +40,11 @@ impl Stretches {
                 it.1 = it.1.saturating_add(sends);
                 it.2 = it.2.saturating_add(verified);
             }
-            _ => self.0.insert(index, Stretch(at, sends, verified)),
+            _ => self.0.insert(index, Bucket(at, sends, verified)),
         }
     }
 
-    fn of(&mut self, length: u64, at: Millis) -> Option<&mut Stretch> {
+    fn of(&mut self, length: u64, at: Millis) -> Option<&mut Bucket> {
         let number = at.0 / length;
         self.0.iter_mut().find(|it| it.0.0 / length == number)
     }
@@ -65,14 +65,14 @@ impl Stretches {
     }
 
     /// Takes out those that are older.
-    pub(super) fn older_than(&mut self, age: Duration, now: Millis) -> Vec<Stretch> {
-        let is_older = |it: &mut Stretch| it.0.after(age) <= now;
+    pub(super) fn older_than(&mut self, age: Duration, now: Millis) -> Vec<Bucket> {
+        let is_older = |it: &mut Bucket| it.0.after(age) <= now;
         self.0.extract_if(.., is_older).collect()
     }
 
-    /// Takes away what these count, each from the stretch that it lies in.
+    /// Takes away what these count, each from the bucket that it lies in.
     pub(super) fn subtract(&mut self, length: u64, others: &Self) {
-        for Stretch(at, sends, verified) in &others.0 {
+        for Bucket(at, sends, verified) in &others.0 {
             if let Some(it) = self.of(length, *at) {
                 it.2 = it.2.saturating_sub(*verified);
                 it.1 = it.1.saturating_sub(*sends).max(it.2);
@@ -84,9 +84,9 @@ impl Stretches {
     /// What lies after `now` counts as now. Answers whether anything did.
     pub(super) fn clamp(&mut self, length: u64, now: Millis) -> bool {
         let first = self.0.partition_point(|it| it.0 <= now);
-        let later: Vec<Stretch> = self.0.drain(first..).collect();
-        for Stretch(_, sends, verified) in &later {
-            self.count(length, Stretch(now, *sends, *verified));
+        let later: Vec<Bucket> = self.0.drain(first..).collect();
+        for Bucket(_, sends, verified) in &later {
+            self.count(length, Bucket(now, *sends, *verified));
         }
         !later.is_empty()
     }
@@ -94,7 +94,7 @@ impl Stretches {
     /// The sends of those that are younger than `age`, as far as they are old enough.
     pub(super) fn rate(&self, age: Duration, grace: Duration, now: Millis) -> ConversionRate {
         let mut rate = ConversionRate::default();
-        for Stretch(at, sends, verified) in self.0.iter().filter(|it| it.0.after(age) > now) {
+        for Bucket(at, sends, verified) in self.0.iter().filter(|it| it.0.after(age) > now) {
             let is_old = at.after(grace) <= now;
             let counted = if is_old { sends } else { verified };
             rate.sends = rate.sends.saturating_add(*counted);
@@ -103,7 +103,7 @@ impl Stretches {
         rate
     }
 
-    /// The stretch that gave back most, of those with so many sends at least.
+    /// The best conversion rate of a bucket, of those with so many sends at least.
     pub(super) fn best(
         &self,
         age: Duration,
@@ -111,7 +111,7 @@ impl Stretches {
         now: Millis,
     ) -> Option<ConversionRate> {
         let young = self.0.iter().filter(|it| it.0.after(age) > now);
-        let rates = young.map(|Stretch(_, sends, verified)| ConversionRate {
+        let rates = young.map(|Bucket(_, sends, verified)| ConversionRate {
             sends: *sends,
             verified: *verified,
         });
@@ -128,7 +128,7 @@ impl Stretches {
 }
 
 #[cfg(test)]
-impl Stretches {
+impl Buckets {
     pub(super) fn sends(&self) -> u32 {
         self.0.iter().map(|it| it.1).sum()
     }

@@ -9,7 +9,7 @@ use actix_web::{
 use countersign_core::Application;
 use serde::Deserialize;
 
-use super::{Served, index::Looks, source};
+use super::{Served, index::Branding, source};
 use crate::http::problem::ApiError;
 
 /// Where the operator's style is read.
@@ -17,7 +17,7 @@ pub(super) const THEME_PATH: &str = "/theme.css";
 /// Where the operator's logo is read.
 pub(super) const LOGO_PATH: &str = "/brand-logo";
 /// What an application makes of the page.
-pub(super) fn looks(application: &Application, is_first: bool, is_sandbox: bool) -> Looks {
+pub(super) fn branding(application: &Application, is_first: bool, is_sandbox: bool) -> Branding {
     let id = &application.id;
     let at = |path: &str| {
         if is_first {
@@ -26,7 +26,7 @@ pub(super) fn looks(application: &Application, is_first: bool, is_sandbox: bool)
             format!("{path}?application={id}")
         }
     };
-    Looks {
+    Branding {
         brand_name: application.name.clone(),
         is_sandbox,
         application: (!is_first).then(|| id.to_string()),

@@ -46,13 +46,13 @@ impl Said {
 }
 
 /// What is known so far.
-pub(super) struct Facts {
+pub(super) struct Observations {
     scrubber: Scrubber,
     seen: Map<String, Value>,
     differing: usize,
 }
 
-impl Facts {
+impl Observations {
     pub(super) fn new(scrubber: Scrubber) -> Self {
         Self {
             scrubber,
