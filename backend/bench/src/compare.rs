@@ -7,12 +7,12 @@ use crate::{
     CALLERS, print,
     report::table,
     subject::Subject,
-    suite::{halves, open, rounds},
+    suite::{STEADY_RATE, rounds, steady},
     upstream::Upstream,
 };
 
 const ROUNDS: usize = 5;
-const HALF_LOAD_ROUNDS: usize = 3;
+const STEADY_ROUNDS: usize = 3;
 const LENGTH: Duration = Duration::from_secs(2);
 
 /// Measures each program over `sqlite` or `redis`, in the given order.
@@ -27,12 +27,10 @@ pub(crate) async fn run(store: &str, binaries: &[PathBuf]) -> io::Result<()> {
     }
     let figures = rounds(&subjects, &upstream, (ROUNDS, CALLERS, LENGTH)).await?;
     print(&table(&figures));
-    let rate = halves(&figures).fold(f64::INFINITY, f64::min);
-    print(&format!("\n{rate:.0} sends a second:\n"));
-    let rates = vec![rate; subjects.len()];
-    for _ in 0..HALF_LOAD_ROUNDS {
-        let half = open(&subjects, &upstream, (&rates, 2 * LENGTH)).await?;
-        print(&table(&half));
+    print(&format!("\n{STEADY_RATE} sends a second:\n"));
+    for _ in 0..STEADY_ROUNDS {
+        let figures = steady(&subjects, &upstream, 2 * LENGTH).await?;
+        print(&table(&figures));
     }
     Ok(())
 }

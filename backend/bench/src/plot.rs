@@ -34,7 +34,7 @@ const HEADROOM: f64 = 1.35;
 pub(crate) fn draw(measured: &Measured, directory: &Path) -> Drawn {
     std::fs::create_dir_all(directory)?;
     throughput(measured).draw(&directory.join("throughput.svg"))?;
-    half_load(measured).draw(&directory.join("half-load.svg"))?;
+    steady(measured).draw(&directory.join("steady.svg"))?;
     growth(measured, &directory.join("growth.svg"))
 }
 
@@ -51,13 +51,13 @@ fn throughput(measured: &Measured) -> Bars {
     }
 }
 
-fn half_load(measured: &Measured) -> Bars {
-    let waits = measured.half.iter().map(|(name, [figure])| {
+fn steady(measured: &Measured) -> Bars {
+    let waits = measured.steady.iter().map(|(name, [figure])| {
         let waits = vec![figure.p50, figure.p99, figure.p999];
         (*name, waits)
     });
     Bars {
-        title: "How long a send waits at half load, in ms",
+        title: "Latency of a send at 500 a second, in ms",
         groups: vec!["p50", "p99", "p99.9"],
         series: waits.collect(),
     }
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn each_picture_names_who_was_measured() {
-        let rows = ["pass-through", "SQLite", "Redis"];
+        let rows = ["pass-through", "SQLite", "Redis", "Redis, three instances"];
         let grown = |live| Growth {
             live,
             send: figure(1.0),
@@ -247,7 +247,7 @@ mod tests {
         };
         let measured = Measured {
             closed: rows.map(|name| (name, [figure(4.0); 3])).to_vec(),
-            half: rows.map(|name| (name, [figure(2.0)])).to_vec(),
+            steady: rows.map(|name| (name, [figure(2.0)])).to_vec(),
             distant: Vec::new(),
             grown: vec![("SQLite", vec![grown(1_000), grown(1_000_000)])],
         };
@@ -256,7 +256,7 @@ mod tests {
         let document = measured.document("plots");
         for (name, said) in [
             ("throughput.svg", ["SQLite", "verify"]),
-            ("half-load.svg", ["pass-through", "p99.9"]),
+            ("steady.svg", ["pass-through", "p99.9"]),
             ("growth.svg", ["SQLite, check", "1000000"]),
         ] {
             let picture = std::fs::read_to_string(directory.path().join(name)).unwrap();

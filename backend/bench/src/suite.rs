@@ -32,6 +32,9 @@ pub(crate) const QUICK: Size = Size {
     sessions: &[1_000, 10_000, 100_000],
 };
 
+/// Sends a second of a busy service: eight times what Plivo allows an account.
+pub(crate) const STEADY_RATE: f64 = 500.0;
+
 /// In the order of [`CALL_NAMES`](crate::report::CALL_NAMES).
 const CALLS: [Call; 3] = [Call::Send, Call::Verify, Call::Mixed];
 
@@ -129,22 +132,17 @@ fn subjects(binary: &Path, upstream: &Upstream) -> io::Result<Vec<Subject>> {
     ])
 }
 
-/// Half of each subject's rate of sends.
-pub(crate) fn halves(closed: &[Row<3>]) -> impl Iterator<Item = f64> {
-    closed.iter().map(|(_, calls)| calls[0].per_second / 2.0)
-}
-
-/// Sends at fixed rates, one for each subject.
-pub(crate) async fn open(
+/// Sends at [`STEADY_RATE`].
+pub(crate) async fn steady(
     subjects: &[Subject],
     upstream: &Upstream,
-    (rates, length): (&[f64], Duration),
+    length: Duration,
 ) -> io::Result<Vec<Row<1>>> {
     let mut figures = Vec::new();
-    for (subject, &rate) in subjects.iter().zip(rates) {
-        say(&format!("  at a fixed rate: {}", subject.name));
+    for subject in subjects {
+        say(&format!("  {STEADY_RATE} a second: {}", subject.name));
         let load = load(subject, Call::Send, length);
-        let (figure, _) = figure(subject, upstream, load.open(rate)).await?;
+        let (figure, _) = figure(subject, upstream, load.open(STEADY_RATE)).await?;
         figures.push((subject.name, [figure]));
     }
     Ok(figures)
@@ -191,10 +189,7 @@ pub(crate) async fn run(binary: &Path, size: Size) -> io::Result<Measured> {
     let near = subjects(binary, &upstream)?;
     say("as fast as they go, an upstream that answers at once");
     let closed = rounds(&near, &upstream, (size.rounds, CALLERS, size.length)).await?;
-    let mut rates: Vec<f64> = halves(&closed).collect();
-    // The pass-through runs at SQLite's rate, to show what SQLite adds.
-    rates[0] = rates[1];
-    let half = open(&near, &upstream, (&rates, size.length * 2)).await?;
+    let steady = steady(&near, &upstream, size.length * 4).await?;
     drop(near);
 
     say("an upstream as far away as Plivo");
@@ -214,7 +209,7 @@ pub(crate) async fn run(binary: &Path, size: Size) -> io::Result<Measured> {
     }
     Ok(Measured {
         closed,
-        half,
+        steady,
         distant,
         grown,
     })

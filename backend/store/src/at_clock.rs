@@ -33,6 +33,10 @@ impl Store for AtClock {
         Ok(self.seen(self.store.load(keys).await?))
     }
 
+    async fn load_to_commit(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
+        Ok(self.seen(self.store.load_to_commit(keys).await?))
+    }
+
     async fn commit(&self, commit: Commit) -> CommitOutcome {
         let left = Millis::from(self.clock.now()).until(commit.deadline);
         let Ok(Snapshot { now, .. }) = self.store.load(&[]).await else {

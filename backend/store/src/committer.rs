@@ -200,7 +200,8 @@ impl Committer {
             self.wait_again(deferred);
             return self.load(group, now, out);
         }
-        let (read_at, mut compare) = (snapshot.now, snapshot.compare());
+        let (read_at, version) = (snapshot.now, snapshot.version);
+        let mut compare = snapshot.compare();
         let turn = self.turn.of(&snapshot);
         let (mut decision, deferred) = group.apply(snapshot.rows, read_at, out);
         self.wait_again(deferred);
@@ -221,6 +222,7 @@ impl Committer {
                 let commit = Commit {
                     now: read_at,
                     compare,
+                    version,
                     write: self.turn.take(read_at),
                     deadline,
                     guards_single_use: false,
@@ -235,6 +237,7 @@ impl Committer {
         let commit = Commit {
             now: read_at,
             compare,
+            version,
             write: decision.writes,
             deadline,
             guards_single_use: decision.guards_single_use,

@@ -72,7 +72,7 @@ impl Driver {
 
     fn load(&self, keys: Vec<Key>) -> UnderWay {
         let store = self.store.clone();
-        Box::pin(async move { Event::Loaded(store.load(&keys).await) })
+        Box::pin(async move { Event::Loaded(store.load_to_commit(&keys).await) })
     }
 
     fn commit(&self, commit: Commit, members: usize) -> UnderWay {

@@ -50,6 +50,7 @@ pub async fn move_store(from: &dyn Portable, to: &dyn Portable) -> Result<usize,
         let commit = Commit {
             now: target.now,
             compare: target.compare(),
+            version: target.version,
             write: live.collect(),
             deadline: target.now.after(CHUNK_TIMEOUT),
             guards_single_use: true,

@@ -11,7 +11,7 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use countersign_core::{Key, StoredRow};
+use countersign_core::{Key, Millis, StoredRow};
 use countersign_platform::clock::Clock;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -21,7 +21,7 @@ use crate::{
     StoreKeys,
     health::Health,
     move_store::Portable,
-    store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
+    store::{Commit, CommitOutcome, Snapshot, Store, Unavailable},
 };
 
 /// A store in one file. Several processes may have it open at once: the loser of a race
@@ -87,6 +87,15 @@ impl Store for SqliteStore {
         })
     }
 
+    async fn load_to_commit(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
+        let keys = keys.to_vec();
+        let loaded = self.writer.run(move |writer| writer.load(&keys)).await;
+        loaded.map_err(|error| {
+            self.health.fails(&error);
+            Unavailable
+        })
+    }
+
     async fn commit(&self, commit: Commit) -> CommitOutcome {
         if commit.is_refused() {
             return CommitOutcome::Rejected;
@@ -110,16 +119,23 @@ impl Portable for SqliteStore {
     }
 }
 
-/// Reads one row.
-fn read(connection: &Connection, key: &Key) -> rusqlite::Result<Option<(Stamp, StoredRow)>> {
-    connection
-        .prepare_cached("SELECT stamp, expires_at, value FROM row WHERE key = ?1")?
-        .query_row([key.as_str()], |row| {
+/// Reads rows, at a moment that the caller fills in.
+fn snapshot<'a>(
+    connection: &Connection,
+    keys: impl IntoIterator<Item = &'a Key>,
+) -> rusqlite::Result<Snapshot> {
+    let mut snapshot = Snapshot::default();
+    let select = "SELECT stamp, expires_at, value FROM row WHERE key = ?1";
+    let mut select = connection.prepare_cached(select)?;
+    for key in keys {
+        let row = select.query_row([key.as_str()], |row| {
             let stored = StoredRow {
-                expires_at: countersign_core::Millis(row.get(1)?),
+                expires_at: Millis(row.get(1)?),
                 value: row.get(2)?,
             };
             Ok((row.get(0)?, stored))
-        })
-        .optional()
+        });
+        snapshot.insert(key.clone(), row.optional()?);
+    }
+    Ok(snapshot)
 }

@@ -1,4 +1,4 @@
-//! The store trait: three methods, and their types.
+//! The store trait: load, commit and ready, and their types.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,17 @@ pub struct Snapshot {
     pub rows: BTreeMap<Key, Option<StoredRow>>,
     /// The stamps of the rows present.
     pub stamps: BTreeMap<Key, Stamp>,
+    /// The version of the whole store, if it has one.
+    pub version: Option<Version>,
+}
+
+/// A version of a whole store: while it is the same, no row has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Commits of the connection that reads and writes.
+    pub(crate) own: u64,
+    /// Changes by others, such as another program.
+    pub(crate) foreign: i64,
 }
 
 impl Snapshot {
@@ -53,6 +64,9 @@ pub struct Commit {
     pub now: Millis,
     /// Every row that was read, with the stamp it had.
     pub compare: BTreeMap<Key, Option<Stamp>>,
+    /// The store's version when they were read: if it still has it, there is nothing to
+    /// compare.
+    pub version: Option<Version>,
     /// The writes; each of their keys is also compared.
     pub write: BTreeMap<Key, Write>,
     /// After that nobody waits for it, and it must not be run any more.
@@ -107,6 +121,12 @@ pub struct Unavailable;
 pub trait Store: Send + Sync + 'static {
     /// Reads the rows of these keys at one moment.
     async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable>;
+
+    /// Reads rows on which a commit will be based: where a store reads beside its writes,
+    /// these are read by whoever will write.
+    async fn load_to_commit(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
+        self.load(keys).await
+    }
 
     /// Writes if every compared row still has its stamp.
     async fn commit(&self, commit: Commit) -> CommitOutcome;

@@ -95,6 +95,7 @@ fn over(read: &Snapshot, writes: impl IntoIterator<Item = (Key, Write)>) -> Comm
     Commit {
         now: read.now,
         compare: read.compare(),
+        version: read.version,
         write: writes.into_iter().collect(),
         deadline: read.now.after(Duration::from_secs(10)),
         guards_single_use: false,
@@ -154,7 +155,7 @@ mod suite {
             (key("absent"), row("2", first.now)),
             (key("kept"), Write::Delete),
         ] {
-            let read = store.load(&keys).await.unwrap();
+            let read = store.load_to_commit(&keys).await.unwrap();
             let other = over(&read, [changed]);
             assert_eq!(store.commit(other).await, CommitOutcome::Done);
             let late = over(&read, [(key("target"), row("3", read.now))]);
@@ -165,6 +166,17 @@ mod suite {
             assert_eq!(current.rows, loaded.rows);
             assert_eq!(current.stamps, loaded.stamps);
             assert_eq!(loaded.rows[&key("target")], None);
+            // The rows of a conflict are good for another try, unless they change again.
+            let again = over(&current, [(key("target"), row("3", read.now))]);
+            assert_eq!(store.commit(again).await, CommitOutcome::Done);
+            let removed = over(&current, [(key("target"), Write::Delete)]);
+            assert!(matches!(
+                store.commit(removed).await,
+                CommitOutcome::Conflict(_)
+            ));
+            let read = store.load(&keys).await.unwrap();
+            let removed = over(&read, [(key("target"), Write::Delete)]);
+            assert_eq!(store.commit(removed).await, CommitOutcome::Done);
         }
     }
 

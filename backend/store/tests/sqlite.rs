@@ -15,8 +15,8 @@ use std::{
 use countersign_core::{StoredRow, Write};
 use countersign_platform::clock::SystemClock;
 use countersign_store::{
-    Commit, CommitOutcome, NoObserver, Portable, SqliteStore, Store, StoreError, StoreHandle,
-    StoreKeys, sqlite,
+    Commit, CommitOutcome, NoObserver, Portable, Snapshot, SqliteStore, Store, StoreError,
+    StoreHandle, StoreKeys, sqlite,
 };
 use futures_util::future::join_all;
 use rusqlite::Connection;
@@ -182,6 +182,7 @@ async fn a_file_that_was_taken_away_serves_nothing_until_it_is_back() {
         let commit = Commit {
             now: read.now,
             compare: read.compare(),
+            version: read.version,
             write: [(key("a"), Write::Delete)].into(),
             deadline: read.now.after(LIFETIME),
             guards_single_use: false,
@@ -213,6 +214,41 @@ async fn a_file_that_another_program_holds_is_waited_for() {
     let (patient, ()) = tokio::join!(patient, release);
     assert_eq!(patient, Ok(1), "the hasty one was not run");
     assert_eq!(handle.ready().await, Ok(()));
+}
+
+/// Nothing is compared while the version of the file stays the same: any other program's
+/// write is a new one.
+#[tokio::test]
+async fn what_another_program_writes_between_read_and_commit_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (
+        open(&directory.path().join(FILE)),
+        open(&directory.path().join(FILE)),
+    );
+    let put = |read: &Snapshot, name: &str| Commit {
+        now: read.now,
+        compare: read.compare(),
+        version: read.version,
+        write: [(
+            key(name),
+            Write::Put(StoredRow {
+                value: vec![1],
+                expires_at: read.now.after(LIFETIME),
+            }),
+        )]
+        .into(),
+        deadline: read.now.after(LIFETIME),
+        guards_single_use: false,
+    };
+    for (name, is_read) in [("a", true), ("b", false)] {
+        let read = ours.load_to_commit(&[key("a"), key("c")]).await.unwrap();
+        let other = theirs.load_to_commit(&[key(name)]).await.unwrap();
+        let written = theirs.commit(put(&other, name)).await;
+        assert_eq!(written, CommitOutcome::Done);
+        let late = ours.commit(put(&read, "c")).await;
+        assert_eq!(matches!(late, CommitOutcome::Conflict(_)), is_read);
+        assert_eq!(late == CommitOutcome::Done, !is_read);
+    }
 }
 
 #[tokio::test]
@@ -248,7 +284,7 @@ async fn files_that_are_not_ours_are_refused_in_one_line() {
             5,
             "has the layout of before the first release; move it away to begin with a new one",
         ),
-        (7, "was written by a newer version of this program"),
+        (8, "was written by a newer version of this program"),
     ] {
         let name = format!("{version}.db");
         let other = Connection::open(path(&name)).unwrap();
@@ -323,6 +359,7 @@ async fn the_log_of_the_file_stays_short_while_readers_look_on() {
         let commit = Commit {
             now: read.now,
             compare: read.compare(),
+            version: read.version,
             write: [(key("a"), Write::Put(row))].into(),
             deadline: read.now.after(LIFETIME),
             guards_single_use: false,

@@ -14,7 +14,7 @@ use crate::StoreKeys;
 /// SQLite's `application_id` of our files: `csgn`.
 const APPLICATION_ID: i32 = 0x6373_676e;
 /// The version of the schema. Lower ones were never released.
-const SCHEMA_VERSION: u32 = 6;
+const SCHEMA_VERSION: u32 = 7;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Page cache in KiB of each of the two connections.
 const CACHE_KIB: i64 = 4096;

@@ -6,7 +6,7 @@ use countersign_core::Key;
 use countersign_platform::clock::Clock;
 use rusqlite::Connection;
 
-use super::{Error, file::File, read, worker::Work};
+use super::{Error, file::File, snapshot, worker::Work};
 use crate::store::Snapshot;
 
 pub(super) struct Reader {
@@ -28,16 +28,12 @@ impl Reader {
         self.file.check()?;
         // Rolled back when dropped.
         let transaction = self.connection.transaction()?;
-        let mut rows = Vec::with_capacity(keys.len());
-        for key in keys {
-            rows.push(read(&transaction, key)?);
-        }
-        // The clock is read after the rows, so no row is from the future.
-        let mut snapshot = Snapshot::new(self.clock.now().into());
-        for (key, row) in keys.iter().zip(rows) {
-            snapshot.insert(key.clone(), row);
-        }
-        Ok(snapshot)
+        let snapshot = snapshot(&transaction, keys)?;
+        Ok(Snapshot {
+            // Read after the rows, so that no row is from the future.
+            now: self.clock.now().into(),
+            ..snapshot
+        })
     }
 
     pub(super) fn keys(&mut self) -> Result<Vec<Key>, Error> {

@@ -1,7 +1,7 @@
 //! Deletes expired rows, a slice at a time, so that commits can run in between.
 //!
-//! It walks the table in key order, because an index on the expiry would cost every write
-//! more than the walk costs all of them together.
+//! It walks the table in the order of its rowids, because an index on the expiry would
+//! cost every write more than the walk costs all of them together.
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,15 @@ const SLICE_PAUSE: Duration = Duration::from_millis(2);
 
 pub(super) struct Sweep {
     next_at: Instant,
-    /// The last key of the previous slice; empty at the start of the table.
-    last_key: String,
+    /// The last rowid of the previous slice; 0 at the start of the table.
+    last_id: i64,
 }
 
 impl Default for Sweep {
     fn default() -> Self {
         Self {
             next_at: Instant::now() + SWEEP_INTERVAL,
-            last_key: String::new(),
+            last_id: 0,
         }
     }
 }
@@ -38,28 +38,28 @@ impl Sweep {
             return left;
         }
         // If it fails, commits fail too, and those are reported.
-        let last = slice(connection, &self.last_key, now).ok().flatten();
+        let last = slice(connection, self.last_id, now).ok().flatten();
         let pause = if last.is_some() {
             SLICE_PAUSE
         } else {
             SWEEP_INTERVAL
         };
-        self.last_key = last.unwrap_or_default();
+        self.last_id = last.unwrap_or_default();
         self.next_at = Instant::now() + pause;
         pause
     }
 }
 
-/// Returns the last key of the slice; none at the end of the table.
-fn slice(connection: &Connection, after: &str, now: Millis) -> rusqlite::Result<Option<String>> {
-    let last: Option<String> = connection
+/// Returns the last rowid of the slice; none at the end of the table.
+fn slice(connection: &Connection, after: i64, now: Millis) -> rusqlite::Result<Option<i64>> {
+    let last: Option<i64> = connection
         .prepare_cached(
-            "SELECT max(key) FROM (SELECT key FROM row WHERE key > ?1 ORDER BY key LIMIT ?2)",
+            "SELECT max(id) FROM (SELECT id FROM row WHERE id > ?1 ORDER BY id LIMIT ?2)",
         )?
         .query_row((after, SLICE_ROWS), |row| row.get(0))?;
-    if let Some(last) = &last {
+    if let Some(last) = last {
         connection
-            .prepare_cached("DELETE FROM row WHERE key > ?1 AND key <= ?2 AND expires_at <= ?3")?
+            .prepare_cached("DELETE FROM row WHERE id > ?1 AND id <= ?2 AND expires_at <= ?3")?
             .execute((after, last, now.0))?;
     }
     Ok(last)
@@ -77,14 +77,14 @@ mod tests {
             .unwrap();
         let rows = 3 * SLICE_ROWS + 7;
         for row in 0..rows {
-            let insert = "INSERT INTO row VALUES (?1, x'', ?2, x'')";
+            let insert = "INSERT INTO row VALUES (NULL, ?1, x'', ?2, x'')";
             let expires_at = if row % 3 == 0 { 5000 } else { 5001 };
             let key = format!("kind/{row}");
             connection.execute(insert, (key, expires_at)).unwrap();
         }
-        let mut after = String::new();
+        let mut after = 0;
         let mut slices = 0;
-        while let Some(last) = slice(&connection, &after, Millis(5000)).unwrap() {
+        while let Some(last) = slice(&connection, after, Millis(5000)).unwrap() {
             (after, slices) = (last, slices + 1);
         }
         assert_eq!(slices, 4);

@@ -14,8 +14,8 @@ use rusqlite::{
     Connection, ErrorCode, Transaction, TransactionBehavior, params, wal::CheckpointMode,
 };
 
-use super::{Error, file::File, read, sweep::Sweep, worker::Work};
-use crate::store::{Commit, CommitOutcome, Snapshot, Stamp};
+use super::{Error, file::File, snapshot, sweep::Sweep, worker::Work};
+use crate::store::{Commit, CommitOutcome, Snapshot, Stamp, Version};
 
 /// WAL size in pages from which a checkpoint is run: 4 MB.
 const CHECKPOINT_PAGES: i32 = 1000;
@@ -27,6 +27,8 @@ pub(super) struct Writer {
     /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
     sweep: Sweep,
+    /// Transactions of this connection that may have changed a row.
+    commits: u64,
 }
 
 impl Writer {
@@ -47,6 +49,19 @@ impl Writer {
             clock,
             pages,
             sweep: Sweep::default(),
+            commits: 0,
+        })
+    }
+
+    /// Reads rows over this connection, whose cache holds what it wrote last.
+    pub(super) fn load(&mut self, keys: &[Key]) -> Result<Snapshot, Error> {
+        self.file.check()?;
+        let transaction = self.connection.transaction()?;
+        let snapshot = snapshot(&transaction, keys)?;
+        Ok(Snapshot {
+            now: self.clock.now().into(),
+            version: Some(version(&transaction, self.commits)?),
+            ..snapshot
         })
     }
 
@@ -57,13 +72,15 @@ impl Writer {
         if now >= commit.deadline {
             return Ok(CommitOutcome::NotRun);
         }
-        if !is_unchanged(&transaction, commit)? {
-            let mut current = Snapshot::new(now);
-            for key in commit.compare.keys() {
-                current.insert(key.clone(), read(&transaction, key)?);
-            }
-            return Ok(CommitOutcome::Conflict(current));
+        let version = version(&transaction, self.commits)?;
+        if commit.version != Some(version) && !is_unchanged(&transaction, commit)? {
+            return Ok(CommitOutcome::Conflict(Snapshot {
+                now,
+                version: Some(version),
+                ..snapshot(&transaction, commit.compare.keys())?
+            }));
         }
+        self.commits += 1;
         for ((key, write), stamp) in commit.write.iter().zip(commit.stamps()) {
             apply(&transaction, key, write, stamp)?;
         }
@@ -103,6 +120,15 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
+/// The version of the file, seen over a connection that has made so many commits.
+fn version(transaction: &Transaction<'_>, commits: u64) -> rusqlite::Result<Version> {
+    let mut changes = transaction.prepare_cached("PRAGMA data_version")?;
+    Ok(Version {
+        own: commits,
+        foreign: changes.query_row([], |row| row.get(0))?,
+    })
+}
+
 /// Whether every row that was read still has its stamp.
 fn is_unchanged(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<bool> {
     let mut stamp = transaction.prepare_cached("SELECT stamp FROM row WHERE key = ?1")?;
@@ -131,9 +157,10 @@ fn apply(
             let expires_at = i64::try_from(row.expires_at.0).unwrap_or(i64::MAX);
             transaction
                 .prepare_cached(
-                    "INSERT INTO row VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO UPDATE
-                     SET stamp = excluded.stamp, expires_at = excluded.expires_at,
-                         value = excluded.value",
+                    "INSERT INTO row (key, stamp, expires_at, value) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (key) DO UPDATE SET
+                     stamp = excluded.stamp, expires_at = excluded.expires_at,
+                     value = excluded.value",
                 )?
                 .execute(params![key.as_str(), stamp, expires_at, row.value])?
         }

@@ -67,6 +67,7 @@ impl World {
         let commit = Commit {
             now: read.now,
             compare: read.compare(),
+            version: read.version,
             write: [(turn, Write::Put(row))].into(),
             deadline: read.now.after(duration),
             guards_single_use: false,
