@@ -197,11 +197,15 @@ fn deploy() -> Outcome {
 }
 
 fn rust(totals: &mut Totals) -> Outcome {
-    count(
-        &mut cargo("test --workspace --no-fail-fast"),
-        totals,
-        rust_line,
-    )
+    let mut tests = cargo("test --workspace --no-fail-fast");
+    count(tests.env("RUST_TEST_THREADS", threads()), totals, rust_line)
+}
+
+/// Test threads. Most tests wait for a service that they started, so there are more than
+/// cores: on two cores the API tests take half the time.
+fn threads() -> String {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    (3 * cores).to_string()
 }
 
 /// The released programs; the ignored tests, which wait in real time, each with a timeout
@@ -230,6 +234,7 @@ fn simulation(minutes: u32) -> std::process::Command {
 /// The API tests again, with Redis.
 fn redis(totals: &mut Totals) -> Outcome {
     let mut tests = cargo("test --package countersign-backend --test api");
+    tests.env("RUST_TEST_THREADS", threads());
     count(tests.env("TEST_STORE", "redis"), totals, rust_line)
 }
 
