@@ -1,8 +1,8 @@
-//! Whom the operator blocks and allows: numbers, ranges, countries, addresses and
-//! networks, each with a reason and an end.
+//! Access list: the numbers, ranges, countries, addresses and networks that the operator
+//! blocks or allows, each with a reason and an end.
 //!
-//! Of a number's entries the most specific one counts: the number, the longest range,
-//! the country; of an address' likewise. A send is refused where either is blocked.
+//! The most specific entry about a number counts: the number, the longest range, the
+//! country; likewise for an address. A send is refused if either is blocked.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,27 +14,27 @@ use countersign_shared::PhoneNumber;
 
 use crate::{Millis, country::is_country, date};
 
-/// The first line.
+/// The required first line.
 const HEADER: &str = "access,what,until,reason";
-/// An IPv4 address as an IPv6 one has so many bits in front.
+/// Prefix bits that an IPv4 address gains as an IPv4-mapped IPv6 address.
 const MAPPED_BITS: u8 = 96;
 
-/// What an entry says.
+/// What an entry does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing is sent.
+    /// No code is sent.
     Block,
-    /// No broader entry blocks it; a number counts as known, and the metadata need not
-    /// know it.
+    /// Overrides broader entries that block. A number counts as known, and is accepted
+    /// even if the metadata does not know it.
     Allow,
 }
 
-/// A line, from 1, that says nothing.
+/// What is wrong with an access list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidAccessList {
     /// The first line is not the header.
     NoHeader,
-    /// A line, from 1, that is no entry.
+    /// A line (1-based) that is not a valid entry.
     Line(usize),
 }
 
@@ -57,7 +57,7 @@ struct Entry {
     until: Millis,
 }
 
-/// Whom the operator blocks and allows.
+/// The operator's access list.
 #[derive(Clone, Debug, Default)]
 pub struct AccessList {
     numbers: HashMap<Box<str>, Entry>,
@@ -65,14 +65,15 @@ pub struct AccessList {
     ranges: HashMap<Box<str>, Entry>,
     range_lengths: BTreeSet<usize>,
     countries: HashMap<Box<str>, Entry>,
-    /// By their length and their first address, all as IPv6.
+    /// By prefix length and first address, all as IPv6.
     networks: HashMap<(u8, u128), Entry>,
     network_lengths: BTreeSet<u8>,
 }
 
 impl AccessList {
-    /// Reads a list in CSV: the header, then an entry a line. Empty lines and lines that
-    /// begin with `#` say nothing; of two about the same the later counts.
+    /// Parses a list in CSV: the header, then one entry per line. Empty lines and lines
+    /// that begin with `#` are ignored; of two entries about the same subject the later
+    /// one counts.
     pub fn parse(text: &str) -> Result<Self, InvalidAccessList> {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = (1..)
@@ -137,7 +138,7 @@ impl AccessList {
         Some(())
     }
 
-    /// What it says of a number, at that time.
+    /// The entry in force for a number at `now`.
     pub fn of_number(&self, number: &PhoneNumber, country: &str, now: Millis) -> Option<Access> {
         let holds = |entry: Option<&Entry>| entry.filter(|it| it.until > now).map(|it| it.access);
         let number = number.as_str();
@@ -153,7 +154,7 @@ impl AccessList {
         holding.next().map(|entry| entry.access)
     }
 
-    /// What it says of an address, at that time.
+    /// The entry in force for an address at `now`.
     pub fn of_address(&self, address: IpAddr, now: Millis) -> Option<Access> {
         let bits = bits(address);
         let lengths = self.network_lengths.iter().rev();
@@ -163,12 +164,12 @@ impl AccessList {
         holding.next().map(|entry| entry.access)
     }
 
-    /// Entries in it.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.numbers.len() + self.ranges.len() + self.countries.len() + self.networks.len()
     }
 
-    /// Whether it says nothing.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_entries_are_looked_through_in_no_time() {
+    fn a_hundred_thousand_entries_are_searched_quickly() {
         let mut text = format!("{HEADER}\n");
         for index in 0..25_000 {
             writeln!(text, "block,+1415{index:07},2027-01-31,r").unwrap();
@@ -285,7 +286,7 @@ mod tests {
             assert_eq!(list.of_number(&number, "GB", NOW), None);
             assert_eq!(list.of_address([192, 0, 2, 1].into(), NOW), None);
         }
-        // Debug builds on busy machines take their time; a scan would take minutes.
+        // Debug builds on busy machines are slow; a linear scan would take minutes.
         assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     }
 }

@@ -1,7 +1,7 @@
-//! Keys of applications: `csk_`, the application's id, 160 random bits, a checksum.
+//! API keys of applications: `csk_`, the application's id, 160 random bits, a checksum.
 //!
-//! The prefix and the checksum let secret scanners find one that leaked. A key is as
-//! random as its hash, so its plain SHA-256 is kept, and no slow hash is needed.
+//! The prefix and the checksum let secret scanners find a leaked key. A key is as random
+//! as its hash, so plain SHA-256 suffices for storage, and no slow hash is needed.
 
 use std::fmt;
 
@@ -11,29 +11,29 @@ use subtle::ConstantTimeEq;
 
 use crate::ApplicationId;
 
-/// What every key begins with.
+/// The prefix of every key.
 pub const PREFIX: &str = "csk_";
-/// What every hash begins with.
+/// The prefix of every hash.
 const HASH_PREFIX: &str = "sha256:";
-/// Bytes of a checksum.
+/// Length of the checksum in bytes.
 const CHECKSUM: usize = 4;
 
-/// An application's key. It is shown once, and never written anywhere.
+/// An application's key. It is shown once, and never stored.
 #[derive(Clone, Debug)]
 pub struct ApiKey(SecretString);
 
 impl ApiKey {
-    /// How many random bytes are in a key.
+    /// Number of random bytes in a key.
     pub const RANDOM_BYTES: usize = 20;
 
-    /// The application's key of these random bytes.
+    /// Builds the application's key from these random bytes.
     pub fn from_random_bytes(id: &ApplicationId, random: [u8; Self::RANDOM_BYTES]) -> Self {
         let body = format!("{PREFIX}{id}_{}", hex(&random));
         let checksum = checksum(&body);
         Self(format!("{body}{checksum}").into())
     }
 
-    /// Reads a key; none where it is not of that form, or a digit is wrong.
+    /// Parses a key; `None` if the format or the checksum is wrong.
     pub fn parse(text: &str) -> Option<Self> {
         let (id, digits) = text.strip_prefix(PREFIX)?.split_once('_')?;
         ApplicationId::parse(id)?;
@@ -46,7 +46,7 @@ impl ApiKey {
         (checksum(body) == given).then(|| Self(text.into()))
     }
 
-    /// What is kept of it.
+    /// The hash to store.
     pub fn hash(&self) -> KeyHash {
         KeyHash(Sha256::digest(self.0.expose_secret()).into())
     }
@@ -57,12 +57,12 @@ impl ApiKey {
     }
 }
 
-/// What is kept of a key.
+/// The stored hash of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// Reads one as it is written: `sha256:` and 64 digits.
+    /// Parses the text form: `sha256:` and 64 hex digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix(HASH_PREFIX)?;
         if digits.len() != 64 || !digits.is_ascii() {
@@ -71,7 +71,7 @@ impl KeyHash {
         let mut hash = [0; 32];
         for (byte, index) in hash.iter_mut().zip((0..64).step_by(2)) {
             let pair = &digits[index..index + 2];
-            // `from_str_radix` takes a sign.
+            // `from_str_radix` would accept a sign.
             if pair.starts_with('+') {
                 return None;
             }
@@ -80,7 +80,7 @@ impl KeyHash {
         Some(Self(hash))
     }
 
-    /// Whether it is the same, in a time that does not tell how much of it is.
+    /// Whether the two are equal, compared in constant time.
     pub fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

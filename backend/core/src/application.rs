@@ -1,4 +1,4 @@
-//! Applications of the brand owner: who calls, and what each of them may do.
+//! The operator's applications: who calls, and what each of them may do.
 
 use std::{fmt, sync::Arc};
 
@@ -11,17 +11,17 @@ use crate::{
     rate_limit,
 };
 
-/// The longest id.
+/// Length of the longest id, in bytes.
 const MAX_ID: usize = 32;
 
-/// An application's name in requests, keys and rows: small letters, digits and hyphens,
-/// a letter first, 32 at most.
+/// An application's name in requests, keys and rows: lowercase letters, digits and
+/// hyphens, starting with a letter, at most 32 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ApplicationId(Arc<str>);
 
 impl ApplicationId {
-    /// Reads one; none where it is not of that form.
+    /// Parses an id; `None` if the format is wrong.
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -31,7 +31,7 @@ impl ApplicationId {
         is_id.then(|| Self(text.into()))
     }
 
-    /// As text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -62,40 +62,40 @@ impl fmt::Display for ApplicationId {
 pub struct Application {
     /// Its name in requests, keys and rows.
     pub id: ApplicationId,
-    /// The name that people see on the page and in the message.
+    /// The name shown on the page and in the message.
     pub name: String,
-    /// `aud` of its proofs.
+    /// The `aud` claim of its proofs.
     pub audience: String,
-    /// The hashes of its keys, two at most.
+    /// The hashes of its keys, at most two.
     pub key_hashes: Vec<KeyHash>,
-    /// Origins whose pages may call for it.
+    /// Origins whose pages may call the API for it.
     pub origins: Vec<String>,
-    /// Where the page may send people back to.
+    /// URLs that the page may redirect users back to.
     pub return_urls: Vec<String>,
-    /// Origins whose pages may have the page in a frame.
+    /// Origins whose pages may embed the page in a frame.
     pub embed_origins: Vec<String>,
-    /// Whether calls without a key are taken.
+    /// Whether calls without a key are accepted.
     pub takes_strangers: bool,
-    /// Whom codes are sent to, and how.
+    /// Its allowed countries and channels.
     pub policy: AccessPolicy,
-    /// Its application at Plivo; the account's where it has none.
+    /// Its Plivo Verify application; the account's default if `None`.
     pub plivo_app: Option<String>,
-    /// Its applications at Plivo for what has one of its own.
+    /// Its Plivo Verify applications for purposes that have their own.
     pub plivo_apps: Vec<(Purpose, String)>,
-    /// Whether its server knows the addresses of those it calls for.
+    /// Whether its server knows the IP addresses of the users it calls for.
     pub has_end_user_addresses: bool,
-    /// Its own limit on codes, beside the service's.
+    /// Its own limit on codes, besides the service's.
     pub sends: Vec<Quota>,
-    /// What its codes may cost, beside the service's caps.
+    /// Its own spending caps, besides the service's.
     pub spend_caps: Vec<Quota>,
-    /// A file of styles for its page.
+    /// A file of CSS for its page.
     pub theme: Option<std::path::PathBuf>,
     /// A file with the logo of its page.
     pub logo: Option<std::path::PathBuf>,
 }
 
 impl Application {
-    /// The application at Plivo that sends codes for that purpose.
+    /// The Plivo Verify application for codes with that purpose.
     pub fn plivo_app(&self, purpose: Option<Purpose>) -> Option<&str> {
         let own = self.plivo_apps.iter().find(|(it, _)| Some(*it) == purpose);
         own.map(|(_, app)| app)
@@ -103,8 +103,8 @@ impl Application {
             .map(String::as_str)
     }
 
-    /// What one more of its codes is held against, counted in these rows, beside what
-    /// holds for all.
+    /// The application's own limits on one more code, counted in these rows, besides
+    /// those of the service.
     pub fn of_send(
         &self,
         rows: &ApplicationKeys,
@@ -124,7 +124,7 @@ impl Application {
         checks
     }
 
-    /// Its caps, to use or correct an amount of them.
+    /// A check of `amount` against its caps, to count or correct it.
     pub fn caps(&self, rows: &ApplicationKeys, amount: u64) -> LimitCheck {
         LimitCheck {
             limit: Limit::ApplicationBudget,
@@ -138,9 +138,9 @@ impl Application {
 /// The rows that an application is counted in.
 #[derive(Clone, Debug)]
 pub struct ApplicationKeys {
-    /// Of [`Limit::SendsPerApplication`].
+    /// The row of [`Limit::SendsPerApplication`].
     pub sends: Key,
-    /// Of [`Limit::ApplicationBudget`].
+    /// The row of [`Limit::ApplicationBudget`].
     pub budget: Key,
 }
 
@@ -151,19 +151,19 @@ pub struct Applications(Vec<Arc<Application>>);
 /// What is wrong with a list of applications.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApplications {
-    /// There is none.
+    /// It is empty.
     #[error("there is no application in it")]
     Empty,
-    /// Two have one id.
+    /// Two have the same id.
     #[error("two applications have the id {0}")]
     SameId(ApplicationId),
-    /// Two have one key.
+    /// Two have the same key.
     #[error("two key hashes are the same; the second is of {0}")]
     SameKey(ApplicationId),
 }
 
 impl Applications {
-    /// These, if each has an id and keys of its own.
+    /// The list, if every id and every key is unique.
     pub fn new(all: Vec<Application>) -> Result<Self, InvalidApplications> {
         if all.is_empty() {
             return Err(InvalidApplications::Empty);
@@ -183,8 +183,8 @@ impl Applications {
         Ok(Self(all.into_iter().map(Arc::new).collect()))
     }
 
-    /// The same, where what did not change is the very value that it was: so that what was
-    /// made of it holds.
+    /// The same list, but with the values of `known` for applications that did not
+    /// change, so that whatever was derived from them stays valid.
     #[must_use]
     pub fn keeping(self, known: &Self) -> Self {
         let keep = |new: Arc<Application>| {
@@ -194,7 +194,7 @@ impl Applications {
         Self(self.0.into_iter().map(keep).collect())
     }
 
-    /// The first one: whoever names none means it.
+    /// The first one: the default for calls that name none.
     pub fn first(&self) -> &Arc<Application> {
         &self.0[0]
     }
@@ -204,12 +204,12 @@ impl Applications {
         self.0.iter()
     }
 
-    /// The one of that id.
+    /// The one with that id.
     pub fn get(&self, id: &str) -> Option<&Arc<Application>> {
         self.0.iter().find(|it| it.id.as_str() == id)
     }
 
-    /// The one of that key. Every hash is compared, each in constant time.
+    /// The one with that key. Every hash is compared, each in constant time.
     pub fn of_key(&self, key: &ApiKey) -> Option<&Arc<Application>> {
         let hash = key.hash();
         let mut found = None;
@@ -228,26 +228,26 @@ impl Applications {
         self.0.iter().any(|it| !it.key_hashes.is_empty())
     }
 
-    /// Whether pages of that origin may call for any of them.
+    /// Whether pages of that origin may call the API for any of them.
     pub fn allow_origin(&self, origin: &str) -> bool {
         let mut origins = self.0.iter().flat_map(|it| &it.origins);
         origins.any(|it| it == origin)
     }
 }
 
-/// Who may take further steps of a session.
+/// Who may continue a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// The application that it is for.
+    /// The session's application.
     pub application: ApplicationId,
-    /// Whether it was made with a key.
+    /// Whether the session was created with a key.
     pub with_key: bool,
 }
 
 impl Owner {
-    /// Whether a call may take a step that came with the key of that application, or
-    /// with none. A session that was made with a key needs one of the same application;
-    /// no session takes another's.
+    /// Whether a call with the key of that application, or without a key, may continue
+    /// the session. A session that was created with a key needs one of the same
+    /// application; no session accepts another application's key.
     pub fn admits(&self, key: Option<&ApplicationId>) -> bool {
         key.map_or(!self.with_key, |key| *key == self.application)
     }

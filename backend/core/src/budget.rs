@@ -1,35 +1,35 @@
-//! What codes cost and may cost.
+//! Budget: prices of codes, and spending caps.
 
 use countersign_shared::Channel;
 
 use crate::{Key, Limit, LimitCheck, MicroDollars, Prices, Quota, Use};
 
-/// What codes cost, and what they may cost.
+/// Prices of codes, and spending caps.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    /// What one code costs.
+    /// The price of one code.
     pub prices: Prices,
-    /// Millionths of a dollar in a time, each of which must have room; empty for
-    /// no cap.
+    /// The spending caps in millionths of a dollar per window, all of which must have
+    /// room; empty for no cap.
     pub caps: Vec<Quota>,
-    /// The share of a cap, in percent, that is warned of.
+    /// The share of a cap, in percent, at which an alert is raised.
     pub alert_at: u8,
 }
 
 impl Budget {
-    /// What one code uses of the caps: its expected price. None without caps and
-    /// where it costs nothing.
+    /// What one code uses of the caps: its expected price. `None` without caps, or if it
+    /// costs nothing.
     pub fn of_send(&self, row: &Key, country: &str, channel: Channel) -> Option<LimitCheck> {
         let price = self.prices.of(country, channel).non_zero()?;
         self.check(row, price.get())
     }
 
-    /// The caps alone, to see what is used of them or to correct it.
+    /// A check of the caps with an amount of zero, to read or correct what is used.
     pub fn caps(&self, row: &Key) -> Option<LimitCheck> {
         self.check(row, 0)
     }
 
-    /// Whether so much of a cap is used that it is worth a warning.
+    /// Whether enough of a cap is used to raise an alert.
     pub fn is_alerting(&self, cap: &Quota, used: MicroDollars) -> bool {
         let share = u128::from(cap.count.get()) * u128::from(self.alert_at);
         u128::from(used.0) * 100 >= share
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_send_uses_its_price_where_there_is_a_cap() {
+    fn a_send_uses_its_price_if_there_is_a_cap() {
         let cap = Quota {
             count: 1_000.try_into().unwrap(),
             per: Duration::from_hours(1),

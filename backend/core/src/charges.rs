@@ -1,62 +1,62 @@
-//! What Plivo charged for its sessions, booked once however often it is told.
+//! Plivo's charges for its sessions, booked once however often they are reported.
 //!
-//! A charge never becomes less, and nothing is no charge: Plivo's payload has
-//! zeros before it has prices. Each of Plivo's attempts settles one delivery of
-//! ours, of the same channel, which had its expected price booked: from then on
-//! that moment counts with what was charged.
+//! A charge never decreases, and zero is no charge: Plivo's payload has zeros before it
+//! has prices. Each of Plivo's attempts settles one delivery of ours on the same channel,
+//! which was booked at its expected price: from then on the charge counts instead, at the
+//! time of the delivery.
 
 use countersign_shared::Channel;
 use serde::{Deserialize, Serialize};
 
 use crate::{Delivery, MicroDollars, Millis, delivery::MAX_ATTEMPTS};
 
-/// What Plivo charges for one of its sessions, as far as it is known.
+/// Plivo's charges for one of its sessions, as far as they are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Charges {
-    /// For each attempt, oldest first; nothing where there is no price yet.
+    /// The charge of each attempt, oldest first; zero if there is no price yet.
     pub attempts: Vec<(Channel, MicroDollars)>,
-    /// For the check of the code.
+    /// The charge for checking the code.
     pub validation: MicroDollars,
 }
 
-/// What was charged that was not known before.
+/// A charge that was not known before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charged {
-    /// For a code by this channel; none for the check of one.
+    /// The channel of the code; `None` for a check.
     pub channel: Option<Channel>,
-    /// So much more.
+    /// The increase since the last report.
     pub amount: MicroDollars,
 }
 
-/// The charge of one of Plivo's attempts, and when the delivery was asked for that
-/// it settled.
+/// The charge of one of Plivo's attempts in millionths of a dollar, and when the delivery
+/// that it settled was requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct AttemptCharge(u64, Option<Millis>);
 
-/// What is booked of the charges of one of Plivo's sessions.
+/// The charges booked for one of Plivo's sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChargeBook {
     validation: u64,
     attempts: Vec<AttemptCharge>,
 }
 
-/// An amount that is known better now.
+/// A correction of a booked amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Correction {
-    /// When it was booked.
+    /// The time it is booked at.
     pub(crate) at: Millis,
-    /// What was booked.
+    /// The booked amount.
     pub(crate) before: u64,
-    /// What it is.
+    /// The corrected amount.
     pub(crate) after: u64,
 }
 
-/// What follows from what Plivo told.
+/// The result of booking a report.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Booking {
     pub(crate) charged: Vec<Charged>,
     pub(crate) corrections: Vec<Correction>,
-    /// Whether a delivery was settled, be it with what was expected.
+    /// Whether a delivery was settled, even if the charge is what was expected.
     has_settled: bool,
 }
 
@@ -65,8 +65,8 @@ impl ChargeBook {
         *self == Self::default()
     }
 
-    /// Books what is new, and settles deliveries, newest first as attempts are
-    /// matched everywhere.
+    /// Books what is new, and settles deliveries, newest first, as attempts are matched
+    /// everywhere.
     pub(crate) fn enter(&mut self, deliveries: &mut [Delivery], charges: &Charges) -> Booking {
         let mut booking = Booking::default();
         let told = charges.attempts.iter().take(MAX_ATTEMPTS);
@@ -112,7 +112,7 @@ impl ChargeBook {
 }
 
 impl Booking {
-    /// Whether all of it was known.
+    /// Whether the report held nothing new.
     pub(crate) fn is_nothing(&self) -> bool {
         self.charged.is_empty() && !self.has_settled
     }
@@ -142,8 +142,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is told in which order and how often: each charge is booked
-        /// once, and every delivery ends up as what was charged for it.
+        /// Whatever is reported, in whichever order and however often: each charge is
+        /// booked once, and every delivery ends up at the amount charged for it.
         #[test]
         fn each_charge_is_booked_once(
             sent in prop::collection::vec((channels(), 1..50_000_u64), 1..6),

@@ -1,20 +1,19 @@
-//! Conversion: how many of the codes sent to a destination are entered, and
-//! when too few are.
+//! Conversion breaker: counts how many of the codes sent to a destination are entered,
+//! and stops sends if too few are.
 //!
-//! A destination is a country or a range of numbers. Its sends of the last hour
-//! are counted in buckets of two minutes, those of the last day by the hour and
-//! those of the last week by the day, each with how many of them ended verified. A
-//! bucket counts in full once its newest send is older than the grace; until then
-//! its verified sends count and those still open do not. So a send can be late, but
-//! it never counts as failed while it is young.
+//! A destination is a country or a range of numbers. Its sends are counted in buckets of
+//! two minutes for the last hour, by the hour for the last day and by the day for the
+//! last week, each with the number of those that ended verified. A bucket counts in full
+//! once its newest send is older than the grace period; until then only its verified
+//! sends count. So a code can be entered late, but a send never counts as failed while it
+//! is young.
 //!
-//! The last hour is judged, and the last day, which finds who comes slowly. Too few
-//! is less than the floor, or less than half of the rate that the country had on the best
-//! day of the week before, by more than chance explains. The best day, so that who comes
-//! slowly does not become what is usual.
-//! Then the breaker trips: what was counted is forgotten, and what is sent until it
-//! closes again is not counted. After that half as many sends are enough to trip it
-//! again, for twice as long, until the destination has passed a whole judgement.
+//! The last hour is judged, and the last day, which catches slow attacks. Too few is less
+//! than the floor, or less than half of the rate on the country's best day of the
+//! previous week, by more than chance explains. The best day, so that a slow attack does
+//! not become the usual rate. Then the breaker trips: its counts are reset, and sends are
+//! not counted until it closes again. After that half as many sends are enough to trip it
+//! again, for twice as long, until the destination has passed a full judgement.
 
 use std::time::Duration;
 
@@ -33,26 +32,27 @@ mod tests;
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const WEEK: Duration = Duration::from_hours(7 * 24);
-/// Milliseconds that are counted together within the last hour, the last day and
-/// the last week.
+/// Lengths of the buckets in milliseconds, for the last hour, the last day and the last
+/// week.
 const BUCKET: u64 = 120_000;
 const HOUR_BUCKET: u64 = 3_600_000;
 const DAY_BUCKET: u64 = 24 * HOUR_BUCKET;
-/// Sends of a day before it says what is usual.
+/// Minimum number of sends in a day for its rate to count as usual.
 const MIN_USUAL: u32 = 30;
-/// The rows of a number's country and of its range.
+/// The conversion rows of a number's country and range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// The country's conversion.
+    /// The row of the country.
     pub country: Key,
-    /// The range's.
+    /// The row of the range.
     pub range: Key,
-    /// Of the country's known numbers.
+    /// The row of the country's known numbers.
     pub known: Key,
 }
 
 impl Destination {
-    /// What strangers are judged by, the country first: its ranges are held against it.
+    /// The rows that unknown numbers are judged by, the country first: its usual rate is
+    /// the baseline for its ranges.
     pub(crate) fn parts(&self) -> [(Limit, &Key); 2] {
         [
             (Limit::ConversionPerCountry, &self.country),
@@ -60,8 +60,8 @@ impl Destination {
         ]
     }
 
-    /// Where a send counts: those of known numbers apart, since they say nothing of
-    /// strangers.
+    /// The rows that a send counts in. Known numbers are counted apart, since their rate
+    /// says nothing about unknown ones.
     pub(crate) fn counted(&self, is_known: bool) -> Vec<(Limit, &Key)> {
         if is_known {
             vec![(Limit::ConversionOfKnown, &self.known)]
@@ -74,47 +74,47 @@ impl Destination {
 /// Why a breaker tripped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrippedBy {
-    /// What was seen.
+    /// The observed rate.
     pub rate: ConversionRate,
-    /// The share that it was held against, in percent.
+    /// The required rate, in percent.
     pub required: u8,
 }
 
-/// A country or a range of numbers where too few codes are entered.
+/// A destination whose conversion rate is too low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LowConversion {
-    /// Which of the two.
+    /// The conversion limit that it fails.
     pub limit: Limit,
-    /// Why, by the step that tripped the breaker.
+    /// The reason, in the step that tripped the breaker.
     pub tripped_by: Option<TrippedBy>,
 }
 
-/// How a destination stands.
+/// The breaker's decision about a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConversionDecision {
-    /// Sends may go there.
+    /// The breaker is closed: sends are allowed.
     Pass,
-    /// Not before that.
+    /// The breaker is open until this moment.
     Tripped(Millis),
-    /// From now on not, for that reason.
+    /// The breaker must trip now, for this reason.
     Trip(TrippedBy),
 }
 
-/// What is known of one destination.
+/// The conversion of one destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConversionRow {
     /// When the breaker tripped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tripped_at: Option<Millis>,
-    /// How often, without a judgement that it passed since.
+    /// How often it tripped since it last passed a judgement.
     #[serde(default, skip_serializing_if = "is_zero")]
     trips: u8,
     /// Sends of the last hour.
     buckets: Buckets,
-    /// Sends of the last day before that.
+    /// Sends of the last day, before the last hour.
     #[serde(default, skip_serializing_if = "Buckets::is_empty")]
     hours: Buckets,
-    /// Sends of the last week before that.
+    /// Sends of the last week, before the last day.
     #[serde(default, skip_serializing_if = "Buckets::is_empty")]
     days: Buckets,
 }
@@ -129,8 +129,8 @@ impl Row for ConversionRow {
 }
 
 impl ConversionRow {
-    /// What lies after `now` (the clock was set back) counts as now. Answers
-    /// whether anything did, so that the row must be stored.
+    /// Moves times that lie after `now` (the clock was set back) to `now`. Returns
+    /// whether anything changed, i.e. the row must be saved.
     pub(crate) fn clamp(&mut self, now: Millis) -> bool {
         let tripped_later = self.tripped_at.filter(|at| *at > now);
         if tripped_later.is_some() {
@@ -144,7 +144,7 @@ impl ConversionRow {
         tripped_later.is_some() || tiers.contains(&true)
     }
 
-    /// Looks at the last hour and at the last day. `usual` is the country's.
+    /// Judges the last hour and the last day. `usual` holds the country's rates.
     pub(crate) fn decide(
         &self,
         rule: &ConversionRule,
@@ -174,8 +174,8 @@ impl ConversionRow {
         ConversionDecision::Pass
     }
 
-    /// Forgets that it tripped, once a whole judgement shows what is required, not only
-    /// nothing that chance explains. Answers whether it did.
+    /// Resets the count of trips once a full judgement reaches the required rate itself,
+    /// not only within chance. Returns whether it did.
     pub(crate) fn recover(
         &mut self,
         rule: &ConversionRule,
@@ -197,14 +197,14 @@ impl ConversionRow {
         self.trips == 0
     }
 
-    /// What went to a range whose breaker has tripped is dealt with there: the country is
-    /// not judged by it.
+    /// Subtracts the sends to a range whose breaker has tripped, so that they do not
+    /// count against the country as well.
     pub(crate) fn forget(&mut self, range: &Self) {
         self.buckets.subtract(BUCKET, &range.buckets);
         self.hours.subtract(HOUR_BUCKET, &range.hours);
     }
 
-    /// Its rates before, where it was sent enough to say.
+    /// The usual rates, of periods with at least [`MIN_USUAL`] sends.
     pub(crate) fn usual(&self, rule: &ConversionRule, now: Millis) -> Usual {
         let days = self.days.best(WEEK, MIN_USUAL, now);
         let hours = self.hours.rate(DAY, rule.grace, now);
@@ -216,13 +216,13 @@ impl ConversionRow {
         }
     }
 
-    /// Whether it tripped since it was like `before`.
+    /// Whether it tripped since the state `before`.
     pub(crate) fn trips_since(&self, before: &Self) -> bool {
         self.trips > before.trips
     }
 
-    /// Stops sends there for a while. Its rates of the days before stay known
-    /// all the same.
+    /// Trips the breaker, which stops sends until its cooldown is over. The rates of
+    /// earlier days are kept.
     pub(crate) fn trip(&mut self, now: Millis) {
         self.tripped_at = Some(now);
         self.trips = self.trips.saturating_add(1);
@@ -230,7 +230,7 @@ impl ConversionRow {
         self.hours = Buckets::default();
     }
 
-    /// A code went there at that moment.
+    /// Counts a code sent at `at`.
     pub(crate) fn sent(&mut self, rule: &ConversionRule, limit: Limit, at: Millis, now: Millis) {
         if self.tripped_until(rule, limit, now).is_some() {
             return;
@@ -245,23 +245,23 @@ impl ConversionRow {
         self.buckets.count(BUCKET, Bucket::of_one(at.min(now)));
     }
 
-    /// The code that went there at that moment never left.
+    /// Uncounts the code sent at `at`: it never left.
     pub(crate) fn unsent(&mut self, at: Millis) {
         self.buckets.unsent(BUCKET, at);
     }
 
-    /// The code that went there at that moment was entered.
+    /// Counts the code sent at `at` as entered.
     pub(crate) fn verified(&mut self, at: Millis) {
         self.buckets.verified(BUCKET, at);
     }
 
-    /// When none of it counts any more.
+    /// When the row expires: nothing in it counts any more.
     pub(crate) fn ends_at(&self, rule: &ConversionRule) -> Millis {
-        // Sends are kept for a week: by then they are what was usual.
+        // Sends are kept for a week, as the usual rate.
         let tiers = [&self.buckets, &self.hours, &self.days];
         let counted = tiers.map(|tier| tier.ends_at(WEEK)).into_iter().max();
         let tripped = self.tripped_at.map(|at| {
-            // A while longer it is remembered that it tripped.
+            // The count of trips is kept for a day longer.
             at.after(rule.max_cooldown()).after(DAY)
         });
         counted.max(tripped).unwrap_or_default()
@@ -276,7 +276,7 @@ impl ConversionRow {
         sum(recent, self.hours.rate(DAY, rule.grace, now))
     }
 
-    /// Until when sends stop, if they do.
+    /// When the breaker closes, if it is open.
     pub(crate) fn tripped_until(
         &self,
         rule: &ConversionRule,
@@ -289,7 +289,7 @@ impl ConversionRow {
     }
 }
 
-/// The share that must be entered, in percent.
+/// The required rate, in percent.
 fn required(rule: &ConversionRule, usual: Option<ConversionRate>) -> u8 {
     let half = usual.map_or(0, |usual| usual.percent() / 2);
     rule.floor.max(half)

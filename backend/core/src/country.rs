@@ -1,4 +1,4 @@
-//! Countries, as the phone metadata knows them.
+//! Countries, from the phone metadata.
 
 use std::fmt;
 
@@ -14,22 +14,22 @@ use crate::{AccessPolicy, recipient};
 /// list of national prefixes).
 const NATIONAL_PREFIXES: [&str; 5] = ["0", "06", "8", "1", "01"];
 
-/// Of numbers behind a calling code, in digits (ITU-T E.164, 6.2.1).
+/// Maximum number of digits after a calling code (ITU-T E.164, 6.2.1).
 const MAX_NATIONAL_NUMBER_LENGTH: usize = 14;
 
-/// An ISO 3166-1 alpha-2 code, or `other`: whatever it is made of, it names no
+/// An ISO 3166-1 alpha-2 code, or `other`: whatever it is made from, it reveals no
 /// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CountryCode(Option<[u8; 2]>);
 
 impl CountryCode {
-    /// The code, or `other` where that is none.
+    /// The code, or `other` if the text is not two capitals.
     pub fn of(text: &str) -> Self {
         let letters: Option<[u8; 2]> = text.as_bytes().try_into().ok();
         Self(letters.filter(|letters| letters.iter().all(u8::is_ascii_uppercase)))
     }
 
-    /// The country of a number that was read before, whatever the policy now.
+    /// The country of a number that was parsed before, regardless of the policy.
     pub fn of_number(number: &PhoneNumber) -> Self {
         let country = recipient::country_of_number(number);
         Self::of(&country.unwrap_or_default())
@@ -43,14 +43,14 @@ impl fmt::Display for CountryCode {
     }
 }
 
-/// Whether the metadata knows a country of that ISO 3166-1 code.
+/// Whether the metadata has a country with that ISO 3166-1 code.
 pub fn is_country(code: &str) -> bool {
     PHONE_NUMBER_UTIL
         .get_supported_regions()
         .any(|region| &*region.as_region_str() == code)
 }
 
-/// Every country that the metadata knows, without these.
+/// Every country in the metadata except these.
 pub fn countries_but(excluded: &[&str]) -> Vec<String> {
     PHONE_NUMBER_UTIL
         .get_supported_regions()
@@ -59,7 +59,7 @@ pub fn countries_but(excluded: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// The countries of the policy, by code, each with a mobile number as example.
+/// The countries of the policy, sorted by code, each with a mobile number as an example.
 pub fn countries(policy: &AccessPolicy) -> Vec<Country> {
     let mut countries = PHONE_NUMBER_UTIL
         .get_supported_regions()
@@ -87,7 +87,8 @@ fn country(region: Region) -> Option<Country> {
     })
 }
 
-/// The prefixes that the metadata takes for one in front of the country's numbers.
+/// The prefixes that the metadata accepts as the national prefix in front of the
+/// country's numbers.
 fn national_prefixes(example: &rlibphonenumber::PhoneNumber, region: Region) -> Vec<String> {
     let national = example.get_national_significant_number();
     let is_prefix = |prefix: &&str| {
@@ -99,8 +100,8 @@ fn national_prefixes(example: &rlibphonenumber::PhoneNumber, region: Region) -> 
     prefixes.map(|prefix| (*prefix).to_owned()).collect()
 }
 
-/// How the country writes mobile numbers, for each length that they can have: like
-/// the example, with fewer or more digits.
+/// How the country groups the digits of mobile numbers, for each length that they can
+/// have: like the example, with fewer or more digits.
 fn groups(example: &rlibphonenumber::PhoneNumber) -> Vec<Vec<u8>> {
     let digits = example.get_national_significant_number();
     let calling_code = example.country_code.to_string();

@@ -1,11 +1,11 @@
-//! Days, as operators write them in files.
+//! Dates, as operators write them in files.
 
 use crate::Millis;
 
 const DAY: u64 = 86_400_000;
 
-/// The end of a day in UTC, such as `2027-01-31`: the midnight after it. Nothing where
-/// there is no such day from 1970 to 9999.
+/// The end of a day in UTC, such as `2027-01-31`: the midnight after it. `None` if there
+/// is no such day from 1970 to 9999.
 pub(crate) fn end_of(text: &str) -> Option<Millis> {
     let mut parts = text.split('-');
     let mut part = |length: usize| {

@@ -1,9 +1,8 @@
-//! Decisions that were taken about sends, kept so that the record of an attack outlives
-//! rotated logs.
+//! Decisions about sends, kept so that the record of an attack outlives rotated logs.
 //!
-//! They are appended to rows of many, which are used round and round: so the record is
-//! bounded in number as well as in time, and costs a send next to nothing. Nobody is named:
-//! an address stands without its end, a number without its middle.
+//! They are stored in a ring buffer of rows with many decisions each, so the record is
+//! bounded in number as well as in time, and costs a send next to nothing. They identify
+//! nobody: an address is cut to its network, and a number is masked.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,25 +10,25 @@ use crate::{Millis, Row};
 
 /// Decisions in one row.
 pub const MAX_PER_ROW: usize = 64;
-/// Rows that are used round and round: 131,072 decisions.
+/// Rows in the ring buffer: 131,072 decisions.
 pub(crate) const MAX_ROWS: u64 = 2_048;
 
-/// What was decided about a send, as often as it was within a moment.
+/// A decision about a send, with a count of identical ones within a short time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Decision {
-    /// When, first.
+    /// When it was first taken.
     #[serde(rename = "t")]
     pub at: Millis,
-    /// `sent`, or the rule that refused it.
+    /// `sent`, or the rule that refused the send.
     #[serde(rename = "o")]
     pub outcome: String,
-    /// The application that it was for.
+    /// The application.
     #[serde(rename = "p", default)]
     pub application: String,
-    /// ISO 3166-1 alpha-2; empty where that is not known.
+    /// ISO 3166-1 alpha-2; empty if unknown.
     #[serde(rename = "c")]
     pub country: String,
-    /// How it was to travel; empty where it was not asked.
+    /// The channel; empty if none was requested.
     #[serde(rename = "h")]
     pub channel: String,
     /// The number's range, by its leading digits.
@@ -38,15 +37,15 @@ pub struct Decision {
     /// The number, masked.
     #[serde(rename = "m")]
     pub recipient: String,
-    /// The network that the caller was in: a /24, or of IPv6 a /48.
+    /// The caller's network: a /24 for IPv4, a /48 for IPv6.
     #[serde(rename = "a")]
     pub address: String,
-    /// How often.
+    /// How often it was taken.
     #[serde(rename = "n")]
     pub times: u32,
 }
 
-/// How many rows were begun.
+/// The number of rows that were ever started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DecisionsHead {
     pub(crate) begun: u64,
@@ -57,7 +56,7 @@ impl Row for DecisionsHead {
 }
 
 impl DecisionsHead {
-    /// The places of the row that is written and of the one that begins next.
+    /// The indices of the current row and of the next one.
     pub(crate) fn places(self) -> [u64; 2] {
         [
             self.begun.saturating_sub(1) % MAX_ROWS,
@@ -65,7 +64,7 @@ impl DecisionsHead {
         ]
     }
 
-    /// The places of all rows, the oldest first.
+    /// The indices of all rows, the oldest first.
     pub(crate) fn all(self) -> impl Iterator<Item = u64> {
         (self.begun.saturating_sub(MAX_ROWS)..self.begun).map(|number| number % MAX_ROWS)
     }

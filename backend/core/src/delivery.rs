@@ -1,5 +1,4 @@
-//! How codes travel: deliveries as we asked for them, attempts as Plivo tells of
-//! them.
+//! Delivery of codes: deliveries as we requested them, attempts as Plivo reports them.
 
 use countersign_shared::{
     Channel,
@@ -9,21 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::Millis;
 
-/// More attempts than any of Plivo's sessions has.
+/// The most attempts kept of one of Plivo's sessions, more than any has.
 pub const MAX_ATTEMPTS: usize = 64;
 
-/// One delivery of a session's code, as it was asked for.
+/// One delivery of a session's code, as it was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// How it travels.
+    /// The channel.
     pub channel: Channel,
     /// When it was reserved.
     pub requested_at: Millis,
-    /// What it is expected to cost, in millionths of a dollar; none once what Plivo
-    /// charged has taken its place.
+    /// Its expected price in millionths of a dollar; `None` once it was replaced by
+    /// Plivo's charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
-    /// Whether it went to a known number, whose conversion says nothing of strangers.
+    /// Whether it went to a known number, whose conversion says nothing about unknown
+    /// ones.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_known: bool,
 }
@@ -33,63 +33,63 @@ pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// One attempt of Plivo's to deliver a code, in our words.
+/// One attempt of Plivo's to deliver a code, in our terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamAttempt {
-    /// How it travels.
+    /// The channel.
     pub channel: Channel,
-    /// How far it has come.
+    /// Its delivery status.
     pub status: AttemptStatus,
-    /// Why it did not arrive, where Plivo says so.
+    /// Why it was not delivered, if Plivo says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<AttemptReason>,
 }
 
-/// What was learned of one attempt.
+/// An update on one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptUpdate {
     /// Its index among all attempts of one of Plivo's sessions, from 0.
     pub index: usize,
-    /// How it stands.
+    /// Its current state.
     pub attempt: UpstreamAttempt,
 }
 
-/// An attempt has come further.
+/// An attempt whose status has advanced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptChange {
     /// Its index, as in [`AttemptUpdate`].
     pub index: usize,
-    /// How it travels.
+    /// The channel.
     pub channel: Channel,
-    /// How far it has come.
+    /// Its delivery status.
     pub status: AttemptStatus,
 }
 
-/// A delivery has come further.
+/// A delivery whose status has advanced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryChange {
-    /// How it travels.
+    /// The channel.
     pub channel: Channel,
-    /// How far it has come.
+    /// Its delivery status.
     pub status: AttemptStatus,
-    /// The id of the request that asked for it, where that was recorded.
+    /// The id of the request that asked for it, if it was recorded.
     pub request_id: Option<String>,
 }
 
-/// A status never moves back: callbacks come in any order, and again.
+/// The order of statuses. A status never moves back: callbacks arrive in any order, and
+/// repeatedly.
 const fn rank(status: AttemptStatus) -> u8 {
     match status {
         AttemptStatus::Queued | AttemptStatus::Unknown => 0,
         AttemptStatus::Sent => 1,
-        // It may still arrive after Plivo gave it up.
+        // It may still be delivered after Plivo gave up.
         AttemptStatus::Undelivered => 2,
         AttemptStatus::Delivered => 3,
     }
 }
 
-/// Adds what was learned, and answers which attempts have come further. In whatever
-/// order and however often updates come, the result is the same, and each change is
-/// answered once.
+/// Merges updates, and returns the attempts whose status advanced. The result is the same
+/// in whatever order and however often updates arrive, and each change is returned once.
 pub fn merge(attempts: &mut Vec<UpstreamAttempt>, updates: &[AttemptUpdate]) -> Vec<AttemptChange> {
     let mut changes = Vec::new();
     for update in updates.iter().filter(|it| it.index < MAX_ATTEMPTS) {
@@ -119,9 +119,9 @@ pub fn merge(attempts: &mut Vec<UpstreamAttempt>, updates: &[AttemptUpdate]) -> 
     changes
 }
 
-/// How far each delivery has come. Plivo's session may hold attempts of other
-/// sessions of the same number, before ours and between them: matched from the
-/// newest on, by channel.
+/// The status of each delivery. Plivo's session may hold attempts of other sessions of
+/// the same number, before ours and between them, so they are matched by channel, newest
+/// first.
 pub fn match_attempts(
     deliveries: &[Delivery],
     upstream: &[UpstreamAttempt],
@@ -158,7 +158,7 @@ mod tests {
         ]
     }
 
-    /// Each attempt has one channel, and one reason where it failed.
+    /// Each attempt has one channel, and one reason if it failed.
     fn updates() -> impl Strategy<Value = Vec<AttemptUpdate>> {
         let one = (0..3_usize, statuses()).prop_map(|(index, status)| AttemptUpdate {
             index,
@@ -173,8 +173,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order, however often: the same in the end, and each arrival
-        /// told once.
+        /// Whatever the order and however often updates arrive: the result is the same,
+        /// and each arrival is reported once.
         #[test]
         fn order_and_repeats_change_nothing(
             (updates, shuffled) in updates().prop_flat_map(|updates| {
@@ -192,8 +192,8 @@ mod tests {
             let again: usize = again.sum();
             let delivered = one.iter().filter(|it| it.status == AttemptStatus::Delivered);
             prop_assert_eq!((arrived, again), (delivered.clone().count(), arrived));
-            // An attempt between that nobody told of has the channel of whoever came
-            // first; every one that was told of is the same.
+            // An attempt in between without an update has the channel of the update that
+            // came first; every attempt with one is the same.
             for index in updates.iter().map(|it| it.index) {
                 prop_assert_eq!(one[index], other[index]);
             }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn deliveries_are_matched_from_the_newest_on_by_channel() {
+    fn deliveries_are_matched_by_channel_newest_first() {
         use AttemptStatus::{Delivered, Queued, Sent, Undelivered};
         use Channel::{Sms, Voice};
         let delivery = |channel| Delivery {

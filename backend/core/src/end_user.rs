@@ -1,4 +1,4 @@
-//! Whom a step is counted for, and which addresses a server may name.
+//! The end user that a step is counted for, and which addresses a server may name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,26 +9,26 @@ use crate::{
     rate_limit::{CallerKeys, SITE_FACTOR},
 };
 
-/// Whom a step is counted for, by keyed hashes: made at the border, and kept with a
-/// session.
+/// The end user that a step is counted for, as keyed hashes. They are made outside this
+/// crate, and stored with a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndUserKeys {
-    /// Of the address, or the /64 around it.
+    /// The hash of the IPv4 address, or of the IPv6 /64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Of the /48 around it.
+    /// The hash of the IPv6 /48.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
-    /// Of the application, where it knows no address.
+    /// The hash of the application, if it does not know its user's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_address: Option<String>,
-    /// Of the application and its own name for the user.
+    /// The hash of the application and its own name for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
 
 impl EndUserKeys {
-    /// The rows of every way in which the address is counted.
+    /// The rows that the address is counted in, by itself and by its site.
     pub fn callers(&self) -> Vec<CallerKeys> {
         let keys = |hash: &String, factor| CallerKeys {
             sends: keys::limit(Limit::SendsPerAddress, hash),
@@ -41,7 +41,7 @@ impl EndUserKeys {
         address.chain(site).collect()
     }
 
-    /// The row of a limit on whoever comes without an address.
+    /// The row of a limit on calls without an address.
     pub(crate) fn without_address(&self, limit: Limit) -> Option<Key> {
         let hash = self.without_address.as_ref();
         hash.map(|hash| keys::limit(limit, hash))
@@ -54,8 +54,8 @@ impl EndUserKeys {
     }
 }
 
-/// Whether somebody can come from that address over the Internet: a server that names
-/// another one has named a proxy of its own.
+/// Whether the address is public, i.e. a user can come from it over the Internet: a
+/// server that names a private one has named a proxy of its own.
 pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -65,7 +65,7 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
-    // RFC 6598: between a carrier's customers and its address translation.
+    // RFC 6598: shared address space between a carrier's customers and its NAT.
     let is_shared = first == 100 && (64..128).contains(&second);
     !(first == 0
         || is_shared
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_private_networks_are_nobodys() {
+    fn addresses_of_private_networks_are_not_public() {
         for address in [
             "203.0.113.7",
             "8.8.8.8",

@@ -1,8 +1,8 @@
-//! Idempotency keys: a request that its caller repeats under one key has one effect
+//! Idempotency keys: a request that its caller repeats with the same key has one effect
 //! and one answer (the IETF draft on the Idempotency-Key header).
 //!
 //! The key is claimed in the transition that reserves the effect, and the answer is
-//! kept in the one that records it, so neither is ever there without the other.
+//! stored in the one that records it, so neither exists without the other.
 
 use std::time::Duration;
 
@@ -11,74 +11,76 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Key, LimitCheck, Millis, Row, Rows, Sealed, Settlement, Unreadable};
 
-/// Longer than any request takes: after that its process has died.
+/// How long a request without an answer counts as in progress: longer than any takes, so
+/// after that its process has died.
 const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Repetitions with another body before the key is refused without comparing: else
-/// a session and its key would tell, uncounted, which code was tried.
+/// Repetitions with another body before the key is refused without comparing: otherwise a
+/// session and its key would reveal, uncounted, which code was tried.
 const MAX_MISMATCHES: u8 = 5;
 
-/// A request under a key.
+/// A request with an idempotency key.
 #[derive(Clone, Debug)]
 pub struct IdempotencyClaim {
-    /// The key's row. Of a send the key belongs to the caller, of a resend or check
-    /// to the session.
+    /// The key's row. The key is scoped to the caller for a send, and to the session for
+    /// a resend or a check.
     pub key: Key,
-    /// The keyed hash of the body: under the same key it must be the same.
+    /// The keyed hash of the body, which must be the same under the same key.
     pub body: String,
     /// How long the answer is kept.
     pub kept_for: Duration,
-    /// What the request is about, sealed with it: the session that it begins.
+    /// The subject of the request, sealed with it: the session that it creates.
     pub subject: Option<Sealed>,
-    /// What another body under the key uses: it may be a guess.
+    /// The limits that another body under the key uses: it may be a guess.
     pub mismatch: Vec<LimitCheck>,
 }
 
-/// What is known of a request that was made before.
+/// The state of a request that was made before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repetition {
-    /// It is under way.
+    /// It is in progress.
     UnderWay,
-    /// It was begun and never answered: its process has died, or the store was
-    /// gone. What it did is not known.
+    /// It was started and never answered: its process died, or the store was unreachable.
+    /// Whether it had an effect is unknown.
     Lost {
-        /// What it was about.
+        /// The subject of the request.
         subject: Option<Sealed>,
     },
     /// The key was used for another request.
     Reused,
     /// It was answered.
     Answered {
-        /// So.
+        /// The answer.
         answer: Answer,
-        /// What it was about.
+        /// The subject of the request.
         subject: Option<Sealed>,
     },
 }
 
-/// An answer that is kept.
+/// A stored answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The whole answer, sealed with its request.
     Sealed(Sealed),
-    /// A send or resend that Plivo took, as far as the subject does not tell.
+    /// A send or resend that Plivo accepted: everything that the subject does not
+    /// contain.
     Sent(SentAnswer),
     /// A check that did not verify, or a resend whose session ended meanwhile.
     Settled(Settlement),
 }
 
-/// What a send or resend was answered.
+/// The answer to a send or resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentAnswer {
-    /// When that was.
+    /// When it was answered, by the store's clock.
     pub seen_at: Millis,
-    /// How the code travels.
+    /// The channel of the code.
     pub channel: Channel,
-    /// When the session ends.
+    /// When the session expires.
     pub expires_at: Millis,
     /// When the next code may be sent.
     pub next_at: Millis,
-    /// Codes that may still be tried.
+    /// Checks left.
     pub checks_left: u8,
 }
 
@@ -97,12 +99,12 @@ pub(crate) struct IdempotencyRow {
 }
 
 impl SentAnswer {
-    /// How long the session lives, as of when it was answered.
+    /// The time until the session expires, as of the answer.
     pub fn expires_in(&self) -> Duration {
         self.seen_at.until(self.expires_at)
     }
 
-    /// How long until another code passes, as of when it was answered.
+    /// The time until the next code may be sent, as of the answer.
     pub fn resend_in(&self) -> Duration {
         self.seen_at.until(self.next_at)
     }
@@ -112,14 +114,13 @@ impl Row for IdempotencyRow {
     const KIND: &'static str = "idempotency";
 }
 
-/// A repetition, and whether its body was compared in vain, which counts.
+/// A repetition, and whether its body was compared and differed, which counts.
 pub(crate) struct Repeated {
     pub(crate) repetition: Repetition,
     pub(crate) is_mismatch: bool,
 }
 
-/// What is known of the request; none where it is new. A body that differs is
-/// counted here.
+/// The state of the request; `None` if it is new. A body that differs is counted here.
 pub(crate) fn repeated(
     rows: &mut Rows<'_>,
     claim: &IdempotencyClaim,
@@ -151,18 +152,18 @@ pub(crate) fn repeated(
     }))
 }
 
-/// Near enough to now, whichever way the clock was set.
+/// Whether a claim is recent, in whichever direction the clock was set.
 fn is_recent(claimed_at: Millis, now: Millis) -> bool {
     Duration::from_millis(now.0.abs_diff(claimed_at.0)) < UNDER_WAY_TIMEOUT
 }
 
-/// Takes the key.
+/// Claims the key.
 pub(crate) fn claim(rows: &mut Rows<'_>, claim: &IdempotencyClaim) {
     put(rows, claim, None);
 }
 
-/// Keeps the answer of a request that claimed its key at that moment. Answers what is
-/// kept: a callback may have been first.
+/// Stores the answer of the request that claimed its key at `claimed_at`. Returns the
+/// stored answer: a callback may have been first.
 pub(crate) fn answer(
     rows: &mut Rows<'_>,
     claim: &IdempotencyClaim,
@@ -170,7 +171,7 @@ pub(crate) fn answer(
     answer: Answer,
 ) -> Result<Answer, Unreadable> {
     match rows.get::<IdempotencyRow>(&claim.key)? {
-        // Another request's by now.
+        // Another request has claimed the key since.
         Some(row) if row.claimed_at != claimed_at => {}
         Some(IdempotencyRow {
             answer: Some(kept), ..
@@ -186,8 +187,8 @@ pub(crate) fn answer(
     Ok(answer)
 }
 
-/// A send that was claimed at that moment is adopted: its answer takes the place of
-/// the failure, if one was kept.
+/// Adopts the send that was claimed at `claimed_at`: its answer replaces a stored
+/// failure, if any.
 pub(crate) fn adopt(
     rows: &mut Rows<'_>,
     key: &Key,
@@ -204,14 +205,14 @@ pub(crate) fn adopt(
     Ok(())
 }
 
-/// Frees a key that was claimed at that moment: nothing was done.
+/// Frees a key that was claimed at `claimed_at`: the request had no effect.
 pub(crate) fn free(
     rows: &mut Rows<'_>,
     claim: &IdempotencyClaim,
     claimed_at: Millis,
 ) -> Result<(), Unreadable> {
     let row = rows.get::<IdempotencyRow>(&claim.key)?;
-    // Also where a callback about another send has answered it.
+    // Even if a callback about another send has answered it.
     if row.is_some_and(|row| row.claimed_at == claimed_at) {
         rows.delete(&claim.key);
     }

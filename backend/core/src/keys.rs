@@ -1,8 +1,8 @@
 //! Names of rows.
 //!
-//! A row's name is its kind and a keyed hash, `number/9f86…`. The hash is made at
-//! the border, by whoever holds the operator's key, so no name tells whom the row
-//! is about.
+//! A row's name is its kind and a keyed hash, `number/9f86…`. The hash is made outside
+//! this crate, where the operator's key is held, so no name reveals whom the row is
+//! about.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -27,7 +27,8 @@ pub fn session(hash: &str) -> Key {
     of::<SessionRow>(hash)
 }
 
-/// The row that outlives a session, so that its holder hears "expired".
+/// The row that outlives a session, so that a later request gets "expired" and not "not
+/// found".
 pub(crate) fn ended(session: &Key) -> Key {
     let (_, hash) = session.as_str().split_once('/').unwrap_or_default();
     of::<EndedRow>(hash)
@@ -38,7 +39,7 @@ pub fn number(hash: &str) -> Key {
     of::<NumberRow>(hash)
 }
 
-/// The row that says that a number was verified, beside the number's own.
+/// The row that marks a number as recently verified, beside the number's own row.
 pub(crate) fn known(number: &Key) -> Key {
     let (_, hash) = number.as_str().split_once('/').unwrap_or_default();
     of::<KnownRow>(hash)
@@ -49,14 +50,14 @@ pub fn upstream(hash: &str) -> Key {
     of::<UpstreamRow>(hash)
 }
 
-/// The row of one subject of a limit, by the hash of limit and subject. Limits of
-/// a number stand in the number's own row instead.
+/// The row of a limit's counter for one subject, by the hash of limit and subject. Limits
+/// per number are counted in the number's own row instead.
 pub fn limit(limit: Limit, hash: &str) -> Key {
     Key::new(&format!("{}/{}/{hash}", LimitRow::KIND, limit.as_str()))
 }
 
-/// The conversion of a country or a range of numbers, by the hash of which of the
-/// two it is and its name.
+/// The conversion row of a country or a range of numbers, by the hash of its kind
+/// (country or range) and its name.
 pub fn conversion(hash: &str) -> Key {
     of::<ConversionRow>(hash)
 }
@@ -66,12 +67,12 @@ pub fn idempotency(hash: &str) -> Key {
     of::<IdempotencyRow>(hash)
 }
 
-/// The row of what may be used once, by the hash of what it is.
+/// The row of something that may be used once, by its hash.
 pub fn single_use(hash: &str) -> Key {
     of::<SingleUseRow>(hash)
 }
 
-/// The row of a page that a server began, by the hash of its id.
+/// The row of a page that an application's server created, by the hash of its id.
 pub fn page(hash: &str) -> Key {
     of::<PageRow>(hash)
 }
@@ -81,17 +82,17 @@ pub fn run(hash: &str) -> Key {
     of::<RunRow>(hash)
 }
 
-/// The row of the process whose simulator holds the codes.
+/// The row that names the process whose simulator holds the codes.
 pub(crate) fn simulator() -> Key {
     of::<SimulatorRow>("codes")
 }
 
-/// The row that says how many rows of decisions there are.
+/// The row that counts the rows of decisions.
 pub(crate) fn decisions() -> Key {
     of::<DecisionsHead>("head")
 }
 
-/// The row of decisions at that place.
+/// The row of decisions with the number `place`.
 pub(crate) fn decision(place: u64) -> Key {
     of::<DecisionsRow>(&place.to_string())
 }

@@ -1,13 +1,13 @@
-//! Known numbers: those that were verified lately.
+//! Known numbers: those that were verified recently.
 //!
-//! Fraud asks for codes to numbers that nobody reads, so a number that gave a code
-//! back is spared what bounds countries and ranges: while a country is under attack,
-//! its people still get their codes. Limits by number, by address and in money hold
-//! for it as for any other.
+//! Fraud requests codes to numbers that nobody reads, so a number whose code was entered
+//! is exempt from the limits on countries and ranges: while a country is under attack,
+//! its people still get their codes. Limits per number, per address and on cost apply to
+//! it as to any other.
 //!
-//! Two sends in a row that are not followed by a verification end it: whoever has
-//! verified numbers for the sake of it gets two codes out of each, and pays for the
-//! next two by reading one.
+//! Two sends in a row without a verification end the exemption: an attacker who verifies
+//! numbers only to become known gets two codes out of each, and pays for the next two by
+//! reading one.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Key, Millis, Row, Rows, SessionRules, Unreadable, keys};
 
-/// Sends in a row without a verification that a number stays known for.
+/// Sends in a row without a verification after which a number is no longer known.
 const MAX_OPEN_SENDS: u8 = 2;
 
 /// A number that was verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownRow {
-    /// When, last.
+    /// When it was last verified.
     verified_at: Millis,
-    /// Sends that were reserved since.
+    /// Sends reserved since then.
     #[serde(default)]
     open_sends: u8,
 }
@@ -33,7 +33,7 @@ impl Row for KnownRow {
 }
 
 impl KnownRow {
-    /// What is remembered of the number, where that is remembered at all.
+    /// The number's row; `None` if it is not remembered, or no numbers are.
     pub(crate) fn load(
         rows: &Rows<'_>,
         number: &Key,
@@ -46,7 +46,7 @@ impl KnownRow {
         Ok(row.filter(|row| row.ends_at(kept_for, rows.now()) > rows.now()))
     }
 
-    /// Remembers from now on that the number is verified.
+    /// Records that the number is verified now.
     pub(crate) fn verified(rows: &mut Rows<'_>, number: &Key, rules: &SessionRules) {
         if let Some(kept_for) = rules.known_numbers_for {
             let row = Self {
@@ -57,19 +57,19 @@ impl KnownRow {
         }
     }
 
-    /// Whether the next send is spared.
+    /// Whether the next send counts as one to a known number.
     pub(crate) fn is_known(&self) -> bool {
         self.open_sends < MAX_OPEN_SENDS
     }
 
-    /// One more send is reserved.
+    /// Counts one more reserved send.
     pub(crate) fn sent(&mut self) {
         self.open_sends = self.open_sends.saturating_add(1);
     }
 
-    /// A send that was reserved then certainly never left.
+    /// Uncounts a send reserved at `reserved_at` that certainly never left.
     pub(crate) fn unsent(&mut self, reserved_at: Millis) {
-        // A verification meanwhile has forgiven it already.
+        // A verification since then has reset the count already.
         if reserved_at > self.verified_at {
             self.open_sends = self.open_sends.saturating_sub(1);
         }
@@ -81,13 +81,13 @@ impl KnownRow {
         rows.put(&keys::known(number), self, ends_at);
     }
 
-    /// A moment that lies ahead, since the clock was set back, counts as now.
+    /// A verification that lies ahead (the clock was set back) counts as now.
     fn ends_at(&self, kept_for: Duration, now: Millis) -> Millis {
         self.verified_at.min(now).after(kept_for)
     }
 }
 
-/// The row of a known number, where numbers are remembered.
+/// The row of a known number; `None` if no numbers are remembered.
 pub(crate) fn key(number: &Key, rules: &SessionRules) -> Option<Key> {
     rules.known_numbers_for.map(|_| keys::known(number))
 }

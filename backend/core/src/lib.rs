@@ -1,14 +1,13 @@
 //! The rules of a verification, written once, as pure functions.
 //!
-//! Each step of a verification is a [`Transition`]: it names the rows it reads, and
-//! given those rows and the store's time it answers an outcome and changes rows.
-//! Nothing here knows a database, a clock, a random source or an executor, so a
-//! step may be run again whenever another instance was first.
+//! Each step of a verification is a [`Transition`]: it names the rows it reads and, given
+//! those rows and the store's time, returns an outcome and changes rows. Nothing here
+//! knows a database, a clock, a random source or an executor, so a step can be run again
+//! after a conflict with another instance.
 //!
-//! Each notion has one home: [`rate_limit`], [`sliding_window`], [`conversion`],
+//! Each concept has one module: [`rate_limit`], [`sliding_window`], [`conversion`],
 //! [`session`], [`delivery`], [`charges`], [`idempotency`] and so on; [`transitions`]
-//! puts them together, one step a file, and [`flow`] says in which order steps
-//! follow each other.
+//! combines them, one step per file, and [`flow`] defines the order of the steps.
 
 pub mod access_list;
 pub mod access_policy;

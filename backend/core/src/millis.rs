@@ -1,10 +1,10 @@
-//! Moments, as rows keep them.
+//! Timestamps, as rows store them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// A moment: milliseconds since the Unix epoch, by the store's clock.
+/// A timestamp: milliseconds since the Unix epoch, by the store's clock.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// The moment `duration` later, in whole milliseconds.
+    /// The time `duration` later, in whole milliseconds.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(milliseconds))
     }
 
-    /// Time left until `later`; zero once it has passed.
+    /// Time left until `later`; zero if it has passed.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0))
     }

@@ -1,32 +1,32 @@
-//! Money, as whole millionths of a dollar: sums of prices are exact, whatever
-//! their order. The currency is the one that Plivo charges, US dollars.
+//! Money in whole millionths of a dollar, so that sums of prices are exact, whatever
+//! their order. The currency is the one that Plivo charges in, US dollars.
 
 use std::{fmt, num::NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
-/// So many millionths of a US dollar.
+/// An amount in millionths of a US dollar.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub struct MicroDollars(pub u64);
 
-/// Not an amount of money.
+/// The text is not an amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidAmount;
 
 /// Millionths in one dollar.
 const MICRO_PER_DOLLAR: u64 = 1_000_000;
-/// The digits behind the point of a millionth.
+/// Decimal places of a millionth.
 const FRACTION_DIGITS: usize = 6;
-/// More than anybody spends on codes: ten million dollars. So sums of amounts
-/// stay far below what 64 bits hold.
+/// More than anybody spends on codes: ten million dollars. So sums of amounts stay far
+/// below the 64-bit limit.
 const MAX_MICRO: u64 = 10_000_000 * MICRO_PER_DOLLAR;
 
 impl MicroDollars {
-    /// Reads `12`, `0.0079` or `0.32300`, as people and Plivo write it. What is
-    /// finer than a millionth counts as one more: a cost is never taken for less.
+    /// Parses `12`, `0.0079` or `0.32300`, as people and Plivo write it. Fractions of a
+    /// millionth are rounded up: a cost is never understated.
     pub fn parse(text: &str) -> Result<Self, InvalidAmount> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let is_plain = |digits: &str| {
@@ -48,7 +48,7 @@ impl MicroDollars {
         }
     }
 
-    /// The amount, unless it is nothing.
+    /// The amount, unless it is zero.
     pub fn non_zero(self) -> Option<NonZeroU64> {
         NonZeroU64::new(self.0)
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_read_as_they_are_written_and_no_cost_becomes_less() {
+    fn amounts_are_parsed_exactly_and_rounded_up() {
         for (text, micro) in [
             ("0", 0),
             ("12", 12_000_000),
@@ -94,7 +94,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(micro in 0..MAX_MICRO) {
+        fn a_formatted_amount_is_read_back(micro in 0..MAX_MICRO) {
             let amount = MicroDollars(micro);
             prop_assert_eq!(MicroDollars::parse(&amount.to_string()), Ok(amount));
         }

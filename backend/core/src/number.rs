@@ -1,5 +1,4 @@
-//! A number's row: its resend backoff, its own limits, and its sends that are
-//! reserved.
+//! A number's row: its resend backoff, its own limits, and its reserved sends.
 
 use countersign_shared::Channel;
 use serde::{Deserialize, Serialize};
@@ -8,33 +7,34 @@ use crate::{
     Key, Limit, Millis, Row, SessionRules, resend_backoff::ResendBackoff, sliding_window::Counter,
 };
 
-/// More sends than are under way to one number; beyond, the oldest is forgotten.
+/// Reserved sends kept per number, more than are in progress at once; beyond that, the
+/// oldest is dropped.
 const MAX_RESERVED: usize = 8;
 
-/// A send that was reserved. It is known here until its session would end, so that
-/// a callback finds it by its number when the answer to the send got lost.
+/// A reserved send. It is kept until its session would expire, so that a callback can
+/// find it by the number if the answer to the send is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReservedSend {
     /// The session's row.
     pub(crate) session: Key,
     pub(crate) channel: Channel,
     pub(crate) at: Millis,
-    /// What it is expected to cost.
+    /// Its expected price, in millionths of a dollar.
     pub(crate) expected: u64,
     /// Whether the number was known.
     #[serde(default, skip_serializing_if = "crate::delivery::is_false")]
     pub(crate) is_known: bool,
-    /// When another send like it passes.
+    /// When another send like it will be accepted.
     pub(crate) next_at: Millis,
     /// The row of its idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) claim: Option<Key>,
-    /// The id of the request that asks for it.
+    /// The id of the request that asked for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) request_id: String,
 }
 
-/// What is counted of one number.
+/// What is stored about one number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NumberRow {
     #[serde(default)]
@@ -63,7 +63,7 @@ impl NumberRow {
         )
     }
 
-    /// The counter of one of its own limits.
+    /// The counter of a limit that is counted here.
     pub(crate) fn counter(&mut self, limit: Limit) -> Option<&mut Counter> {
         match limit {
             Limit::SendsPerNumber => Some(&mut self.sends),
@@ -73,7 +73,7 @@ impl NumberRow {
         }
     }
 
-    /// Remembers a send that is reserved now.
+    /// Adds a send that is reserved now.
     pub(crate) fn reserve(&mut self, send: ReservedSend, rules: &SessionRules, now: Millis) {
         let lifetime = rules.session_lifetime;
         self.reserved
@@ -84,8 +84,8 @@ impl NumberRow {
         self.reserved.push(send);
     }
 
-    /// Without its waits and counts. Sends that are under way stay known, so that a
-    /// callback finds them.
+    /// The row with its waits and counts reset. Sends in progress are kept, so that a
+    /// callback can find them.
     pub(crate) fn freed(self) -> Self {
         Self {
             reserved: self.reserved,
@@ -93,13 +93,13 @@ impl NumberRow {
         }
     }
 
-    /// Forgets a send that certainly never left.
+    /// Removes a send that certainly never left.
     pub(crate) fn unreserve(&mut self, session: &Key, at: Millis) {
         let is_it = |it: &ReservedSend| it.session == *session && it.at == at;
         self.reserved.retain(|it| !is_it(it));
     }
 
-    /// When none of it counts any more.
+    /// When the row expires: nothing in it counts any more.
     pub(crate) fn ends_at(&self, rules: &SessionRules) -> Millis {
         let counters = [&self.sends, &self.voice, &self.wrong_checks];
         let counted = counters.map(Counter::ends_at).into_iter().max();

@@ -1,4 +1,4 @@
-//! What a code costs, by country and channel: the operator's own table.
+//! Prices of codes by country and channel: the operator's own table.
 
 use std::{collections::HashMap, fmt};
 
@@ -6,25 +6,25 @@ use countersign_shared::Channel;
 
 use crate::{MicroDollars, country::is_country};
 
-/// In the place of a country: every country that has no line of its own.
+/// Wildcard in place of a country: every country without a line of its own.
 const EVERYWHERE: &str = "*";
-/// The first line.
+/// The required first line.
 const HEADER: &str = "country,channel,price";
 
-/// What one code costs, by country and channel.
+/// Prices of one code by country and channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prices(HashMap<(String, Channel), MicroDollars>);
 
-/// What is wrong with a table, without its line's content.
+/// What is wrong with a table, without the line's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidPrices {
     /// The first line is not the header.
     NoHeader,
-    /// A line, from 1, that is not country, channel and price.
+    /// A line (1-based) that is not country, channel and price.
     Line(usize),
-    /// A line, from 1, about what an earlier line says already.
+    /// A line (1-based) that repeats the country and channel of an earlier one.
     Twice(usize),
-    /// A channel that is in use costs nothing known somewhere.
+    /// A channel in use has no `*` price.
     Missing(Channel),
 }
 
@@ -46,9 +46,9 @@ impl fmt::Display for InvalidPrices {
 }
 
 impl Prices {
-    /// Reads a table in CSV: the header, then one line for each price. Empty
-    /// lines and lines that begin with `#` say nothing. Each of `channels` needs
-    /// a price for every country.
+    /// Parses a table in CSV: the header, then one price per line. Empty lines and lines
+    /// that begin with `#` are ignored. Each of `channels` needs a price for every
+    /// country.
     pub fn parse(text: &str, channels: &[Channel]) -> Result<Self, InvalidPrices> {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = (1..)
@@ -73,7 +73,7 @@ impl Prices {
         }
     }
 
-    /// What one code to that country (ISO 3166-1 alpha-2) costs that way.
+    /// The price of one code to that country (ISO 3166-1 alpha-2) on that channel.
     pub fn of(&self, country: &str, channel: Channel) -> MicroDollars {
         let price = |country: &str| self.0.get(&(country.to_owned(), channel)).copied();
         price(country)
@@ -81,7 +81,7 @@ impl Prices {
             .unwrap_or_default()
     }
 
-    /// The dearest of them by these channels.
+    /// The highest price on these channels.
     pub fn dearest(&self, channels: &[Channel]) -> MicroDollars {
         let prices = self.0.iter();
         let used = prices.filter(|((_, channel), _)| channels.contains(channel));
@@ -107,7 +107,7 @@ mod tests {
     const BOTH: [Channel; 2] = [Channel::Sms, Channel::Voice];
 
     #[test]
-    fn a_country_of_its_own_goes_before_every_other() {
+    fn a_countrys_own_price_takes_precedence() {
         let text = "# ours\n\ncountry,channel,price\nUS,sms,0.0079\n*, sms ,0.2\n*,voice,0.5\n";
         let prices = Prices::parse(text, &BOTH).unwrap();
         assert_eq!(prices.of("US", Channel::Sms), MicroDollars(7_900));
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    /// What is shipped can be used as it is.
+    /// The sample that is shipped can be used as it is.
     #[test]
     fn the_sample_is_a_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/prices.sample.csv");

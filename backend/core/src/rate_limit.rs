@@ -1,7 +1,7 @@
-//! Rate limits: how often codes are sent and tried, whatever the session.
+//! Rate limits on sends and checks, across sessions.
 //!
-//! All limits of a step are looked at together and used together. A refused step
-//! uses nothing and does not push the caller's window back.
+//! All limits of a step are evaluated together and counted together. A refused step
+//! counts nothing and does not push the caller's window back.
 
 use std::{num::NonZeroU64, time::Duration};
 
@@ -14,21 +14,21 @@ use crate::{
     sliding_window::{Counter, Use},
 };
 
-/// A site's IPv6 /48 holds many subscribers: it may do that many times what one
-/// of them may.
+/// A site (an IPv6 /48) holds many subscribers, so its quotas are this many times those
+/// of one address.
 pub const SITE_FACTOR: u32 = 4;
 
-/// So many in so long, used in one go or spread.
+/// A count per time window, used at once or spread out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How many; or of money, how many millionths of a dollar.
+    /// The number of uses, or an amount in millionths of a dollar.
     pub count: NonZeroU64,
-    /// In how long.
+    /// The length of the window.
     pub per: Duration,
 }
 
 impl Quota {
-    /// That many times as many in the same time.
+    /// The same quota with its count multiplied by `factor`.
     #[must_use]
     pub fn times(&self, factor: u32) -> Self {
         let count = self.count.get().saturating_mul(factor.into());
@@ -38,21 +38,21 @@ impl Quota {
         }
     }
 
-    /// Half as many in the same time; none where that is less than one.
+    /// The same quota with half its count; `None` if that is less than one.
     #[must_use]
     pub fn half(&self) -> Option<Self> {
         let count = NonZeroU64::new(self.count.get() / 2)?;
         Some(Self { count, ..*self })
     }
 
-    /// How many may be used within that time at most.
+    /// The most that can be used within `time`.
     pub fn most_within(&self, time: Duration) -> u64 {
         let times = time.as_millis().div_ceil(self.per.as_millis().max(1));
         let times = u64::try_from(times).unwrap_or(u64::MAX);
         self.count.get().saturating_mul(times)
     }
 
-    /// Its time in milliseconds.
+    /// The length of the window in milliseconds.
     pub fn milliseconds(&self) -> u64 {
         u64::try_from(self.per.as_millis()).unwrap_or(u64::MAX)
     }
@@ -65,43 +65,43 @@ impl Quota {
 pub enum Limit {
     /// Codes sent to one number, resends included.
     SendsPerNumber,
-    /// Calls to one number.
+    /// Voice calls to one number.
     VoicePerNumber,
     /// Wrong codes for one number, whatever the session.
     WrongChecksPerNumber,
-    /// Codes asked for from one address.
+    /// Codes requested from one address.
     SendsPerAddress,
-    /// Codes tried from one address.
+    /// Checks from one address.
     ChecksPerAddress,
-    /// Distinct numbers that one address asked for.
+    /// Distinct numbers that one address requested codes for.
     NumbersPerAddress,
-    /// Codes asked for by an application for one of its users.
+    /// Codes requested by an application for one of its users.
     SendsPerUser,
-    /// Codes asked for by an application that knows no address.
+    /// Codes requested by an application that does not know its user's address.
     SendsWithoutAddress,
-    /// Codes tried by an application that knows no address.
+    /// Checks by an application that does not know its user's address.
     ChecksWithoutAddress,
-    /// Codes of one application.
+    /// Codes sent for one application.
     SendsPerApplication,
     /// Codes sent to one range of numbers.
     SendsPerRange,
     /// Codes sent to one country.
     SendsPerCountry,
-    /// Codes sent to known numbers of one country beyond that.
+    /// Codes sent to known numbers of one country beyond [`Self::SendsPerCountry`].
     KnownPerCountry,
-    /// Codes sent at all.
+    /// Codes sent in total.
     SendsTotal,
-    /// What codes cost.
+    /// The cost of all codes.
     Budget,
-    /// What codes of one application cost.
+    /// The cost of one application's codes.
     ApplicationBudget,
-    /// Too few codes of a country are entered.
+    /// The conversion rate of a country is too low.
     ConversionPerCountry,
-    /// Too few codes of a range of numbers are entered.
+    /// The conversion rate of a range of numbers is too low.
     ConversionPerRange,
-    /// Too few codes of a country's known numbers are entered.
+    /// The conversion rate of a country's known numbers is too low.
     ConversionOfKnown,
-    /// The operator stopped sends there.
+    /// The operator stopped sends on this route.
     Stopped,
 }
 
@@ -133,7 +133,7 @@ impl Limit {
     }
 }
 
-/// The row of one subject of a limit.
+/// The counter of a limit for one subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct LimitRow(pub(crate) Counter);
@@ -145,56 +145,56 @@ impl Row for LimitRow {
 /// One use of one limit by one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitCheck {
-    /// Which limit.
+    /// The limit.
     pub limit: Limit,
     /// The row it is counted in.
     pub row: Key,
-    /// Every one of these must have room.
+    /// The quotas, all of which must have room.
     pub quotas: Vec<Quota>,
-    /// What is used.
+    /// What it uses.
     pub used: Use,
 }
 
-/// How often codes are sent and tried, over all sessions. Each is a list of
-/// quotas that all must have room; an empty one is no limit.
+/// The configured limits across sessions. Each is a list of quotas that must all have
+/// room; an empty list means no limit.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
-    /// Codes to one number.
+    /// Codes sent to one number.
     pub sends_per_number: Vec<Quota>,
-    /// Calls to one number.
+    /// Voice calls to one number.
     pub voice_per_number: Vec<Quota>,
     /// Wrong codes for one number.
     pub wrong_checks_per_number: Vec<Quota>,
-    /// Codes asked for from one address.
+    /// Codes requested from one address.
     pub sends_per_address: Vec<Quota>,
-    /// Codes tried from one address.
+    /// Checks from one address.
     pub checks_per_address: Vec<Quota>,
-    /// Distinct numbers asked for from one address.
+    /// Distinct numbers that one address requested codes for.
     pub numbers_per_address: Vec<Quota>,
-    /// Codes asked for by an application for one of its users.
+    /// Codes requested by an application for one of its users.
     pub sends_per_user: Vec<Quota>,
-    /// Codes asked for by an application that knows no address.
+    /// Codes requested by an application that does not know its user's address.
     pub sends_without_address: Vec<Quota>,
-    /// Codes tried by an application that knows no address.
+    /// Checks by an application that does not know its user's address.
     pub checks_without_address: Vec<Quota>,
-    /// Codes to one range of numbers.
+    /// Codes sent to one range of numbers.
     pub sends_per_range: Vec<Quota>,
-    /// Codes to one country.
+    /// Codes sent to one country.
     pub sends_per_country: Vec<Quota>,
-    /// Codes at all.
+    /// Codes sent in total.
     pub sends_total: Vec<Quota>,
 }
 
-/// The rows of one way in which a caller is counted: their address, or their site.
+/// The rows that a caller is counted in, by address or by site.
 #[derive(Clone, Debug)]
 pub struct CallerKeys {
-    /// Of [`Limit::SendsPerAddress`].
+    /// The row of [`Limit::SendsPerAddress`].
     pub sends: Key,
-    /// Of [`Limit::ChecksPerAddress`].
+    /// The row of [`Limit::ChecksPerAddress`].
     pub checks: Key,
-    /// Of [`Limit::NumbersPerAddress`].
+    /// The row of [`Limit::NumbersPerAddress`].
     pub numbers: Key,
-    /// How many times the quotas hold: 1, or [`SITE_FACTOR`].
+    /// The factor that quotas are multiplied by: 1, or [`SITE_FACTOR`].
     pub factor: u32,
 }
 
@@ -203,23 +203,23 @@ pub struct CallerKeys {
 pub struct SendKeys {
     /// The number's row.
     pub number: Key,
-    /// Of [`Limit::SendsPerRange`].
+    /// The row of [`Limit::SendsPerRange`].
     pub range: Key,
-    /// Of [`Limit::SendsPerCountry`].
+    /// The row of [`Limit::SendsPerCountry`].
     pub country: Key,
-    /// Of [`Limit::KnownPerCountry`].
+    /// The row of [`Limit::KnownPerCountry`].
     pub known_country: Key,
-    /// Of [`Limit::SendsTotal`].
+    /// The row of [`Limit::SendsTotal`].
     pub total: Key,
-    /// Whom it is counted for.
+    /// The end user it is counted for.
     pub end_user: EndUserKeys,
-    /// The number, as one of the distinct ones that a caller asked for: part of a keyed
-    /// hash, of which 47 bits are kept.
+    /// The number's mark for [`Limit::NumbersPerAddress`]: part of a keyed hash, of which
+    /// 47 bits are kept.
     pub number_mark: u64,
 }
 
 impl Limits {
-    /// What one more code is held against, first or again.
+    /// The limits on a send or a resend.
     pub fn of_send(&self, keys: &SendKeys, channel: Channel) -> Vec<LimitCheck> {
         let number = &keys.number;
         let mut checks = vec![
@@ -257,20 +257,20 @@ impl Limits {
         checks
     }
 
-    /// What one more code to a known number is held against where its country's limit
-    /// is full: half as much again, which only known numbers use.
+    /// The limit on a send to a known number if its country's limit is full: a reserve of
+    /// half that limit, which only known numbers use.
     pub fn known_reserve(&self, keys: &SendKeys) -> Option<LimitCheck> {
         let quotas: Vec<Quota> = self
             .sends_per_country
             .iter()
             .filter_map(Quota::half)
             .collect();
-        // Each quota needs its half, or the reserve would have no bound in its time.
+        // Each quota needs its half, or the reserve would be unlimited in that window.
         let is_whole = !quotas.is_empty() && quotas.len() == self.sends_per_country.len();
         is_whole.then(|| once(Limit::KnownPerCountry, &keys.known_country, &quotas))
     }
 
-    /// What one try at a code is held against, beside the number's wrong ones.
+    /// The limits on a check, besides [`Limit::WrongChecksPerNumber`].
     pub fn of_check(&self, end_user: &EndUserKeys) -> Vec<LimitCheck> {
         let callers = end_user.callers();
         let checks = callers.iter().map(|caller| {
@@ -286,7 +286,7 @@ impl Limits {
     }
 }
 
-/// One more of a limit.
+/// One more use of a limit.
 pub(crate) fn once(limit: Limit, row: &Key, quotas: &[Quota]) -> LimitCheck {
     LimitCheck {
         limit,
@@ -303,11 +303,12 @@ fn times(quotas: &[Quota], factor: u32) -> Vec<Quota> {
 /// Why a step has to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// After that long the next one passes.
+    /// How long until the next one will be accepted.
     pub retry_after: Duration,
-    /// The limit that is full; none while the number's resend backoff holds.
+    /// The limit that is full; `None` for the number's resend backoff.
     pub limit: Option<Limit>,
-    /// Where too few codes are entered, enforced or not.
+    /// Destinations with a conversion rate that is too low, whether that is enforced or
+    /// not.
     pub low_conversion: Vec<LowConversion>,
 }
 
@@ -321,8 +322,8 @@ impl Wait {
         }
     }
 
-    /// The wait as callers are told: of money and conversion in whole minutes, since
-    /// to the second it would say when the budget or the range is free again.
+    /// The wait as reported to callers. Waits for money and conversion are rounded up to
+    /// whole minutes: seconds would reveal when the budget or the range is free again.
     pub fn announced(&self) -> Duration {
         match self.limit {
             Some(

@@ -1,38 +1,38 @@
-//! Whose phone: the strict gate, then metadata, then policy.
+//! Parsing of recipients: strict syntax, then metadata, then policy.
 
 use countersign_shared::{Channel, PhoneNumber};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, enums::Region};
 
 use crate::{AccessPolicy, CountryCode};
 
-/// Ofcom keeps 07700 900000 to 900999 for drama: no phone has them, and so the
-/// metadata knows none of them.
+/// Ofcom reserves 07700 900000 to 900999 for drama: no phone has them, so the metadata
+/// does not know them.
 const FICTITIOUS_GB_MOBILES: &str = "+447700900";
 
-/// The longest calling code (ITU-T E.164, 6.2.1).
+/// Maximum number of digits of a calling code (ITU-T E.164, 6.2.1).
 const MAX_CALLING_CODE_DIGITS: usize = 3;
 
-/// The last digits of a number, which its range does not have.
+/// Final digits of a number that are not part of its range.
 const RANGE_DIGITS: usize = 4;
 
-/// Why no code goes to a number.
+/// Why no code can be sent to a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecipientError {
-    /// Not a phone number we can read.
+    /// It is not a valid phone number.
     #[error("not a phone number")]
     Invalid,
-    /// The country is not served.
+    /// The policy does not serve its country.
     #[error("a country that is not served")]
     CountryNotAllowed,
-    /// The kind of number cannot take the channel.
+    /// Its type of number cannot receive codes on the channel.
     #[error("a kind of number that cannot take the channel")]
     NumberTypeNotAllowed {
-        /// Whether it can take another one that is offered here.
+        /// Whether it can receive codes on another channel that the policy allows.
         other_channel: bool,
     },
 }
 
-/// What the metadata says of a number.
+/// What the metadata says about a number.
 #[derive(Debug, PartialEq)]
 struct Known {
     number: PhoneNumber,
@@ -40,50 +40,51 @@ struct Known {
     kind: PhoneNumberType,
 }
 
-/// A number that codes may go to.
+/// A number that codes may be sent to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Recipient {
-    /// In E.164.
+    /// The number in E.164.
     pub number: PhoneNumber,
-    /// ISO 3166-1 alpha-2.
+    /// Its country, ISO 3166-1 alpha-2.
     pub country: String,
 }
 
 impl Recipient {
-    /// The country, as metrics name it.
+    /// The country, as used in metrics.
     pub fn country_code(&self) -> CountryCode {
         CountryCode::of(&self.country)
     }
 
-    /// The range it is in.
+    /// The range that the number is in.
     pub fn range(&self) -> &str {
         range(&self.number)
     }
 }
 
-/// The range that a number is in: the number without its last digits. Fraud walks
-/// through ranges.
+/// The range that a number is in: the number without its last four digits. Fraud works
+/// through whole ranges.
 pub fn range(number: &PhoneNumber) -> &str {
     let number = number.as_str();
     &number[..number.len() - RANGE_DIGITS]
 }
 
-/// The country of a number that was read before, by ISO 3166-1 alpha-2.
+/// The country (ISO 3166-1 alpha-2) of a number that was parsed before.
 pub(crate) fn country_of_number(number: &PhoneNumber) -> Option<String> {
     let known = known(number, true).map(|known| known.region);
     let region = known.or_else(|| main_region(number))?;
     Some(region.as_region_str().to_string())
 }
 
-/// The country that a calling code is of first, where the metadata does not know the number.
+/// The main country of the number's calling code, for numbers that the metadata does not
+/// know.
 fn main_region(number: &PhoneNumber) -> Option<Region> {
     let code = digit_by_digit(number)?.country_code;
     let region = PHONE_NUMBER_UTIL.get_region_for_country_code(code)?;
     (region != Region::World).then_some(region)
 }
 
-/// Reads a number that the operator lets through though the metadata may not know it, and
-/// holds its calling code against the policy.
+/// Parses a number that the operator allows even if the metadata does not know it, and
+/// checks the country of its calling code against the policy.
 pub fn read_allowed(text: &str, policy: &AccessPolicy) -> Result<Recipient, RecipientError> {
     let number = PhoneNumber::parse(text).map_err(|_| RecipientError::Invalid)?;
     let country = country_of_number(&number).ok_or(RecipientError::Invalid)?;
@@ -94,7 +95,7 @@ pub fn read_allowed(text: &str, policy: &AccessPolicy) -> Result<Recipient, Reci
     }
 }
 
-/// The recipient behind a number that was read before, whatever the policy now.
+/// The recipient of a number that was parsed before, regardless of the policy.
 pub fn of_number(number: &PhoneNumber) -> Recipient {
     Recipient {
         number: number.clone(),
@@ -102,7 +103,7 @@ pub fn of_number(number: &PhoneNumber) -> Recipient {
     }
 }
 
-/// Reads a number as a person wrote it and holds it against the policy.
+/// Parses a number as a person wrote it and checks it against the policy.
 pub fn read(
     text: &str,
     channel: Channel,
@@ -126,10 +127,9 @@ pub fn read(
     }
 }
 
-/// The digits that go out are the digits that were typed, with one exception:
-/// a single trunk zero right after the calling code, as in `+44 (0)20`, is
-/// dropped where the country dials one. Anything else the metadata would change
-/// is refused: it would text a stranger.
+/// The digits sent are the digits typed, with one exception: a single trunk zero right
+/// after the calling code, as in `+44 (0)20`, is dropped if the country dials one. Any
+/// other change by the metadata is refused: the code would go to a stranger.
 fn known(typed: &PhoneNumber, fictitious_numbers: bool) -> Option<Known> {
     if fictitious_numbers && let Some(number) = fictitious(typed) {
         return Some(Known {
@@ -141,13 +141,13 @@ fn known(typed: &PhoneNumber, fictitious_numbers: bool) -> Option<Known> {
     plain(typed).or_else(|| parsed(typed))
 }
 
-/// Nearly every number: one that takes codes digit by digit as it was typed. The
-/// metadata's parser would say the same of it, at twice the time.
+/// The fast path for nearly every number: one that can receive codes exactly as typed.
+/// The metadata's parser gives the same result, but takes twice the time.
 fn plain(typed: &PhoneNumber) -> Option<Known> {
     let number = digit_by_digit(typed)?;
     let kind = PHONE_NUMBER_UTIL.get_number_type(&number);
-    // Of the others the parser may think otherwise: `+375 8 10…` is a number that
-    // costs its caller money, or begins with a trunk prefix.
+    // On other types the parser may disagree: `+375 8 10…` is a premium-rate number, or
+    // begins with a trunk prefix.
     let is_usual = matches!(
         kind,
         PhoneNumberType::Mobile | PhoneNumberType::FixedLine | PhoneNumberType::FixedLineOrMobile
@@ -159,7 +159,7 @@ fn plain(typed: &PhoneNumber) -> Option<Known> {
     })
 }
 
-/// The calling code, and what is left.
+/// Splits the number into its calling code and the rest, without the metadata's parser.
 pub(crate) fn digit_by_digit(typed: &PhoneNumber) -> Option<rlibphonenumber::PhoneNumber> {
     let (code, national) = (1..=MAX_CALLING_CODE_DIGITS).find_map(|length| {
         let (code, national) = typed.digits().split_at_checked(length)?;
@@ -169,7 +169,7 @@ pub(crate) fn digit_by_digit(typed: &PhoneNumber) -> Option<rlibphonenumber::Pho
             .is_some();
         is_known.then_some((code, national))
     })?;
-    // Italy's numbers begin with zeros that are part of them.
+    // In Italian numbers the leading zeros are part of the number.
     let zeros = national.len() - national.trim_start_matches('0').len();
     Some(rlibphonenumber::PhoneNumber {
         country_code: code,
@@ -180,7 +180,7 @@ pub(crate) fn digit_by_digit(typed: &PhoneNumber) -> Option<rlibphonenumber::Pho
     })
 }
 
-/// None for satellite and other networks of no country.
+/// `None` for satellite and other networks without a country.
 fn country_of(number: &rlibphonenumber::PhoneNumber) -> Option<Region> {
     let region = PHONE_NUMBER_UTIL.get_region_for_number(number)?;
     (region != Region::World).then_some(region)
@@ -210,12 +210,12 @@ fn is_trunk_zero_dropped(typed: &PhoneNumber, number: &PhoneNumber, calling_code
         .digits()
         .strip_prefix(&calling_code)
         .and_then(|national| national.strip_prefix('0'));
-    // The metadata drops a zero only where it is the country's trunk prefix.
+    // The metadata drops a zero only if it is the country's trunk prefix.
     national.is_some() && national == typed_national
 }
 
-/// The number when it is one of those, with the trunk zero dropped that is
-/// dropped from real ones too.
+/// The number if it is a fictitious one; its trunk zero is dropped as it is from real
+/// ones.
 fn fictitious(typed: &PhoneNumber) -> Option<PhoneNumber> {
     let digits = typed.digits().strip_prefix("44")?;
     let national = digits.strip_prefix('0').unwrap_or(digits);
@@ -225,9 +225,9 @@ fn fictitious(typed: &PhoneNumber) -> Option<PhoneNumber> {
         .filter(|number| number.as_str().len() == "+447700900000".len())
 }
 
-/// Whether a number of that kind can take a code by that channel. Premium and
-/// shared-cost numbers cost the operator or earn a fraudster money; the others
-/// belong to no one person.
+/// Whether a number of that type can receive a code on that channel. Premium and
+/// shared-cost numbers cost the operator money or earn it for a fraudster; the other
+/// types do not belong to one person.
 fn takes(kind: PhoneNumberType, channel: Channel) -> bool {
     match kind {
         PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => true,
@@ -236,7 +236,8 @@ fn takes(kind: PhoneNumberType, channel: Channel) -> bool {
     }
 }
 
-/// Loads the metadata, which takes a moment, before the first caller waits.
+/// Loads the metadata, which takes a moment, so that the first caller does not have to
+/// wait.
 pub fn warm_up() {
     let policy = AccessPolicy {
         countries: None,

@@ -4,32 +4,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::Limit;
 
-/// What refused a step.
+/// The rule that refused a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalRule {
     /// A limit across sessions.
     Limit(Limit),
-    /// The operator's list blocks the number or the address.
+    /// The access list blocks the number or the address.
     Blocked,
-    /// The wait between two codes to one number.
+    /// The resend backoff of the number.
     ResendBackoff,
-    /// The rate limit on requests from one address, before anything of them is read.
+    /// The rate limit on requests from one address, applied before a request is parsed.
     RequestsPerAddress,
-    /// The rate limit on requests with an application's key, before anything of them is read.
+    /// The rate limit on requests with an application's key, applied before a request is
+    /// parsed.
     RequestsPerApplication,
-    /// The bound on streams of events.
+    /// The limit on concurrent event streams.
     Streams,
-    /// Plivo's own count of deliveries to a number is full.
+    /// Plivo's own limit on attempts to a number is reached.
     UpstreamAttempts,
     /// The circuit breaker in front of Plivo is open.
     CircuitBreaker,
-    /// As many calls of Plivo are under way as may be.
+    /// The bulkhead for calls to Plivo is full.
     BulkheadFull,
 }
 
 impl RefusalRule {
-    /// The word in logs and metrics.
+    /// The name in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Limit(limit) => limit.as_str(),
@@ -44,8 +45,8 @@ impl RefusalRule {
         }
     }
 
-    /// The word for callers. What stands between fraud and the bill has one name for all,
-    /// so that nobody learns how far they got.
+    /// The name for callers. All fraud protection shares one name, so that an attacker
+    /// does not learn how far they got.
     pub const fn public_name(self) -> &'static str {
         match self {
             Self::Limit(
@@ -57,7 +58,7 @@ impl RefusalRule {
                 | Limit::Stopped,
             )
             | Self::Blocked => "service_protection",
-            // Whether the number is known is nobody's business.
+            // Callers must not learn whether the number is known.
             Self::Limit(Limit::KnownPerCountry) => Limit::SendsPerCountry.as_str(),
             rule => rule.as_str(),
         }

@@ -1,11 +1,11 @@
-//! The wait between codes to one number, longer after each. It belongs to the
-//! number, whatever the session: starting again refills nothing.
+//! Resend backoff: the wait between codes to one number, longer after each. It belongs to
+//! the number, not the session: starting a new session does not reset it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Millis, SessionRules};
 
-/// How often a number was sent to lately, and when last.
+/// The number of recent sends to a number, and the time of the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ResendBackoff {
     sends: u32,
@@ -13,9 +13,9 @@ pub(crate) struct ResendBackoff {
 }
 
 impl ResendBackoff {
-    /// The backoff as it counts now: begun anew once no session of the last send
-    /// can live. Answers also whether the clock was set back behind it, so that it
-    /// must be stored.
+    /// The backoff in effect now: reset once no session of the last send can be live.
+    /// Also returns whether its time was moved because the clock was set back, i.e. the
+    /// row must be saved.
     pub(crate) fn current(self, rules: &SessionRules, now: Millis) -> (Self, bool) {
         if self.ends_at(rules) <= now {
             (Self::default(), false)
@@ -27,7 +27,7 @@ impl ResendBackoff {
         }
     }
 
-    /// When the next send passes.
+    /// When the next send will be accepted.
     pub(crate) fn next_at(self, rules: &SessionRules) -> Millis {
         if self.sends == 0 {
             return Millis(0);
@@ -35,7 +35,7 @@ impl ResendBackoff {
         self.last_at.after(rules.wait_after(self.sends))
     }
 
-    /// After one more send.
+    /// The backoff after one more send.
     pub(crate) fn after_send(self, now: Millis) -> Self {
         Self {
             sends: self.sends + 1,
@@ -43,7 +43,7 @@ impl ResendBackoff {
         }
     }
 
-    /// When it begins anew.
+    /// When the backoff resets.
     pub(crate) fn ends_at(self, rules: &SessionRules) -> Millis {
         if self.sends == 0 {
             return Millis(0);
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wait_is_the_next_one_and_the_last_one_stays() {
+    fn waits_follow_the_configured_list_and_the_last_one_repeats() {
         let rules = rules();
         let mut backoff = ResendBackoff::default();
         let mut now = Millis(1_000_000);
@@ -83,12 +83,12 @@ mod tests {
         let forgotten_at = backoff.ends_at(&rules);
         let just_before = Millis(forgotten_at.0 - 1);
         assert_eq!(backoff.current(&rules, just_before), (backoff, false));
-        let begun_anew = (ResendBackoff::default(), false);
-        assert_eq!(backoff.current(&rules, forgotten_at), begun_anew);
+        let reset = (ResendBackoff::default(), false);
+        assert_eq!(backoff.current(&rules, forgotten_at), reset);
     }
 
     proptest! {
-        /// Whatever the clock does, nobody waits longer than the longest wait.
+        /// Whatever the clock does, nobody waits longer than the longest configured wait.
         #[test]
         fn no_wait_is_longer_than_the_longest(sends in 1..9_u32, last_at: u32, now: u32) {
             let rules = rules();

@@ -1,11 +1,11 @@
-//! Runs of the service's processes: one that has not ended, and the one whose simulator
-//! holds the codes of a sandbox.
+//! Runs of the service's processes: the current run of each instance, and the process
+//! whose simulator holds the codes of a sandbox.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Millis, Row};
 
-/// A run that has begun. The row goes when the run ends as it was told to.
+/// A run that has started. The row is deleted when the run ends properly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunRow {
     pub(crate) began_at: Millis,

@@ -1,17 +1,16 @@
-//! Values that the rules carry without reading them.
+//! Encrypted values that the rules carry without reading them.
 
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// An encrypted value. Whoever calls a transition seals it before and opens it
-/// after: only a session's name, a number or a request holds the key to it, and
-/// the rules have none of them.
+/// An encrypted value, sealed and opened by the caller of a transition: the key is
+/// derived from a session's id, a number or a request, none of which the rules have.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sealed(pub Vec<u8>);
 
-/// Its length only.
+/// Shows the length only.
 impl fmt::Debug for Sealed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Sealed({} bytes)", self.0.len())

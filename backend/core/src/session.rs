@@ -11,93 +11,94 @@ use crate::{
     Unreadable, Upstream, keys,
 };
 
-/// How long the name of an ended session is remembered, without its number, so
-/// that its holder hears "expired" and not "never heard of it".
+/// How long the id of an ended session is remembered, without its number, so that a later
+/// request gets "expired" and not "not found".
 pub(crate) const ENDED_TTL: Duration = Duration::from_hours(1);
-/// More deliveries than anybody asks for; beyond, the oldest is forgotten.
+/// Deliveries kept per session, more than anybody asks for; beyond that, the oldest is
+/// dropped.
 const MAX_DELIVERIES: usize = 64;
 
-/// A session that begins.
+/// The session that a send creates.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Its row.
+    /// The session's row.
     pub key: Key,
     /// The number's row.
     pub number: Key,
-    /// Whom it is about (number, locale, nonce), sealed with the session's id.
+    /// The contact (number, locale, nonce), sealed with the session's id.
     pub contact: Sealed,
-    /// How the first code travels.
+    /// The channel of the first code.
     pub channel: Channel,
-    /// Who may take its further steps.
+    /// Who may continue the session.
     pub owner: Owner,
-    /// Whom it is counted for.
+    /// The end user it is counted for.
     pub end_user: EndUserKeys,
 }
 
-/// A live session, seen at one moment.
+/// A snapshot of a live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The number's row.
     pub number: Key,
-    /// Whom it is about, sealed with the session's id.
+    /// The contact (number, locale, nonce), sealed with the session's id.
     pub contact: Sealed,
     /// Plivo's session behind it.
     pub upstream: Upstream,
-    /// Who may take its further steps.
+    /// Who may continue the session.
     pub owner: Owner,
-    /// Whom it is counted for.
+    /// The end user it is counted for.
     pub end_user: Box<EndUserKeys>,
-    /// How it stands.
+    /// Its status.
     pub status: SessionStatus,
     /// Every delivery, oldest first. Never empty.
     pub deliveries: Vec<Delivery>,
-    /// When this was seen, by the store's clock.
+    /// When the snapshot was taken, by the store's clock.
     pub seen_at: Millis,
-    /// When it ends.
+    /// When the session expires.
     pub expires_at: Millis,
-    /// Codes that may still be tried.
+    /// Checks left.
     pub checks_left: u8,
 }
 
 impl Session {
-    /// How the last code travelled.
+    /// The channel of the last code.
     pub fn last_channel(&self) -> Channel {
         let last = self.deliveries.last();
         last.map(|delivery| delivery.channel).unwrap_or_default()
     }
 
-    /// How long until it ends.
+    /// The time until the session expires, as of the snapshot.
     pub fn expires_in(&self) -> Duration {
         self.seen_at.until(self.expires_at)
     }
 }
 
-/// Why a session takes no further step.
+/// Why a session accepts no further step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionOver {
-    /// Never heard of it, or long forgotten.
+    /// Unknown, expired too long ago to be remembered, or another application's.
     NotFound,
-    /// Its time is over.
+    /// Its lifetime is over.
     Expired,
-    /// Its code was used.
+    /// It is already verified.
     AlreadyVerified,
-    /// Its checks are used up.
+    /// All its checks are used up.
     ChecksExhausted,
 }
 
-/// How a session stands, in its row.
+/// A session's status as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
-    /// Its send is reserved and not recorded: there is no session yet, and if the
-    /// send got lost, a callback of Plivo's makes it one.
+    /// Its send is reserved but not recorded: there is no session yet. If the answer to
+    /// the send is lost, a callback from Plivo makes it one.
     Reserved,
-    /// The code is out.
+    /// A code was sent.
     Pending,
-    /// The right code was given.
+    /// The right code was entered.
     Verified,
-    /// All checks were wrong.
+    /// All checks are used up.
     Exhausted,
 }
 
@@ -110,7 +111,7 @@ pub(crate) struct SessionRow {
     pub(crate) owner: Owner,
     #[serde(default)]
     pub(crate) end_user: Box<EndUserKeys>,
-    /// None while its send is only reserved.
+    /// `None` while its send is only reserved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) upstream: Option<Upstream>,
     pub(crate) deliveries: Vec<Delivery>,
@@ -146,7 +147,7 @@ impl SessionRow {
         }
     }
 
-    /// Plivo took a send of it: it is live from the first on.
+    /// Adds a delivery that Plivo accepted; the first one makes the session live.
     pub(crate) fn deliver(&mut self, upstream: &Upstream, delivery: Delivery) {
         if self.status == Status::Reserved {
             self.status = Status::Pending;
@@ -158,19 +159,19 @@ impl SessionRow {
         self.deliveries.push(delivery);
     }
 
-    /// That delivery never was.
+    /// Removes a delivery that never left.
     pub(crate) fn undeliver(&mut self, channel: Channel, requested_at: Millis) {
         self.deliveries
             .retain(|it| (it.channel, it.requested_at) != (channel, requested_at));
     }
 
-    /// Whether the send that was reserved then is recorded.
+    /// Whether the send reserved at `requested_at` is recorded.
     pub(crate) fn has_delivery(&self, channel: Channel, requested_at: Millis) -> bool {
         let mut deliveries = self.deliveries.iter();
         deliveries.any(|it| (it.channel, it.requested_at) == (channel, requested_at))
     }
 
-    /// As callers see it; nothing while its send is only reserved.
+    /// The snapshot for callers; `None` while its send is only reserved.
     pub(crate) fn seen(self, now: Millis) -> Option<Session> {
         Some(Session {
             status: match self.status {
@@ -196,7 +197,7 @@ impl SessionRow {
         [key.clone(), keys::ended(key)]
     }
 
-    /// The session while it lives, whatever its status.
+    /// The session if it is live, whatever its status.
     pub(crate) fn live(
         rows: &Rows<'_>,
         key: &Key,
@@ -208,8 +209,8 @@ impl SessionRow {
         })
     }
 
-    /// The session while codes may be sent and tried, for a call that came with the key
-    /// of that application, or with none.
+    /// The session if it is open to resends and checks, for a call with the key of
+    /// `application`, or without a key.
     pub(crate) fn open(
         rows: &Rows<'_>,
         key: &Key,
@@ -224,7 +225,7 @@ impl SessionRow {
         }))
     }
 
-    /// Stores it until it ends, and its name for longer.
+    /// Stores it until it expires, and its id for [`ENDED_TTL`] longer.
     pub(crate) fn save(&self, rows: &mut Rows<'_>, key: &Key) {
         rows.put(key, self, self.expires_at);
         if self.status != Status::Reserved {

@@ -1,4 +1,4 @@
-//! How one verification runs.
+//! Configuration of a verification session.
 
 use std::time::Duration;
 
@@ -6,31 +6,31 @@ use countersign_shared::Locale;
 
 use crate::ConversionRule;
 
-/// How one verification runs.
+/// Configuration of a verification session.
 #[derive(Clone, Debug)]
 pub struct SessionRules {
-    /// Digits in a code.
+    /// Number of digits in a code.
     pub otp_length: u8,
-    /// A session's life from the first send.
+    /// A session's lifetime, from the first send.
     pub session_lifetime: Duration,
-    /// Codes that may be tried in one session.
+    /// Number of checks allowed in one session.
     pub checks_per_session: u8,
-    /// The resend backoff: the wait after the first send, the second and so on; the
-    /// last one holds from then on. Never empty.
+    /// The resend backoff: the wait after the first send, the second and so on; the last
+    /// one applies from then on. Never empty.
     pub resend_waits: Vec<Duration>,
-    /// The language of a message when the caller names none.
+    /// The language of a message if the caller names none.
     pub default_locale: Locale,
-    /// A verified number owes no resend backoff: in sandbox, so that whoever tries the page
-    /// twice with one number is not held up.
+    /// Whether a verification resets the resend backoff: in sandbox, so that nobody who
+    /// tries the page twice with one number has to wait.
     pub verified_owes_no_wait: bool,
-    /// How long a number that was verified is known; none remembers no number.
+    /// How long a verified number stays known; `None` disables known numbers.
     pub known_numbers_for: Option<Duration>,
-    /// When too few codes are entered somewhere; none counts nothing.
+    /// The conversion breaker's rule; `None` counts nothing.
     pub conversion: Option<ConversionRule>,
 }
 
 impl SessionRules {
-    /// How long after the `sends`th send (from 1) the next may follow.
+    /// The wait after send number `sends` (1-based) until the next one.
     pub fn wait_after(&self, sends: u32) -> Duration {
         let last = self.resend_waits.len().saturating_sub(1);
         let index = usize::try_from(sends.saturating_sub(1)).unwrap_or(last);

@@ -1,4 +1,4 @@
-//! What may be used once: a proof that is consumed, the nonce of a callback.
+//! Single use: proofs that are consumed, and nonces of callbacks.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Key, Row, Rows, Unreadable};
 
-/// The row of what was used.
+/// The row of something that was consumed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SingleUseRow {}
 
@@ -14,12 +14,12 @@ impl Row for SingleUseRow {
     const KIND: &'static str = "single_use";
 }
 
-/// Whether it was used before.
+/// Whether it was consumed before.
 pub(crate) fn is_consumed(rows: &Rows<'_>, key: &Key) -> Result<bool, Unreadable> {
     Ok(rows.get::<SingleUseRow>(key)?.is_some())
 }
 
-/// Uses it; false when it was used before.
+/// Consumes it; false if it was consumed before.
 pub(crate) fn consume(
     rows: &mut Rows<'_>,
     key: &Key,

@@ -1,14 +1,14 @@
-//! Sliding windows: what one subject used of one limit.
+//! Sliding windows: the uses that one subject made of one limit.
 //!
-//! In no stretch of time as long as a window is more admitted than its quota: a
-//! use counts until a whole window has passed since. Moments are exact up to 64;
-//! beyond, the two closest are merged into the later one, which may make a caller
-//! wait longer and never lets one through early. A window stays below a kilobyte.
+//! No window of a quota's length ever admits more than the quota: a use counts until a
+//! whole window has passed since it. Up to 64 uses are kept with their exact times;
+//! beyond that, the two closest are merged into the later one, which may make a caller
+//! wait longer but never lets one through early. A window stays below a kilobyte.
 //!
-//! Of distinct things each is counted once, at its last use; 1000 at most.
+//! Distinct things are counted once each, by their last use; 1000 at most.
 //!
-//! A use that lies after `now` (the clock was set back) counts as now, so no wait
-//! is longer than its window.
+//! A use that lies after `now` (the clock was set back) counts as now, so no wait is
+//! longer than its window.
 
 mod amounts;
 mod distinct;
@@ -21,23 +21,23 @@ use serde::{Deserialize, Serialize, Serializer};
 use self::{amounts::AmountWindow, distinct::DistinctWindow};
 use crate::{Millis, Quota};
 
-/// Distinct things that one counter tells apart.
+/// The most distinct things that one counter keeps.
 pub const MAX_DISTINCT: usize = 1000;
 
 /// One use of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// So much of it: one, or so many millionths of a dollar.
+    /// An amount: one use, or a cost in millionths of a dollar.
     Amount(u64),
-    /// One of the distinct things that are counted, by its keyed hash.
+    /// One distinct thing, by its keyed hash.
     Distinct(u64),
 }
 
 /// The uses that one subject made of one limit: a window for each quota.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
-    /// How often uses were moved because the clock was set back. A use from before
-    /// can no longer be told from others, and is not released.
+    /// How often the times of uses were moved because the clock was set back. A use
+    /// counted before that cannot be identified any more, and is not released.
     #[serde(default, skip_serializing_if = "is_zero")]
     clock_shifts: u32,
     uses: Uses,
@@ -61,12 +61,12 @@ impl Default for Uses {
 pub struct Taken {
     used: Use,
     at: Millis,
-    /// When the same distinct thing was used before.
+    /// When the same distinct thing was last used before.
     before: Option<u64>,
     clock_shifts: u32,
 }
 
-/// Windows without uses need not be stored.
+/// Windows without uses are not stored.
 fn used_windows<S: Serializer>(windows: &[AmountWindow], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(windows.iter().filter(|window| window.used() > 0))
 }
@@ -77,9 +77,9 @@ fn is_zero(count: &u32) -> bool {
 }
 
 impl Counter {
-    /// Fits the windows to the quotas, which may have changed since, and forgets
-    /// what no longer counts. Call it before anything else. Answers whether the
-    /// clock was set back, so that the counter must be stored.
+    /// Adapts the windows to the quotas, which may have changed, and drops expired uses.
+    /// Call it before anything else. Returns whether the clock was set back, i.e. the
+    /// counter must be saved.
     pub fn fit(&mut self, quotas: &[Quota], is_distinct: bool, now: Millis) -> bool {
         let now = now.0;
         let is_shifted = match &mut self.uses {
@@ -102,7 +102,7 @@ impl Counter {
                 *known = fitted.collect();
                 is_shifted
             }
-            // A limit that counts another way than it did begins anew.
+            // A limit whose way of counting changed starts empty.
             other => {
                 *other = if is_distinct {
                     Uses::Distinct(DistinctWindow::default())
@@ -120,7 +120,7 @@ impl Counter {
         is_shifted
     }
 
-    /// Milliseconds until that use fits every quota; 0 when it fits now.
+    /// Milliseconds until the use fits every quota; 0 if it fits now.
     pub fn wait(&self, quotas: &[Quota], used: Use, now: Millis) -> u64 {
         let waits = quotas
             .iter()
@@ -156,7 +156,7 @@ impl Counter {
         }
     }
 
-    /// Gives back what was taken, as if it had not been.
+    /// Refunds a use, as if it had not been counted.
     pub fn release(&mut self, taken: &Taken, now: Millis) {
         if taken.clock_shifts != self.clock_shifts {
             return;
@@ -170,7 +170,7 @@ impl Counter {
         }
     }
 
-    /// What was taken at `at` turns out to be another amount.
+    /// Corrects the amount used at `at` from `before` to `after`.
     pub fn correct(&mut self, at: Millis, before: u64, after: u64, now: Millis) {
         if let Uses::Amounts(windows) = &mut self.uses {
             for window in windows {
@@ -195,7 +195,7 @@ impl Counter {
         self.clock_shifts == 0 && self.ends_at() == Millis(0)
     }
 
-    /// When none of it counts any more.
+    /// When its last use stops counting.
     pub fn ends_at(&self) -> Millis {
         Millis(match &self.uses {
             Uses::Amounts(windows) => {

@@ -1,5 +1,5 @@
-//! Stops: the operator's own, for a country, a channel or everything. Sends are refused
-//! while one holds; checks go on.
+//! Stops: the operator stops sends to a country, on a channel or altogether. Sends are
+//! refused while a stop is in force; checks go on.
 
 use std::{fmt, time::Duration};
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Row, country::is_country};
 
-/// What a refused caller is told to wait: when it ends nobody knows.
+/// The wait reported to a refused caller: nobody knows when the stop will be lifted.
 pub(crate) const STOPPED_RETRY: Duration = Duration::from_mins(30);
-/// As long as a stop may hold.
+/// How long a stop stays in force at most.
 pub(crate) const STOPS_TTL: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// What is stopped.
+/// The scope of a stop.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
@@ -21,12 +21,12 @@ pub enum Stop {
     All,
     /// Sends to a country, by its ISO 3166-1 code.
     Country(String),
-    /// Sends by a channel, by its name.
+    /// Sends on a channel, by its name.
     Channel(String),
 }
 
 impl Stop {
-    /// Reads `all`, `country US` or `channel voice`.
+    /// Parses `all`, `country US` or `channel voice`.
     pub fn parse(words: &[&str]) -> Option<Self> {
         match words {
             ["all"] => Some(Self::All),
@@ -53,19 +53,19 @@ impl fmt::Display for Stop {
     }
 }
 
-/// Where a send goes, and how.
+/// The country and channel of a send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// ISO 3166-1 alpha-2.
+    /// The country, ISO 3166-1 alpha-2.
     pub country: String,
-    /// The way there.
+    /// The channel.
     pub channel: Channel,
 }
 
 /// The row of all stops.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StopsRow {
-    /// In order, each once.
+    /// Sorted, without duplicates.
     pub(crate) stops: Vec<Stop>,
 }
 
@@ -74,7 +74,7 @@ impl Row for StopsRow {
 }
 
 impl StopsRow {
-    /// Whether such a send is stopped.
+    /// Whether a send on this route is stopped.
     pub(crate) fn hold(&self, route: &Route) -> bool {
         self.stops.iter().any(|stop| match stop {
             Stop::All => true,
@@ -83,7 +83,7 @@ impl StopsRow {
         })
     }
 
-    /// Begins a stop, or ends it.
+    /// Sets or lifts a stop.
     pub(crate) fn set(&mut self, stop: &Stop, is_stopped: bool) {
         self.stops.retain(|it| it != stop);
         if is_stopped {

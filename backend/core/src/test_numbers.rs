@@ -1,5 +1,5 @@
-//! Test numbers in live mode: for stores' reviewers and end-to-end tests. Each has a code
-//! of its own, and an end.
+//! Test numbers in live mode, for app-store reviewers and end-to-end tests. Each has a
+//! code of its own, and an end.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -7,19 +7,19 @@ use countersign_shared::{OneTimeCode, PhoneNumber};
 
 use crate::{Millis, date};
 
-/// The first line.
+/// The required first line.
 const HEADER: &str = "number,code,until";
-/// As long as one may be in force: what is forgotten must end by itself.
+/// How long a test number may be in force: a forgotten one must expire by itself.
 const MAX_TTL: Duration = Duration::from_hours(91 * 24);
 
-/// A line, from 1, that says nothing.
+/// What is wrong with a list of test numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidTestNumbers {
     /// The first line is not the header.
     NoHeader,
-    /// A line, from 1, that is no test number.
+    /// A line (1-based) that is not a valid test number.
     Line(usize),
-    /// A line, from 1, that would be in force for too long.
+    /// A line (1-based) that would be in force for too long.
     TooLong(usize),
 }
 
@@ -42,8 +42,8 @@ impl fmt::Display for InvalidTestNumbers {
 pub struct TestNumbers(HashMap<PhoneNumber, (OneTimeCode, Millis)>);
 
 impl TestNumbers {
-    /// Reads a list in CSV at that time: the header, then a number a line. Empty lines and
-    /// lines that begin with `#` say nothing.
+    /// Parses a list in CSV at `now`: the header, then one number per line. Empty lines
+    /// and lines that begin with `#` are ignored.
     pub fn parse(text: &str, otp_length: u8, now: Millis) -> Result<Self, InvalidTestNumbers> {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = (1..)
@@ -63,18 +63,18 @@ impl TestNumbers {
         Ok(Self(numbers))
     }
 
-    /// The code of a test number, at that time.
+    /// The code of a test number in force at `now`.
     pub fn code_of(&self, number: &PhoneNumber, now: Millis) -> Option<&OneTimeCode> {
         let (code, until) = self.0.get(number)?;
         (*until > now).then_some(code)
     }
 
-    /// How many there are.
+    /// The number of test numbers.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no test numbers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

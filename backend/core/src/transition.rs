@@ -9,45 +9,46 @@ use crate::{Key, Millis, Row, Unreadable};
 pub struct StoredRow {
     /// The encoded row.
     pub value: Vec<u8>,
-    /// From that moment on it counts as absent.
+    /// When the row expires: from this moment it counts as absent.
     pub expires_at: Millis,
 }
 
-/// What becomes of a row.
+/// A change to a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// It is stored in place of what was there.
+    /// Stores the row, replacing any existing one.
     Put(StoredRow),
-    /// It is removed.
+    /// Removes the row.
     Delete,
 }
 
-/// A step: the rows it needs, and what it decides.
+/// A step: the rows it reads and the decision it makes on them.
 ///
-/// It may run several times before one run is committed, so it neither logs nor
-/// counts, and everything random or slow (ids, nonces, signatures, sealed fields,
-/// prices) is made before and is part of it.
+/// It may run several times before one run is committed, so it neither logs nor counts,
+/// and anything random or slow (ids, nonces, signatures, sealed fields, prices) is made
+/// in advance and is part of its input.
 pub trait Transition: Send + 'static {
-    /// What the caller learns.
+    /// The result for the caller.
     type Outcome: Send + 'static;
 
-    /// The rows it needs, as far as those in `rows` tell. Asked again until it names
-    /// nothing new, twice at most: a check learns its number from the session.
+    /// The rows it needs, as far as the `rows` loaded so far determine them. Called again
+    /// until it names no new row, at most twice: a check learns its number from the
+    /// session.
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable>;
 
-    /// Decides at `rows.now()`, and writes into `rows`. Where it fails, nothing it
-    /// wrote is kept.
+    /// Decides at `rows.now()` and writes into `rows`. If it fails, none of its writes
+    /// are kept.
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable>;
 
-    /// Whether its effect must survive the loss of a primary (single use): the store
-    /// then waits for a replica where there is one.
+    /// Whether its effect must survive the loss of a primary (single use): the store then
+    /// waits for a replica, if it has one.
     fn guards_single_use(&self) -> bool {
         false
     }
 }
 
-/// The rows that one run of a step sees: what was loaded, under what the members of
-/// its group wrote before it, under what it writes itself.
+/// The rows that one run of a step sees, in layers: its own writes, over those of earlier
+/// members of its group, over what was loaded.
 pub struct Rows<'a> {
     base: &'a BTreeMap<Key, Option<StoredRow>>,
     writes: BTreeMap<Key, Write>,
@@ -55,8 +56,8 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The view over `base`, which holds every row that was asked for (`None` where it
-    /// is absent), at the store's time `now`.
+    /// A view over `base`, which holds every requested row (`None` if it is absent), at
+    /// the store's time `now`.
     pub fn new(base: &'a BTreeMap<Key, Option<StoredRow>>, now: Millis) -> Self {
         Self {
             base,
@@ -65,18 +66,18 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The moment of this run, by the store's clock.
+    /// The time of this run, by the store's clock.
     pub fn now(&self) -> Millis {
         self.now
     }
 
-    /// Whether the row was loaded at all: what is not must be named in
-    /// [`Transition::keys`] first.
+    /// Whether the row was loaded at all: if not, [`Transition::keys`] must name it
+    /// first.
     pub fn is_loaded(&self, key: &Key) -> bool {
         self.writes.contains_key(key) || self.base.contains_key(key)
     }
 
-    /// Whether there is such a row, and it has not expired.
+    /// Whether the row exists and has not expired.
     pub fn is_there(&self, key: &Key) -> bool {
         let stored = match self.writes.get(key) {
             Some(Write::Put(stored)) => Some(stored),
@@ -90,7 +91,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Panics
     ///
-    /// Where the step did not name it.
+    /// If the step did not name the row.
     pub fn get<R: Row>(&self, key: &Key) -> Result<Option<R>, Unreadable> {
         let stored = match self.writes.get(key) {
             Some(Write::Put(stored)) => Some(stored),
@@ -104,7 +105,7 @@ impl<'a> Rows<'a> {
         live.map(|stored| R::decode(&stored.value)).transpose()
     }
 
-    /// Stores a row until `expires_at`. What is as it was is not written.
+    /// Stores a row until `expires_at`. An unchanged row is not written.
     pub fn put<R: Row>(&mut self, key: &Key, row: &R, expires_at: Millis) {
         let stored = StoredRow {
             value: row.encode(),
@@ -129,7 +130,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// What the run wrote.
+    /// The writes of this run.
     pub fn into_writes(self) -> BTreeMap<Key, Write> {
         self.writes
     }

@@ -1,53 +1,52 @@
-//! What an outcome of Plivo's means for what was reserved.
+//! How the outcome of a call to Plivo affects what was reserved.
 //!
-//! A reservation is released only when the request certainly never left; whatever
-//! may have reached Plivo stays counted.
+//! A reservation is released only if the request certainly never left; anything that may
+//! have reached Plivo stays counted.
 
-/// How a call of Plivo ended.
+/// How a call to Plivo ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpstreamOutcome {
-    /// With what was asked for.
+    /// Success.
     Done,
-    /// With a no that is about the caller's input: a number, a country or a code.
+    /// Rejected because of the caller's input: a number, a country or a code.
     Rejected,
-    /// With a no that is about our account.
+    /// Rejected because of our account.
     Refused,
-    /// With too many calls of our account's.
+    /// Rejected because our account made too many calls.
     Throttled,
-    /// With a server error of Plivo's.
+    /// A server error at Plivo.
     Failed,
-    /// With an answer outside the contract.
+    /// A response outside Plivo's contract.
     InvalidResponse,
-    /// Without an answer in time.
+    /// No response in time.
     Timeout,
-    /// With a connection that broke after something may have left.
+    /// The connection broke after something may have left.
     ConnectionReset,
-    /// Without a connection: not one byte left.
+    /// No connection: not one byte left.
     Unreachable,
-    /// Not made: the circuit breaker or the bulkhead held it back.
+    /// Not called: the circuit breaker or the bulkhead refused the call.
     NotAsked,
 }
 
-/// What becomes of a reserved send or resend.
+/// What happens to a reserved send or resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterSend {
-    /// It is recorded: the code is out.
+    /// Record it: the code was sent.
     Record,
-    /// It is released: it never left.
+    /// Release it: it never left.
     Release,
-    /// It stays counted, and whatever Plivo may have made of it is adopted when a
-    /// callback tells.
+    /// Leave it counted. If Plivo sent a code after all, a callback adopts it.
     LeaveCounted,
 }
 
-/// What becomes of a reserved check.
+/// What happens to a reserved check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterCheck {
-    /// Plivo decided on the code: it is settled.
+    /// Settle it: Plivo decided on the code.
     Settle,
-    /// It is released: it never left.
+    /// Release it: it never left.
     Release,
-    /// It stays counted: whether Plivo counted it is not known.
+    /// Leave it counted: it is unknown whether Plivo counted it.
     LeaveCounted,
 }
 
@@ -66,7 +65,7 @@ impl UpstreamOutcome {
         Self::NotAsked,
     ];
 
-    /// The word in logs and metrics.
+    /// The name in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -82,12 +81,12 @@ impl UpstreamOutcome {
         }
     }
 
-    /// Whether not one byte of the request left.
+    /// Whether certainly not one byte of the request left.
     pub const fn never_left(self) -> bool {
         matches!(self, Self::Unreachable | Self::NotAsked)
     }
 
-    /// Of a send or a resend.
+    /// What happens to a send or a resend with this outcome.
     pub const fn after_send(self) -> AfterSend {
         match self {
             Self::Done => AfterSend::Record,
@@ -102,7 +101,7 @@ impl UpstreamOutcome {
         }
     }
 
-    /// Of a check.
+    /// What happens to a check with this outcome.
     pub const fn after_check(self) -> AfterCheck {
         match self {
             Self::Done | Self::Rejected => AfterCheck::Settle,
@@ -116,8 +115,8 @@ impl UpstreamOutcome {
         }
     }
 
-    /// Whether a send that ended so may cost money: it reached Plivo, which did not
-    /// say no.
+    /// Whether a send with this outcome may cost money: it may have reached Plivo, and
+    /// Plivo did not reject it.
     pub const fn may_cost(self) -> bool {
         matches!(
             self,
@@ -130,15 +129,15 @@ impl UpstreamOutcome {
     }
 }
 
-/// What Plivo says of a code.
+/// Plivo's verdict on a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is right: Plivo's own words of success, nothing else.
+    /// It is right: exactly Plivo's success message, nothing else.
     Accepted,
     /// It is wrong.
     Incorrect,
-    /// It is dead: expired, used by another session of the number, or tried too
-    /// often. Only a new code helps.
+    /// It is used up: expired, used by another session of the number, or tried too often.
+    /// Only a new code helps.
     CodeUsed,
 }
 

@@ -1,7 +1,7 @@
-//! One of Plivo's sessions: whose it is, what is known of its attempts and charges,
-//! and whether its code was used.
+//! One of Plivo's sessions: its number, its attempts and charges as far as they are
+//! known, and whether its code was used.
 //!
-//! Plivo keeps one session for a number while its code lives, so several of ours
+//! Plivo keeps one session per number while its code is valid, so several of our sessions
 //! may share one of Plivo's.
 
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::{
 pub struct Upstream {
     /// Its row.
     pub key: Key,
-    /// Plivo's id, sealed so that whoever knows the number opens it.
+    /// Plivo's id, sealed so that only the number opens it.
     pub id: Sealed,
 }
 
-/// Plivo answered one of its session ids for two different numbers.
+/// Plivo returned the same session id for two different numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OtherRecipient;
 
@@ -34,17 +34,17 @@ pub(crate) struct UpstreamRow {
     /// The number's row, once a send was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     number: Option<Key>,
-    /// When it was first heard of.
+    /// When it was first seen.
     #[serde(default)]
     began_at: Millis,
-    /// Attempts that are accounted for: a send was recorded, or a callback about
-    /// one came.
+    /// Attempts that are accounted for: their send was recorded, or a callback about them
+    /// arrived.
     #[serde(default)]
     recorded: usize,
     /// The session of ours that its code verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) verified: Option<Key>,
-    /// When Plivo was last asked.
+    /// When Plivo was last polled.
     #[serde(default)]
     pub(crate) polled_at: Millis,
     /// Oldest first.
@@ -52,7 +52,7 @@ pub(crate) struct UpstreamRow {
     pub(crate) attempts: Vec<UpstreamAttempt>,
     #[serde(default, skip_serializing_if = "ChargeBook::is_empty")]
     pub(crate) charges: ChargeBook,
-    /// The id of the request behind each attempt, empty where it is not known.
+    /// The id of the request behind each attempt; empty if unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     request_ids: Vec<String>,
 }
@@ -69,24 +69,25 @@ impl UpstreamRow {
         }))
     }
 
-    /// Kept as long as any session that refers to it, and its name, may be.
+    /// Stores it for as long as a session that refers to it, or that session's id, may be
+    /// kept.
     pub(crate) fn save(&self, rows: &mut Rows<'_>, key: &Key, rules: &SessionRules) {
         let kept_for = rules.session_lifetime + ENDED_TTL;
         let expires_at = rows.now().after(kept_for);
         rows.put(key, self, expires_at);
     }
 
-    /// Whether it may belong to that number.
+    /// Whether it may belong to `number`: it has none yet, or this one.
     pub(crate) fn is_of(&self, number: &Key) -> bool {
         self.number.as_ref().is_none_or(|known| known == number)
     }
 
-    /// It belongs to that number from now on.
+    /// Binds it to `number`.
     pub(crate) fn bind(&mut self, number: &Key) {
         self.number = Some(number.clone());
     }
 
-    /// A send to that number, asked for by that request, was recorded with it.
+    /// Records a send to `number` that the request `request_id` asked for.
     pub(crate) fn record_send(
         &mut self,
         number: &Key,
@@ -101,8 +102,8 @@ impl UpstreamRow {
         Ok(())
     }
 
-    /// A request asked for one of the attempts from that index on: the first of which
-    /// nobody knows who asked for it.
+    /// Attributes an attempt to the request: the first one from index `from` whose
+    /// request is unknown.
     pub(crate) fn asked_by(&mut self, request_id: &str, from: usize) {
         let is_known = |index: &usize| {
             let known = self.request_ids.get(*index);
@@ -116,7 +117,8 @@ impl UpstreamRow {
         }
     }
 
-    /// The first attempt that nothing accounts for, or that one where it is before.
+    /// The index of the first attempt that is not accounted for, or `index` if that is
+    /// lower.
     pub(crate) fn first_unknown(&self, index: usize) -> usize {
         self.recorded.min(index)
     }
@@ -135,22 +137,22 @@ impl UpstreamRow {
         }
     }
 
-    /// Whether a send of now may be the attempt of that index (from 0). While its
-    /// code lives Plivo puts every send to the number into this session; later only
-    /// an attempt that nothing accounts for tells that it still does.
+    /// Whether a recent send may be the attempt with this index (from 0). While its code
+    /// is valid, Plivo adds every send to the number to this session; after that, only an
+    /// attempt that is not accounted for shows that it still does.
     pub(crate) fn may_hold(&self, index: usize, rules: &SessionRules, now: Millis) -> bool {
         let is_young = self.began_at.after(rules.session_lifetime) > now;
         self.verified.is_none() && (is_young || index >= self.recorded)
     }
 
-    /// That attempt, and those before it, are accounted for.
+    /// Marks the attempt `index` and those before it as accounted for.
     pub(crate) fn recorded_to(&mut self, index: usize) {
         self.recorded = self.recorded.max(index.saturating_add(1));
     }
 
-    /// Takes the turn to ask Plivo; one is free once in an interval.
+    /// Takes the turn to poll Plivo, if it is free: once per interval.
     pub(crate) fn take_turn(&mut self, interval: Duration, now: Millis) -> bool {
-        // A moment ahead is from before the clock was set back.
+        // A time that lies ahead is from before the clock was set back.
         let is_free = self.polled_at > now || self.polled_at.after(interval) <= now;
         if is_free {
             self.polled_at = now;

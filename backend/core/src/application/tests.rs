@@ -35,7 +35,7 @@ fn application(name: &str, key: u8) -> (Application, ApiKey) {
 }
 
 #[test]
-fn an_id_is_what_a_key_and_an_address_can_hold() {
+fn only_valid_ids_are_parsed() {
     for text in ["a", "shop", "shop-2", &"a".repeat(32)] {
         assert!(ApplicationId::parse(text).is_some(), "{text}");
     }
@@ -84,7 +84,7 @@ fn no_two_share_an_id_or_a_key() {
 }
 
 #[test]
-fn a_session_goes_on_with_what_it_was_made_with() {
+fn a_session_is_continued_with_the_key_it_was_created_with() {
     let owner = |with_key| Owner {
         application: id("shop"),
         with_key,
@@ -110,7 +110,7 @@ fn a_purpose_may_have_an_application_of_its_own_at_plivo() {
 }
 
 #[test]
-fn its_own_limits_come_on_top() {
+fn an_application_has_limits_of_its_own() {
     let quota = |count: u64| {
         vec![Quota {
             count: count.try_into().unwrap(),

@@ -1,4 +1,4 @@
-//! Sends counted in buckets of time.
+//! Sends counted in time buckets.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::ConversionRate;
 use crate::Millis;
 
-/// The sends of one bucket: when the newest of them was, how many they are, and
-/// how many of them ended verified.
+/// One bucket: the time of its newest send, the number of its sends, and how many of them
+/// ended verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Bucket(Millis, u32, u32);
 
 impl Bucket {
-    /// One send, at that moment.
+    /// A bucket with one send, at `at`.
     pub(super) fn of_one(at: Millis) -> Self {
         Self(at, 1, 0)
     }
@@ -25,12 +25,12 @@ impl Bucket {
 pub(super) struct Buckets(Vec<Bucket>);
 
 impl Buckets {
-    /// Whether there are none.
+    /// Whether there are no buckets.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Counts these in the bucket of that length that they lie in.
+    /// Adds sends to the bucket of `length` milliseconds that their time falls in.
     pub(super) fn count(&mut self, length: u64, Bucket(at, sends, verified): Bucket) {
         let number = at.0 / length;
         let index = self.0.partition_point(|it| it.0.0 / length < number);
@@ -49,7 +49,7 @@ impl Buckets {
         self.0.iter_mut().find(|it| it.0.0 / length == number)
     }
 
-    /// A send of that moment never left.
+    /// Uncounts a send at `at`: it never left.
     pub(super) fn unsent(&mut self, length: u64, at: Millis) {
         if let Some(it) = self.of(length, at).filter(|it| it.1 > it.2) {
             it.1 -= 1;
@@ -57,20 +57,20 @@ impl Buckets {
         self.0.retain(|it| it.1 > 0);
     }
 
-    /// A send of that moment ended verified.
+    /// Counts a send at `at` as verified.
     pub(super) fn verified(&mut self, length: u64, at: Millis) {
         if let Some(it) = self.of(length, at) {
             it.2 = it.2.saturating_add(1).min(it.1);
         }
     }
 
-    /// Takes out those that are older.
+    /// Removes and returns the buckets that are older than `age`.
     pub(super) fn older_than(&mut self, age: Duration, now: Millis) -> Vec<Bucket> {
         let is_older = |it: &mut Bucket| it.0.after(age) <= now;
         self.0.extract_if(.., is_older).collect()
     }
 
-    /// Takes away what these count, each from the bucket that it lies in.
+    /// Subtracts the counts of `others`, bucket by bucket.
     pub(super) fn subtract(&mut self, length: u64, others: &Self) {
         for Bucket(at, sends, verified) in &others.0 {
             if let Some(it) = self.of(length, *at) {
@@ -81,7 +81,7 @@ impl Buckets {
         self.0.retain(|it| it.1 > 0);
     }
 
-    /// What lies after `now` counts as now. Answers whether anything did.
+    /// Moves buckets that lie after `now` to `now`. Returns whether there were any.
     pub(super) fn clamp(&mut self, length: u64, now: Millis) -> bool {
         let first = self.0.partition_point(|it| it.0 <= now);
         let later: Vec<Bucket> = self.0.drain(first..).collect();
@@ -91,7 +91,8 @@ impl Buckets {
         !later.is_empty()
     }
 
-    /// The sends of those that are younger than `age`, as far as they are old enough.
+    /// The rate of the buckets younger than `age`. Of those younger than `grace` only the
+    /// verified sends count.
     pub(super) fn rate(&self, age: Duration, grace: Duration, now: Millis) -> ConversionRate {
         let mut rate = ConversionRate::default();
         for Bucket(at, sends, verified) in self.0.iter().filter(|it| it.0.after(age) > now) {
@@ -103,7 +104,8 @@ impl Buckets {
         rate
     }
 
-    /// The best conversion rate of a bucket, of those with so many sends at least.
+    /// The best conversion rate of a bucket that is younger than `age` and has at least
+    /// `min_sends` sends.
     pub(super) fn best(
         &self,
         age: Duration,
@@ -120,7 +122,7 @@ impl Buckets {
             .max_by_key(|rate| rate.percent())
     }
 
-    /// When the newest is older than `age`.
+    /// When the newest bucket will be older than `age`.
     pub(super) fn ends_at(&self, age: Duration) -> Millis {
         let last = self.0.last();
         last.map_or(Millis(0), |it| it.0.after(age))

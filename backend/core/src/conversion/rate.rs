@@ -1,4 +1,4 @@
-//! Shares of codes that were entered.
+//! Conversion rates: the share of the codes sent that were entered.
 
 /// Codes sent and codes entered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,9 +16,9 @@ impl ConversionRate {
         u8::try_from(percent).unwrap_or(100)
     }
 
-    /// Whether it is less than that share, and by more than chance: by more than a
-    /// standard deviation of a binomial distribution. Of ten people of whom one in four
-    /// answers, now and then only one does.
+    /// Whether the rate is below `percent` by more than chance: by more than a standard
+    /// deviation of a binomial distribution. If one person in four enters the code, of
+    /// ten people sometimes only one does.
     pub(super) fn is_below(self, percent: u8) -> bool {
         let (sends, percent) = (u64::from(self.sends), u64::from(percent));
         let expected = sends * percent;
@@ -27,7 +27,8 @@ impl ConversionRate {
     }
 }
 
-/// Conversion rates of a destination before the hour, and before the day, that is judged.
+/// The usual rates of a destination, from before the hour and before the day that are
+/// judged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usual {
     pub(super) before_hour: Option<ConversionRate>,

@@ -29,11 +29,11 @@ fn decided(row: &ConversionRow, now: u64) -> ConversionDecision {
 const HOUR: u64 = 3_600_000;
 const START: u64 = 1_000 * HOUR;
 
-/// One person who asks for a code so long after the one before, and gives it
-/// back so long after that, or never.
+/// One person: milliseconds since the previous person's request, and until they enter the
+/// code; `None` if they never do.
 type Person = (u64, Option<u64>);
 
-/// Lets them come in turn, and says when one would have been stopped.
+/// Plays the people in order; returns when one would have been stopped.
 fn stopped(people: &[Person]) -> Option<u64> {
     let (mut row, mut now) = (ConversionRow::default(), START);
     let mut answers: Vec<(u64, u64)> = Vec::new();
@@ -55,13 +55,13 @@ fn stopped(people: &[Person]) -> Option<u64> {
     None
 }
 
-/// Waits from none at all to a quarter of an hour.
+/// Waits from zero to a quarter of an hour.
 fn waits() -> impl Strategy<Value = u64> {
     prop_oneof![2 => Just(0), 4 => 1..20_000_u64, 1 => 1..900_000_u64]
 }
 
-/// Four people of whom one enters the code within the grace; so may the
-/// others, or much later, or not at all.
+/// Groups of four people, of whom one enters the code within the grace period; the others
+/// may do so too, or much later, or not at all.
 fn honest() -> impl Strategy<Value = Vec<Person>> {
     let answer = || prop_oneof![Just(None), (0..1_200_000_u64).prop_map(Some)];
     let other = move || (waits(), answer());
@@ -79,15 +79,15 @@ fn honest() -> impl Strategy<Value = Vec<Person>> {
 }
 
 proptest! {
-    /// One in four within the grace is enough, whenever they come and whatever
-    /// the others do.
+    /// One in four within the grace period is enough, whenever they come and whatever the
+    /// others do.
     #[test]
     fn honest_traffic_is_never_stopped(people in honest()) {
         prop_assert_eq!(stopped(&people), None);
     }
 
-    /// Nobody enters one: what comes once thirty are older than the grace
-    /// is stopped, and nothing before.
+    /// Nobody enters a code: sends are stopped once thirty are older than the grace
+    /// period, and not before.
     #[test]
     fn a_pump_is_stopped(waits in prop::collection::vec(0..5_000_u64, 30..400)) {
         let people: Vec<Person> = waits.iter().map(|wait| (*wait, None)).collect();
@@ -125,7 +125,7 @@ proptest! {
         }
     }
 
-    /// However the clock jumps, a tripped breaker closes within its longest cooldown.
+    /// However the clock jumps, a tripped breaker closes within the longest cooldown.
     #[test]
     fn no_wait_is_longer_than_the_cooldown(tripped_at: u32, now: u32) {
         let mut row = ConversionRow::default();
@@ -158,7 +158,7 @@ fn a_young_send_does_not_count_as_failed() {
 }
 
 #[test]
-fn a_destination_that_was_stopped_has_to_fail_anew() {
+fn a_tripped_breaker_starts_counting_from_zero() {
     let mut row = ConversionRow::default();
     for _ in 0..40 {
         row.sent(&rule(), LIMIT, Millis(START), Millis(START));
@@ -169,10 +169,10 @@ fn a_destination_that_was_stopped_has_to_fail_anew() {
     let decided = |row: &ConversionRow, at| self::decided(row, at);
     let tripped = ConversionDecision::Tripped(Millis(after));
     assert_eq!(decided(&row, now + 1), tripped);
-    // What is sent meanwhile is not counted.
+    // Sends while the breaker is open are not counted.
     row.sent(&rule(), LIMIT, Millis(now + 1), Millis(now + 1));
     assert_eq!(decided(&row, after), ConversionDecision::Pass);
-    // Half as many are enough now, and it stays shut for twice as long.
+    // Half as many are enough now, and the breaker stays open for twice as long.
     for _ in 0..14 {
         row.sent(&rule(), LIMIT, Millis(after), Millis(after));
     }
@@ -185,7 +185,7 @@ fn a_destination_that_was_stopped_has_to_fail_anew() {
 }
 
 #[test]
-fn after_the_clock_was_set_back_what_lies_ahead_counts_as_now() {
+fn sends_that_lie_ahead_after_a_clock_change_count_as_now() {
     let mut row = ConversionRow::default();
     for minutes in [0, 10, 20] {
         let at = Millis(START + minutes * 60_000);
@@ -198,8 +198,8 @@ fn after_the_clock_was_set_back_what_lies_ahead_counts_as_now() {
     assert_eq!(row.buckets.sends(), 3);
 }
 
-/// So many people an hour, of whom so many in a hundred answer; answers when one would
-/// have been stopped.
+/// Plays `per_hour` people an hour, of whom `percent` in a hundred enter the code;
+/// returns when one would have been stopped.
 fn play(
     row: &mut ConversionRow,
     from: u64,
@@ -226,9 +226,9 @@ fn play(
 }
 
 #[test]
-fn who_comes_slowly_is_found_within_the_day() {
+fn a_slow_attack_is_detected_within_the_day() {
     let mut row = ConversionRow::default();
-    // Four an hour: no hour has thirty.
+    // Four an hour: no hour reaches thirty.
     let stopped = play(&mut row, START, 24, 4, 0);
     assert!(
         stopped.is_some_and(|at| at <= START + 8 * HOUR),
@@ -239,23 +239,23 @@ fn who_comes_slowly_is_found_within_the_day() {
 }
 
 #[test]
-fn a_country_is_held_against_what_it_gave_back_before() {
+fn a_country_is_compared_with_its_usual_rate() {
     let mut row = ConversionRow::default();
     assert_eq!(play(&mut row, START, 72, 40, 90), None);
-    // A third is more than the floor, and less than half of what was usual.
+    // A third is above the floor, but below half of the usual rate.
     let now = START + 72 * HOUR;
     let stopped = play(&mut row, now, 6, 100, 33);
     assert!(stopped.is_some_and(|at| at < now + 2 * HOUR), "{stopped:?}");
     let value = row.encode();
     assert!(value.len() < 2048, "{}", value.len());
-    // Half of it is not: seasons change.
+    // Slightly above half is accepted: seasons change.
     let mut row = ConversionRow::default();
     assert_eq!(play(&mut row, START, 72, 40, 90), None);
     assert_eq!(play(&mut row, now, 72, 40, 50), None);
 }
 
 #[test]
-fn a_judgement_that_it_passed_ends_what_was_remembered() {
+fn a_passed_judgement_resets_the_trips() {
     for (percent, trips) in [(50, 0), (16, 2)] {
         let mut row = ConversionRow::default();
         row.trip(Millis(START));
@@ -267,7 +267,7 @@ fn a_judgement_that_it_passed_ends_what_was_remembered() {
 }
 
 #[test]
-fn a_limit_without_a_count_is_not_judged() {
+fn a_limit_without_minimum_sends_is_not_judged() {
     let never = ConversionRule {
         min_per_country: None,
         ..rule()

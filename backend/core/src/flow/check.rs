@@ -1,4 +1,4 @@
-//! The order of a check.
+//! The order of the steps of a check.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// What to do next.
 pub enum CheckStep {
-    /// Ask Plivo about the code, once; then [`CheckFlow::called`].
+    /// Call Plivo to check the code, once; then [`CheckFlow::called`].
     Call(Arc<CheckReservation>),
     /// Run this, then [`CheckFlow::settled`].
     Settle(SettleCheck),
@@ -27,33 +27,32 @@ pub enum CheckStep {
 /// How a check ended.
 #[derive(Debug)]
 pub enum CheckEnd {
-    /// Plivo decided, and it is settled.
+    /// Plivo decided, and the check is settled.
     Settled(Settlement),
-    /// Not now. Nothing was counted.
+    /// The check has to wait. Nothing was counted.
     Wait(Wait),
-    /// The session takes no check.
+    /// The session accepts no check.
     Over(SessionOver),
     /// The request was made before.
     Repeated(Repetition),
-    /// Plivo did not decide.
+    /// The call failed, and Plivo did not decide.
     Failed(UpstreamOutcome),
-    /// The store failed before Plivo was asked.
+    /// The store failed before Plivo was called.
     NotReserved,
-    /// The store failed after Plivo decided: how it ended is not known.
+    /// The store failed after Plivo decided: the result is unknown.
     Unsettled,
 }
 
-/// A check under way.
+/// A check in progress.
 pub struct CheckFlow {
     rules: Arc<SessionRules>,
     reservation: Option<Arc<CheckReservation>>,
-    /// How Plivo failed.
+    /// How the call to Plivo failed.
     failure: UpstreamOutcome,
 }
 
 impl CheckFlow {
-    /// The flow of that reservation, which is to be run first; then
-    /// [`Self::reserved`].
+    /// A flow for this reservation, which is to be run first; then [`Self::reserved`].
     pub fn new(reserve: &ReserveCheck) -> Self {
         Self {
             rules: reserve.rules.clone(),
@@ -62,7 +61,7 @@ impl CheckFlow {
         }
     }
 
-    /// The reservation ended so.
+    /// Handles the result of the reservation.
     pub fn reserved<E>(&mut self, outcome: Result<Reserved<CheckReservation>, E>) -> CheckStep {
         CheckStep::Finish(match outcome {
             Ok(Reserved::Reserved(reservation)) => {
@@ -77,9 +76,9 @@ impl CheckFlow {
         })
     }
 
-    /// Plivo answered so. `proof` is the whole answer of a success, signed before and
-    /// sealed with its request; `destination` is where the session's codes went;
-    /// `failed` is what the caller hears of a failure, to be kept for a repetition.
+    /// Handles Plivo's response. `proof` is the whole answer to a success, signed in
+    /// advance and sealed with its request; `destination` is where the session's codes
+    /// went; `failed` makes the answer to a failure, to be stored for a repetition.
     pub fn called(
         &mut self,
         outcome: Result<Verdict, UpstreamOutcome>,
@@ -99,8 +98,8 @@ impl CheckFlow {
                         return CheckStep::Release(ReleaseCheck { reservation, rules });
                     }
                     AfterCheck::LeaveCounted => return self.keep(&reservation, failed),
-                    // A no about the code without one of its kinds is a wrong code; a
-                    // yes without Plivo's words is none.
+                    // A rejection of the code without a known reason is a wrong code; a
+                    // success without Plivo's message is none.
                     AfterCheck::Settle => Verdict::Incorrect,
                 }
             }
@@ -114,20 +113,20 @@ impl CheckFlow {
         })
     }
 
-    /// The settlement ended so.
+    /// Handles the result of the settlement.
     pub fn settled<E>(&mut self, outcome: Result<Settlement, E>) -> CheckStep {
         let settled = outcome.map(CheckEnd::Settled);
         CheckStep::Finish(settled.unwrap_or(CheckEnd::Unsettled))
     }
 
-    /// The release ended so. Where the store failed it stays counted, and the caller
-    /// hears of Plivo's failure all the same.
+    /// Handles the result of the release. If the store failed, the check stays counted,
+    /// and the caller gets Plivo's failure all the same.
     pub fn released<E>(&mut self, _: Result<(), E>) -> CheckStep {
         CheckStep::Finish(CheckEnd::Failed(self.failure))
     }
 
-    /// The answer is kept, or the store failed: then a repetition hears that it is
-    /// lost.
+    /// Handles the result of storing the answer. If the store failed, a repetition is
+    /// told that the answer is lost.
     pub fn kept<E>(&mut self, _: Result<(), E>) -> CheckStep {
         CheckStep::Finish(CheckEnd::Failed(self.failure))
     }

@@ -1,4 +1,4 @@
-//! The order of a send and of a resend.
+//! The order of the steps of a send and of a resend.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::{
 
 /// The reservation of a send or a resend.
 pub enum Reserve {
-    /// A new session and its first code.
+    /// The first code of a new session.
     Send(ReserveSend),
-    /// The same session's code once more.
+    /// A resend in an existing session.
     Resend(ReserveResend),
 }
 
@@ -37,11 +37,11 @@ impl Transition for Reserve {
     }
 }
 
-/// The record of a send or a resend that Plivo took.
+/// The record of a send or a resend that Plivo accepted.
 pub enum Record {
-    /// Of a send.
+    /// The record of a send.
     Sent(RecordSent),
-    /// Of a resend.
+    /// The record of a resend.
     Resent(RecordResent),
 }
 
@@ -65,7 +65,7 @@ impl Transition for Record {
 
 /// What to do next.
 pub enum DeliverStep {
-    /// Ask Plivo to deliver a code, once; then [`DeliverFlow::called`].
+    /// Call Plivo to deliver a code, once; then [`DeliverFlow::called`].
     Call(Arc<SendReservation>),
     /// Run this, then [`DeliverFlow::recorded`].
     Record(Record),
@@ -80,40 +80,39 @@ pub enum DeliverStep {
 /// How a send or resend ended.
 #[derive(Debug)]
 pub enum DeliverEnd {
-    /// The code is out.
+    /// The code was sent.
     Sent {
-        /// The session as it stands.
+        /// The session.
         session: Session,
-        /// What is answered, now and to a repetition.
+        /// The answer, also to a repetition.
         answer: SentAnswer,
     },
-    /// Not now. Nothing was counted.
+    /// The send has to wait. Nothing was counted.
     Wait(Wait),
-    /// The session takes no resend.
+    /// The session accepts no resend.
     Over(SessionOver),
     /// The request was made before.
     Repeated(Repetition),
-    /// Plivo did not take it.
+    /// The call failed, or Plivo did not accept the send.
     Failed(UpstreamOutcome),
-    /// The store failed before Plivo was asked.
+    /// The store failed before Plivo was called.
     NotReserved,
-    /// The store failed after Plivo took it: how it ended is not known.
+    /// The store failed after Plivo accepted the send: the result is unknown.
     Unsettled,
 }
 
-/// A send or resend under way.
+/// A send or resend in progress.
 pub struct DeliverFlow {
-    /// Of a send, the session that begins.
+    /// The session that a send creates.
     new: Option<NewSession>,
     rules: Arc<SessionRules>,
     reservation: Option<Arc<SendReservation>>,
-    /// How Plivo failed.
+    /// How the call to Plivo failed.
     failure: UpstreamOutcome,
 }
 
 impl DeliverFlow {
-    /// The flow of that reservation, which is to be run first; then
-    /// [`Self::reserved`].
+    /// A flow for this reservation, which is to be run first; then [`Self::reserved`].
     pub fn new(reserve: &Reserve) -> Self {
         let (new, rules) = match reserve {
             Reserve::Send(step) => (Some(step.new.clone()), &step.rules),
@@ -127,7 +126,7 @@ impl DeliverFlow {
         }
     }
 
-    /// The reservation ended so.
+    /// Handles the result of the reservation.
     pub fn reserved<E>(&mut self, outcome: Result<Reserved<SendReservation>, E>) -> DeliverStep {
         DeliverStep::Finish(match outcome {
             Ok(Reserved::Reserved(reservation)) => {
@@ -142,8 +141,8 @@ impl DeliverFlow {
         })
     }
 
-    /// Plivo answered so. `failed` is what the caller hears of a failure, to be kept
-    /// for a repetition.
+    /// Handles Plivo's response. `failed` makes the answer to a failure, to be stored for
+    /// a repetition.
     pub fn called(
         &mut self,
         outcome: Result<Upstream, UpstreamOutcome>,
@@ -173,7 +172,7 @@ impl DeliverFlow {
         }
     }
 
-    /// The record ended so. `failed` as above.
+    /// Handles the result of the record. `failed` as for [`Self::called`].
     pub fn recorded<E>(
         &mut self,
         outcome: Result<Recorded, E>,
@@ -190,14 +189,14 @@ impl DeliverFlow {
         })
     }
 
-    /// The release ended so. Where the store failed it stays counted, and the caller
-    /// hears of Plivo's failure all the same.
+    /// Handles the result of the release. If the store failed, the send stays counted,
+    /// and the caller gets Plivo's failure all the same.
     pub fn released<E>(&mut self, _: Result<(), E>) -> DeliverStep {
         DeliverStep::Finish(DeliverEnd::Failed(self.failure))
     }
 
-    /// The answer is kept, or the store failed: then a repetition hears that it is
-    /// lost.
+    /// Handles the result of storing the answer. If the store failed, a repetition is
+    /// told that the answer is lost.
     pub fn kept<E>(&mut self, _: Result<(), E>) -> DeliverStep {
         DeliverStep::Finish(DeliverEnd::Failed(self.failure))
     }

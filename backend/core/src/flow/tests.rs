@@ -1,4 +1,4 @@
-//! Every way that a step can go, and what must have become of it in the end.
+//! Every path through the flows, and the rows that each must leave behind.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -137,7 +137,7 @@ fn deliver(
 const NEVER: usize = usize::MAX;
 
 #[test]
-fn a_send_that_plivo_took_is_recorded() {
+fn a_send_that_plivo_accepted_is_recorded() {
     let mut store = Store::default();
     let end = deliver(&mut store, &Ok(upstream()), NEVER);
     assert!(matches!(end, DeliverEnd::Sent { .. }));
@@ -166,7 +166,7 @@ fn a_send_that_never_left_is_released_and_any_other_failure_stays_counted() {
 }
 
 #[test]
-fn a_send_without_a_store_is_not_asked_of_plivo_and_a_lost_record_is_unsettled() {
+fn without_a_store_no_send_reaches_plivo_and_a_lost_record_is_unsettled() {
     let mut store = Store::default();
     let end = deliver(&mut store, &Ok(upstream()), 0);
     assert!(matches!(end, DeliverEnd::NotReserved));
@@ -241,7 +241,7 @@ fn sent() -> Store {
 }
 
 #[test]
-fn only_plivos_own_yes_verifies() {
+fn only_plivos_success_verifies() {
     let settled = |answer| match check(&mut sent(), answer, NEVER) {
         CheckEnd::Settled(settlement) => settlement,
         other => panic!("{other:?}"),
@@ -270,13 +270,13 @@ fn a_check_that_never_left_is_released_and_any_other_failure_stays_counted() {
 }
 
 #[test]
-fn a_check_without_a_store_is_not_asked_of_plivo_and_a_lost_settlement_is_unsettled() {
+fn without_a_store_no_check_reaches_plivo_and_a_lost_settlement_is_unsettled() {
     let mut store = sent();
     let end = check(&mut store, Ok(Verdict::Accepted), 0);
     assert!(matches!(end, CheckEnd::NotReserved));
     let end = check(&mut store, Ok(Verdict::Accepted), 1);
     assert!(matches!(end, CheckEnd::Unsettled));
-    // It may be asked again; how the first one ended nobody knows.
+    // It may be requested again; the result of the first one is unknown.
     let end = check(&mut store, Ok(Verdict::Accepted), NEVER);
     assert!(matches!(
         end,

@@ -43,7 +43,7 @@ fn shown(checks: &[LimitCheck]) -> Vec<(&str, &str, u64)> {
 }
 
 #[test]
-fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destination() {
+fn a_send_is_checked_against_every_limit_of_its_number_caller_and_destination() {
     let keys = SendKeys {
         number: crate::keys::number("n"),
         range: crate::keys::limit(Limit::SendsPerRange, "p"),
@@ -75,7 +75,7 @@ fn a_send_is_held_against_every_limit_of_its_number_its_caller_and_its_destinati
 }
 
 #[test]
-fn a_check_is_held_against_the_limits_of_its_caller() {
+fn a_check_is_checked_against_the_limits_of_its_caller() {
     let expected = [
         ("checks_per_address", "limit/checks_per_address/a", 5),
         ("checks_per_address", "limit/checks_per_address/s", 20),
@@ -85,7 +85,7 @@ fn a_check_is_held_against_the_limits_of_its_caller() {
 }
 
 #[test]
-fn an_application_without_addresses_has_limits_of_its_own_and_each_user_another() {
+fn an_application_without_addresses_has_its_own_limits_and_one_per_user() {
     let end_user = EndUserKeys {
         without_address: Some("app".to_owned()),
         user: Some("user".to_owned()),
@@ -120,7 +120,7 @@ fn an_application_without_addresses_has_limits_of_its_own_and_each_user_another(
 }
 
 #[test]
-fn waits_for_money_and_conversion_are_told_in_whole_minutes() {
+fn waits_for_money_and_conversion_are_reported_in_whole_minutes() {
     for (limit, milliseconds, seconds) in [
         (Some(Limit::Budget), 1, 60.0),
         (Some(Limit::ApplicationBudget), 1, 60.0),
@@ -129,7 +129,7 @@ fn waits_for_money_and_conversion_are_told_in_whole_minutes() {
         (Some(Limit::SendsTotal), 1_500, 1.5),
         (None, 0, 0.001),
     ] {
-        let told = Wait::of(milliseconds, limit).announced();
-        assert_eq!(told, Duration::from_secs_f64(seconds), "{limit:?}");
+        let reported = Wait::of(milliseconds, limit).announced();
+        assert_eq!(reported, Duration::from_secs_f64(seconds), "{limit:?}");
     }
 }

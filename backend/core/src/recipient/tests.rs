@@ -30,7 +30,7 @@ const NUMBERS: [&str; 12] = [
     "+54 9 11 2345-6789",
 ];
 
-/// What goes wrong on the way from a paper to a field.
+/// Typical mistakes when a number is copied into a field.
 fn mutated() -> impl Strategy<Value = String> {
     let inserted = prop_oneof![
         8 => prop::sample::select(" -.()+0123456789".chars().collect::<Vec<_>>()),
@@ -60,8 +60,8 @@ fn mutated() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(Config::with_cases(20_000))]
 
-    /// The digits that go out are the digits that were typed, or those without
-    /// one zero right after the calling code.
+    /// The digits sent are the digits typed, or those without one zero right after the
+    /// calling code.
     #[test]
     fn the_digits_sent_are_the_digits_typed(text in mutated()) {
         if let Ok(Recipient { number, .. }) = read(&text, Channel::Voice, &policy()) {
@@ -117,9 +117,9 @@ fn around_examples() -> impl Strategy<Value = PhoneNumber> {
 proptest! {
     #![proptest_config(Config::with_cases(10_000))]
 
-    /// What is read without the metadata's parser is what the parser reads.
+    /// The fast path and the metadata's parser agree.
     #[test]
-    fn the_short_way_leads_where_the_long_one_does(number in around_examples()) {
+    fn the_fast_path_agrees_with_the_parser(number in around_examples()) {
         if let Some(known) = plain(&number) {
             prop_assert_eq!(Some(known), parsed(&number));
         }
@@ -127,7 +127,7 @@ proptest! {
 }
 
 #[test]
-fn the_numbers_the_property_starts_from_are_good_ones() {
+fn the_sample_numbers_are_valid() {
     for number in NUMBERS {
         assert!(read(number, Channel::Voice, &policy()).is_ok(), "{number}");
     }
@@ -153,7 +153,7 @@ fn a_zero_is_dropped_only_where_the_country_dials_one() {
 }
 
 #[test]
-fn a_landline_is_refused_with_the_call_that_would_do_where_there_is_one() {
+fn a_refused_landline_names_the_voice_channel_if_it_is_allowed() {
     let landline = |channels: &[Channel]| {
         let policy = AccessPolicy {
             channels: channels.to_vec(),

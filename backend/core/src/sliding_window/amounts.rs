@@ -1,13 +1,13 @@
-//! A window over amounts: how many, or how much money.
+//! A window over amounts: numbers of uses, or money.
 
 use serde::{Deserialize, Serialize};
 
 use super::packed::{self, Packed};
 
-/// Moments that a window keeps apart.
+/// The most marks that a window keeps.
 pub(super) const MAX_MARKS: usize = 64;
 
-/// What was used at one moment.
+/// The amount used at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     at: u64,
@@ -31,8 +31,8 @@ impl Packed for Mark {
 
 /// The uses within one window, oldest first.
 ///
-/// A use at the moment `t` is part of the first mark at or after `t`, so it never
-/// stops counting too early.
+/// A use at the time `t` is part of the first mark at or after `t`, so it never stops
+/// counting too early.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AmountWindow {
     /// Milliseconds that a use counts for.
@@ -60,7 +60,7 @@ impl AmountWindow {
             .retain(|mark| mark.at.saturating_add(length) > now);
     }
 
-    /// What lies after `now` counts as now. Answers whether anything did.
+    /// Moves uses that lie after `now` to `now`. Returns whether there were any.
     pub(super) fn clamp(&mut self, now: u64) -> bool {
         let first = self.marks.partition_point(|mark| mark.at <= now);
         let later = self.marks.drain(first..).map(|mark| mark.amount);
@@ -76,7 +76,7 @@ impl AmountWindow {
         amounts.fold(0, u64::saturating_add)
     }
 
-    /// Milliseconds until `amount` fits into `count`; 0 when it fits now. What
+    /// Milliseconds until `amount` fits into `count`; 0 if it fits now. An amount that
     /// never fits waits for a whole window.
     pub(super) fn wait(&self, count: u64, amount: u64, now: u64) -> u64 {
         if amount > count {
@@ -95,7 +95,7 @@ impl AmountWindow {
         0
     }
 
-    /// Adds an amount at the newest moment.
+    /// Adds an amount at `now`, the newest time.
     pub(super) fn add(&mut self, amount: u64, now: u64) {
         match self.marks.last_mut() {
             _ if amount == 0 => return,
@@ -105,7 +105,7 @@ impl AmountWindow {
         self.bound();
     }
 
-    /// What was used at `at` turns out to be another amount.
+    /// Corrects the amount used at `at` from `before` to `after`.
     pub(super) fn correct(&mut self, at: u64, before: u64, after: u64, now: u64) {
         if at.saturating_add(self.length) <= now {
             return;
@@ -119,13 +119,13 @@ impl AmountWindow {
         }
     }
 
-    /// When the last use stops counting; 0 without uses.
+    /// When the last use stops counting; 0 if there are no uses.
     pub(super) fn ends_at(&self) -> u64 {
         let last = self.marks.last();
         last.map_or(0, |mark| mark.at.saturating_add(self.length))
     }
 
-    /// Beyond [`MAX_MARKS`] the two closest become one, at the later moment.
+    /// Beyond [`MAX_MARKS`], merges the two closest marks into the later one.
     fn bound(&mut self) {
         if self.marks.len() <= MAX_MARKS {
             return;

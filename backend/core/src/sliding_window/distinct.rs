@@ -1,4 +1,4 @@
-//! A window over distinct things: how many different ones.
+//! A window over distinct things: how many different ones were used.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ struct Mark {
     thing: [u8; MARK_BYTES],
 }
 
-/// The bit of a mark that says that the thing was used more than once at that
-/// moment. Whose use is whose can no longer be told, and none is released.
+/// Bit of a mark: the thing was used more than once at the same time. Those uses cannot
+/// be told apart, so none of them is released.
 const SHARED: u8 = 1;
 
 impl Mark {
@@ -43,8 +43,8 @@ impl Packed for Mark {
     }
 }
 
-/// The things used within the longest window, each once, by their last use. Shorter
-/// windows see those of their own time.
+/// The things used within the longest window, each once, by its last use. Shorter windows
+/// count those within their own length.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DistinctWindow {
     /// Milliseconds that a use counts for in the longest window.
@@ -62,7 +62,7 @@ impl DistinctWindow {
             .retain(|mark| mark.at.saturating_add(length) > now);
     }
 
-    /// What lies after `now` counts as now. Answers whether anything did.
+    /// Moves uses that lie after `now` to `now`. Returns whether there were any.
     pub(super) fn clamp(&mut self, now: u64) -> bool {
         let first = self.marks.partition_point(|mark| mark.at <= now);
         for mark in &mut self.marks[first..] {
@@ -89,7 +89,7 @@ impl DistinctWindow {
         })
     }
 
-    /// Answers when the thing was used before.
+    /// Counts a use. Returns when the thing was last used before.
     pub(super) fn add(&mut self, thing: u64, now: u64) -> Option<u64> {
         let mut thing = short(thing);
         let known = self.marks.iter().position(|mark| mark.is_of(thing));
@@ -101,8 +101,8 @@ impl DistinctWindow {
         before
     }
 
-    /// The thing counts as it did before its use at `at`, unless it was used
-    /// since, or twice at that moment.
+    /// Restores the thing to its state before the use at `at`, unless it was used since
+    /// then, or twice at that time.
     pub(super) fn release(&mut self, thing: u64, at: u64, before: Option<u64>, now: u64) {
         let thing = short(thing);
         let ours = Mark { at, thing };
@@ -116,7 +116,7 @@ impl DistinctWindow {
         }
     }
 
-    /// When the last use stops counting; 0 without uses.
+    /// When the last use stops counting; 0 if there are no uses.
     pub(super) fn ends_at(&self) -> u64 {
         let last = self.marks.last();
         last.map_or(0, |mark| mark.at.saturating_add(self.length))

@@ -1,14 +1,14 @@
 //! The encoding of a window's marks: LEB128 numbers in base64.
 //!
-//! The first moment is written whole, each further one as its distance from the
-//! one before. An amount follows its moment; of distinct things their mark of six
-//! bytes does.
+//! Times are delta-encoded: the first one is absolute, each further one relative to the
+//! one before. Each is followed by its amount or, for a distinct thing, by its mark of
+//! six bytes.
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use serde::{Deserialize, Deserializer, Serializer, de};
 
-/// Bytes of a distinct thing's mark: by chance one in 3 × 10¹¹ is taken for one
-/// of a thousand others.
+/// Bytes of a distinct thing's mark: the chance that it is mistaken for one of a thousand
+/// others is about one in 10¹¹.
 pub(super) const MARK_BYTES: usize = 6;
 
 /// Marks that can be packed.
@@ -83,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_read_back_and_halves_of_them_are_not(number in any::<u64>()) {
+        fn numbers_are_read_back_and_truncated_ones_are_rejected(number in any::<u64>()) {
             let mut bytes = Vec::new();
             write_number(number, &mut bytes);
             let mut all = bytes.as_slice();

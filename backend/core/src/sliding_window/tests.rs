@@ -24,7 +24,7 @@ fn quotas(counts: std::ops::Range<u64>) -> impl Strategy<Value = Vec<Quota>> {
     })
 }
 
-/// Moments from close together to half a minute apart.
+/// Times from close together to half a minute apart.
 fn moments() -> impl Strategy<Value = Vec<Millis>> {
     let steps = prop_oneof![3 => Just(0_u64), 3 => 1..50_u64, 1 => 1..30_000_u64];
     prop::collection::vec(steps, 1..300).prop_map(|steps| {
@@ -37,7 +37,7 @@ fn moments() -> impl Strategy<Value = Vec<Millis>> {
     })
 }
 
-/// Tries at that moment; takes it if it passes.
+/// Tries to use the limit at `now`, and counts the use if it fits.
 fn attempt(counter: &mut Counter, quotas: &[Quota], used: Use, now: Millis) -> Option<Taken> {
     counter.fit(quotas, matches!(used, Use::Distinct(_)), now);
     (counter.wait(quotas, used, now) == 0).then(|| counter.take(used, now))
@@ -49,8 +49,8 @@ fn wait(counter: &Counter, quotas: &[Quota], used: Use, now: Millis) -> u64 {
     counter.wait(quotas, used, now)
 }
 
-/// The checker: a plain list of what was admitted, and the sum over each window that
-/// ends with a use.
+/// The oracle: a plain list of what was admitted, summed over each window that ends with
+/// a use.
 fn assert_no_window_is_exceeded(admitted: &[(u64, u64)], quotas: &[Quota]) {
     for quota in quotas {
         let length = quota.milliseconds();
@@ -64,7 +64,7 @@ fn assert_no_window_is_exceeded(admitted: &[(u64, u64)], quotas: &[Quota]) {
     }
 }
 
-/// How long until one more fits, told from the plain list alone.
+/// How long until one more fits, computed from the plain list alone.
 fn exact_wait(admitted: &[(u64, u64)], quotas: &[Quota], now: u64) -> u64 {
     let fits = |at: u64| {
         quotas.iter().all(|quota| {
@@ -83,13 +83,13 @@ fn exact_wait(admitted: &[(u64, u64)], quotas: &[Quota], now: u64) -> u64 {
 }
 
 proptest! {
-    /// Up to 64 uses everything is exact: who is admitted, and how long others wait.
+    /// Up to 64 uses everything is exact: what is admitted, and how long the others wait.
     #[test]
     fn small_quotas_are_exact(quotas in quotas(1..65), moments in moments()) {
         let (mut counter, mut admitted) = (Counter::default(), Vec::new());
         for now in moments {
-            let told = wait(&counter, &quotas, ONE, now);
-            prop_assert_eq!(told, exact_wait(&admitted, &quotas, now.0));
+            let reported = wait(&counter, &quotas, ONE, now);
+            prop_assert_eq!(reported, exact_wait(&admitted, &quotas, now.0));
             if attempt(&mut counter, &quotas, ONE, now).is_some() {
                 admitted.push((now.0, 1));
             }
@@ -97,21 +97,21 @@ proptest! {
         assert_no_window_is_exceeded(&admitted, &quotas);
     }
 
-    /// Whatever the quota: no window is exceeded, and whoever waits as long as told
-    /// passes, at that very moment.
+    /// Whatever the quota: no window is exceeded, and a caller who waits as long as
+    /// reported passes at exactly that time.
     #[test]
-    fn large_quotas_are_strict_and_their_waits_honest(
+    fn large_quotas_are_never_exceeded_and_their_waits_are_exact(
         quotas in quotas(1..200), steps in prop::collection::vec(0..40_u64, 1..400),
     ) {
         let longest = quotas.iter().map(Quota::milliseconds).max().unwrap();
         let (mut counter, mut admitted, mut now) = (Counter::default(), Vec::new(), START);
         for step in steps {
             now += step;
-            let told = wait(&counter, &quotas, ONE, Millis(now));
-            prop_assert!(told <= longest);
-            if told > 0 {
-                prop_assert!(wait(&counter, &quotas, ONE, Millis(now + told - 1)) > 0);
-                now += told;
+            let reported = wait(&counter, &quotas, ONE, Millis(now));
+            prop_assert!(reported <= longest);
+            if reported > 0 {
+                prop_assert!(wait(&counter, &quotas, ONE, Millis(now + reported - 1)) > 0);
+                now += reported;
             }
             prop_assert!(attempt(&mut counter, &quotas, ONE, Millis(now)).is_some());
             admitted.push((now, 1));
@@ -119,7 +119,7 @@ proptest! {
         assert_no_window_is_exceeded(&admitted, &quotas);
     }
 
-    /// Money is capped whatever the amounts, released or corrected meanwhile.
+    /// The cap on money holds whatever the amounts, and whatever is released meanwhile.
     #[test]
     fn amounts_never_exceed_their_cap(
         cap in 65..5_000_u64,
@@ -137,7 +137,7 @@ proptest! {
                 admitted[index].1 = 0;
             } else {
                 if what == 1 {
-                    // As long as told, to the moment.
+                    // Waits exactly as long as reported.
                     now += wait(&counter, &quotas, Use::Amount(amount), Millis(now));
                 }
                 let taken = attempt(&mut counter, &quotas, Use::Amount(amount), Millis(now));
@@ -149,9 +149,9 @@ proptest! {
         }
     }
 
-    /// Giving back is as if it had never been, up to 64 uses to the letter.
+    /// A released use leaves no trace: up to 64 uses the counter is identical.
     #[test]
-    fn what_is_released_leaves_no_trace(
+    fn a_released_use_leaves_no_trace(
         quotas in quotas(1..65), moments in moments(), later in 0..5_000_u64,
     ) {
         let mut counter = Counter::default();
@@ -168,8 +168,8 @@ proptest! {
         prop_assert_eq!(with, counter);
     }
 
-    /// Distinct things count once each, by their last use; giving one back restores
-    /// the use before.
+    /// Distinct things count once each, by their last use; releasing one restores the use
+    /// before.
     #[test]
     fn distinct_things_are_counted_once(
         count in 1..8_u64,
@@ -202,17 +202,17 @@ proptest! {
                 }
                 Some(_) => used.push((now, thing / 2)),
                 None => {
-                    let told = wait(&counter, &quotas, Use::Distinct(thing), Millis(now));
-                    prop_assert!(told > 0 && told <= 90_000);
-                    let passes = wait(&counter, &quotas, Use::Distinct(thing), Millis(now + told));
+                    let reported = wait(&counter, &quotas, Use::Distinct(thing), Millis(now));
+                    prop_assert!(reported > 0 && reported <= 90_000);
+                    let passes = wait(&counter, &quotas, Use::Distinct(thing), Millis(now + reported));
                     prop_assert_eq!(passes, 0);
                 }
             }
         }
     }
 
-    /// However the clock jumps: no wait is longer than its window, and a counter that
-    /// was moved is moved once.
+    /// However the clock jumps: no wait is longer than its window, and a counter is
+    /// shifted only once.
     #[test]
     fn a_clock_that_is_set_back_makes_nobody_wait_longer(
         quotas in quotas(1..100), moments in moments(), back in 0..10_000_000_u64,
@@ -228,14 +228,15 @@ proptest! {
         again.fit(&quotas, is_distinct, now);
         prop_assert!(!again.clone().fit(&quotas, is_distinct, now));
         for (index, quota) in quotas.iter().enumerate() {
-            let told = wait(&counter, std::slice::from_ref(quota), used(usize::MAX - index), now);
-            prop_assert!(told <= quota.milliseconds());
+            let reported = wait(&counter, std::slice::from_ref(quota), used(usize::MAX - index), now);
+            prop_assert!(reported <= quota.milliseconds());
         }
         let longest = quotas.iter().map(Quota::milliseconds).max().unwrap();
         prop_assert!(again.ends_at().0 <= now.0 + longest);
     }
 
-    /// The row is read back, is below a kilobyte a window, and no part of it is.
+    /// The row is read back and is below a kilobyte per window; a truncated one is not
+    /// readable.
     #[test]
     fn a_row_is_small_and_read_back(
         amounts in prop::collection::vec((0..60_000_000_u64, 1..150_000_000_000_u64), 1..200),

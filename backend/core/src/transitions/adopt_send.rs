@@ -1,11 +1,11 @@
-//! Adoption: a send whose answer got lost becomes a session all the same.
+//! Adoption: a send whose answer was lost still becomes a session.
 //!
-//! Plivo was silent, or the process was killed, and the text came. A callback brings
-//! Plivo's session and the number; the number's row knows which sends to it are
-//! reserved. Those that are not recorded, of the same channel, are recorded with
-//! that session: Plivo keeps one for a number while its code lives, so whichever of
-//! them it is about, its code is theirs too. A session of Plivo's that is over, its
-//! code used or its time past, adopts nothing.
+//! Plivo did not answer, or the process was killed, but the text arrived. A callback
+//! names Plivo's session and the number; the number's row lists its reserved sends. Those
+//! on the same channel that are not recorded are recorded with that session: Plivo keeps
+//! one per number while its code is valid, so whichever of them the callback is about,
+//! its code is theirs too. A session of Plivo's whose code was used or whose time is over
+//! adopts nothing.
 
 use super::{
     record_callback::{CallbackRecipient, RecordCallback},
@@ -19,8 +19,8 @@ use crate::{
     upstream_session::UpstreamRow,
 };
 
-/// The rows of the sessions whose sends are reserved, of their idempotency keys, and
-/// of where they went.
+/// The rows of the sessions with reserved sends, of their idempotency keys, and of their
+/// destination.
 pub(crate) fn keys(
     rows: &Rows<'_>,
     recipient: &CallbackRecipient,
@@ -42,7 +42,8 @@ fn rows_of(send: ReservedSend) -> impl Iterator<Item = Key> {
 }
 
 impl RecordCallback {
-    /// Records the sends that this callback may be about and that are not recorded.
+    /// Records the sends that this callback may be about and that are not yet recorded.
+    /// Returns whether there were any.
     pub(crate) fn adopt(
         &self,
         rows: &mut Rows<'_>,
@@ -78,7 +79,7 @@ impl RecordCallback {
         recipient: &CallbackRecipient,
         send: &ReservedSend,
     ) -> Result<bool, Unreadable> {
-        // One that was reserved since the rows were named waits for a later callback.
+        // A send that was reserved after the keys were named waits for a later callback.
         let mut named =
             rows_of(send.clone()).chain(destination_keys(&recipient.destination, &self.rules));
         let is_loaded = named.all(|key| rows.is_loaded(&key));

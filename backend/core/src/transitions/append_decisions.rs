@@ -1,4 +1,4 @@
-//! Decisions are kept, and read.
+//! Storing and reading decisions.
 
 use std::{ops::Range, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     keys,
 };
 
-/// Keeps some decisions, [`MAX_PER_ROW`] at most.
+/// Appends decisions, [`MAX_PER_ROW`] at most.
 pub struct AppendDecisions {
     /// The decisions, oldest first.
     pub decisions: Vec<Decision>,
@@ -36,7 +36,7 @@ impl Transition for AppendDecisions {
         let mut new = self.decisions.iter().take(MAX_PER_ROW).cloned();
         if head.begun > 0 {
             let key = keys::decision(current);
-            // A row that expired is full of nothing, and is used on.
+            // An expired row is empty, and is reused.
             let mut row = rows.get::<DecisionsRow>(&key)?.unwrap_or_default();
             let room = MAX_PER_ROW.saturating_sub(row.decisions.len());
             row.decisions.extend(new.by_ref().take(room));
@@ -53,9 +53,9 @@ impl Transition for AppendDecisions {
     }
 }
 
-/// Reads decisions, the oldest first: those of some rows.
+/// Reads the decisions of a range of rows, the oldest first.
 pub struct ViewDecisions {
-    /// Which rows, of those there are.
+    /// The range of rows, by their position.
     pub rows: Range<usize>,
 }
 
@@ -70,7 +70,7 @@ impl ViewDecisions {
 }
 
 impl Transition for ViewDecisions {
-    /// The decisions, and how many rows there are.
+    /// The decisions, and the total number of rows.
     type Outcome = (Vec<Decision>, usize);
 
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {

@@ -1,12 +1,12 @@
-//! Single use: what may be used once is used, or looked at.
+//! Single use: consumes what may be used once, or reads whether it was.
 
 use std::time::Duration;
 
 use crate::{Key, Rows, Transition, Unreadable, single_use};
 
-/// Uses what works once; false when it was used before.
+/// Consumes it; false if it was consumed before.
 pub struct ConsumeOnce {
-    /// Its row.
+    /// The row to consume or read.
     pub key: Key,
     /// How long it is remembered.
     pub kept_for: Duration,
@@ -28,9 +28,9 @@ impl Transition for ConsumeOnce {
     }
 }
 
-/// Reads whether it was used.
+/// Reads whether it was consumed.
 pub struct IsConsumed {
-    /// Its row.
+    /// The row to consume or read.
     pub key: Key,
 }
 

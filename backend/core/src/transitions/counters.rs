@@ -1,4 +1,4 @@
-//! The counters of a step: read once, used together, and stored where they changed.
+//! The counters of a step: read once, used together, and stored if they changed.
 
 use crate::{
     Key, Limit, LimitCheck, Millis, Row, Rows, SessionRules, Unreadable, Wait,
@@ -7,14 +7,14 @@ use crate::{
     sliding_window::{Counter, Taken, Use},
 };
 
-/// A use of a limit that was counted, and can be released.
+/// A counted use of a limit, which can be released.
 #[derive(Clone, Debug)]
 pub(crate) struct TakenLimit {
     pub(crate) check: LimitCheck,
     taken: Taken,
 }
 
-/// A row with what is to become of it.
+/// A row, and whether it must be saved.
 pub(crate) struct Loaded<R> {
     pub(crate) key: Key,
     pub(crate) row: R,
@@ -30,7 +30,7 @@ impl<R: Row + Default> Loaded<R> {
         })
     }
 
-    /// Stores what changed until `ends_at`, or removes it where that has passed.
+    /// Stores the row until `ends_at` if it changed, or removes it if that has passed.
     pub(crate) fn save(&self, rows: &mut Rows<'_>, ends_at: Millis) {
         if !self.is_changed {
             return;
@@ -47,18 +47,18 @@ impl<R: Row + Default> Loaded<R> {
 pub(crate) struct Counters<'a> {
     rules: &'a SessionRules,
     now: Millis,
-    /// None where the step counts nothing of a number.
+    /// `None` if the step counts nothing by number.
     number: Option<Loaded<NumberRow>>,
     limits: Vec<Loaded<LimitRow>>,
 }
 
 impl<'a> Counters<'a> {
-    /// The rows that checks are counted in, beside a number's.
+    /// The rows that the checks are counted in, besides the number's.
     pub(crate) fn keys(checks: &[LimitCheck]) -> impl Iterator<Item = Key> {
         checks.iter().map(|check| check.row.clone())
     }
 
-    /// Reads the counters of `checks`, as they count now.
+    /// Reads the counters of `checks`, brought up to date.
     pub(crate) fn load(
         rows: &Rows<'_>,
         rules: &'a SessionRules,
@@ -95,14 +95,14 @@ impl<'a> Counters<'a> {
         self.number.as_ref().map(|number| &number.row)
     }
 
-    /// The number's row, to be changed.
+    /// The number's row, marked as changed.
     pub(crate) fn edit_number(&mut self) -> Option<&mut NumberRow> {
         let number = self.number.as_mut()?;
         number.is_changed = true;
         Some(&mut number.row)
     }
 
-    /// Milliseconds until that passes; 0 when it passes now.
+    /// Milliseconds until the check passes; 0 if it passes now.
     pub(crate) fn wait(&mut self, check: &LimitCheck) -> u64 {
         let now = self.now;
         let (counter, _) = self.counter(check);
@@ -125,7 +125,7 @@ impl<'a> Counters<'a> {
         longest
     }
 
-    /// Counts it.
+    /// Counts the use.
     pub(crate) fn take(&mut self, check: &LimitCheck) -> TakenLimit {
         let now = self.now;
         let (counter, is_changed) = self.counter(check);
@@ -136,7 +136,7 @@ impl<'a> Counters<'a> {
         }
     }
 
-    /// Counts it no more.
+    /// Releases the use.
     pub(crate) fn release(&mut self, taken: &TakenLimit) {
         let now = self.now;
         let (counter, is_changed) = self.counter(&taken.check);
@@ -144,7 +144,7 @@ impl<'a> Counters<'a> {
         counter.release(&taken.taken, now);
     }
 
-    /// What was counted at `at` turns out to be another amount.
+    /// Corrects the amount counted at `at` from `before` to `after`.
     pub(crate) fn correct(&mut self, check: &LimitCheck, at: Millis, before: u64, after: u64) {
         let now = self.now;
         let (counter, is_changed) = self.counter(check);
@@ -159,7 +159,7 @@ impl<'a> Counters<'a> {
         counter.used(&check.quotas, now)
     }
 
-    /// Stores what changed.
+    /// Stores the counters that changed.
     pub(crate) fn save(self, rows: &mut Rows<'_>) {
         if let Some(number) = &self.number {
             number.save(rows, number.row.ends_at(self.rules));
@@ -183,7 +183,7 @@ impl<'a> Counters<'a> {
     }
 }
 
-/// Whether a check counts in its number's row.
+/// Whether a limit is counted in its number's row.
 pub(crate) fn is_of_number(limit: Limit) -> bool {
     NumberRow::counts(limit)
 }

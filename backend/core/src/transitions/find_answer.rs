@@ -1,4 +1,4 @@
-//! The answer of a request that was made before under its idempotency key.
+//! The answer to a request that was made before under its idempotency key.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::{
     idempotency,
 };
 
-/// Finds what a request is answered whose step cannot begin now. None where its key is
-/// new, which leaves the key free.
+/// Finds the answer to a repeated request whose step cannot start now. `None` if its key
+/// is new, which leaves the key free.
 pub struct FindAnswer {
     /// The request's key.
     pub claim: IdempotencyClaim,
@@ -37,9 +37,9 @@ pub(crate) fn keys(claim: Option<&IdempotencyClaim>) -> impl Iterator<Item = Key
     })
 }
 
-/// What the request was answered, or none where it is new. Another body under a known key
-/// may be a guess at what was asked, and counts as a check of its caller's, who has to wait
-/// where there is no room.
+/// The state of the request, or `None` if it is new. Another body under a known key may
+/// be a guess at the first one, and counts as a check by its caller, who has to wait if
+/// the limit is full.
 pub(crate) fn find(
     rows: &mut Rows<'_>,
     rules: &SessionRules,

@@ -1,4 +1,4 @@
-//! The operator frees a number of its waits, or has it forgotten.
+//! Resetting a number's waits, or erasing it, for the operator.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use crate::{
     Key, Rows, SessionRules, Transition, Unreadable, keys, number::NumberRow, session::SessionRow,
 };
 
-/// Frees a number of its waits and counts; or forgets all that is known of it.
+/// Resets a number's waits and counts, or erases everything stored about it.
 pub struct FreeNumber {
     /// The number's row.
     pub number: Key,
-    /// Whether its sessions, its standing as a known number and its counts are erased.
+    /// Whether its sessions, its status as a known number and its counts are erased.
     pub forget: bool,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
@@ -28,7 +28,7 @@ impl FreeNumber {
 }
 
 impl Transition for FreeNumber {
-    /// Whether anything was known.
+    /// Whether anything was stored about the number.
     type Outcome = bool;
 
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {

@@ -1,23 +1,24 @@
-//! Which process's simulator holds the codes of a sandbox. Each process has its own, so a
-//! second one over the same store would not know the codes of the first.
+//! The lease on a sandbox's simulator, which holds the codes. Each process has its own,
+//! so a second one over the same store would not know the codes of the first.
 
 use std::time::Duration;
 
 use crate::{Key, Rows, Transition, Unreadable, keys, run::SimulatorRow};
 
-/// How long it is held without word of its process, which renews it every half minute.
+/// How long the lease lasts without being renewed; its process renews it every half
+/// minute.
 pub const SIMULATOR_LEASE: Duration = Duration::from_secs(75);
 
-/// Takes or renews the hold, unless another process has it.
+/// Takes or renews the lease, unless another process holds it.
 pub struct HoldSimulator {
     /// This process.
     pub owner: String,
-    /// A process that is known to be gone.
+    /// A process that is known to be gone, whose lease may be taken.
     pub gone: Option<String>,
 }
 
 impl Transition for HoldSimulator {
-    /// The process that has it instead.
+    /// `Err` with the process that holds it instead.
     type Outcome = Result<(), String>;
 
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
@@ -42,7 +43,7 @@ impl Transition for HoldSimulator {
     }
 }
 
-/// Gives it back.
+/// Releases the lease, if this process holds it.
 pub struct ReleaseSimulator {
     /// This process.
     pub owner: String,

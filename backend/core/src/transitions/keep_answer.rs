@@ -1,15 +1,15 @@
-//! The answer of a request whose effect is left as it was reserved.
+//! The answer to a request whose reservation is left as it is.
 
 use crate::{Answer, IdempotencyClaim, Key, Millis, Rows, Transition, Unreadable, idempotency};
 
-/// Keeps the answer of a step that is neither recorded, settled nor released: Plivo
-/// failed, and what was reserved stays counted.
+/// Stores the answer of a step that is neither recorded, settled nor released: Plivo
+/// failed, and the reservation stays counted.
 pub struct KeepAnswer {
     /// The request's key.
     pub claim: IdempotencyClaim,
     /// When it was claimed.
     pub claimed_at: Millis,
-    /// What is answered.
+    /// The answer.
     pub answer: Answer,
 }
 

@@ -7,7 +7,7 @@ use crate::{Key, LimitCheck, Rows, SessionRules, Transition, Unreadable};
 
 /// Reads how much of each of a limit's quotas is used.
 pub struct LimitUsed {
-    /// Which limit, and whose.
+    /// The limit and its subject.
     pub check: LimitCheck,
     /// The rules in force.
     pub rules: Arc<SessionRules>,

@@ -1,14 +1,14 @@
-//! Whether the last run of an instance ended as it was told to.
+//! Detection of crashes: whether an instance's last run shut down properly.
 
 use std::time::Duration;
 
 use crate::{Key, Millis, Rows, Transition, Unreadable, run::RunRow};
 
-/// An instance that did not come back within that time never will.
+/// How long a run is remembered: an instance that has not come back by then never will.
 const RUN_TTL: Duration = Duration::from_hours(30 * 24);
 
-/// Marks that a run has begun. Answers when the last one of the instance had begun, where
-/// that did not end.
+/// Records the start of a run. Returns when the instance's last run started, if that did
+/// not end properly.
 pub struct BeginRun {
     /// The instance's row.
     pub instance: Key,
@@ -33,7 +33,7 @@ impl Transition for BeginRun {
     }
 }
 
-/// Marks that the run has ended as it was told to.
+/// Records that the run ended properly.
 pub struct EndRun {
     /// The instance's row.
     pub instance: Key,

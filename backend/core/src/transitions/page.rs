@@ -1,5 +1,5 @@
-//! A page for a number that an application's server knows: what is to be sent is kept
-//! until the person presses the button, once.
+//! A page for a number that an application's server supplies: what is to be sent is
+//! stored until the person presses the button, once.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) struct PageRow {
     content: Sealed,
     /// Until when the button may be pressed.
     until: Millis,
-    /// When it was, which works once.
+    /// When it was pressed, which works once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pressed_at: Option<Millis>,
 }
@@ -24,13 +24,13 @@ impl Row for PageRow {
 }
 
 impl PageRow {
-    /// Whether the button of that page may be pressed.
+    /// Whether the button of the page may be pressed.
     pub(crate) fn may_press(rows: &Rows<'_>, key: &Key) -> Result<bool, Unreadable> {
         let row = rows.get::<Self>(key)?;
         Ok(row.is_some_and(|row| row.pressed_at.is_none() && row.until > rows.now()))
     }
 
-    /// It is pressed, or that is taken back.
+    /// Marks the button as pressed, or undoes that.
     pub(crate) fn press(
         rows: &mut Rows<'_>,
         key: &Key,
@@ -40,17 +40,17 @@ impl PageRow {
             return Ok(());
         };
         row.pressed_at = is_pressed.then(|| rows.now());
-        // As long as it was kept before: what a reload shows is still there.
+        // Kept no longer than before, so that a reload still shows the page.
         rows.put(key, &row, row.until.after(KEPT_LONGER));
         Ok(())
     }
 }
 
-/// How much longer than it may be pressed a page is shown: as long as a session lives, so
-/// that a reload finds it.
+/// How long a page is still shown after the button expires: as long as a session lives,
+/// so that a reload finds it.
 const KEPT_LONGER: Duration = Duration::from_mins(15);
 
-/// Keeps what a page is to send.
+/// Stores what a page is to send.
 pub struct BeginPage {
     /// Its row.
     pub page: Key,
@@ -61,7 +61,7 @@ pub struct BeginPage {
 }
 
 impl Transition for BeginPage {
-    /// Until when.
+    /// Until when the button may be pressed.
     type Outcome = Millis;
 
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {

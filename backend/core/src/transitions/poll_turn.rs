@@ -1,4 +1,4 @@
-//! Whose turn it is to ask Plivo how deliveries go.
+//! Turns to poll Plivo about deliveries.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,23 +6,23 @@ use crate::{
     Key, Rows, SessionRules, Transition, Unreadable, UpstreamAttempt, upstream_session::UpstreamRow,
 };
 
-/// Reads the attempts of one of Plivo's sessions. Once in an interval, and over all
-/// instances, it is somebody's turn to ask Plivo.
+/// Reads the attempts of one of Plivo's sessions. Once per interval, over all instances,
+/// one caller gets the turn to poll Plivo.
 pub struct PollTurn {
     /// The row of Plivo's session.
     pub upstream: Key,
-    /// How long between two turns.
+    /// The interval between two turns.
     pub interval: Duration,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
 
-/// What is known, and who asks.
+/// The known attempts, and whether to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poll {
     /// All attempts, oldest first.
     pub attempts: Vec<UpstreamAttempt>,
-    /// True for one caller each time: it asks Plivo.
+    /// True for one caller per interval: it polls Plivo.
     pub is_turn: bool,
 }
 

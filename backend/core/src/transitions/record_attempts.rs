@@ -1,4 +1,4 @@
-//! What Plivo answered when it was asked how deliveries go.
+//! Recording Plivo's answer to a poll about deliveries.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use crate::{
     UpstreamAttempt, delivery, upstream_session::UpstreamRow,
 };
 
-/// Adds what was learned of the attempts of one of Plivo's sessions.
+/// Merges updates into the attempts of one of Plivo's sessions.
 pub struct RecordAttempts {
     /// The row of Plivo's session.
     pub upstream: Key,
-    /// What was learned.
+    /// The updates.
     pub updates: Vec<AttemptUpdate>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
 
-/// The attempts of one of Plivo's sessions, and what is new of them.
+/// The attempts of one of Plivo's sessions, and what changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedAttempts {
-    /// Which deliveries have come further than was known: each change once, over all
+    /// The deliveries whose status advanced: each change is reported once, over all
     /// instances.
     pub changes: Vec<DeliveryChange>,
     /// All attempts, oldest first.

@@ -1,4 +1,4 @@
-//! What Plivo tells without being asked.
+//! Recording Plivo's callbacks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +11,8 @@ use crate::{
     upstream_session::UpstreamRow,
 };
 
-/// Records a callback: its nonce is used up, the attempt moves forward, it is
-/// somebody's turn to ask Plivo, and a send whose answer got lost is adopted.
+/// Records a callback: its nonce is consumed, the attempt's status advances, the next
+/// caller gets the turn to poll Plivo, and a send whose answer was lost is adopted.
 pub struct RecordCallback {
     /// The row of its nonce.
     pub nonce: Key,
@@ -20,37 +20,37 @@ pub struct RecordCallback {
     pub kept_for: Duration,
     /// Plivo's session.
     pub upstream: Upstream,
-    /// Whose it is, where the callback says so.
+    /// Its recipient, if the callback names one.
     pub recipient: Option<CallbackRecipient>,
-    /// What it tells.
+    /// The reported attempt.
     pub update: AttemptUpdate,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
 
-/// Whom a callback is about.
+/// The recipient of a callback.
 #[derive(Clone, Debug)]
 pub struct CallbackRecipient {
     /// The number's row.
     pub number: Key,
-    /// Where its codes go.
+    /// The destination of its codes.
     pub destination: Destination,
 }
 
-/// What became of a callback.
+/// The outcome of a callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallbackOutcome {
-    /// It came before.
+    /// It arrived before.
     Repeated,
-    /// Plivo's session is another number's. Nothing but its nonce was kept.
+    /// Plivo's session belongs to another number. Nothing but the nonce was stored.
     OtherRecipient,
-    /// It was taken.
+    /// It was recorded.
     Recorded {
-        /// Which deliveries have come further.
+        /// The deliveries whose status advanced.
         changes: Vec<DeliveryChange>,
-        /// What it told, news or not.
+        /// What it reported, new or not.
         told: DeliveryChange,
-        /// Whether a send whose answer got lost is recorded now.
+        /// Whether a send whose answer was lost was adopted.
         has_adopted: bool,
     },
 }

@@ -1,4 +1,4 @@
-//! What Plivo charged for a session.
+//! Booking Plivo's charges for a session.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use crate::{
     session::SessionRow, upstream_session::UpstreamRow,
 };
 
-/// Books what Plivo charged for a session, as far as it is not booked yet, in the
-/// place of what was expected.
+/// Books Plivo's charges for a session that are not booked yet, in place of the expected
+/// price.
 pub struct RecordCharges {
     /// The session's row.
     pub session: Key,
     /// The row of Plivo's session.
     pub upstream: Key,
-    /// What Plivo says.
+    /// The charges that Plivo reports.
     pub charges: Charges,
-    /// The spending caps, where there are any: the service's and the application's.
+    /// The spending caps, if any: the service's and the application's.
     pub caps: Vec<LimitCheck>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
 
 impl Transition for RecordCharges {
-    /// What is new.
+    /// The newly booked charges.
     type Outcome = Vec<Charged>;
 
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
@@ -36,7 +36,7 @@ impl Transition for RecordCharges {
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Vec<Charged>, Unreadable> {
         let mut upstream = UpstreamRow::load(rows, &self.upstream)?;
-        // Once it has ended only the bill goes on.
+        // After the session has ended, only the charges are updated.
         let mut session = SessionRow::live(rows, &self.session)?.ok();
         let deliveries = session.as_mut().map(|row| row.deliveries.as_mut_slice());
         let booking = upstream

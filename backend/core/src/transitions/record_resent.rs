@@ -1,4 +1,4 @@
-//! Plivo took a resend.
+//! Recording a resend that Plivo accepted.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::{
     session::SessionRow, upstream_session::UpstreamRow,
 };
 
-/// Records a resend that Plivo took, counts where it went, and keeps its answer.
-/// Plivo's session may be another one when the first was over.
+/// Records a resend that Plivo accepted, counts it for conversion, and stores its answer.
+/// Plivo's session may be a new one if the first was over.
 pub struct RecordResent {
     /// Plivo's session for it.
     pub upstream: Upstream,
-    /// What was reserved.
+    /// The reservation.
     pub reservation: Arc<SendReservation>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
@@ -40,7 +40,7 @@ impl Transition for RecordResent {
         match SessionRow::live(rows, &reservation.session)? {
             Ok(row) => record(rows, &self.rules, &self.upstream, reservation, row),
             Err(over) => {
-                // The code went out all the same.
+                // The code was sent all the same.
                 let number = &reservation.number;
                 if !UpstreamRow::load(rows, &self.upstream.key)?.is_of(number) {
                     return Ok(Recorded::OtherRecipient);

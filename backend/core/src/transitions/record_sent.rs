@@ -1,4 +1,4 @@
-//! Plivo took a send: its session begins.
+//! Recording a send that Plivo accepted: its session becomes live.
 
 use std::sync::Arc;
 
@@ -13,31 +13,31 @@ use crate::{
     upstream_session::UpstreamRow,
 };
 
-/// What became of a send or resend that Plivo took.
+/// The outcome of recording a send or resend that Plivo accepted.
 #[derive(Debug)]
 pub enum Recorded {
-    /// The code is out.
+    /// The code was sent.
     Sent {
-        /// The session as it stands.
+        /// The session.
         session: Session,
-        /// What is answered, now and to a repetition.
+        /// The answer, also to a repetition.
         answer: SentAnswer,
     },
     /// The session ended meanwhile.
     Over(SessionOver),
-    /// Plivo answered with a session of another number's: nonsense. The send stays
+    /// Plivo answered with another number's session, which is invalid. The send stays
     /// counted.
     OtherRecipient,
 }
 
-/// Records a send that Plivo took, counts where it went, and keeps its answer. A
-/// session that a callback has adopted meanwhile is recorded once.
+/// Records a send that Plivo accepted, counts it for conversion, and stores its answer. A
+/// session that a callback has adopted in the meantime is recorded once.
 pub struct RecordSent {
-    /// The session that begins.
+    /// The session that it creates.
     pub new: NewSession,
     /// Plivo's session for it.
     pub upstream: Upstream,
-    /// What was reserved.
+    /// The reservation.
     pub reservation: Arc<SendReservation>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
@@ -104,7 +104,7 @@ pub(crate) fn record(
     }
     upstream_row.save(rows, &upstream.key, rules);
     if is_adopted {
-        // Plivo's answer knows better than a callback.
+        // Plivo's answer takes precedence over a callback.
         row.upstream = Some(upstream.clone());
     } else {
         row.deliver(upstream, reservation.delivery());
@@ -131,7 +131,7 @@ pub(crate) fn record(
     })
 }
 
-/// A code went where it was reserved for.
+/// Counts the reserved send for its destination's conversion.
 pub(crate) fn count_reserved(
     rows: &mut Rows<'_>,
     rules: &SessionRules,
@@ -141,7 +141,7 @@ pub(crate) fn count_reserved(
     count_sent(rows, rules, destination, reservation.is_known, at)
 }
 
-/// A code went there at that moment.
+/// Counts a code sent at `at` for the destination's conversion.
 pub(crate) fn count_sent(
     rows: &mut Rows<'_>,
     rules: &SessionRules,

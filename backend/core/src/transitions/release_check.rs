@@ -1,4 +1,4 @@
-//! A check certainly never left: it is released.
+//! Releasing a check that certainly never left.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
 
 /// Releases a reserved check, and frees its idempotency key.
 pub struct ReleaseCheck {
-    /// What was reserved.
+    /// The reservation.
     pub reservation: Arc<CheckReservation>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,

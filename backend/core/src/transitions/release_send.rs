@@ -1,4 +1,4 @@
-//! A send or resend certainly never left: all that was counted is released.
+//! Releasing a send or resend that certainly never left.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::{
 
 /// Releases a reserved send or resend, and frees its idempotency key.
 pub struct ReleaseSend {
-    /// What was reserved.
+    /// The reservation.
     pub reservation: Arc<SendReservation>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
 
 impl ReleaseSend {
-    /// Whether a callback about another send took it for this one.
+    /// Whether a callback about another send has adopted this one.
     fn is_adopted(&self, rows: &Rows<'_>) -> Result<bool, Unreadable> {
         let reservation = &self.reservation;
         let key = &reservation.session;
@@ -33,9 +33,9 @@ impl ReleaseSend {
         Ok(row.is_some_and(|row| row.has_delivery(channel, at)))
     }
 
-    /// Its session never was, and neither was a delivery that a callback about
-    /// another send took it for.
-    fn take_back_session(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
+    /// Removes its session, and a delivery that a callback about another send adopted for
+    /// it.
+    fn remove_session(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
         let reservation = &self.reservation;
         let (key, at) = (&reservation.session, reservation.reserved_at);
         let Some(mut row) = rows.get::<SessionRow>(key)? else {
@@ -80,7 +80,7 @@ impl Transition for ReleaseSend {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
         let reservation = &self.reservation;
         send_limits::release(rows, &self.rules, reservation)?;
-        self.take_back_session(rows)?;
+        self.remove_session(rows)?;
         if let Some(page) = &reservation.page {
             PageRow::press(rows, page, false)?;
         }

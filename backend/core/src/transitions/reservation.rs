@@ -1,4 +1,4 @@
-//! What a step holds while Plivo is asked.
+//! What a step holds while Plivo is called.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::{
     SessionOver, Upstream, Wait, resend_backoff::ResendBackoff,
 };
 
-/// May this step go ahead?
+/// Whether a step may go ahead.
 #[derive(Debug)]
 pub enum Reserved<R> {
-    /// Yes; every limit has counted it.
+    /// It may; every limit has counted it.
     Reserved(R),
-    /// Not now. Nothing was counted.
+    /// It has to wait. Nothing was counted.
     Wait(Wait),
-    /// The session takes no such step. Nothing was counted.
+    /// The session does not accept the step. Nothing was counted.
     Over(SessionOver),
-    /// The request was made before. Nothing was counted, but another body.
+    /// The request was made before. Nothing was counted, except for another body.
     Repeated(Repetition),
 }
 
@@ -38,37 +38,37 @@ impl<R> From<Result<Repetition, Wait>> for Reserved<R> {
 pub struct SendReservation {
     pub(crate) session: Key,
     pub(crate) number: Key,
-    /// The page that asked for it.
+    /// The page that requested it.
     pub(crate) page: Option<Key>,
     pub(crate) destination: Destination,
     pub(crate) channel: Channel,
     pub(crate) reserved_at: Millis,
-    /// What it is expected to cost, where that is booked.
+    /// Its expected price in millionths of a dollar; 0 if no cap counts it.
     pub(crate) expected: u64,
     pub(crate) taken: Vec<TakenLimit>,
-    /// Whether the number was known.
+    /// Whether it was counted as one to a known number.
     pub(crate) is_known: bool,
     pub(crate) backoff_before: ResendBackoff,
     pub(crate) next_at: Millis,
     pub(crate) claim: Option<IdempotencyClaim>,
-    /// The id of the request that asks for it.
+    /// The id of the request that asked for it.
     pub(crate) request_id: String,
     pub(crate) low_conversion: Vec<LowConversion>,
     pub(crate) budget_used: Vec<u64>,
 }
 
 impl SendReservation {
-    /// How the code is to travel.
+    /// The channel of the code.
     pub fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// Where too few codes are entered, which is not enforced.
+    /// Destinations with a conversion rate that is too low, which is not enforced.
     pub fn low_conversion(&self) -> &[LowConversion] {
         &self.low_conversion
     }
 
-    /// Whether its number was known.
+    /// Whether it was counted as one to a known number.
     pub fn is_known(&self) -> bool {
         self.is_known
     }
@@ -78,13 +78,13 @@ impl SendReservation {
         self.reserved_at
     }
 
-    /// How much of each spending cap is used, in millionths of a dollar, this
-    /// included; none without caps.
+    /// How much of each spending cap is used, in millionths of a dollar, this send
+    /// included; empty without caps.
     pub fn budget_used(&self) -> &[u64] {
         &self.budget_used
     }
 
-    /// How long after `now` another send like this one passes.
+    /// How long after `now` another send like this one will be accepted.
     pub fn next_in(&self, now: Millis) -> Duration {
         now.until(self.next_at)
     }
@@ -121,12 +121,12 @@ impl CheckReservation {
         self.reserved_at
     }
 
-    /// The session as it stands with this check used.
+    /// The session, with this check used.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Plivo's session to ask.
+    /// Plivo's session to check the code with.
     pub fn upstream(&self) -> &Upstream {
         &self.session.upstream
     }

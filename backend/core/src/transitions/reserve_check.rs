@@ -1,4 +1,4 @@
-//! One check is used up, before Plivo is called.
+//! Reserving a check, before Plivo is called.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::{
     SessionRules, Transition, Unreadable, idempotency, rate_limit, session::SessionRow,
 };
 
-/// Reserves a check: the session has one less, limits count it, and its idempotency
-/// key is claimed. It counts as wrong until Plivo says that it is right, so that
-/// checks at the same moment cannot outrun the count.
+/// Reserves a check: the session has one less, limits count it, and its idempotency key
+/// is claimed. It counts as wrong until Plivo says that it is right, so that concurrent
+/// checks cannot exceed the limit.
 pub struct ReserveCheck {
     /// The session's row.
     pub session: Key,
-    /// The application whose key the call came with.
+    /// The application whose key the call came with, if any.
     pub application: Option<ApplicationId>,
-    /// How many wrong codes the session's number may be given, whatever the session.
+    /// The limit on wrong codes for the session's number, whatever the session.
     pub wrong_per_number: Vec<Quota>,
-    /// What it uses besides.
+    /// The other limits that it uses.
     pub checks: Vec<LimitCheck>,
-    /// The request's key, where it has one.
+    /// The request's idempotency key, if any.
     pub claim: Option<IdempotencyClaim>,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
@@ -33,7 +33,7 @@ pub struct ReserveCheck {
 impl Transition for ReserveCheck {
     type Outcome = Reserved<CheckReservation>;
 
-    /// Whose number it is stands in the session's row.
+    /// The number is named in the session's row.
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let mut keys = SessionRow::keys(&self.session).to_vec();
         keys.extend(Counters::keys(&self.checks));
@@ -54,7 +54,7 @@ impl Transition for ReserveCheck {
             Ok(row) => row,
             Err(over) => return Ok(Reserved::Over(over)),
         };
-        // The last check is under way; its answer decides the status.
+        // The last check is in progress; its result decides the status.
         if row.checks_left == 0 {
             return Ok(Reserved::Over(SessionOver::ChecksExhausted));
         }

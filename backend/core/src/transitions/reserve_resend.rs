@@ -1,4 +1,4 @@
-//! A resend is counted everywhere, before Plivo is called.
+//! Reserving a resend, before Plivo is called.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use crate::{
 };
 
 /// Reserves a resend: limits count it, its idempotency key is claimed, and it is
-/// remembered, so that a callback can adopt it when the answer gets lost.
+/// remembered, so that a callback can adopt it if the answer is lost.
 pub struct ReserveResend {
     /// The session's row.
     pub session: Key,
-    /// The application whose key the call came with.
+    /// The application whose key the call came with, if any.
     pub application: Option<ApplicationId>,
-    /// How the code is to travel.
+    /// The channel of the code.
     pub channel: Channel,
-    /// What the resend is held against.
+    /// The limits on the resend.
     pub limits: SendLimits,
-    /// It waits for no resend backoff, but lengthens it: the last way has failed,
-    /// and this is another one.
+    /// Skips the resend backoff but still lengthens it: the last channel has failed, and
+    /// this is another one.
     pub at_once: bool,
-    /// The request's key, where it has one.
+    /// The request's idempotency key, if any.
     pub claim: Option<IdempotencyClaim>,
-    /// The id of the request, which the log names beside what becomes of the delivery.
+    /// The id of the request, which is logged with the status of the delivery.
     pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,

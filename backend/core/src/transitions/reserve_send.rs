@@ -1,4 +1,4 @@
-//! A send is counted everywhere, before Plivo is called.
+//! Reserving a send, before Plivo is called.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::{
     idempotency, session::SessionRow, transitions::PageRow,
 };
 
-/// Reserves a send: limits count it, its idempotency key is claimed, and its session
-/// is remembered, so that a callback can adopt it when the answer gets lost.
+/// Reserves a send: limits count it, its idempotency key is claimed, and its session is
+/// remembered, so that a callback can adopt it if the answer is lost.
 pub struct ReserveSend {
-    /// The session that begins.
+    /// The session that it creates.
     pub new: NewSession,
-    /// The page that asks for it, which does so once.
+    /// The page that requests it, which works once.
     pub page: Option<Key>,
-    /// What the send is held against.
+    /// The limits on the send.
     pub limits: SendLimits,
-    /// The request's key, where it has one.
+    /// The request's idempotency key, if any.
     pub claim: Option<IdempotencyClaim>,
-    /// The id of the request, which the log names beside what becomes of the delivery.
+    /// The id of the request, which is logged with the status of the delivery.
     pub request_id: String,
     /// The rules in force.
     pub rules: Arc<SessionRules>,

@@ -1,5 +1,5 @@
-//! What a send or resend is held against: the number's resend backoff, the limits,
-//! and the conversion of where it goes.
+//! Evaluation of a send or resend against the number's resend backoff, the limits, and
+//! the conversion of its destination.
 
 mod judge;
 
@@ -19,25 +19,25 @@ use crate::{
     stops::{Route, STOPPED_RETRY, StopsRow},
 };
 
-/// What a send is held against, first or again.
+/// Everything that limits a send or a resend.
 #[derive(Clone, Debug)]
 pub struct SendLimits {
     /// The number's row.
     pub number: Key,
-    /// What it uses.
+    /// The limits that it uses.
     pub checks: Vec<LimitCheck>,
-    /// Where a known number counts once its country's limit is full.
+    /// The reserve that a known number uses once its country's limit is full.
     pub known_reserve: Option<LimitCheck>,
-    /// Where it goes.
+    /// The rows of its destination.
     pub destination: Destination,
-    /// The same as stops name it.
+    /// Its country and channel, which stops refer to.
     pub route: Route,
-    /// Whether the operator lets the number through, as if it were known.
+    /// Whether the operator allows the number, which then counts as known.
     pub is_allowed: bool,
 }
 
 impl SendLimits {
-    /// The rows it is held against.
+    /// The rows that its evaluation reads.
     pub(crate) fn keys(&self, rules: &SessionRules) -> Vec<Key> {
         let mut keys = vec![self.number.clone(), keys::stops()];
         keys.extend(known_number::key(&self.number, rules));
@@ -48,7 +48,7 @@ impl SendLimits {
 }
 
 impl SendLimits {
-    /// What it may be held against, whoever asks.
+    /// Every limit that may apply, whether the number is known or not.
     fn all(&self, rules: &SessionRules) -> Vec<LimitCheck> {
         let reserve = self.known_reserve.clone();
         let reserve = reserve.filter(|_| rules.known_numbers_for.is_some());
@@ -56,7 +56,7 @@ impl SendLimits {
     }
 }
 
-/// The rows of a destination's conversion, where that is counted.
+/// The rows of a destination's conversion, if that is counted.
 pub(crate) fn destination_keys(
     destination: &Destination,
     rules: &SessionRules,
@@ -67,7 +67,7 @@ pub(crate) fn destination_keys(
     parts.into_iter().chain(known).filter(move |_| is_counted)
 }
 
-/// The send or resend that is asked for.
+/// The requested send or resend.
 pub(crate) struct Asked<'a> {
     /// The session's row.
     pub(crate) session: &'a Key,
@@ -76,15 +76,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) request_id: String,
 }
 
-/// How a send stands with everything it is held against.
+/// The result of evaluating a send.
 pub(crate) struct Evaluation<'a> {
     rules: &'a SessionRules,
     limits: &'a SendLimits,
     now: Millis,
     counters: Counters<'a>,
-    /// What is remembered of the number.
+    /// The row that marks the number as known, if any.
     known: Option<KnownRow>,
-    /// Whether known numbers of its country are spared anything now.
+    /// Whether known numbers of its country are exempt at present.
     is_spared: bool,
     conversion: Vec<Loaded<ConversionRow>>,
     low_conversion: Vec<LowConversion>,
@@ -93,7 +93,7 @@ pub(crate) struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    /// Looks at everything. `at_once` waits for no resend backoff.
+    /// Evaluates everything. `at_once` skips the resend backoff.
     pub(crate) fn of(
         rows: &Rows<'_>,
         rules: &'a SessionRules,
@@ -138,8 +138,8 @@ impl<'a> Evaluation<'a> {
         self.limits.is_allowed || (self.is_spared && is_known())
     }
 
-    /// What the next send is held against. A known number is spared its range's limit,
-    /// and has a reserve where its country's is full.
+    /// The limits on the next send. A known number is exempt from its range's limit, and
+    /// has a reserve if its country's is full.
     fn checks(&mut self) -> Vec<&'a LimitCheck> {
         let limits = self.limits;
         if !self.is_known() {
@@ -160,7 +160,7 @@ impl<'a> Evaluation<'a> {
         checks
     }
 
-    /// Whether the reserve lets it through earlier.
+    /// Whether the reserve lets the send pass earlier.
     fn has_reserve(&mut self, check: &LimitCheck, reserve: &LimitCheck) -> bool {
         self.counters.wait(reserve) < self.counters.wait(check)
     }
@@ -184,8 +184,8 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// Refuses the send. Nothing of it is counted; what is stored is only that a
-    /// breaker tripped, or that the clock was set back.
+    /// Refuses the send. Nothing is counted; all that is stored is that a breaker tripped
+    /// or recovered, or that the clock was set back.
     pub(crate) fn refuse(self, rows: &mut Rows<'_>) {
         self.save(rows);
     }
@@ -211,7 +211,7 @@ impl<'a> Evaluation<'a> {
         if let Some(known) = self.known.as_mut().filter(|_| is_known) {
             known.sent();
         }
-        // As whoever it is by then.
+        // Evaluated again, since the number may no longer count as known.
         for check in self.checks() {
             let wait = self.counters.wait(check);
             next_at = next_at.max(Millis(now.0.saturating_add(wait)));
@@ -268,7 +268,7 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// Gives back what a send or resend took, as if it had not been.
+/// Refunds what a send or resend used, as if it had not been counted.
 pub(crate) fn release(
     rows: &mut Rows<'_>,
     rules: &SessionRules,
@@ -282,7 +282,7 @@ pub(crate) fn release(
     let (session, at) = (&reservation.session, reservation.reserved_at);
     let number = counters.edit_number().expect("a send has a number");
     number.unreserve(session, at);
-    // A send that came after keeps its own wait.
+    // A later send keeps its own wait.
     if number.backoff == reservation.backoff_before.after_send(at) {
         number.backoff = reservation.backoff_before;
     }
@@ -297,13 +297,13 @@ pub(crate) fn release(
     Ok(())
 }
 
-/// The checks of what was taken.
+/// The checks of what was counted.
 pub(crate) fn checks_of(taken: &[TakenLimit]) -> Vec<LimitCheck> {
     taken.iter().map(|taken| taken.check.clone()).collect()
 }
 
-/// Codes went there at these moments, or were entered: to known numbers, or to
-/// strangers.
+/// Applies `count` to the conversion rows of a destination: those of known numbers, or
+/// those of unknown ones.
 pub(crate) fn count_conversion(
     rows: &mut Rows<'_>,
     rules: &SessionRules,

@@ -1,13 +1,13 @@
-//! How long until a send would pass.
+//! How long until a send would be accepted.
 
 use std::{sync::Arc, time::Duration};
 
 use super::send_limits::{Evaluation, SendLimits};
 use crate::{Key, Rows, SessionRules, Transition, Unreadable};
 
-/// Reads how long until a send would pass; it counts nothing.
+/// Reads how long until a send would be accepted; it counts nothing.
 pub struct SendWait {
-    /// What the send would be held against.
+    /// The limits on the send.
     pub limits: SendLimits,
     /// The rules in force.
     pub rules: Arc<SessionRules>,

@@ -1,19 +1,19 @@
-//! The operator stops sends, and starts them again.
+//! Stopping sends, and starting them again, for the operator.
 
 use crate::{
     Key, Rows, Stop, Transition, Unreadable, keys,
     stops::{STOPS_TTL, StopsRow},
 };
 
-/// Begins or ends a stop, or only tells what is stopped. Every reservation reads it, so it
-/// holds from this commit on, over all instances.
+/// Sets or lifts a stop, or only returns the stops. Every reservation reads them, so a
+/// stop takes effect with this commit, over all instances.
 pub struct SetStop {
-    /// What, and whether it is stopped from now on.
+    /// The stop, and whether it is set (true) or lifted.
     pub change: Option<(Stop, bool)>,
 }
 
 impl Transition for SetStop {
-    /// All that is stopped now.
+    /// All stops in force.
     type Outcome = Vec<Stop>;
 
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {

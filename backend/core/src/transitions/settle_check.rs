@@ -1,4 +1,4 @@
-//! Plivo decided on a code.
+//! Settling a check after Plivo decided on the code.
 
 use std::sync::Arc;
 
@@ -26,27 +26,26 @@ pub enum Settlement {
     Verified,
     /// The code was wrong.
     Incorrect {
-        /// Codes that may still be tried.
+        /// Checks left.
         checks_left: u8,
     },
-    /// The code is dead: only a new one helps.
+    /// The code is used up: only a new one helps.
     CodeUsed,
     /// Plivo decided when the session was already over.
     Over(SessionOver),
 }
 
-/// Settles a check, and keeps its answer. The first accepted one wins, once, and
-/// does not count as a wrong one; a code that has verified one session verifies no
-/// other.
+/// Settles a check, and stores its answer. The first accepted one wins, once, and does
+/// not count as a wrong one; a code that has verified one session verifies no other.
 pub struct SettleCheck {
-    /// What was reserved.
+    /// The reservation.
     pub reservation: Arc<CheckReservation>,
-    /// What Plivo says.
+    /// Plivo's verdict.
     pub verdict: Verdict,
-    /// The whole answer with its proof, sealed with its request: kept if this check
-    /// verifies the session, and only then.
+    /// The whole answer with its proof, sealed with its request: stored only if this
+    /// check verifies the session.
     pub proof: Option<Sealed>,
-    /// Where the session's codes went.
+    /// The destination of the session's codes.
     pub destination: Destination,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
@@ -58,7 +57,7 @@ impl Transition for SettleCheck {
     fn keys(&self, _: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let reservation = &self.reservation;
         let mut keys = SessionRow::keys(&reservation.key).to_vec();
-        // A code that is not accepted races with nobody but its own session.
+        // A rejected code races only with other checks of its own session.
         if self.verdict == Verdict::Accepted {
             keys.push(reservation.session.number.clone());
             keys.push(reservation.session.upstream.key.clone());
@@ -100,8 +99,8 @@ impl SettleCheck {
         if row.status == Status::Verified {
             return Ok(Settlement::Over(SessionOver::AlreadyVerified));
         }
-        // A right code on the last check counts, also when a wrong one that ran
-        // beside it was answered first.
+        // A right code on the last check counts, even if a wrong one that ran beside it
+        // was answered first.
         if self.verdict == Verdict::Accepted && self.use_code(rows)? {
             row.status = Status::Verified;
             self.count_verified(rows, &row)?;
@@ -123,8 +122,8 @@ impl SettleCheck {
         })
     }
 
-    /// Whether the code had not verified a session before: two of ours can share one
-    /// of Plivo's, and Plivo can lie.
+    /// Uses the code; returns whether it had not verified a session before. Two of our
+    /// sessions can share one of Plivo's, and Plivo's answer may be wrong.
     fn use_code(&self, rows: &mut Rows<'_>) -> Result<bool, Unreadable> {
         let upstream = &self.reservation.session.upstream.key;
         let mut row = UpstreamRow::load(rows, upstream)?;
@@ -136,7 +135,7 @@ impl SettleCheck {
         Ok(is_first)
     }
 
-    /// The number may be sent to again at once.
+    /// Resets the resend backoff: the number may be sent to again at once.
     fn forgive_backoff(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
         let number = Some(&self.reservation.session.number);
         let mut counters = Counters::load(rows, &self.rules, number, &[])?;

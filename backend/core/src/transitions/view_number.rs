@@ -1,4 +1,4 @@
-//! What is known of a number: for the operator whom somebody asks about a code.
+//! What is stored about a number, for an operator who handles a question about a code.
 
 use std::sync::Arc;
 
@@ -11,48 +11,48 @@ use crate::{
     session::SessionRow, upstream_session::UpstreamRow,
 };
 
-/// Reads what is known of a number. Nothing is written.
+/// Reads what is stored about a number. Nothing is written.
 pub struct ViewNumber {
     /// The number's row.
     pub number: Key,
-    /// How often codes are sent and tried.
+    /// The configured limits.
     pub limits: Limits,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
 
-/// What is known of a number.
+/// What is stored about a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberView {
-    /// When this was seen, by the store's clock.
+    /// When the snapshot was taken, by the store's clock.
     pub seen_at: Millis,
-    /// Codes asked for within a session's life, oldest first.
+    /// Codes requested within a session's lifetime, oldest first.
     pub sends: Vec<NumberSend>,
-    /// The sessions of these sends that live.
+    /// The live sessions of these sends, each with its attempts.
     pub sessions: Vec<(Session, Vec<UpstreamAttempt>)>,
-    /// When the resend backoff lets the next code pass.
+    /// When the resend backoff allows the next code.
     pub resend_at: Millis,
     /// The limits that count by number.
     pub limits: Vec<NumberLimit>,
 }
 
-/// One code that was asked for.
+/// One code that was requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberSend {
-    /// How it travels.
+    /// The channel.
     pub channel: Channel,
     /// When it was counted.
     pub at: Millis,
 }
 
-/// How a limit stands with a number.
+/// The state of a limit for a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberLimit {
-    /// The limit, and what it allows.
+    /// The limit and its quotas.
     pub check: LimitCheck,
     /// How much of each of its quotas is used.
     pub used: Vec<u64>,
-    /// When it lets the next one pass.
+    /// When it allows the next one.
     pub free_at: Millis,
 }
 
@@ -73,7 +73,7 @@ impl ViewNumber {
             .collect()
     }
 
-    /// The sessions' rows that the number's row names, each once.
+    /// The session rows that the number's row names, each once.
     fn sessions(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let row = rows.get::<NumberRow>(&self.number)?.unwrap_or_default();
         let mut sessions: Vec<Key> = row.reserved.into_iter().map(|it| it.session).collect();

@@ -1,9 +1,9 @@
-//! A session as it stands.
+//! Reading a session.
 
 use crate::{Key, Rows, Session, SessionOver, Transition, Unreadable, session::SessionRow};
 
-/// Reads a session, also when it is verified or exhausted. It applies no policy: a
-/// session that is live stays so when settings change.
+/// Reads a session, even if it is verified or exhausted. It applies no policy: a session
+/// that is live stays so when settings change.
 pub struct ViewSession {
     /// The session's row.
     pub session: Key,

@@ -6,7 +6,7 @@ fn a_thousand_distinct_things_are_below_16_kilobytes_and_one_more_waits() {
     let mut counter = Counter::default();
     let mut now = START;
     for thing in 0..2_000_u64 {
-        // Spread over most of a month, so that distances are long.
+        // Spread over most of a month, so that the deltas are large.
         now += 2_500_000;
         let mark = thing.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let taken = attempt(&mut counter, &quotas, Use::Distinct(mark), Millis(now));
@@ -21,7 +21,7 @@ fn a_thousand_distinct_things_are_below_16_kilobytes_and_one_more_waits() {
 }
 
 #[test]
-fn an_amount_that_is_known_better_counts_as_it_is_at_its_own_moment() {
+fn a_corrected_amount_counts_at_its_original_time() {
     let quotas = [quota(1_000, 64)];
     let mut counter = Counter::default();
     attempt(&mut counter, &quotas, Use::Amount(600), Millis(5_000));
@@ -34,9 +34,9 @@ fn an_amount_that_is_known_better_counts_as_it_is_at_its_own_moment() {
     assert_eq!(used(&mut counter, 20_000), [350]);
     counter.correct(Millis(9_000), 100, 400, Millis(20_000));
     assert_eq!(used(&mut counter, 20_000), [650]);
-    // The first leaves with its own moment, however late it was corrected.
+    // The first one expires by its own time, however late it was corrected.
     assert_eq!(used(&mut counter, 69_000), [400]);
-    // What does not count any more is left alone.
+    // An expired use is not corrected.
     counter.correct(Millis(5_000), 250, 900, Millis(69_000));
     assert_eq!(used(&mut counter, 69_000), [400]);
     let never = wait(&counter, &quotas, Use::Amount(1_001), Millis(69_000));
@@ -44,13 +44,13 @@ fn an_amount_that_is_known_better_counts_as_it_is_at_its_own_moment() {
 }
 
 #[test]
-fn what_was_taken_before_the_clock_was_set_back_is_not_released() {
+fn a_use_from_before_the_clock_was_set_back_is_not_released() {
     let quotas = [quota(3, 60)];
     let mut counter = Counter::default();
     let taken = attempt(&mut counter, &quotas, ONE, Millis(90_000)).unwrap();
     attempt(&mut counter, &quotas, ONE, Millis(50_000)).unwrap();
     attempt(&mut counter, &quotas, ONE, Millis(92_000)).unwrap();
-    // It counts as of 50,000 now; what counts at 92,000 is another's.
+    // The use now counts at 50,000; the one at 92,000 is another caller's.
     counter.fit(&quotas, false, Millis(95_000));
     counter.release(&taken, Millis(95_000));
     assert_eq!(wait(&counter, &quotas, ONE, Millis(95_000)), 15_000);
@@ -59,7 +59,7 @@ fn what_was_taken_before_the_clock_was_set_back_is_not_released() {
 }
 
 #[test]
-fn a_quota_that_is_new_begins_empty_and_one_that_stays_is_kept() {
+fn a_new_quota_starts_empty_and_an_unchanged_one_is_kept() {
     let mut counter = Counter::default();
     attempt(&mut counter, &[quota(1, 60)], ONE, Millis(1_000));
     let changed = [quota(5, 30), quota(1, 60)];
@@ -68,7 +68,7 @@ fn a_quota_that_is_new_begins_empty_and_one_that_stays_is_kept() {
 }
 
 #[test]
-fn a_thing_that_was_used_twice_at_one_moment_is_not_released_for_both() {
+fn a_thing_used_twice_at_the_same_time_is_not_released() {
     let quotas = [quota(1, 60)];
     let mut counter = Counter::default();
     let [first, _] =

@@ -1,4 +1,4 @@
-//! How a send stands with the conversion of where it goes.
+//! Evaluation of a send against the conversion of its destination.
 
 use super::{Evaluation, Loaded};
 use crate::{
@@ -7,8 +7,8 @@ use crate::{
 };
 
 impl Evaluation<'_> {
-    /// Known numbers of whose country too few codes are entered are spared nothing:
-    /// somebody verifies numbers for the sake of it.
+    /// If too few codes of a country's known numbers are entered, they are not exempt:
+    /// somebody verifies numbers only to become known.
     pub(super) fn judge_known(&mut self, rows: &Rows<'_>) -> Result<(), Unreadable> {
         let is_judged = self.is_known() && !self.limits.is_allowed;
         let Some(rule) = self.rules.conversion.as_ref().filter(|_| is_judged) else {
@@ -51,7 +51,8 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    /// Judges a destination, and trips its breaker whatever becomes of this send.
+    /// Judges a destination, and trips its breaker even if this send is refused for
+    /// another reason.
     fn is_low(&mut self, loaded: &mut Loaded<ConversionRow>, limit: Limit, usual: Usual) -> bool {
         let Some(rule) = &self.rules.conversion else {
             return false;

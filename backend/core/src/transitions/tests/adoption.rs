@@ -42,7 +42,7 @@ fn counting() -> World {
     })
 }
 
-/// Codes that the country's row counts.
+/// What the country's row counts, as debug text.
 fn counted(world: &World) -> String {
     let row = &world.rows[&destination().country];
     let row = <ConversionRow as crate::Row>::decode(&row.value).unwrap();
@@ -69,7 +69,7 @@ fn a_lost_send_becomes_a_session_that_can_be_verified() {
 }
 
 #[test]
-fn plivos_answer_after_its_callback_records_nothing_twice() {
+fn plivos_answer_after_a_callback_is_not_recorded_twice() {
     let mut world = counting();
     let reservation = world.reserved("one", "number");
     let callback = world.callback("nonce", "plivo", "number");
@@ -80,13 +80,14 @@ fn plivos_answer_after_its_callback_records_nothing_twice() {
     };
     assert_eq!(session.deliveries.len(), 1);
     assert!(counted(&world).contains(", 1, 0)"));
-    // Nor does a later callback, or one that comes again.
+    // Neither does a later callback, or a repeated one.
     let repeated = world.run(&callback);
     assert_eq!(repeated, CallbackOutcome::Repeated);
     let later = world.callback("later", "plivo", "number");
     assert!(!has_adopted(&world.run(&later)));
     assert_eq!(world.run(&view("one")).unwrap().deliveries.len(), 1);
-    // Where the callback was about another of Plivo's sessions, its answer counts.
+    // If the callback was about another of Plivo's sessions, Plivo's answer takes
+    // precedence.
     world.advance(30);
     let reservation = world.reserved("two", "number");
     let lie = world.callback("lie", "stale", "number");
@@ -104,18 +105,18 @@ fn plivos_answer_after_its_callback_records_nothing_twice() {
 fn a_callback_about_somebody_else_or_another_channel_adopts_nothing() {
     let mut world = World::new();
     world.reserved("two", "number");
-    // Of another number.
+    // About another number.
     let other = world.callback("other", "theirs", "another");
     assert!(!has_adopted(&world.run(&other)));
-    // Of one of Plivo's sessions that is another number's.
+    // About one of Plivo's sessions that belongs to another number.
     world.sent("three", "another", "theirs");
     let foreign = world.callback("foreign", "theirs", "number");
     assert_eq!(world.run(&foreign), CallbackOutcome::OtherRecipient);
-    // By another channel.
+    // About another channel.
     let mut call = world.callback("call", "new", "number");
     call.update.attempt.channel = Channel::Voice;
     assert!(!has_adopted(&world.run(&call)));
-    // Without a number.
+    // Without naming a number.
     let nobody = RecordCallback {
         recipient: None,
         ..world.callback("nobody", "plivo", "number")
@@ -125,16 +126,16 @@ fn a_callback_about_somebody_else_or_another_channel_adopts_nothing() {
 }
 
 #[test]
-fn one_of_plivos_sessions_adopts_while_its_code_lives() {
+fn plivos_session_adopts_sends_while_its_code_is_valid() {
     let mut world = World::with_rules(|rules| rules.session_lifetime = Duration::from_mins(10));
     world.sent("one", "number", "plivo");
     world.advance(30);
     world.reserved("two", "number");
-    // Plivo put the second send into the session of the first; a callback about
-    // either tells so.
+    // Plivo added the second send to the session of the first; a callback about either
+    // one shows that.
     let first = world.callback("first", "plivo", "number");
     assert!(has_adopted(&world.run(&first)));
-    // Its code is used: what comes late is about the past.
+    // Its code is used: a late callback is about the past.
     reserved(world.check("two", Verdict::Accepted));
     world.advance(60);
     world.reserved("three", "number");
@@ -142,7 +143,7 @@ fn one_of_plivos_sessions_adopts_while_its_code_lives() {
     assert!(!has_adopted(&world.run(&late)));
     let fresh = world.callback("fresh", "next", "number");
     assert!(has_adopted(&world.run(&fresh)));
-    // Its time is past, unless an attempt is new.
+    // Its time is over, unless an attempt is new.
     world.advance(600);
     world.reserved("four", "number");
     let late = world.callback("later", "next", "number");
@@ -153,7 +154,7 @@ fn one_of_plivos_sessions_adopts_while_its_code_lives() {
 }
 
 #[test]
-fn a_released_send_is_not_adopted_and_one_whose_time_is_over_neither() {
+fn neither_a_released_nor_an_expired_send_is_adopted() {
     let mut world = World::new();
     let reservation = world.reserved("one", "number");
     let release = ReleaseSend {
@@ -201,7 +202,7 @@ fn a_lost_resend_brings_plivos_new_session() {
 }
 
 #[test]
-fn a_repetition_of_a_lost_send_finds_the_session_that_was_adopted() {
+fn a_repetition_of_a_lost_send_finds_the_adopted_session() {
     for is_failure_kept in [false, true] {
         let mut world = World::new();
         let step = ReserveSend {
@@ -235,7 +236,7 @@ fn a_repetition_of_a_lost_send_finds_the_session_that_was_adopted() {
 }
 
 #[test]
-fn a_callback_moves_its_attempt_forward_once_and_makes_it_somebodys_turn() {
+fn a_callback_advances_its_attempt_once_and_frees_the_turn_to_poll() {
     let mut world = World::new();
     world.sent("one", "number", "plivo");
     let turn = crate::transitions::PollTurn {
@@ -280,7 +281,7 @@ fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
         assert_eq!(world.run(&view(session)).unwrap().upstream, plivo("plivo"));
     }
     assert!(counted(&world).contains(", 2, 0)"), "{}", counted(&world));
-    // The second one never left: only the first is a session.
+    // The second one never left: only the first stays a session.
     let release = ReleaseSend {
         reservation: second,
         rules: world.rules.clone(),

@@ -34,7 +34,7 @@ fn used(world: &mut World) -> Vec<u64> {
 }
 
 #[test]
-fn a_send_books_its_price_until_plivo_says_what_it_charged() {
+fn a_send_books_its_expected_price_until_plivo_reports_the_charge() {
     let mut world = World::new();
     let step = send(&world, "one", "number", 400);
     let reservation: SendReservation = reserved(world.run(&step));
@@ -69,14 +69,14 @@ fn a_send_books_its_price_until_plivo_says_what_it_charged() {
         session: keys::session("one"),
     };
     assert_eq!(world.run(&view).unwrap().deliveries[0].expected, None);
-    // Told again, by whomever: nothing new.
+    // Reported again: nothing new.
     assert_eq!(world.run(&told), []);
     assert_eq!(world.written, 0);
     assert_eq!(used(&mut world), [280, 280]);
 }
 
 #[test]
-fn a_full_cap_stops_sends_until_money_is_free() {
+fn a_full_cap_stops_sends_until_there_is_room() {
     let mut world = World::new();
     let step = send(&world, "one", "number", 700);
     assert!(matches!(world.run(&step), Reserved::Reserved(_)));

@@ -27,10 +27,9 @@ fn verdicts() -> impl Strategy<Value = Option<Verdict>> {
 }
 
 proptest! {
-    /// Checks of two sessions of one number, any number at once, answered in any
-    /// order by an upstream that may accept every one: each session is verified once
-    /// at most, no more than five checks of it reach Plivo, and no more than seven
-    /// wrong ones of the number.
+    /// Checks of two sessions of one number, any number at once, answered in any order by
+    /// an upstream that may accept every one: each session is verified at most once, at
+    /// most five of its checks reach Plivo, and at most seven wrong ones of the number.
     #[test]
     fn at_most_one_success_and_five_checks(
         is_shared: bool,
@@ -75,7 +74,7 @@ proptest! {
 }
 
 #[test]
-fn a_check_is_used_up_when_it_is_reserved_and_released_when_it_never_left() {
+fn a_check_counts_when_reserved_and_is_refunded_if_it_never_left() {
     let mut world = World::new();
     world.limits = Limits {
         wrong_checks_per_number: vec![quota(9, 3_600)],
@@ -123,7 +122,7 @@ fn the_last_wrong_check_ends_the_session_and_a_right_one_beside_it_still_counts(
     assert_eq!(world.run(&settle), Settlement::Verified);
     assert_eq!(world.run(&view).unwrap().status, SessionStatus::Verified);
     assert_eq!(over(world.run(&step)), SessionOver::AlreadyVerified);
-    // Again it is nothing new.
+    // Settling again changes nothing.
     let again = Settlement::Over(SessionOver::AlreadyVerified);
     assert_eq!(world.run(&settle), again);
 }
@@ -163,7 +162,7 @@ fn wrong_codes_count_for_the_number_over_all_sessions_and_right_ones_do_not() {
 }
 
 #[test]
-fn a_dead_code_uses_a_check_and_leaves_the_session_open() {
+fn a_used_up_code_uses_a_check_and_leaves_the_session_open() {
     let mut world = World::new();
     world.sent("one", "number", "plivo");
     let settled = reserved(world.check("one", Verdict::CodeUsed));

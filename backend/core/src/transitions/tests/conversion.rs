@@ -15,7 +15,7 @@ pub(super) fn rule() -> ConversionRule {
 }
 
 #[test]
-fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
+fn a_destination_without_conversion_is_stopped_if_that_is_enforced() {
     for enforced in [true, false] {
         let mut world = World::with_rules(|rules| {
             rules.conversion = Some(ConversionRule { enforced, ..rule() });
@@ -41,7 +41,8 @@ fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
             .collect();
         assert_eq!(rates, [10, 10]);
         assert_eq!(low[1].limit, Limit::ConversionPerRange);
-        // The step that sees it first says why; later ones only that it is so.
+        // The step that trips the breaker reports the reason; later ones only report that
+        // it is open.
         world.advance(60);
         let step = world.reserve_send("later", "later");
         let low = match world.run(&step) {
@@ -50,7 +51,7 @@ fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
             other => panic!("{other:?}"),
         };
         assert_eq!(low.iter().filter(|it| it.tripped_by.is_none()).count(), 2);
-        // Verified codes count as entered, so it is not stopped.
+        // Verified codes count as entered, so the breaker does not trip.
         world.advance(1_800);
         for index in 0..10 {
             let name = format!("again{index}");
@@ -66,7 +67,7 @@ fn a_destination_without_conversion_is_stopped_where_that_is_enforced() {
 }
 
 #[test]
-fn a_range_that_is_stopped_is_not_held_against_its_country() {
+fn a_stopped_range_does_not_count_against_its_country() {
     let mut world = World::with_rules(|rules| {
         rules.conversion = Some(ConversionRule {
             min_per_country: 12.try_into().ok(),
@@ -93,7 +94,7 @@ fn a_range_that_is_stopped_is_not_held_against_its_country() {
     world.advance(180);
     let stopped = Some(Limit::ConversionPerRange);
     assert_eq!(go(&mut world, "pumped", "pumped"), stopped);
-    // With them the country would have thirteen that nobody entered.
+    // With the range's sends the country would have thirteen that nobody entered.
     for index in 0..3 {
         assert_eq!(go(&mut world, &format!("other{index}"), "other"), None);
     }

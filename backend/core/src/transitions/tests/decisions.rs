@@ -45,7 +45,7 @@ fn all(world: &mut World) -> Vec<u64> {
 }
 
 #[test]
-fn decisions_are_kept_in_their_order_and_for_their_time() {
+fn decisions_are_kept_in_order_until_they_expire() {
     let mut world = World::new();
     assert!(all(&mut world).is_empty());
     let mut written = 0;
@@ -54,14 +54,14 @@ fn decisions_are_kept_in_their_order_and_for_their_time() {
         written += length;
     }
     assert_eq!(all(&mut world), (0..written).collect::<Vec<_>>());
-    // A row for each 64 of them, and the one that counts the rows.
+    // One row per 64 decisions, and the one that counts the rows.
     assert_eq!(world.rows.len() as u64, written.div_ceil(64) + 1);
     world.advance(14 * 86_400);
     assert!(all(&mut world).is_empty());
 }
 
 #[test]
-fn the_oldest_give_way_and_their_number_is_bounded() {
+fn the_oldest_decisions_are_overwritten() {
     let mut world = World::new();
     let row = MAX_PER_ROW as u64;
     for index in 0..MAX_ROWS + 3 {

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Another body under the key is a check of its caller's.
+/// Makes another body under the key count as a check by its caller.
 pub(super) fn costly(world: &World, claim: IdempotencyClaim) -> IdempotencyClaim {
     IdempotencyClaim {
         mismatch: world.limits.of_check(&caller("caller")),
@@ -84,7 +84,7 @@ fn a_keyed_send_has_one_effect_and_its_answer_is_found() {
         repeated(world.run(&again)),
         Repetition::Answered { answer, subject }
     );
-    // For as long as it is kept, from the answer on.
+    // It is kept for its full time, starting at the answer.
     world.advance(100);
     assert!(matches!(world.run(&again), Reserved::Reserved(_)));
 }
@@ -97,7 +97,7 @@ fn a_request_that_was_never_answered_is_lost_with_its_subject() {
     world.advance(30);
     let lost = Repetition::Lost { subject: subject() };
     assert_eq!(repeated(world.run(&step)), lost);
-    // Nor is it under way for ever where the clock was set back.
+    // It is not in progress for ever, either, if the clock was set back.
     world.advance(3_600);
     let step = keyed_send(&world, "two", claim("later", "body"));
     assert!(matches!(world.run(&step), Reserved::Reserved(_)));
@@ -107,7 +107,7 @@ fn a_request_that_was_never_answered_is_lost_with_its_subject() {
 }
 
 #[test]
-fn what_was_refused_or_never_left_may_be_asked_again_under_its_key() {
+fn a_refused_or_released_request_may_be_repeated_with_its_key() {
     let mut world = World::new();
     let step = keyed_send(&world, "one", claim("key", "body"));
     let reservation = Arc::new(reserved(world.run(&step)));
@@ -124,7 +124,7 @@ fn what_was_refused_or_never_left_may_be_asked_again_under_its_key() {
     assert_eq!(world.written, 0);
     world.advance(30);
     assert!(matches!(world.run(&refused), Reserved::Reserved(_)));
-    // A release that comes late frees nobody else's claim.
+    // A late release does not free another request's claim.
     world.run(&release);
     assert_eq!(
         repeated(world.run(&step)),
@@ -134,7 +134,7 @@ fn what_was_refused_or_never_left_may_be_asked_again_under_its_key() {
 }
 
 #[test]
-fn a_proof_is_kept_with_its_settlement_and_only_then() {
+fn a_proof_is_stored_only_with_its_settlement() {
     for (verdict, kept) in [
         (Verdict::Accepted, Answer::Sealed(Sealed(b"proof".to_vec()))),
         (
@@ -154,14 +154,14 @@ fn a_proof_is_kept_with_its_settlement_and_only_then() {
             subject: subject(),
         };
         assert_eq!(repeated(world.run(&step)), answered);
-        // A settlement that is applied once more changes no answer.
+        // Applying the settlement again does not change the answer.
         world.run(&settle);
         assert_eq!(repeated(world.run(&step)), answered);
     }
 }
 
 #[test]
-fn a_failure_that_stays_counted_is_answered_alike() {
+fn a_failure_that_stays_counted_gets_the_same_answer_again() {
     let mut world = World::new();
     let step = keyed_send(&world, "one", claim("key", "body"));
     let reservation = reserved(world.run(&step));
@@ -181,7 +181,7 @@ fn a_failure_that_stays_counted_is_answered_alike() {
 }
 
 #[test]
-fn an_answer_is_found_where_the_step_cannot_begin_and_a_new_key_stays_free() {
+fn an_answer_is_found_if_the_step_cannot_start_and_a_new_key_stays_free() {
     let mut world = World::new();
     let find = FindAnswer {
         claim: claim("key", "body"),
@@ -200,8 +200,8 @@ fn an_answer_is_found_where_the_step_cannot_begin_and_a_new_key_stays_free() {
 }
 
 proptest! {
-    /// Whatever a caller does under one key, and whenever the request behind it ends:
-    /// it has one effect, and once there is an answer every repetition finds it.
+    /// Whatever a caller does under one key, and whenever the request behind it ends: it
+    /// has one effect, and every repetition after the answer finds that answer.
     #[test]
     fn one_key_has_one_effect(
         steps in prop::collection::vec((0..12_u64, 0..5_u8), 1..40), ends_after in 0..40_usize,
@@ -222,7 +222,7 @@ proptest! {
                 Reserved::Reserved(check) => {
                     effects += 1;
                     held = Some(Arc::new(check));
-                    // The first one's body is the key's.
+                    // The first request's body becomes the key's.
                     prop_assert_eq!(effects, 1);
                     if what == 0 { return Ok(()) }
                 }
@@ -242,7 +242,7 @@ proptest! {
 }
 
 #[test]
-fn a_resend_whose_session_ended_meanwhile_is_answered_alike() {
+fn a_resend_whose_session_ended_meanwhile_gets_the_same_answer_again() {
     let mut world = World::new();
     world.sent("one", "number", "plivo");
     world.advance(599);

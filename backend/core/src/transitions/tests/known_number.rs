@@ -19,7 +19,7 @@ fn world(limits: Limits) -> World {
     world
 }
 
-/// Sends a code; answers the limit that refused it.
+/// Sends a code; returns the session, or the limit that refused it.
 fn send(world: &mut World, number: &str) -> Result<String, Option<Limit>> {
     let session = format!("session{}", world.rows.len() + 1000 * world.written);
     let session = format!("{session}-{number}-{}", world.now.0);
@@ -40,7 +40,7 @@ fn verify(world: &mut World, session: &str) {
     world.check(session, Verdict::Accepted);
 }
 
-/// Verifies a number, and lets everything that was counted pass.
+/// Verifies a number, and advances until everything that was counted has expired.
 fn make_known(world: &mut World, number: &str) {
     let session = send(world, number).unwrap();
     verify(world, &session);
@@ -48,7 +48,7 @@ fn make_known(world: &mut World, number: &str) {
 }
 
 #[test]
-fn a_known_number_passes_where_its_country_and_its_range_are_full() {
+fn a_known_number_passes_when_its_country_and_range_are_full() {
     let mut world = world(Limits {
         sends_per_country: vec![quota(4, 3_600)],
         sends_per_range: vec![quota(3, 3_600)],
@@ -64,7 +64,7 @@ fn a_known_number_passes_where_its_country_and_its_range_are_full() {
         send(&mut world, "stranger"),
         Err(Some(Limit::SendsPerRange))
     );
-    // One has room in the country's limit, and two in the half that is kept for them.
+    // One fits the country's limit, and two the reserve for known numbers.
     for number in ["one", "two", "three"] {
         send(&mut world, number).unwrap();
     }
@@ -72,7 +72,7 @@ fn a_known_number_passes_where_its_country_and_its_range_are_full() {
 }
 
 #[test]
-fn a_known_number_is_held_to_what_is_about_numbers_addresses_and_money() {
+fn a_known_number_is_subject_to_limits_per_number_per_address_and_in_total() {
     for limits in [
         Limits {
             sends_per_number: vec![quota(1, 3_600)],
@@ -119,7 +119,7 @@ fn a_known_number_passes_a_tripped_breaker_and_does_not_count_for_it() {
 }
 
 #[test]
-fn where_known_numbers_do_not_answer_they_are_spared_nothing() {
+fn known_numbers_with_low_conversion_are_not_exempt() {
     let mut world = world(Limits::default());
     let rules = Arc::make_mut(&mut world.rules);
     rules.conversion = Some(ConversionRule {
@@ -131,7 +131,7 @@ fn where_known_numbers_do_not_answer_they_are_spared_nothing() {
     }
     world.limits.sends_per_range = vec![quota(1, 30 * DAY)];
     send(&mut world, "stranger").unwrap();
-    // Each is spared, and none is answered.
+    // Each is exempt, and no code is entered.
     for number in 2..12 {
         send(&mut world, &format!("ring{number}")).unwrap();
     }
@@ -141,7 +141,7 @@ fn where_known_numbers_do_not_answer_they_are_spared_nothing() {
 }
 
 #[test]
-fn a_wrong_code_makes_nobody_known() {
+fn a_wrong_code_makes_no_number_known() {
     let mut world = world(Limits {
         sends_per_range: vec![quota(1, 30 * DAY)],
         ..Limits::default()
@@ -154,7 +154,7 @@ fn a_wrong_code_makes_nobody_known() {
 }
 
 #[test]
-fn two_sends_that_nobody_answers_end_it_and_a_verification_renews_it() {
+fn two_unanswered_sends_end_the_exemption_and_a_verification_renews_it() {
     let mut world = world(Limits {
         sends_per_range: vec![quota(1, 30 * DAY)],
         ..Limits::default()
@@ -165,13 +165,13 @@ fn two_sends_that_nobody_answers_end_it_and_a_verification_renews_it() {
     send(&mut world, "one").unwrap();
     let second = send(&mut world, "one").unwrap();
     assert_eq!(send(&mut world, "one"), Err(Some(Limit::SendsPerRange)));
-    // The second is answered after all.
+    // The code of the second is entered after all.
     verify(&mut world, &second);
     send(&mut world, "one").unwrap();
 }
 
 #[test]
-fn a_send_that_never_left_is_not_held_against_it() {
+fn a_released_send_does_not_count_against_a_known_number() {
     let mut world = world(Limits {
         sends_per_range: vec![quota(1, 30 * DAY)],
         ..Limits::default()
@@ -194,7 +194,7 @@ fn a_send_that_never_left_is_not_held_against_it() {
 }
 
 #[test]
-fn a_number_is_forgotten_after_its_time_and_never_known_where_that_is_off() {
+fn a_known_number_expires_and_none_is_known_if_that_is_disabled() {
     let limits = || Limits {
         sends_per_range: vec![quota(1, 100 * DAY)],
         ..Limits::default()
@@ -210,18 +210,18 @@ fn a_number_is_forgotten_after_its_time_and_never_known_where_that_is_off() {
 }
 
 proptest! {
-    /// Whatever happens: strangers never have more than the country's limit, known ones
-    /// never more than half of it beyond; nobody is spared who did not verify since the
-    /// send before last.
+    /// Whatever happens: unknown numbers never exceed the country's limit, and known ones
+    /// never exceed it by more than half; no number is exempt that was not verified since
+    /// the send before last.
     #[test]
-    fn what_known_numbers_are_spared_is_bounded(
+    fn the_exemption_of_known_numbers_is_bounded(
         steps in prop::collection::vec((0..900_u64, 0..5_usize, any::<bool>()), 1..80),
     ) {
         let mut world = world(Limits {
             sends_per_country: vec![quota(6, 3_600)],
             ..Limits::default()
         });
-        // Independent counts: when, and whether by a stranger.
+        // Independent counts: the time, and whether the number was unknown.
         let mut sends: Vec<(u64, bool)> = Vec::new();
         let mut since: BTreeMap<usize, u32> = BTreeMap::new();
         for (seconds, number, answers) in steps {

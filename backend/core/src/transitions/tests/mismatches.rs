@@ -10,7 +10,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// How many checks the caller has used.
+/// The number of checks that the caller has used.
 fn checks_used(world: &World) -> LimitUsed {
     let check = world.limits.of_check(&caller("caller")).remove(0);
     assert_eq!(check.limit, Limit::ChecksPerAddress);
@@ -24,7 +24,7 @@ fn checks_used(world: &World) -> LimitUsed {
 }
 
 #[test]
-fn another_body_under_a_key_is_counted_and_after_five_nothing_is_compared() {
+fn mismatches_are_counted_and_after_five_nothing_is_compared() {
     let mut world = World::new();
     world.limits.checks_per_address = vec![quota(4, 600)];
     world.sent("one", "number", "plivo");
@@ -39,7 +39,7 @@ fn another_body_under_a_key_is_counted_and_after_five_nothing_is_compared() {
             Reserved::Repeated(repetition) if tried <= 3 => {
                 assert_eq!(repetition, Repetition::Reused);
             }
-            // The caller's checks are used up; the key counts all the same.
+            // The caller's checks are used up; the mismatch still counts for the key.
             Reserved::Wait(wait) if tried > 3 => {
                 assert_eq!(wait.limit, Some(Limit::ChecksPerAddress));
             }
@@ -55,7 +55,7 @@ fn another_body_under_a_key_is_counted_and_after_five_nothing_is_compared() {
 }
 
 #[test]
-fn another_body_costs_the_same_whatever_the_key_is_of() {
+fn a_mismatch_costs_the_same_for_every_kind_of_request() {
     let mut world = World::new();
     world.limits.checks_per_address = vec![quota(9, 600)];
     world.sent("one", "number", "plivo");
@@ -79,7 +79,7 @@ fn another_body_costs_the_same_whatever_the_key_is_of() {
     let (guess, right) = (find("guess"), find("body"));
     assert_eq!(world.run(&guess), Some(Ok(Repetition::Reused)));
     assert_eq!(world.run(&used), [3]);
-    // What is repeated as it was costs nothing.
+    // An unchanged repetition costs nothing.
     assert_eq!(world.run(&right), Some(Ok(Repetition::UnderWay)));
     assert_eq!(world.written, 0);
 }

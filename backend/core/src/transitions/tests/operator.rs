@@ -58,7 +58,7 @@ fn a_known_number_is_stopped_too() {
 }
 
 #[test]
-fn what_is_no_stop_is_none() {
+fn an_invalid_stop_is_not_parsed() {
     for words in [
         &["country", "UK"][..],
         &["channel", "fax"],
@@ -115,7 +115,7 @@ fn a_freed_number_waits_for_nothing_and_a_forgotten_one_leaves_nothing() {
 }
 
 #[test]
-fn an_allowed_number_is_spared_as_a_known_one() {
+fn an_allowed_number_is_exempt_like_a_known_one() {
     let mut world = World::new();
     world.limits = Limits {
         sends_per_range: vec![quota(1, 86_400)],

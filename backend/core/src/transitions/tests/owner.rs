@@ -1,4 +1,4 @@
-//! Sessions that a key made, and who goes on with them.
+//! Sessions created with a key, and who may continue them.
 
 use countersign_shared::Channel;
 
@@ -8,7 +8,7 @@ use crate::{
     transitions::{ReserveResend, ReserveSend, Reserved},
 };
 
-/// A world with a live session, made with a key or without.
+/// A world with a live session, created with a key or without.
 fn world(with_key: bool) -> World {
     let mut world = World::new();
     let mut step: ReserveSend = world.reserve_send("one", "number");
@@ -24,7 +24,7 @@ fn world(with_key: bool) -> World {
 }
 
 #[test]
-fn only_who_may_go_on_checks_and_resends() {
+fn only_the_owner_may_check_and_resend() {
     let id = |text| ApplicationId::parse(text);
     for (with_key, application, may) in [
         (true, id("shop"), true),

@@ -1,4 +1,4 @@
-//! Pages that a server begins and a person finishes.
+//! Pages that a server creates and a person completes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ fn world() -> World {
     world
 }
 
-/// The page's send, as a session of that name.
+/// The page's send, for a session with that name.
 fn press(world: &World, session: &str, number: &str) -> ReserveSend {
     ReserveSend {
         page: Some(keys::page("one")),
@@ -53,7 +53,7 @@ fn a_page_sends_once_in_ten_minutes() {
 }
 
 #[test]
-fn what_never_left_or_had_to_wait_may_be_pressed_again() {
+fn a_released_or_refused_page_may_be_pressed_again() {
     let mut world = world();
     let other = world.reserve_send("other", "number");
     drop(reserved(world.run(&other)));

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn what_works_once_works_once() {
+fn a_single_use_key_is_consumed_once() {
     let mut world = World::new();
     let (key, kept_for) = (keys::single_use("proof"), Duration::from_mins(6));
     let is_consumed = IsConsumed { key: key.clone() };
@@ -44,7 +44,7 @@ fn the_wait_for_a_send_is_the_longest_and_reading_it_counts_nothing() {
 }
 
 #[test]
-fn one_caller_in_an_interval_asks_plivo() {
+fn one_caller_per_interval_polls_plivo() {
     let mut world = World::new();
     let turn = PollTurn {
         upstream: keys::upstream("plivo"),
@@ -56,13 +56,13 @@ fn one_caller_in_an_interval_asks_plivo() {
     assert_eq!(world.written, 0);
     world.advance(3);
     assert!(world.run(&turn).is_turn);
-    // Nobody waits for a moment that was ahead when the clock was set back.
+    // A turn that lies ahead, after the clock was set back, blocks nobody.
     world.now = super::world::START;
     assert!(world.run(&turn).is_turn);
 }
 
 #[test]
-fn attempts_are_kept_and_arrivals_told_once() {
+fn attempts_are_stored_and_changes_reported_once() {
     let mut world = World::new();
     let update = |index, status, reason| AttemptUpdate {
         index,

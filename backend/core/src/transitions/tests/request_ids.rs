@@ -1,4 +1,4 @@
-//! Which request is behind each delivery, adopted ones too.
+//! The request behind each delivery, including adopted ones.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ fn the_log_learns_which_request_is_behind_each_adopted_delivery() {
             other => panic!("{other:?}"),
         }
     };
-    // Whichever is told first: both are adopted then, in their order.
+    // Whichever is reported first: both are adopted then, in their order.
     assert_eq!(request_of("later", 1).as_deref(), Some("second"));
     assert_eq!(request_of("earlier", 0).as_deref(), Some("first"));
 }
@@ -42,7 +42,7 @@ fn an_adopted_delivery_keeps_its_request_when_plivo_answers_late_and_when_others
     };
     let second = reserve(&world, "two", "second");
     let second = Arc::new(reserved(world.run(&second)));
-    // About the first delivery, while the second is under way.
+    // About the first delivery, while the second is in progress.
     let callback = world.callback("first", "plivo", "number");
     world.run(&callback);
     let record = world.record_sent(("two", "number"), "plivo", &second);

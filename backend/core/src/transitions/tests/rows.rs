@@ -1,4 +1,4 @@
-//! The encoding of every row that a life of sessions leaves behind.
+//! The encoding of every kind of row that sessions leave behind.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[test]
-fn a_run_that_did_not_end_is_told_to_the_next_one() {
+fn an_unfinished_run_is_reported_to_the_next_one() {
     let mut world = World::new();
     let instance = keys::run("one");
     let begin = BeginRun {

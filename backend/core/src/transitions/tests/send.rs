@@ -42,14 +42,14 @@ fn limits() -> Limits {
 }
 
 proptest! {
-    /// Sends to a few numbers, some of them released: no limit is exceeded, told from
-    /// a plain list; whoever waits as long as told passes; a refused send writes
-    /// nothing.
+    /// Sends to a few numbers, some of them released: no limit is exceeded, according to
+    /// a plain list; a caller who waits as long as reported is accepted; a refused send
+    /// writes nothing.
     #[test]
     fn no_limit_is_exceeded(steps in prop::collection::vec((0..400_u64, 0..4_usize, 0..4_u8), 1..60)) {
         let mut world = World::with_rules(|rules| rules.resend_waits = vec![Duration::from_secs(20)]);
         world.limits = limits();
-        // When and to whom, of those that count.
+        // Time and number of the sends that count.
         let mut admitted: Vec<(u64, usize)> = Vec::new();
         for (index, (seconds, number, what)) in steps.into_iter().enumerate() {
             world.advance(seconds);
@@ -138,7 +138,7 @@ fn a_released_send_restores_every_row_and_frees_its_session() {
 }
 
 #[test]
-fn a_send_that_came_after_keeps_its_wait_when_an_earlier_one_is_released() {
+fn a_later_send_keeps_its_wait_when_an_earlier_one_is_released() {
     let mut world = World::new();
     let first = world.reserved("one", "number");
     world.advance(30);
@@ -153,7 +153,7 @@ fn a_send_that_came_after_keeps_its_wait_when_an_earlier_one_is_released() {
     assert_eq!(second.next_in(world.now), Duration::from_mins(1));
     let step = release(&world, &second);
     world.run(&step);
-    // Of the first one it is as if the second had not been.
+    // It is as if the second one had never been.
     let step = world.reserve_send("three", "number");
     assert!(matches!(world.run(&step), Reserved::Reserved(_)));
 }
@@ -199,7 +199,7 @@ fn one_of_plivos_sessions_for_two_numbers_is_refused() {
     let step = world.record_sent(("two", "other"), "plivo", &reservation);
     assert!(matches!(world.run(&step), Recorded::OtherRecipient));
     assert_eq!(world.written, 0);
-    // Of the same number it is what Plivo does while a code lives.
+    // For the same number this is what Plivo does while a code is valid.
     world.advance(30);
     world.sent("three", "number", "plivo");
     // On a resend too.

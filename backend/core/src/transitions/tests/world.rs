@@ -1,4 +1,4 @@
-//! A store of one map, which checks of every step what must hold of all.
+//! A store backed by one map, which checks the invariants of every step.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -49,7 +49,7 @@ impl World {
         self.now = self.now.after(Duration::from_secs(seconds));
     }
 
-    /// Runs a step as a committer does.
+    /// Runs a step as the committer does.
     pub(super) fn try_run<T: Transition>(&mut self, step: &T) -> Result<T::Outcome, Unreadable> {
         let mut base = BTreeMap::new();
         for _ in 0..2 {
@@ -64,7 +64,7 @@ impl World {
         let mut rows = Rows::new(&base, self.now);
         let outcome = step.apply(&mut rows)?;
         let writes = rows.into_writes();
-        // It may be run again.
+        // A step may be run again.
         let mut again = Rows::new(&base, self.now);
         step.apply(&mut again)?;
         assert_eq!(again.into_writes(), writes);
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    /// Reserves a send that passes.
+    /// Reserves a send, which must be accepted.
     pub(super) fn reserved(&mut self, session: &str, number: &str) -> Arc<SendReservation> {
         let step = self.reserve_send(session, number);
         Arc::new(reserved(self.run(&step)))
@@ -166,7 +166,7 @@ impl World {
         }
     }
 
-    /// Tries a code.
+    /// Checks a code.
     pub(super) fn check(&mut self, session: &str, verdict: Verdict) -> Reserved<Settlement> {
         let step = self.reserve_check(session);
         match self.run(&step) {
