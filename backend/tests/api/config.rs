@@ -1,7 +1,7 @@
 use crate::app::TestApp;
 
 #[actix_web::test]
-async fn clients_learn_how_to_draw_themselves() {
+async fn clients_learn_what_to_display() {
     let app = TestApp::start_with(&[
         ("ALLOWED_COUNTRIES", "us, GB"),
         ("ALLOWED_CHANNELS", "voice,sms"),
@@ -42,7 +42,7 @@ async fn health_and_readiness() {
 }
 
 #[actix_web::test]
-async fn the_pretend_phones_are_in_sandbox_only() {
+async fn the_simulated_phones_are_in_sandbox_only() {
     let app = TestApp::start().await;
     app.send("+14155550101").await.ok();
     app.send("+14155550102").await.ok();
