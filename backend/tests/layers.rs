@@ -103,7 +103,7 @@ fn graph() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-fn room(module: &str) -> &str {
+fn top_module(module: &str) -> &str {
     module.split("::").next().unwrap()
 }
 
@@ -114,7 +114,7 @@ fn no_import_points_up() {
     let mut arrows = 0;
     for (module, imports) in &graph {
         for import in imports {
-            let (from, to) = (room(module), room(import));
+            let (from, to) = (top_module(module), top_module(import));
             if from != to {
                 arrows += 1;
                 assert!(layer(to) < layer(from), "{module} imports crate::{import}");
@@ -127,9 +127,9 @@ fn no_import_points_up() {
 #[test]
 fn only_the_application_reads_settings() {
     for (module, imports) in graph() {
-        let import = imports.iter().find(|import| room(import) == "config");
+        let import = imports.iter().find(|import| top_module(import) == "config");
         assert!(
-            ["app", "config"].contains(&room(&module)) || import.is_none(),
+            ["app", "config"].contains(&top_module(&module)) || import.is_none(),
             "{module} imports crate::{}",
             import.unwrap()
         );
@@ -143,7 +143,7 @@ fn part(path: &str, modules: &BTreeSet<String>) -> String {
     if modules.contains(&part) {
         part
     } else {
-        room(path).to_owned()
+        top_module(path).to_owned()
     }
 }
 
@@ -156,7 +156,8 @@ fn the_parts_of_a_layer_form_no_cycle() {
         let from = part(module, &modules);
         let others = imports.iter().map(|import| part(import, &modules));
         // A layer's own file and its parts may import each other.
-        let others = others.filter(|to| *to != from && *to != room(&from) && from != room(to));
+        let others =
+            others.filter(|to| *to != from && *to != top_module(&from) && from != top_module(to));
         arrows.entry(from.clone()).or_default().extend(others);
     }
     assert!(arrows.len() > 20, "{arrows:?}");

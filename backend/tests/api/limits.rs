@@ -85,7 +85,7 @@ async fn send_by(app: &TestApp, channel: &str, recipient: &str) -> crate::app::A
 
 /// Sends to the numbers in turn: `pass` sends pass, then the wait is `seconds`, and a
 /// send after that wait passes, however many were refused meanwhile.
-async fn admits(limit: &str, value: &str, numbers: &[String], pass: usize, seconds: u64) {
+async fn assert_admits(limit: &str, value: &str, numbers: &[String], pass: usize, seconds: u64) {
     let app = TestApp::start_with(&[(limit, value), ("RESEND_WAITS", "1s")]).await;
     for number in &numbers[..pass] {
         app.send(number).await.ok();
@@ -108,9 +108,9 @@ async fn admits(limit: &str, value: &str, numbers: &[String], pass: usize, secon
 #[actix_web::test]
 async fn sends_are_limited_by_number() {
     let same = vec![number(1); 4];
-    admits("LIMIT_SENDS_PER_NUMBER", "3/10m", &same, 3, 597).await;
+    assert_admits("LIMIT_SENDS_PER_NUMBER", "3/10m", &same, 3, 597).await;
     // Two quotas are full: the longer wait is reported.
-    admits("LIMIT_SENDS_PER_NUMBER", "1/5s,2/1h", &same[..2], 1, 4).await;
+    assert_admits("LIMIT_SENDS_PER_NUMBER", "1/5s,2/1h", &same[..2], 1, 4).await;
 }
 
 #[actix_web::test]
@@ -123,7 +123,7 @@ async fn sends_are_limited_across_numbers() {
         "LIMIT_SENDS_PER_COUNTRY",
         "LIMIT_SENDS_TOTAL",
     ] {
-        admits(limit, "3/10m", &different, 3, 597).await;
+        assert_admits(limit, "3/10m", &different, 3, 597).await;
     }
 }
 

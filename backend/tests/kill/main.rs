@@ -187,7 +187,7 @@ impl Home {
 }
 
 /// Kills a process at every possible point, and checks the state each time.
-async fn dies_everywhere(test: &str, home: impl Fn() -> Home) {
+async fn kill_at_every_commit(test: &str, home: impl Fn() -> Home) {
     let mut deaths = 0;
     for scene in Scene::ALL {
         for commit in 1.. {
@@ -215,21 +215,21 @@ async fn dies_everywhere(test: &str, home: impl Fn() -> Home) {
 }
 
 /// Runs as the child process if told to; otherwise as the parent.
-async fn as_told_or(test: &str, home: impl Fn() -> Home) {
+async fn run_as_child_or_parent(test: &str, home: impl Fn() -> Home) {
     match std::env::var(TOLD) {
         Ok(told) => live_and_die(&told).await,
-        Err(_) => dies_everywhere(test, home).await,
+        Err(_) => kill_at_every_commit(test, home).await,
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_a_file() {
     let home = || Home::File(tempfile::tempdir().unwrap());
-    as_told_or("over_a_file", home).await;
+    run_as_child_or_parent("over_a_file", home).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_redis() {
     let home = || Home::Redis(RedisServer::start(), tempfile::tempdir().unwrap());
-    as_told_or("over_redis", home).await;
+    run_as_child_or_parent("over_redis", home).await;
 }

@@ -69,7 +69,7 @@ fn matrix() -> Vec<(&'static str, Fault, Received)> {
     ]
 }
 
-fn hold(what: &str, answer: &Answer, expected: Received) {
+fn assert_answer(what: &str, answer: &Answer, expected: Received) {
     match expected {
         None => assert_eq!(answer.status, 200, "{what}: {}", answer.text),
         Some((status, code)) => {
@@ -87,16 +87,16 @@ async fn a_faulty_send_is_not_retried_counts_and_leaves_the_next_one_alone() {
     for (what, fault, expected) in matrix() {
         let hostile = Hostile::start(fault);
         let app = app_at(&hostile, &[]).await;
-        hold(what, &app.send(&number(0)).await, expected);
+        assert_answer(what, &app.send(&number(0)).await, expected);
         hostile.does(Fault::None);
         // Until the pause for throttling is over.
         app.advance(Duration::from_secs(5));
         // The request may have left: the number's backoff stands, and there was only one
         // call.
         let again = app.send(&number(0)).await;
-        hold(what, &again, Some((429, "rate_limited")));
+        assert_answer(what, &again, Some((429, "rate_limited")));
         assert_eq!(hostile.creates(), 1, "{what}");
-        hold(what, &app.send(&number(1)).await, None);
+        assert_answer(what, &app.send(&number(1)).await, None);
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_faulty_check_is_not_retried_and_is_used_up() {
         assert_eq!(hostile.validates(), 1, "{what}");
         // Only Plivo's own words say that a code is right, and an answer meant for a send
         // does not contain them.
-        hold(what, &first, expected);
+        assert_answer(what, &first, expected);
         hostile.does(Fault::None);
         // Until the pause for throttling is over.
         app.advance(Duration::from_secs(5));
