@@ -64,7 +64,7 @@ fn program(directory: &Path, simulator: &Simulator, number: &str, options: &[&st
     command
 }
 
-/// Runs the program, and enters the code from the simulated phone when asked.
+/// Runs the program, and enters the code from the pretend phone when asked.
 fn run(simulator: &Simulator, number: &str, options: &[&str]) -> Tried {
     let directory = TempDir::new().unwrap();
     let mut child = program(directory.path(), simulator, number, options)

@@ -393,7 +393,7 @@ impl TestApp {
         self.get(&format!("/api/otp/sessions/{}", session.id)).await
     }
 
-    /// Sends a code and reads it from the simulated phone.
+    /// Sends a code and reads it from the pretend phone.
     pub(crate) async fn sent(&self, recipient: &str) -> Session {
         let answer = self.send(recipient).await.ok();
         Session {

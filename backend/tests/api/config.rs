@@ -42,7 +42,7 @@ async fn health_and_readiness() {
 }
 
 #[actix_web::test]
-async fn the_simulated_phones_are_in_sandbox_only() {
+async fn the_pretend_phones_are_in_sandbox_only() {
     let app = TestApp::start().await;
     app.send("+14155550101").await.ok();
     app.send("+14155550102").await.ok();

@@ -82,7 +82,7 @@ async fn the_page_is_self_contained_and_has_nothing_inline() {
 }
 
 #[actix_web::test]
-async fn a_live_service_documents_no_simulated_phone() {
+async fn a_live_service_documents_no_pretend_phone() {
     let live = TestApp::start_live("http://127.0.0.1:9", &[]).await;
     let document = live.get("/api/openapi.json").await.ok();
     assert!(document["paths"]["/api/otp/send"].is_object());

@@ -1,5 +1,5 @@
 """Hooks for Schemathesis, which cannot guess a code: some of its checks get the right
-one, read from the simulated phone. Also replaces the numbers for which the simulator
+one, read from the pretend phone. Also replaces the numbers for which the simulator
 imitates a failure of Plivo (docs/simulator.md), because that is not an error of the
 service.
 """
