@@ -1,4 +1,4 @@
-//! `deploy/Caddyfile`, read and run by a real Caddy.
+//! `deploy/Caddyfile`, run by a real Caddy.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,7 +14,7 @@ const CADDY: &str = "/usr/bin/caddy";
 const SAMPLE: &str = include_str!("../../deploy/Caddyfile");
 const SECRET: &str = "a-secret-of-callbacks";
 
-/// A running Caddy, gone with the value.
+/// A running Caddy, killed when dropped.
 struct Caddy(Child);
 
 impl Drop for Caddy {
@@ -29,8 +29,8 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// What Caddy logs when no instance can be reached names no path: it holds the secret
-/// of Plivo's callbacks.
+/// The error that Caddy logs when no instance can be reached must not contain the path,
+/// because it contains the secret of Plivo's callbacks.
 #[actix_web::test]
 async fn a_request_that_fails_is_logged_without_its_path() {
     let directory = tempfile::tempdir().unwrap();
@@ -38,9 +38,9 @@ async fn a_request_that_fails_is_logged_without_its_path() {
     let sample = SAMPLE
         .replacen("{\n", "{\n\tadmin off\n", 1)
         .replace("verify.example.com", &format!("http://127.0.0.1:{port}"))
-        // Nobody listens on the first port.
+        // Nothing listens on the first port.
         .replace("127.0.0.1:8081 127.0.0.1:8082", "127.0.0.1:1")
-        // As the sample says for Debian 12's Caddy.
+        // As the sample describes for Debian 12's Caddy.
         .replace("request_buffers", "buffer_requests")
         .replace("buffer_requests 4KiB", "buffer_requests");
     let config = directory.path().join("Caddyfile");
@@ -56,7 +56,7 @@ async fn a_request_that_fails_is_logged_without_its_path() {
         .spawn()
         .unwrap();
     let caddy = Caddy(child);
-    // Until it listens: a connection is what tells.
+    // Waits until it accepts connections.
     let is_there = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
     let mut tries = 0;
     while !is_there() {

@@ -1,4 +1,4 @@
-//! Documents and files of the operator's, held to the source.
+//! Checks documents and the operator's files against the source.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The text of every file of the service's source.
+/// The text of every source file of the service.
 fn source() -> Vec<String> {
     fn below(directory: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(directory).unwrap();
@@ -44,7 +44,7 @@ fn source() -> Vec<String> {
 /// An event's levels and its fields.
 type Event = (BTreeSet<String>, BTreeSet<String>);
 
-/// `log::info!(event = "…", field = …; "…")`, wherever it stands.
+/// Every `log::info!(event = "…", field = …; "…")` in the source.
 fn logged() -> BTreeMap<String, Event> {
     let mut events = BTreeMap::<String, Event>::new();
     for text in source() {
@@ -62,7 +62,7 @@ fn logged() -> BTreeMap<String, Event> {
             let names = fields.split(" = ").collect::<Vec<_>>();
             let names = names[..names.len() - 1].iter().map(|before| {
                 let word = before.rsplit([' ', ',', '\n']).next().unwrap();
-                // `name:%` is written by its `Display`.
+                // `name:%` is formatted with `Display`.
                 word.split(':').next().unwrap().to_owned()
             });
             let event = events.entry(name.to_owned()).or_default();
@@ -95,7 +95,7 @@ fn documented() -> BTreeMap<String, Event> {
 }
 
 #[test]
-fn every_event_stands_in_the_document_with_its_fields() {
+fn every_event_is_documented_with_its_fields() {
     let (logged, documented) = (logged(), documented());
     assert!(logged.len() > 10, "{logged:?}");
     for (name, event) in &logged {
@@ -106,7 +106,7 @@ fn every_event_stands_in_the_document_with_its_fields() {
     }
 }
 
-/// Every event in an operator's documents is one.
+/// Every event in the operator's documents must exist.
 #[test]
 fn the_playbook_names_events_that_are_logged() {
     let known = logged();
@@ -137,8 +137,8 @@ fn the_playbook_names_events_that_are_logged() {
     }
 }
 
-/// The words that begin like a metric of ours, without what Prometheus puts
-/// behind a metric's name.
+/// The words that begin like one of our metrics, without the suffixes that Prometheus
+/// adds to a metric's name.
 fn metrics_named(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for rest in text.split("countersign_").skip(1) {
@@ -149,13 +149,13 @@ fn metrics_named(text: &str) -> BTreeSet<String> {
         }
         names.insert(name.to_owned());
     }
-    // Where all of them are meant.
+    // A prefix that stands for all of them.
     names.remove("");
     names
 }
 
 #[test]
-fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
+fn the_dashboard_and_the_alerts_use_existing_metrics() {
     let source = read("backend/metrics/src/lib.rs") + &read("backend/metrics/src/money.rs");
     for file in [
         "deploy/grafana/countersign.json",
@@ -172,7 +172,7 @@ fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
 }
 
 #[test]
-fn every_alert_has_its_part_of_the_playbook() {
+fn every_alert_links_to_a_section_of_the_playbook() {
     let (rules, playbook) = (
         read("deploy/prometheus/countersign.rules.yml"),
         read("docs/operate.md"),
@@ -191,7 +191,7 @@ fn every_alert_has_its_part_of_the_playbook() {
 }
 
 #[test]
-fn the_dashboard_can_be_read() {
+fn the_dashboard_is_valid() {
     let board: serde_json::Value =
         serde_json::from_str(&read("deploy/grafana/countersign.json")).unwrap();
     let panels = board["panels"].as_array().unwrap();

@@ -1,5 +1,5 @@
-//! Every arrow points down: the imports of this crate, read from its source. Between
-//! crates Cargo sees to it.
+//! Module dependencies point downwards only, as checked in the imports of this crate's
+//! source. Between crates, Cargo enforces it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,8 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The layers of this crate, as `src/lib.rs` draws them. A module imports lower ones
-/// only; two on one layer do not know each other.
+/// The layers of this crate, as drawn in `src/lib.rs`. A module imports only from lower
+/// layers; two on the same layer do not know each other.
 const LAYERS: [(&str, u8); 6] = [
     ("app", 7),
     ("config", 6),
@@ -39,7 +39,7 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The paths below `crate` that a file names: in `use` trees, and in passing.
+/// The paths below `crate` that a file names, in `use` trees and elsewhere.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let code = text
@@ -47,7 +47,7 @@ fn imports(text: &str) -> BTreeSet<String> {
         .filter(|line| !line.trim_start().starts_with("//"));
     let code: String = code.flat_map(|line| [line, "\n"]).collect();
     for (at, _) in code.match_indices("crate::") {
-        // `countersign_…crate::` is no keyword.
+        // `countersign_…crate::` does not contain the keyword.
         let before = code[..at].chars().next_back();
         if before.is_some_and(|it| it.is_alphanumeric() || it == '_') {
             continue;
@@ -57,7 +57,7 @@ fn imports(text: &str) -> BTreeSet<String> {
     found
 }
 
-/// Reads one use tree; answers what is left behind it.
+/// Parses one use tree; returns the text after it.
 fn expand<'a>(prefix: &str, text: &'a str, found: &mut BTreeSet<String>) -> &'a str {
     let text = text.trim_start();
     if let Some(mut rest) = text.strip_prefix('{') {
@@ -77,12 +77,12 @@ fn expand<'a>(prefix: &str, text: &'a str, found: &mut BTreeSet<String>) -> &'a 
         return expand(&format!("{path}::"), rest, found);
     }
     found.insert(path);
-    // Past an alias, up to the next item.
+    // Skips an alias, up to the next item.
     let end = rest.find([',', '}', ';', '(', ')', '\n']);
     end.map_or("", |at| &rest[at..])
 }
 
-/// A file's place: `http::routes::send`.
+/// A file's module path: `http::routes::send`.
 fn module_of(path: &Path, source: &Path) -> String {
     let relative = path.strip_prefix(source).unwrap().with_extension("");
     let parts: Vec<_> = relative.iter().map(|it| it.to_str().unwrap()).collect();
@@ -98,23 +98,23 @@ fn graph() -> BTreeMap<String, BTreeSet<String>> {
     };
     files
         .map(read)
-        // What starts the program, and unit tests, may look anywhere.
+        // The entry points of the program, and unit tests, may import anything.
         .filter(|(module, _)| module != "lib" && module != "main" && !module.ends_with("::tests"))
         .collect()
 }
 
-fn room(module: &str) -> &str {
+fn top_module(module: &str) -> &str {
     module.split("::").next().unwrap()
 }
 
 #[test]
-fn no_arrow_points_up() {
+fn no_import_points_up() {
     let graph = graph();
     assert!(graph.len() > 40, "{graph:?}");
     let mut arrows = 0;
     for (module, imports) in &graph {
         for import in imports {
-            let (from, to) = (room(module), room(import));
+            let (from, to) = (top_module(module), top_module(import));
             if from != to {
                 arrows += 1;
                 assert!(layer(to) < layer(from), "{module} imports crate::{import}");
@@ -125,42 +125,44 @@ fn no_arrow_points_up() {
 }
 
 #[test]
-fn settings_are_read_by_the_application_only() {
+fn only_the_application_reads_settings() {
     for (module, imports) in graph() {
-        let import = imports.iter().find(|import| room(import) == "config");
+        let import = imports.iter().find(|import| top_module(import) == "config");
         assert!(
-            ["app", "config"].contains(&room(&module)) || import.is_none(),
+            ["app", "config"].contains(&top_module(&module)) || import.is_none(),
             "{module} imports crate::{}",
             import.unwrap()
         );
     }
 }
 
-/// The part that a path belongs to: `http::routes` with all below it is one, and a
+/// The part that a path belongs to: `http::routes` with everything below it is one, a
 /// layer's own file another.
 fn part(path: &str, modules: &BTreeSet<String>) -> String {
     let part = path.splitn(3, "::").take(2).collect::<Vec<_>>().join("::");
     if modules.contains(&part) {
         part
     } else {
-        room(path).to_owned()
+        top_module(path).to_owned()
     }
 }
 
 #[test]
-fn the_parts_of_a_layer_form_no_circle() {
+fn the_parts_of_a_layer_form_no_cycle() {
     let graph = graph();
     let modules: BTreeSet<String> = graph.keys().cloned().collect();
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (module, imports) in &graph {
         let from = part(module, &modules);
         let others = imports.iter().map(|import| part(import, &modules));
-        // A layer's file names its parts for others, and they name it.
-        let others = others.filter(|to| *to != from && *to != room(&from) && from != room(to));
+        // A layer's own file and its parts may import each other.
+        let others =
+            others.filter(|to| *to != from && *to != top_module(&from) && from != top_module(to));
         arrows.entry(from.clone()).or_default().extend(others);
     }
     assert!(arrows.len() > 20, "{arrows:?}");
-    // Whoever imports nothing that is left is taken away, until nobody is left.
+    // Removes modules without remaining imports, until none is left; otherwise there is a
+    // cycle.
     while let Some(free) = arrows
         .iter()
         .find(|(_, to)| to.iter().all(|to| !arrows.contains_key(to)))

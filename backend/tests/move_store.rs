@@ -1,4 +1,4 @@
-//! `countersign --move-store`: what was begun over one store goes on over another.
+//! `countersign --move-store`: sessions begun over one store continue over another.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +17,7 @@ use redis_test_server::RedisServer;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-/// A service in sandbox, with its state at that address.
+/// A service in sandbox mode over that store.
 async fn start(store_url: &str, directory: &Path) -> App {
     let keys = directory.join("proof-keys.json").display().to_string();
     let config = Config::read(|name| {
@@ -54,7 +54,7 @@ fn carry(directory: &Path, from: &str, to: &str) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_and_counts_go_on_in_redis() {
+async fn sessions_and_counts_continue_in_redis() {
     let directory = tempfile::tempdir().unwrap();
     rotate(
         &directory.path().join("proof-keys.json"),
@@ -96,7 +96,7 @@ async fn sessions_and_counts_go_on_in_redis() {
     );
     after.stop().await;
 
-    // What is there already is never mixed with what comes.
+    // Existing rows are never mixed with moved ones.
     let again = carry(directory.path(), &file, &redis.url());
     let line = String::from_utf8(again.stderr).unwrap();
     assert_eq!(again.status.code(), Some(1));
@@ -105,7 +105,7 @@ async fn sessions_and_counts_go_on_in_redis() {
 }
 
 #[test]
-fn what_cannot_be_moved_is_one_line_and_shows_no_key() {
+fn a_move_that_fails_is_one_line_and_shows_no_key() {
     let directory = tempfile::tempdir().unwrap();
     for (from, to) in [
         ("nowhere", "sqlite:there.db"),

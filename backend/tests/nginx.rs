@@ -1,5 +1,5 @@
-//! Two real instances with one Redis behind a real nginx, set as `deploy/nginx.conf`
-//! has it.
+//! Two real instances with one Redis behind a real nginx, configured as in
+//! `deploy/nginx.conf`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -30,7 +30,7 @@ fn command(directory: &Path, settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// nginx in front of instances, gone with the value.
+/// nginx in front of instances, stopped when dropped.
 struct Nginx {
     directory: tempfile::TempDir,
     certificate: String,
@@ -40,8 +40,8 @@ struct Nginx {
 
 impl Nginx {
     fn start(instances: &[Running]) -> Self {
-        // Ports are free when they are looked for, and mostly still are when nginx
-        // takes them.
+        // The ports are free when they are chosen, and usually still when nginx binds
+        // them.
         (0..20)
             .find_map(|_| Self::try_start(instances))
             .expect("nginx starts: cargo xtask test installs it")
@@ -70,7 +70,7 @@ impl Nginx {
         put("127.0.0.1:8082", &instances[1].address);
         put("/etc/ssl/countersign/fullchain.pem", "certificate.pem");
         put("/etc/ssl/countersign/privkey.pem", "key.pem");
-        // So that the test sees who answered.
+        // Lets the test see which instance answered.
         let whole = format!(
             "worker_processes 1; pid nginx.pid; error_log error.log;
             events {{}}
@@ -88,7 +88,7 @@ impl Nginx {
         ] {
             std::fs::write(nginx.directory.path().join(name), text).unwrap();
         }
-        // It goes into the background once it listens.
+        // It moves to the background once it listens.
         let started = nginx.command().status().expect("nginx is installed");
         started.success().then_some(nginx)
     }
@@ -106,7 +106,7 @@ impl Nginx {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    /// A client at that address of this machine's own.
+    /// A client at that loopback address.
     fn client(&self, address: [u8; 4]) -> Client {
         let certificate = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
         Client::builder()
@@ -132,13 +132,13 @@ fn free_port() -> u16 {
 
 fn instance(answer: &Response) -> String {
     let header = answer.headers().get("x-instance").expect("who answered");
-    // Where one could not be reached, the last one did.
+    // After failed attempts, the last instance answered.
     let all = header.to_str().unwrap();
     all.rsplit(", ").next().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
+async fn two_instances_behind_nginx_act_as_one_and_see_callers_addresses() {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
@@ -167,14 +167,14 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
         Vec::from([(); 2].map(|()| Running::start(command(directory.path(), &settings))));
     let nginx = Nginx::start(&instances);
 
-    // Plain HTTP leads to HTTPS.
+    // Plain HTTP is redirected to HTTPS.
     let client = nginx.client([127, 0, 0, 1]);
     let plain = format!("http://127.0.0.1:{}/a?b", nginx.plain_port);
     let answer = client.get(plain).send().await.unwrap();
     assert_eq!(answer.status(), 308);
     assert_eq!(answer.headers()["location"], "https://127.0.0.1/a?b");
 
-    // However many addresses a caller makes up, two sends pass.
+    // However many addresses a caller forges, only two sends pass.
     let ask = async |client: &Client, recipient: &str, forged: &str| {
         let request = client
             .post(nginx.url("/api/otp/send"))
@@ -191,12 +191,12 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
     assert_eq!(other.status(), 200);
     let limited = ask(&client, "+14155552673", "198.51.100.3").await;
     assert_eq!(limited.status(), 429);
-    // And another caller is another one.
+    // Another caller has its own limit.
     let neighbour = nginx.client([127, 0, 0, 2]);
     let passed = ask(&neighbour, "+14155552673", "127.0.0.1").await;
     assert_eq!(passed.status(), 200);
 
-    // An event comes as soon as it is there, while the stream stays open.
+    // An event arrives at once, while the stream stays open.
     let id = sent["session_uuid"].as_str().unwrap();
     let events = nginx.url(&format!("/api/otp/sessions/{id}/events"));
     let mut events = client.get(events).send().await.unwrap();
@@ -208,7 +208,7 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
     }
     drop(events);
 
-    // The instance that it began on dies; the other one goes on with it.
+    // The instance on which the session began dies; the other continues it.
     instances.retain(|instance| instance.address != started_on);
     assert_eq!(instances.len(), 1);
     let messages = simulator.messages();
@@ -224,7 +224,7 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
     assert_eq!(verified["verified"], true, "{verified}");
     assert_eq!(simulator.calls().create, 3);
 
-    // Where none is left nginx says so in our words.
+    // If no instance is left, nginx answers in our words.
     instances.clear();
     let request = client.request(Method::POST, nginx.url("/api/otp/verify"));
     let down = request.json(&check).send().await.unwrap();
@@ -233,7 +233,7 @@ async fn two_instances_behind_nginx_are_one_service_and_know_their_callers() {
     let down: Value = down.json().await.unwrap();
     assert_eq!(down["code"], "temporarily_unavailable");
 
-    // What fails is in nginx's log, but for paths with something secret in them.
+    // nginx logs failed requests, but without secrets from their paths.
     let secret = "a-secret-of-the-callback";
     let large = "x".repeat(100_000);
     for (method, path) in [

@@ -1,5 +1,5 @@
-"""The real program in sandbox, on a free port, for the checks in the directories
-beside this file. COUNTERSIGN_BIN names it.
+"""Starts the real program in sandbox mode on a free port, for the checks in the
+directories beside this file. COUNTERSIGN_BIN is its path.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def sandbox(**settings):
-    """Its process, its address, and the directory that its state is in."""
+    """Runs the program, and yields its process, its address and the directory of its state."""
     with tempfile.TemporaryDirectory() as place:
         service = subprocess.Popen(
             [os.environ["COUNTERSIGN_BIN"]],
@@ -30,7 +30,7 @@ def sandbox(**settings):
         )
         try:
             started = next(line for line in service.stderr if '"server.started"' in line)
-            # A pipe that nobody empties would stop the service.
+            # A pipe that nobody reads would block the service.
             threading.Thread(target=service.stderr.read, daemon=True).start()
             yield service, json.loads(started)["address"], Path(place)
         finally:

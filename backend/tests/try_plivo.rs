@@ -1,5 +1,5 @@
-//! `countersign --try-plivo` against the simulator: as we assume Plivo to be, and steered
-//! to disagree with each assumption.
+//! `countersign --try-plivo` against the simulator: once as we assume Plivo to behave,
+//! and once contrary to each assumption.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,23 +18,23 @@ use tempfile::TempDir;
 const NUMBER: &str = "+14155550123";
 const TOKEN: &str = "simulator_auth_token";
 
-/// A run at the terminal: what was printed, and what was recorded.
+/// A run in the terminal: its output, and the recording.
 struct Tried {
     succeeded: bool,
     printed: String,
     recording: Option<String>,
-    /// What nobody may find in either.
+    /// Private values that must be in neither.
     private: Vec<String>,
 }
 
-/// A port that was free a moment ago.
+/// A port that was free just now.
 fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
 fn start(settings: Settings) -> Simulator {
-    // Deliveries end in milliseconds.
+    // Speeds up deliveries to milliseconds.
     let settings = Settings {
         speed: 100.0,
         ..settings
@@ -64,7 +64,7 @@ fn program(directory: &Path, simulator: &Simulator, number: &str, options: &[&st
     command
 }
 
-/// Runs it, and types what the pretend phone shows when it asks.
+/// Runs the program, and enters the code from the pretend phone when asked.
 fn run(simulator: &Simulator, number: &str, options: &[&str]) -> Tried {
     let directory = TempDir::new().unwrap();
     let mut child = program(directory.path(), simulator, number, options)
@@ -80,7 +80,7 @@ fn run(simulator: &Simulator, number: &str, options: &[&str]) -> Tried {
             .first()
             .map(|message| message.otp.clone())
     };
-    // A question ends without a line's end.
+    // A prompt does not end with a newline.
     let mut text = Vec::new();
     while matches!(output.read_until(b' ', &mut text), Ok(1..)) {
         let so_far = String::from_utf8(std::mem::take(&mut text)).unwrap();
@@ -135,7 +135,7 @@ impl Tried {
         recording["facts"].clone()
     }
 
-    /// The names of what differs.
+    /// The names of the differences.
     fn differing(&self) -> Vec<&str> {
         let lines = self.printed.split("DIFFERENT   ").skip(1);
         let mut names: Vec<&str> = lines.map(|line| line.split(':').next().unwrap()).collect();
@@ -158,7 +158,7 @@ async fn the_simulator_is_as_we_assume_plivo_to_be() {
     assert_eq!(facts.as_object().unwrap().len(), 16);
 }
 
-/// As far from what we assume as the simulator can be.
+/// As different from our assumptions as the simulator can be.
 fn contrary() -> Settings {
     Settings {
         created: AnswerText::new(200, "on its way"),
@@ -182,7 +182,7 @@ fn contrary() -> Settings {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_assumption_that_plivo_does_not_keep_is_told() {
+async fn each_violated_assumption_is_reported() {
     let simulator = start(contrary());
     let tried = run(&simulator, NUMBER, &["--used", "--expired"]);
     let facts = tried.facts();
@@ -207,19 +207,19 @@ async fn each_assumption_that_plivo_does_not_keep_is_told() {
     let wrong = &facts["wrong_code"]["text"];
     assert_eq!(wrong, "The passcode <number> of <private> is incorrect.");
 
-    // The two that the others keep from being seen.
+    // Two differences that are hidden by the others.
     let simulator = start(Settings {
         expired: AnswerText::new(410, "gone"),
         ..Settings::default()
     });
-    // Its callbacks come out of order.
+    // Its callbacks arrive out of order.
     let tried = run(&simulator, "+14155550189", &["--expired"]);
     tried.facts();
     assert_eq!(tried.differing(), ["callback_statuses", "expired_code"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_recorded_is_replayed() {
+async fn a_recording_can_be_replayed() {
     let simulator = start(contrary());
     let recorded = run(&simulator, NUMBER, &["--used"]);
     let mut settings = Settings::default();
@@ -236,7 +236,7 @@ async fn what_was_recorded_is_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_tried_is_one_line() {
+async fn a_run_that_cannot_start_is_one_line() {
     let simulator = start(Settings::new("MAANOTHERACCOUNTXXXX", "another_token"));
     let tried = run(&simulator, NUMBER, &[]);
     assert!(!tried.succeeded);

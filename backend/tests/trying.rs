@@ -1,5 +1,5 @@
-//! `countersign-sandbox` as somebody meets it who has nothing but the file, and the
-//! health check of both programs.
+//! `countersign-sandbox` for somebody who has nothing but the file, and the health check
+//! of both programs.
 
 #![cfg(feature = "sandbox")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,8 +18,8 @@ use tempfile::TempDir;
 const SANDBOX: &str = env!("CARGO_BIN_EXE_countersign-sandbox");
 const SERVICE: &str = env!("CARGO_BIN_EXE_countersign");
 
-/// A program in an empty directory, with nothing else in its environment, on a machine
-/// that has no certificates: an empty one, or an image.
+/// A program in an empty directory with an empty environment, on a machine without
+/// certificates, like an empty one or a container image.
 fn command(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program);
     command
@@ -45,7 +45,7 @@ fn output(mut command: Command) -> (Option<i32>, String) {
     (status.code(), String::from_utf8(text).unwrap())
 }
 
-/// The sandbox program on free ports, and the three lines that it printed.
+/// The sandbox program on free ports, and the three lines it printed.
 struct Sandbox {
     child: Child,
     lines: Vec<String>,
@@ -72,12 +72,13 @@ impl Sandbox {
         }
     }
 
-    /// The address in the first line.
+    /// The URL in the first line.
     fn url(&self) -> String {
         url_in(&self.lines[0])
     }
 
-    /// Ends it as a service manager does; what else it wrote, and what it left.
+    /// Terminates it as a service manager does. Returns its exit code, any other output,
+    /// and the number of files left behind.
     fn terminate(mut self) -> (Option<i32>, String, usize) {
         let id = self.child.id().to_string();
         let kill = Command::new("kill").args(["-TERM", &id]).status();
@@ -103,13 +104,13 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // Where a test has failed; else it is gone already.
+        // If a test has failed; otherwise it has already exited.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// The first address in a text.
+/// The first URL in a text.
 fn url_in(text: &str) -> String {
     let (_, after) = text.split_once("http://").unwrap();
     let end = after.find([' ', '/', ';', ')']).unwrap_or(after.len());
@@ -134,13 +135,13 @@ async fn get(url: String) -> String {
 }
 
 #[actix_web::test]
-async fn a_number_is_verified_with_what_the_three_lines_say() {
+async fn the_three_printed_lines_suffice_to_verify_a_number() {
     let sandbox = Sandbox::start();
     let url = sandbox.url();
     assert!(sandbox.lines[1].contains(&format!("{url}/api/otp/send")));
     assert!(sandbox.lines[2].contains("PLIVO_MODE=live"));
 
-    // The very body of the line that is printed.
+    // The exact body from the printed line.
     let (_, body) = sandbox.lines[1].split_once("-d '").unwrap();
     let body = serde_json::from_str(body.trim_end_matches('\'')).unwrap();
     let (status, sent) = post(format!("{url}/api/otp/send"), &body).await;
@@ -174,7 +175,7 @@ fn it_never_goes_live() {
         "{text}"
     );
 
-    // Nor where the directory's .env says so.
+    // Nor if the directory's .env says so.
     std::fs::write(directory.path().join(".env"), "PLIVO_MODE=live\n").unwrap();
     let (code, text) = output(command(SANDBOX, directory.path(), &[]));
     assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
@@ -205,7 +206,7 @@ fn the_health_check_follows_the_service() {
     assert_eq!(healthy(SERVICE, &address), (Some(1), gone));
 }
 
-/// Something that takes one connection and answers it so, or never.
+/// A server that accepts one connection and gives this answer, or none.
 fn answering(answer: Option<&'static str>) -> (String, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -217,7 +218,7 @@ fn answering(answer: Option<&'static str>) -> (String, std::thread::JoinHandle<(
             assert!(head[..length].starts_with(b"GET /readyz "));
             connection.write_all(answer.as_bytes()).unwrap();
         }
-        // Until the other side has gone.
+        // Until the peer closes the connection.
         connection.read_to_end(&mut Vec::new()).ok();
     });
     (address, thread)

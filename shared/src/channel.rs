@@ -1,8 +1,8 @@
-//! How a code travels.
+//! The channel that delivers a code.
 
 use serde::{Deserialize, Serialize};
 
-/// The way a code is delivered, by Plivo's names.
+/// A delivery channel, with Plivo's names.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
@@ -31,7 +31,7 @@ impl Channel {
         }
     }
 
-    /// The channel of that name, spelt exactly.
+    /// The channel of that name, in exactly that spelling.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()

@@ -1,13 +1,13 @@
-//! `GET /api/config`: what a client needs to draw itself.
+//! `GET /api/config`: what a client needs to display its form.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Channel;
 
-/// Where the request goes.
+/// Path of the request.
 pub const PATH: &str = "/api/config";
 
-/// A country that codes are sent to.
+/// A country to which codes are sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Country {
@@ -18,28 +18,28 @@ pub struct Country {
     pub calling_code: u16,
     /// A mobile number of that country in E.164, as a hint only.
     pub example: String,
-    /// What is dialled in front of a number inside the country, such as `0` or `06`,
-    /// and is no part of it.
+    /// Trunk prefixes, such as `0` or `06`: dialled before a number inside the country,
+    /// but not part of it.
     #[serde(default)]
     pub national_prefixes: Vec<String>,
-    /// How the digits of a mobile number behind the calling code are grouped, for
-    /// each length that such a number can have: `[4, 6]` is `7400 123456`.
+    /// How the digits of a mobile number after the calling code are grouped, for each
+    /// length that such a number can have: `[4, 6]` is `7400 123456`.
     #[serde(default)]
     pub groups: Vec<Vec<u8>>,
 }
 
-/// How this service is set up.
+/// The configuration of this service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigResponse {
-    /// The name to show to people.
+    /// The name to display to users.
     pub brand_name: String,
-    /// True when nothing is really sent.
+    /// True if nothing is really sent.
     pub sandbox: bool,
-    /// How many digits a code has.
+    /// Number of digits of a code.
     pub otp_length: u8,
-    /// The channels that may be asked for, the usual one first.
+    /// The available channels, the usual one first.
     pub channels: Vec<Channel>,
-    /// The countries that codes are sent to, by code.
+    /// The countries to which codes are sent, sorted by code.
     pub countries: Vec<Country>,
 }

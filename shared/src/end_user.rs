@@ -1,4 +1,4 @@
-//! The person for whom an application's server calls.
+//! The user on whose behalf an application's server calls.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// The longest id of a user, in bytes.
+/// Maximum length of a user's id, in bytes.
 pub const MAX_ID: usize = 255;
 
-/// The person for whom an application's server calls. Limits count them and not the
-/// server; only keyed hashes of it are kept.
+/// The user on whose behalf an application's server calls. Limits count the user instead
+/// of the server; only keyed hashes of these values are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EndUser {
-    /// The IP address that the server saw them come from.
+    /// The IP address from which the user reached that server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(examples("203.0.113.7")))]
     pub address: Option<String>,
-    /// The application's own name for them: 1 to 255 bytes.
+    /// The application's own id for the user: 1 to 255 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
@@ -29,8 +29,8 @@ pub struct EndUser {
     pub id: Option<String>,
 }
 
-/// Reads one from an object, or none from `null`: of itself serde takes a list of its
-/// fields' values, too.
+/// Deserialises an object, or `None` from `null`: serde's own implementation would also
+/// accept a list of the fields' values.
 pub(crate) fn from_object<'de, D>(deserializer: D) -> Result<Option<EndUser>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,8 +1,8 @@
-//! The words both sides of Countersign speak.
+//! The types shared by the server and the page.
 //!
-//! Here live the newtypes that carry the domain's values and the requests and
-//! answers of every call. No clock, no regex, no phone metadata: the crate goes
-//! into the browser whole. Rules belong to the server, looks to the page.
+//! It contains newtypes for the domain's values, and the requests and answers of every
+//! call, but no clock, regex or phone metadata: the whole crate is sent to the browser.
+//! Rules belong to the server, presentation to the page.
 
 pub mod channel;
 pub mod config;

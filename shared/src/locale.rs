@@ -1,4 +1,4 @@
-//! The language a code is sent in.
+//! The language of the message.
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -6,29 +6,29 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::page_locale::is_traditional_chinese;
 
-/// ISO 639-1 languages a code may be asked for in. Plivo publishes no list, only
-/// the form of the value; these are the languages of two letters that phones
-/// and voices are commonly set to.
+/// ISO 639-1 languages that can be requested. Plivo publishes no list, only the format of
+/// the value; these are the two-letter languages that phones and voices are commonly set
+/// to.
 pub(crate) const LANGUAGES: [&str; 40] = [
     "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi",
     "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk",
     "sl", "sv", "th", "tr", "uk", "ur", "vi", "zh",
 ];
 
-/// Longer than any tag that somebody's language needs.
+/// Maximum length of a language tag: longer than any in real use.
 const MAX_TAG: usize = 64;
 
-/// A language, optionally of a country, as Plivo writes it: `en` or `en_US`.
+/// A language, optionally with a country, in Plivo's format: `en` or `en_US`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Locale(String);
 
-/// The text is no locale we send codes in.
+/// The text is not a supported locale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidLocale;
 
 impl Locale {
-    /// Reads `en`, `en_US` or the browser's `en-US`.
+    /// Parses `en`, `en_US` or the browser's `en-US`.
     pub fn parse(text: &str) -> Result<Self, InvalidLocale> {
         let (language, country) = match text.split_once(['_', '-']) {
             Some((language, country)) => (language, Some(country)),
@@ -45,9 +45,9 @@ impl Locale {
         }))
     }
 
-    /// The nearest that we send codes in to a BCP 47 tag such as `zh-Hant-TW`, `es-419` or
-    /// `en-us`, also in the spelling with `_`: its language, and its country where it
-    /// names one. `None` where the language is none of ours.
+    /// The supported locale nearest to a BCP 47 tag such as `zh-Hant-TW`, `es-419` or
+    /// `en-us`, also if spelt with `_`: its language, and its country if it names one.
+    /// `None` if the language is not supported.
     pub fn nearest(tag: &str) -> Result<Option<Self>, InvalidLocale> {
         let tag = tag.replace('_', "-");
         if !is_well_formed(&tag) {
@@ -56,7 +56,7 @@ impl Locale {
         let tag = tag.to_ascii_lowercase();
         let mut subtags = tag.split('-');
         let language = subtags.next().unwrap_or_default();
-        // Before the first single letter, with which an extension begins.
+        // Only before the first single letter, which begins an extension.
         let country = subtags
             .take_while(|subtag| subtag.len() > 1)
             .find(|subtag| is_letters(subtag, 2..=2));
@@ -74,13 +74,13 @@ impl Locale {
         Ok(Self::parse(&spelled).ok())
     }
 
-    /// The locale in Plivo's form.
+    /// The locale in Plivo's format.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What codes are sent in, for languages that are written under another name too.
+/// The supported language, for languages that have other codes too.
 fn usual(language: &str) -> &str {
     match language {
         "iw" => "he",
@@ -95,9 +95,9 @@ fn is_letters(subtag: &str, length: RangeInclusive<usize>) -> bool {
     length.contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// By the grammar of RFC 5646, 2.1, as far as every tag follows it: a language of two to
-/// eight letters (or `x` or `i`, of private and old tags), then parts of one to eight
-/// letters and digits.
+/// Checks the part of the grammar of RFC 5646, 2.1, that every tag follows: a language of
+/// two to eight letters (or `x` or `i`, for private-use and old tags), then subtags of
+/// one to eight letters and digits.
 fn is_well_formed(tag: &str) -> bool {
     let subtags: Vec<&str> = tag.split('-').collect();
     let is_part = |subtag: &&str| {
@@ -117,7 +117,7 @@ impl fmt::Display for InvalidLocale {
 
 impl std::error::Error for InvalidLocale {}
 
-/// Reads a wish: the nearest that there is, or none.
+/// Deserialises a preferred language: the nearest supported one, or none.
 pub(crate) fn wish<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Locale>, D::Error> {
     let tag = Option::<String>::deserialize(deserializer)?;
     let nearest = tag.map_or(Ok(None), |tag| Locale::nearest(&tag));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_met_as_nearly_as_there_is_something() {
+    fn a_preference_is_mapped_to_the_nearest_supported_locale() {
         for (tag, nearest) in [
             ("en", Some("en")),
             ("en-us", Some("en_US")),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tag_is_no_wish() {
+    fn malformed_tags_are_refused() {
         for text in [
             "",
             "-",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn every_other_locale_is_refused() {
         for text in [
             "", "xx", "EN", "en_us", "en_USA", "en_US_x", "en-", "english", "e n",
         ] {

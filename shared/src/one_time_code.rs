@@ -1,4 +1,4 @@
-//! The code a person types.
+//! The code that a user enters.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ pub struct OneTimeCode(String);
 pub struct InvalidOneTimeCode;
 
 impl OneTimeCode {
-    /// The shortest code there is.
+    /// Minimum length of a code.
     pub const MIN_LENGTH: u8 = 6;
-    /// The longest code there is.
+    /// Maximum length of a code.
     pub const MAX_LENGTH: u8 = 8;
 
-    /// Reads a code: ASCII digits only, nothing around them.
+    /// Parses a code: ASCII digits only, nothing around them.
     pub fn parse(text: &str) -> Result<Self, InvalidOneTimeCode> {
         let fits =
             (usize::from(Self::MIN_LENGTH)..=usize::from(Self::MAX_LENGTH)).contains(&text.len());
@@ -30,12 +30,12 @@ impl OneTimeCode {
         }
     }
 
-    /// The digits. Only for the upstream request and the code field.
+    /// The digits, only for the upstream request and the code field.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// How many digits.
+    /// Number of digits.
     pub fn length(&self) -> usize {
         self.0.len()
     }

@@ -1,29 +1,29 @@
-//! The languages the page is there in.
+//! The languages of the page.
 
-/// The languages, as BCP 47 tags. Each has its texts in a file of the page,
+/// The languages, as BCP 47 tags. The texts of each are in a file of the page,
 /// `locales/<tag>.json`.
 pub const PAGE_LOCALES: [&str; 13] = [
     "ar", "de", "en", "es", "fr", "he", "hi", "it", "ja", "pt", "ru", "zh", "zh-Hant",
 ];
 
-/// Where a language's document is read that begins so: one is rendered for each
-/// language and each start, when the page is built.
+/// Path of the document for a language and a start screen: one is rendered for each
+/// combination when the page is built.
 pub fn document(locale: &str, start: &str) -> String {
     format!("/documents/{locale}/{start}.html")
 }
 
-/// Where a language's texts are read.
+/// Path of a language's texts.
 pub fn path(locale: &str) -> String {
     format!("/locales/{locale}.json")
 }
 
-/// The first of the wanted languages that the page is there in. A wish is a BCP
-/// 47 tag such as `pt-BR`, of which the language counts (RFC 4647, lookup), and of
-/// Chinese the script.
+/// The first preferred language that the page has. A preference is a BCP 47 tag such as
+/// `pt-BR`, of which only the language counts (RFC 4647, lookup), and for Chinese the
+/// script.
 pub fn negotiate<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
     wanted.into_iter().find_map(|tag| {
         let language = match tag.split(['-', '_']).next().unwrap_or_default() {
-            // Java and old Androids still call Hebrew by its name of before 1989.
+            // Java and old Android versions still use Hebrew's code from before 1989.
             "iw" => "he",
             language if language.eq_ignore_ascii_case("zh") && is_traditional_chinese(tag) => {
                 "zh-Hant"
@@ -36,18 +36,18 @@ pub fn negotiate<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Option<&'stat
     })
 }
 
-/// By the script, or else by the places where it is the usual one.
+/// Decided by the script or, if absent, by the regions where it is usual.
 pub(crate) fn is_traditional_chinese(tag: &str) -> bool {
     names(tag, &["hant"]) || (!names(tag, &["hans"]) && names(tag, &["tw", "hk", "mo"]))
 }
 
-/// Whether one of the tag's parts behind the language is one of these.
+/// Whether one of the subtags after the language is one of these.
 fn names(tag: &str, parts: &[&str]) -> bool {
     let mut subtags = tag.split(['-', '_']).skip(1);
     subtags.any(|subtag| parts.iter().any(|part| subtag.eq_ignore_ascii_case(part)))
 }
 
-/// The direction its script runs in, as HTML's `dir` names it.
+/// The direction of its script, in the form of HTML's `dir`.
 pub fn direction(locale: &str) -> &'static str {
     match locale {
         "ar" | "he" => "rtl",
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_wish_that_is_there_counts() {
+    fn the_first_preference_that_the_page_has_is_chosen() {
         for (wanted, found) in [
             (&["pt-BR", "en"][..], Some("pt")),
             (&["xx", "DE-at"], Some("de")),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn two_scripts_run_from_the_right() {
+    fn two_languages_are_written_right_to_left() {
         let from_the_right = PAGE_LOCALES
             .into_iter()
             .filter(|locale| direction(locale) == "rtl");

@@ -1,13 +1,13 @@
-//! The strict gate every phone number passes first.
+//! The syntax check that every phone number passes first.
 
 use std::fmt;
 
 /// A phone number in E.164: `+`, then 7 to 15 digits of which the first is not
 /// zero (ITU-T E.164, section 6).
 ///
-/// This is the *shape* only. Whether such a number exists, and whether we send
-/// there, the server decides with metadata and policy. `Debug` and `Display`
-/// show the masked form; [`PhoneNumber::as_str`] is the number itself.
+/// This is the *syntax* only: the server decides by metadata and policy whether the
+/// number exists and may be sent to. `Debug` and `Display` show the masked form;
+/// [`PhoneNumber::as_str`] is the number itself.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PhoneNumber(String);
 
@@ -25,17 +25,16 @@ pub enum InvalidPhoneNumber {
 }
 
 impl PhoneNumber {
-    /// The longest text that is read at all.
+    /// Maximum length of the text.
     pub const MAX_INPUT: usize = 32;
     /// ITU-T E.164: at most 15 digits.
     const MAX_DIGITS: usize = 15;
     /// The shortest international numbers in use.
     const MIN_DIGITS: usize = 7;
 
-    /// Reads a number as people write it: ASCII digits after one leading `+`,
-    /// with spaces, `-`, `.`, `(` and `)` between them. No letter, extension or
-    /// invisible character is ever dropped in silence: that would text a
-    /// stranger.
+    /// Parses a number as people write it: ASCII digits after one leading `+`, with
+    /// spaces, `-`, `.`, `(` and `)` between them. Letters, extensions and invisible
+    /// characters are never silently dropped: the code would go to a stranger.
     pub fn parse(text: &str) -> Result<Self, InvalidPhoneNumber> {
         if text.len() > Self::MAX_INPUT {
             return Err(InvalidPhoneNumber::TooLong);
@@ -65,13 +64,13 @@ impl PhoneNumber {
         &self.0
     }
 
-    /// The number without its `+`, as Plivo answers it.
+    /// The number without its `+`, as in Plivo's answers.
     pub fn digits(&self) -> &str {
         &self.0[1..]
     }
 
-    /// The number with all but its last two digits hidden, for logs and for
-    /// whoever returns to a session.
+    /// The number with all but its last two digits hidden, for logs and for clients that
+    /// return to a session.
     pub fn masked(&self) -> String {
         let hidden = self.digits().len() - 2;
         format!("+{}{}", "•".repeat(hidden), &self.digits()[hidden..])
@@ -108,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ways_people_write_a_number_are_one_number() {
+    fn different_spellings_of_a_number_are_one_number() {
         for text in [
             "+14155550123",
             "+1 (415) 555-0123",
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_refused_with_its_reason() {
+    fn invalid_numbers_are_refused_with_a_reason() {
         use InvalidPhoneNumber::{ForbiddenCharacter, NoCountryCode, NotE164, TooLong};
         for (text, reason) in [
             ("", NoCountryCode),
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_and_display_show_two_digits_only() {
+    fn debug_and_display_show_only_two_digits() {
         let number = PhoneNumber::parse("+14155550123").unwrap();
         assert_eq!(number.to_string(), "+•••••••••23");
         assert_eq!(format!("{number:?}"), "PhoneNumber(+•••••••••23)");

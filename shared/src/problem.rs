@@ -1,4 +1,4 @@
-//! The one form of every failure, and the one registry of error codes.
+//! The format of every error, and the registry of error codes.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::NextAction;
 
-/// The media type of every failure (RFC 9457).
+/// The media type of every error (RFC 9457).
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// Writes the registry once: the code, its name on the wire, its title.
+/// Defines the registry in one place: each code, its name on the wire, its title.
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])+ $code:ident = $name:literal, $title:literal;)+) => {
         /// Why a request failed. Stable: clients branch on it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum ErrorCode {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $code,)+
-            /// From a newer server: nothing this build knows.
+            /// Sent by a newer server; unknown to this build.
             #[serde(other, rename = "unknown")]
             Unknown,
         }
@@ -30,7 +30,7 @@ macro_rules! error_codes {
                 match self { $(Self::$code => $name,)+ Self::Unknown => "unknown" }
             }
 
-            /// What kind of failure it is, the same each time.
+            /// The kind of failure, always the same for a code.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$code => $title,)+ Self::Unknown => "Unknown problem" }
             }
@@ -41,25 +41,25 @@ macro_rules! error_codes {
 error_codes! {
     /// The request or one of its fields is malformed.
     InvalidRequest = "invalid_request", "Invalid request";
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     RequestTimeout = "request_timeout", "Request timed out";
     /// The body is larger than a request can be.
     RequestTooLarge = "request_too_large", "Request too large";
     /// The body is not declared as JSON.
     UnsupportedMediaType = "unsupported_media_type", "Unsupported media type";
-    /// The path knows other methods only.
+    /// The path supports other methods only.
     MethodNotAllowed = "method_not_allowed", "Method not allowed";
-    /// Another site's page asks, and it is not on the list.
+    /// The request comes from another site's page, and its origin is not on the list.
     OriginNotAllowed = "origin_not_allowed", "Origin not allowed";
     /// No key, or a wrong or revoked one.
     Unauthorized = "unauthorized", "Unauthorized";
-    /// A page called with an application's key.
+    /// A browser page used an application's key.
     KeyFromBrowser = "key_from_browser", "Key used by a page";
-    /// A callback that Plivo did not sign, or that came before.
+    /// A callback without Plivo's signature, or a replayed one.
     CallbackRejected = "callback_rejected", "Callback rejected";
     /// There is nothing at that path.
     NotFound = "not_found", "Not found";
-    /// No phone number that we can read.
+    /// Not a readable phone number.
     RecipientInvalid = "recipient_invalid", "Invalid phone number";
     /// The number's country is not served.
     CountryNotAllowed = "country_not_allowed", "Country not served";
@@ -69,48 +69,48 @@ error_codes! {
     ChannelNotAvailable = "channel_not_available", "Channel not available";
     /// The code is wrong.
     OtpIncorrect = "otp_incorrect", "Wrong code";
-    /// No session of that name.
+    /// No session has that id.
     SessionNotFound = "session_not_found", "Session not found";
-    /// The session's time is over, or its code is dead.
+    /// The session or its code has expired.
     SessionExpired = "session_expired", "Session expired";
-    /// The session's code was used.
+    /// The session's code has been used.
     SessionAlreadyVerified = "session_already_verified", "Session already verified";
     /// Too many wrong codes in this session.
     ChecksExhausted = "checks_exhausted", "Too many wrong codes";
-    /// The same request, by its idempotency key, is being worked on.
+    /// A request with the same idempotency key is in progress.
     RequestUnderWay = "request_under_way", "Request under way";
     /// The idempotency key was used for another request.
     IdempotencyKeyReused = "idempotency_key_reused", "Idempotency key reused";
     /// Too many requests of one kind.
     RateLimited = "rate_limited", "Too many requests";
-    /// Plivo refused us or answered nonsense.
+    /// Plivo refused our request or sent an invalid answer.
     UpstreamError = "upstream_error", "Delivery service failed";
     /// Try again in a moment.
     TemporarilyUnavailable = "temporarily_unavailable", "Temporarily unavailable";
     /// Plivo did not answer in time.
     UpstreamTimeout = "upstream_timeout", "Delivery service timed out";
-    /// A fault of ours.
+    /// A fault on our side.
     InternalError = "internal_error", "Internal error";
 }
 
-/// A failure (RFC 9457), with the members this API adds.
+/// An error (RFC 9457), with the members that this API adds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// A URN that names the code.
+    /// A URN that identifies the code.
     pub r#type: String,
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub title: Cow<'static, str>,
     /// The HTTP status.
     #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// What to do about it.
     pub detail: Cow<'static, str>,
-    /// The registry's name for it.
+    /// Its code in the registry.
     pub code: ErrorCode,
     /// Equal to `detail`, for clients of the first API.
     pub message: Cow<'static, str>,
-    /// Finds the request in the server's log.
+    /// The id with which the server logs the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub request_id: Option<String>,
@@ -118,8 +118,8 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub retry_after: Option<u64>,
-    /// The rate limit that is full, such as `resend_waits` or `sends_per_number`; one that
-    /// has a variable is named after it.
+    /// The rate limit that was reached, such as `resend_waits` or `sends_per_number`; one
+    /// that has a variable is named after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
@@ -143,8 +143,8 @@ pub struct Problem {
     pub next_actions: Vec<NextAction>,
 }
 
-/// The checks the server derives on requests. Each delegates to the newtype, so
-/// that there is one truth, and names the registry's code.
+/// Validators that the server derives on requests. Each delegates to the newtype, so that
+/// the rule exists once, and returns the registry's code.
 #[cfg(feature = "validator")]
 pub(crate) mod check {
     use validator::ValidationError;
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_written_by_its_name_and_read_back() {
+    fn every_code_is_serialised_by_name_and_parsed_back() {
         for code in ErrorCode::ALL {
             let text = serde_json::to_string(code).unwrap();
             assert_eq!(text, format!("\"{}\"", code.as_str()));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_of_a_newer_server_is_unknown_and_no_failure() {
+    fn a_newer_servers_code_is_parsed_as_unknown() {
         let code: ErrorCode = serde_json::from_str("\"from_the_future\"").unwrap();
         assert_eq!(code, ErrorCode::Unknown);
     }

@@ -1,35 +1,34 @@
-//! What a verified number is worth: a proof that an application's own server can
-//! check.
+//! The proof of a verified number, which an application's own server can check.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Purpose;
 
-/// Where a proof is asked about (RFC 7662).
+/// Path of the introspection endpoint (RFC 7662).
 pub const INTROSPECT_PATH: &str = "/api/proofs/introspect";
-/// Where the public keys are (RFC 7517).
+/// Path of the public keys (RFC 7517).
 pub const KEYS_PATH: &str = "/.well-known/jwks.json";
-/// The `typ` of a proof's header, so that nothing else that is signed with the
-/// same key is taken for one (RFC 8725, 3.11).
+/// The `typ` of a proof's header, so that nothing else signed with the same key can be
+/// taken for a proof (RFC 8725, 3.11).
 pub const TYPE: &str = "countersign-proof+jwt";
 
-/// What a proof says (RFC 7519). The number's claims bear the names of
-/// `OpenID` Connect.
+/// The claims of a proof (RFC 7519). Those about the number have the names of `OpenID`
+/// Connect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Claims {
-    /// Who says it: `PROOF_ISSUER`.
+    /// The issuer: `PROOF_ISSUER`.
     pub iss: String,
-    /// For whom: the application's audience.
+    /// The audience: the application's.
     pub aud: String,
-    /// Since when, in seconds since 1970.
+    /// When it was issued, in seconds since 1970.
     pub iat: u64,
-    /// Until when, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub exp: u64,
-    /// This proof's own name, another one each time.
+    /// Unique id of this proof.
     pub jti: String,
-    /// A name for this number at this application, the same in each of its proofs. It
-    /// names a number and no person: numbers are given to others.
+    /// Id of this number at this application, the same in each of its proofs. It
+    /// identifies a number, not a person: numbers are reassigned.
     pub sub: String,
     /// When the code was accepted, in seconds since 1970.
     pub auth_time: u64,
@@ -38,33 +37,34 @@ pub struct Claims {
     pub phone_number: String,
     /// Always true.
     pub phone_number_verified: bool,
-    /// How it was verified (RFC 8176): `otp`, and how the code travelled where
-    /// there is a word for it, `sms` or `tel`.
+    /// How it was verified (RFC 8176): `otp`, and the channel if there is a registered
+    /// value for it, `sms` or `tel`.
     pub amr: Vec<String>,
-    /// What the application gave with the send, so that it knows its own.
+    /// The nonce that the application passed to send, so that it recognises its own
+    /// proofs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub nonce: Option<String>,
-    /// What the verification was for, where the send said so.
+    /// The purpose of the verification, if send gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub purpose: Option<Purpose>,
-    /// True where nothing was really sent. A live application refuses it.
+    /// True if nothing was really sent. A live application must refuse it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandbox: bool,
 }
 
-/// What is known of a token: its claims, or nothing at all.
+/// The result of an introspection: the claims of a valid proof, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Introspection {
-    /// Whether it is a proof of ours that holds.
+    /// Whether the token is a valid proof of ours.
     pub active: bool,
-    /// What it says, then only.
+    /// Its claims, only if it is active.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
 }
 
-/// The schema of what a derive cannot see: two forms that `active` tells apart.
+/// The schema, which a derive cannot generate: two forms, distinguished by `active`.
 #[cfg(feature = "openapi")]
 mod schema {
     use std::borrow::Cow;

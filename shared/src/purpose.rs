@@ -1,25 +1,25 @@
-//! What a verification is for.
+//! The purpose of a verification.
 
 use serde::{Deserialize, Serialize};
 
-/// What a verification is for. The proof repeats it, so that one that was made for one
-/// purpose is not taken for another.
+/// The purpose of a verification. The proof repeats it, so that a proof made for one
+/// purpose is not accepted for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// A new account.
+    /// Creating an account.
     SignUp,
-    /// An account that there is.
+    /// Signing in to an existing account.
     SignIn,
-    /// Another number for an account.
+    /// Changing the number of an account.
     ChangeNumber,
-    /// A password that was forgotten.
+    /// Resetting a forgotten password.
     Reset,
 }
 
 impl Purpose {
-    /// Every one there is.
+    /// Every purpose.
     pub const ALL: [Self; 4] = [Self::SignUp, Self::SignIn, Self::ChangeNumber, Self::Reset];
 
     /// The name on the wire.

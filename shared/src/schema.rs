@@ -1,8 +1,8 @@
-//! The schemas of what a derive cannot see: newtypes, whose form is in their
+//! Schemas that a derive cannot generate: newtypes, whose format is defined by their
 //! `parse`, and enums, whose last variant is for newer servers only.
 //!
-//! A pattern is exactly what `parse` takes: a request that keeps to the schema is
-//! read, and one that does not is refused. Schemathesis holds the two together.
+//! A pattern accepts exactly what `parse` accepts: a request that conforms to the schema
+//! is read, and any other is refused. Schemathesis checks that they agree.
 
 use std::borrow::Cow;
 
@@ -46,7 +46,7 @@ pub(crate) fn e164() -> RefOr<Schema> {
     .into()
 }
 
-/// A session's name where it is read.
+/// A session's id in requests.
 pub(crate) fn session_uuid() -> RefOr<Schema> {
     SessionId::schema()
 }
@@ -58,7 +58,7 @@ pub(crate) fn otp() -> RefOr<Schema> {
     text(said, &format!("^[0-9]{{{least},{most}}}$"), "601905").into()
 }
 
-/// An application's own word.
+/// An application's nonce.
 pub(crate) fn nonce() -> RefOr<Schema> {
     let said = "A word of the application's, which the proof repeats.";
     text(said, "^[!-~]{1,255}$", "a-word-of-mine")
@@ -82,7 +82,7 @@ impl PartialSchema for Locale {
     }
 }
 
-/// An enum by its names, with what each means.
+/// An enum with the names of these values.
 fn named<T: Copy + Serialize>(description: &str, all: &[T]) -> RefOr<Schema> {
     let names = all
         .iter()
@@ -122,7 +122,7 @@ impl PartialSchema for AttemptReason {
     }
 }
 
-/// Each of them has a name of its own in the document.
+/// Gives each schema a name of its own in the document.
 macro_rules! components {
     ($($name:ident),+) => {
         $(impl ToSchema for $name {

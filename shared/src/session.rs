@@ -4,27 +4,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Channel, SessionId};
 
-/// The collection a session's path begins with.
+/// Path of the sessions.
 pub const PATH: &str = "/api/otp/sessions";
 
-/// What follows a session's path where its changes are read as they come.
+/// Suffix of a session's path for the stream of its changes.
 pub const EVENTS: &str = "/events";
 
-/// Where a session is read.
+/// Path of a session.
 pub fn path(session_uuid: SessionId) -> String {
     format!("{PATH}/{session_uuid}")
 }
 
-/// How a session stands.
+/// Status of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionStatus {
-    /// A code is on its way or waits to be typed.
+    /// A code is being delivered, or is yet to be entered.
     Pending,
-    /// The right code was given; the session is done.
+    /// The right code was entered; the session is complete.
     Verified,
-    /// All checks were wrong; only a new session helps.
+    /// All checks have failed; only a new session helps.
     ChecksExhausted,
 }
 
@@ -32,24 +32,24 @@ pub enum SessionStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NextAction {
-    /// Try a code.
+    /// Check a code.
     Verify,
-    /// Have the code delivered once more, once `resend_in` has passed.
+    /// Have the code delivered again, once `resend_in` has passed.
     Resend,
     /// Start a new session.
     Send,
-    /// Give another phone number.
+    /// Enter another phone number.
     ChangeRecipient,
     /// Choose another channel.
     ChangeChannel,
-    /// Try the same again, after `retry_after` where it is given.
+    /// Retry the same request, after `retry_after` if it is given.
     Retry,
-    /// From a newer server: nothing this build knows.
+    /// Sent by a newer server; unknown to this build.
     #[serde(other)]
     Unknown,
 }
 
-/// How far one delivery of the code has come.
+/// Status of one delivery of the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptStatus {
@@ -57,25 +57,25 @@ pub enum AttemptStatus {
     Queued,
     /// Handed to the carrier, or ringing.
     Sent,
-    /// On the phone, or answered.
+    /// Received by the phone, or the call was answered.
     Delivered,
     /// It will not arrive.
     Undelivered,
-    /// From a newer server: nothing this build knows.
+    /// Sent by a newer server; unknown to this build.
     #[serde(other)]
     Unknown,
 }
 
-/// Why a delivery did not arrive, where that helps: a block for suspected fraud
-/// has none.
+/// Why a delivery failed, if that helps the user: a block for suspected fraud has no
+/// reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptReason {
-    /// The phone is off, out of reach, or no phone.
+    /// The phone is off, out of reach, or not a phone.
     Unreachable,
-    /// Nothing is delivered to its country this way.
+    /// Its country receives no deliveries over this channel.
     CountryBarred,
-    /// From a newer server: nothing this build knows.
+    /// Sent by a newer server; unknown to this build.
     #[serde(other)]
     Unknown,
 }
@@ -102,43 +102,43 @@ impl AttemptReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
-    /// How it travels.
+    /// Its channel.
     pub channel: Channel,
-    /// How far it has come.
+    /// Its status.
     pub status: AttemptStatus,
-    /// Why it did not arrive, where that helps.
+    /// Why it failed, if that helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub reason: Option<AttemptReason>,
-    /// When it was asked for, RFC 3339 in UTC.
+    /// When it was requested, RFC 3339 in UTC.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub requested_at: String,
 }
 
-/// The session as its holder may see it: enough to go on after a reload.
+/// The session as its holder may see it: enough to resume after a reload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionResponse {
-    /// The session's name.
+    /// The session's id.
     pub session_uuid: SessionId,
-    /// How it stands.
+    /// Its status.
     pub status: SessionStatus,
     /// The number with all but its last two digits hidden.
     pub recipient: String,
-    /// How the last code travels.
+    /// Channel of the last code.
     pub channel: Channel,
     /// Every delivery, oldest first.
     pub attempts: Vec<Attempt>,
-    /// How many digits the code has.
+    /// Number of digits of the code.
     pub otp_length: u8,
-    /// When the session ends, RFC 3339 in UTC.
+    /// When the session expires, RFC 3339 in UTC.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub expires_at: String,
     /// Whole seconds until then.
     pub expires_in: u64,
     /// Whole seconds until a resend is allowed.
     pub resend_in: u64,
-    /// How many more codes may be tried.
+    /// How many more checks are allowed.
     pub checks_left: u8,
     /// What the caller can do next, the most likely first.
     pub next_actions: Vec<NextAction>,

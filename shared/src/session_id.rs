@@ -1,13 +1,13 @@
-//! The name of a verification.
+//! The id of a verification session.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A session's name: our own random UUID (RFC 9562, version 4), never Plivo's.
+/// A session's id: a random UUID of our own (RFC 9562, version 4), never Plivo's.
 ///
-/// One spelling only, lower-case and hyphenated, so that no counter can be
-/// walked around by writing the same id in another way.
+/// Only one spelling is accepted, lower case with hyphens, so that no counter can be
+/// bypassed by writing the same id in another way.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; 16]);
 
@@ -16,14 +16,14 @@ pub struct SessionId([u8; 16]);
 pub struct InvalidSessionId;
 
 impl SessionId {
-    /// Makes an id of 16 random bytes, of which 122 bits stay.
+    /// Makes an id from 16 random bytes, of which 122 bits are kept.
     pub const fn from_random_bytes(mut bytes: [u8; 16]) -> Self {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
         Self(bytes)
     }
 
-    /// Reads the one spelling.
+    /// Parses an id in its one spelling.
     pub fn parse(text: &str) -> Result<Self, InvalidSessionId> {
         let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| InvalidSessionId)?;
         let mut bytes = [0; 16];
@@ -66,7 +66,7 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// Whoever holds the id holds the session, so `Debug` shows its beginning only.
+/// Whoever holds the id holds the session, so `Debug` shows only its beginning.
 impl fmt::Debug for SessionId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "SessionId({:02x}{:02x}…)", self.0[0], self.0[1])

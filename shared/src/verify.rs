@@ -1,4 +1,4 @@
-//! `POST /api/otp/verify`: one try at the code.
+//! `POST /api/otp/verify`: checks a code.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::EndUser;
 
-/// Where the request goes.
+/// Path of the request.
 pub const PATH: &str = "/api/otp/verify";
 
-/// How long an answer that was lost can be fetched again, by the same request under
-/// the same `Idempotency-Key`. Long enough for a network to come back, too short for
-/// the code to be of use to somebody who sees it later.
+/// How long a lost answer can be fetched again, by the same request under the same
+/// `Idempotency-Key`: long enough for a network to recover, too short for the code to be
+/// of use to somebody who sees it later.
 pub const ANSWER_KEPT_FOR: Duration = Duration::from_mins(1);
 
-/// Tries a code.
+/// Checks a code.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "validator", derive(validator::Validate))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest {
-    /// The session, as send named it.
+    /// The session's id, as returned by send.
     #[cfg_attr(
         feature = "validator",
         validate(custom(function = "crate::problem::check::session_uuid"))
@@ -34,7 +34,7 @@ pub struct VerifyRequest {
     )]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::otp))]
     pub otp: String,
-    /// For whom an application's server calls, with its key only.
+    /// The user on whose behalf an application's server calls; only with its key.
     #[serde(
         default,
         deserialize_with = "crate::end_user::from_object",
@@ -43,21 +43,21 @@ pub struct VerifyRequest {
     pub end_user: Option<EndUser>,
 }
 
-/// The code was right. A wrong one is answered with a [`crate::Problem`] whose
+/// The answer to the right code. A wrong one is answered with a [`crate::Problem`] whose
 /// `verified` is false.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifyResponse {
     /// Always true.
     pub verified: bool,
-    /// A sentence to show.
+    /// A sentence to display.
     pub message: String,
     /// The number that is now verified, in E.164.
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::e164))]
     pub recipient: String,
-    /// Shows it to an application's server: see [`crate::proof`].
+    /// The proof, for an application's server: see [`crate::proof`].
     pub proof: String,
-    /// When the proof ends, RFC 3339 in UTC.
+    /// When the proof expires, RFC 3339 in UTC.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub expires_at: String,
 }

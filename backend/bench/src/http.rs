@@ -1,5 +1,5 @@
-//! A minimal HTTP/1.1 client for the load: messages with a length, one after the other on a
-//! connection.
+//! A minimal HTTP/1.1 client for generating load: messages with a length, one after the
+//! other on a connection.
 
 use std::io;
 

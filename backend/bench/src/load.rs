@@ -82,7 +82,7 @@ impl Seen {
         self.admitted.merge(&other.admitted)
     }
 
-    /// The sessions in the order they were started, as people enter codes.
+    /// The sessions in the order in which they were started, as users enter their codes.
     pub(crate) fn into_sessions(mut self) -> VecDeque<String> {
         self.sessions.sort();
         self.sessions.into_iter().map(|(_, id)| id).collect()
@@ -123,7 +123,7 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 const AREAS: [u64; 16] = [
     205, 206, 212, 213, 214, 303, 305, 310, 312, 404, 415, 503, 510, 617, 619, 650,
 ];
-/// Connections of an open load: more than ever wait at once.
+/// Connections of an open load: more than ever wait at the same time.
 const CONNECTIONS: usize = 64;
 /// Interval at which an open load checks for due requests.
 const TICK: Duration = Duration::from_micros(500);
@@ -189,7 +189,7 @@ struct Caller {
     connection: Connection,
     call: Call,
     shared: Sessions,
-    /// Its own sessions, of a mixed load.
+    /// Its own sessions, in a mixed load.
     own: VecDeque<String>,
     turn: usize,
     seen: Seen,

@@ -1,5 +1,6 @@
-//! Measures Countersign against a bare pass-through: the same machine, the same run, the
-//! same callers. Ratios can be compared between runs; figures cannot.
+//! Measures Countersign against a bare pass-through, on the same machine, in the same run
+//! and with the same callers. Ratios can be compared between runs; absolute figures
+//! cannot.
 
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
@@ -80,7 +81,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Runs everything: the document goes to standard output, the plots to files.
+/// Runs the whole suite: the document goes to standard output, the plots to files.
 async fn suite(binary: &str, plots: &str, size: suite::Size) -> io::Result<()> {
     let measured = suite::run(binary.as_ref(), size).await?;
     let plots = Path::new(plots);
@@ -90,7 +91,7 @@ async fn suite(binary: &str, plots: &str, size: suite::Size) -> io::Result<()> {
     Ok(())
 }
 
-/// Latency of admitted requests at a multiple of the load.
+/// Measures the latency of admitted requests at a multiple of the load.
 async fn overload(binary: PathBuf) -> io::Result<()> {
     let upstream = Upstream::start(Duration::ZERO)?;
     let directory = tempfile::tempdir()?;
@@ -118,7 +119,7 @@ async fn overload(binary: PathBuf) -> io::Result<()> {
     Ok(())
 }
 
-/// Memory used by a million addresses and a million numbers.
+/// Measures the memory used by a million addresses and a million numbers.
 async fn keys(binary: PathBuf) -> io::Result<()> {
     let upstream = Upstream::start(Duration::ZERO)?;
     let directory = tempfile::tempdir()?;

@@ -1,5 +1,5 @@
-//! The baseline: the same two calls by the same two libraries, with nothing in between. No
-//! rules, no state, no log.
+//! The baseline: the same two calls through the same two libraries, with no rules, state
+//! or log in between.
 
 use std::net::SocketAddr;
 

@@ -25,7 +25,7 @@ const COLOURS: [RGBColor; 4] = [
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
 ];
-/// Width of a group of bars, with some space on both sides.
+/// Width of a group of bars; the rest is space on both sides.
 const WIDTH: f64 = 0.8;
 /// Space above the highest value, for the legend.
 const HEADROOM: f64 = 1.35;
@@ -104,7 +104,7 @@ impl Bars {
         Ok(())
     }
 
-    /// The label: a group's name below its middle, nothing in between.
+    /// The label of a position: the group's name below its middle, nothing elsewhere.
     fn group_at(&self, place: f64) -> String {
         let names = self.groups.iter().enumerate();
         let mut here = names.filter(|(group, _)| (*group as f64 + 0.5 - place).abs() < 0.1);
@@ -131,10 +131,10 @@ fn growth(measured: &Measured, path: &Path) -> Drawn {
     Ok(())
 }
 
-/// A name and its points.
+/// A line's name and its points.
 pub(crate) type Series = (String, Vec<(f64, f64)>);
 
-/// Line charts below each other, with the same x axis.
+/// Draws line charts below each other, with a common x axis.
 pub(crate) fn lines(charts: &[(&str, Vec<Series>)], across: &str, path: &Path) -> Drawn {
     let rows = u32::try_from(charts.len())?;
     let sheet = sheet(path, (SIZE.0, SIZE.1 * rows))?;
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn each_picture_names_who_was_measured() {
+    fn each_plot_names_the_subjects_measured() {
         let rows = ["pass-through", "SQLite", "Redis", "Redis, three instances"];
         let grown = |live| Growth {
             live,

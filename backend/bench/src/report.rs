@@ -37,7 +37,7 @@ impl Figure {
     }
 }
 
-/// A name, and a figure for each call.
+/// The name of a row, and a figure for each call.
 pub(crate) type Row<const CALLS: usize> = (&'static str, [Figure; CALLS]);
 
 /// Cost of a send and a check with that many live sessions.
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_says_whether_it_is_met() {
+    fn a_bar_shows_whether_its_target_is_met() {
         assert_eq!(bar(0.4, true).row(), "| x | at least 0.4 | 0.40 | met |");
         assert_eq!(
             bar(0.39, true).row(),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_round_counts() {
+    fn the_median_round_is_reported() {
         let round = |per_second| Figure {
             per_second,
             ..Figure::default()

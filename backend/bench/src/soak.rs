@@ -18,8 +18,8 @@ use crate::{
 /// Few enough not to saturate the machine: growth is then a leak.
 const CALLERS: usize = 8;
 const SLICE: Duration = Duration::from_secs(5);
-/// Allowed growth of memory from the second quarter to the last, and megabytes on top:
-/// caches fill.
+/// Allowed growth of memory from the second quarter to the last, as a ratio and in
+/// additional megabytes: caches fill.
 const GROWTH: f64 = 1.1;
 const SLACK_MB: f64 = 2.0;
 /// Descriptors that come and go with connections.
@@ -115,7 +115,7 @@ fn ends(samples: &[Sample], value: fn(&Sample) -> f64) -> (f64, f64) {
     (quarter(samples, 1, value), quarter(samples, 3, value))
 }
 
-/// What grew although it must not, if anything.
+/// Describes what grew although it must not, if anything did.
 fn growth(samples: &[Sample]) -> Option<String> {
     let (early, late) = ends(samples, |it| it.resident);
     if late > early * GROWTH + SLACK_MB {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fills_first_and_stays_is_no_growth() {
+    fn initial_filling_is_not_growth() {
         let fills = samples(|at| 30.0 + at.min(8.0), |_| 40.0);
         assert_eq!(growth(&fills), None);
     }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_request_is_no_soak() {
+    fn a_soak_with_a_failed_request_fails() {
         let mut one = samples(|_| 30.0, |_| 40.0);
         one[7].failed = 1;
         assert_eq!(growth(&one).unwrap(), "1 requests failed");

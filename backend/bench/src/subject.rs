@@ -1,4 +1,4 @@
-//! What is measured: the pass-through, or the service over one of its stores.
+//! The subject of a measurement: the pass-through, or the service over one of its stores.
 
 use std::{
     io,
@@ -39,7 +39,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// The same two calls with nothing in between.
+    /// The baseline: the same two calls with nothing in between.
     pub(crate) fn pass_through(upstream: SocketAddr) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["pass-through", &upstream.to_string()]);
@@ -133,7 +133,7 @@ impl Subject {
     }
 }
 
-/// The program with all limits counted, and none of them reached.
+/// The program, with all limits counted and none of them reached.
 pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) -> Command {
     let mut command = Command::new(binary);
     command
@@ -159,11 +159,11 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
         "SENDS_PER_COUNTRY",
         "SENDS_TOTAL",
     ] {
-        // Counted like any other, and never reached.
+        // Counted like any other limit, but never reached.
         command.env(format!("LIMIT_{limit}"), "4000000000/1h");
     }
     command.env("LIMIT_REQUESTS_PER_ADDRESS", "off");
-    // It remembers each number: never that many.
+    // This one remembers each number: too many here.
     command.env("LIMIT_NUMBERS_PER_ADDRESS", "off");
     command
 }

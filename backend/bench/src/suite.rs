@@ -19,13 +19,13 @@ pub(crate) struct Size {
     sessions: &'static [u64],
 }
 
-/// Some fifteen minutes on two cores.
+/// About fifteen minutes on two cores.
 pub(crate) const WHOLE: Size = Size {
     rounds: 3,
     length: Duration::from_secs(4),
     sessions: &[1_000, 10_000, 100_000, 1_000_000],
 };
-/// Some four minutes, to try it.
+/// About four minutes, to try it.
 pub(crate) const QUICK: Size = Size {
     rounds: 1,
     length: Duration::from_secs(3),
@@ -148,7 +148,7 @@ pub(crate) async fn steady(
     Ok(figures)
 }
 
-/// Cost of a send and a check with a growing number of live sessions.
+/// Measures the cost of a send and a check with a growing number of live sessions.
 async fn growth(subject: &Subject, upstream: &Upstream, size: &Size) -> io::Result<Vec<Growth>> {
     let (mut live, mut grown) = (0, Vec::new());
     for &sessions in size.sessions {
@@ -183,7 +183,7 @@ async fn growth(subject: &Subject, upstream: &Upstream, size: &Size) -> io::Resu
     Ok(grown)
 }
 
-/// Measures all of it.
+/// Runs the whole suite.
 pub(crate) async fn run(binary: &Path, size: Size) -> io::Result<Measured> {
     let upstream = Upstream::start(Duration::ZERO)?;
     let near = subjects(binary, &upstream)?;

@@ -20,7 +20,7 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 /// The code that every phone receives.
 pub(crate) const OTP: &str = "123456";
 
-/// The stand-in, on a thread of its own.
+/// The stand-in, on its own thread.
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     connections: Arc<AtomicU64>,

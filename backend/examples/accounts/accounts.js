@@ -1,11 +1,11 @@
-// Asks this application's own server for the code, and hands it the proof, which it
-// believes and nothing else.
+// Requests and checks the code through this application's own server, and submits the
+// proof to it: the server trusts nothing else.
 
 const form = document.getElementById("verify");
 const say = (text) => { document.getElementById("status").textContent = text; };
 let session;
-// Each code's idempotency key: when the answer to a check is lost, pressing the
-// button again fetches it instead of finding that the code was used.
+// The idempotency key of each code: if the answer to a check is lost, pressing the
+// button again fetches it instead of reporting that the code was used.
 const keys = new Map();
 
 async function call(path, body, key) {

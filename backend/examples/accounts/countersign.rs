@@ -1,5 +1,5 @@
-//! All that this application knows of Countersign: where it is, its own key there, and
-//! how to ask for a code, and about a proof.
+//! The client for Countersign: its URL, this application's key, and the calls to send and
+//! verify a code and to check a proof.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::users::User;
 
-/// Why a proof is not believed, in words for the person.
+/// Why a proof is not accepted, in words for the user.
 pub(crate) struct Untrusted(pub(crate) &'static str);
 
-/// What Countersign says of a proof. The rest of its claims is not needed here.
+/// The introspection of a proof. The rest of its claims is not needed here.
 #[derive(Deserialize)]
 struct Introspection {
     active: bool,
@@ -48,8 +48,8 @@ impl Countersign {
         })
     }
 
-    /// Asks for a code for this user, who came from that address. The number and the
-    /// nonce are the server's own: whatever the browser says of them is not read.
+    /// Sends a code to this user, whose request came from that address. The number and
+    /// the nonce are the server's own, never the browser's.
     pub(crate) async fn send(
         &self,
         user: &User,
@@ -65,7 +65,7 @@ impl Countersign {
         self.call("/api/otp/send", None, &body).await
     }
 
-    /// Tries a code. Under the same key the same try has one effect.
+    /// Checks a code. Repeated under the same idempotency key, a check has one effect.
     pub(crate) async fn verify(
         &self,
         session: &str,
@@ -93,8 +93,8 @@ impl Countersign {
         Ok((status, answer.json().await?))
     }
 
-    /// Whether this proof says that this number was verified just now, for this
-    /// visit. It is spent by that: nobody can show it again.
+    /// Checks that this proof says that this number was verified just now, for this
+    /// visit. That consumes the proof: it cannot be used again.
     pub(crate) async fn prove(
         &self,
         proof: &str,
@@ -135,7 +135,7 @@ impl Countersign {
     }
 }
 
-/// What a code is for: a proof from a sign-up is none for a log-in.
+/// The purpose of a code: a proof made for a sign-up is not accepted for a log-in.
 fn purpose(user: &User) -> &'static str {
     if user.is_phone_verified {
         "sign_in"

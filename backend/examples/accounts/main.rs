@@ -1,13 +1,12 @@
-//! A small application with accounts: sign-up with a verified phone number, and
-//! log-in with a code as the second factor.
+//! A small application with accounts: sign-up with a verified phone number, and log-in
+//! with a code as the second factor.
 //!
-//! It knows Countersign by its public API only. This server asks for codes with its key,
-//! and says for whom; the browser hands it the proof, and nothing else that comes from
-//! the browser is believed. `cargo xtask accounts` starts it
-//! beside Countersign's sandbox.
+//! It uses only Countersign's public API. This server requests codes with its key and on
+//! behalf of its user; the browser submits the proof, and nothing else that it sends is
+//! trusted. `cargo xtask accounts` starts it beside Countersign's sandbox.
 //!
-//! Left out, because it is not the point: limits on passwords tried, and a way
-//! back in without the phone.
+//! Left out, because it is not the point: a limit on password attempts, and account
+//! recovery without the phone.
 
 mod countersign;
 mod pages;
@@ -87,7 +86,7 @@ struct Shown {
     proof: String,
 }
 
-/// Who has this browser, and how far he has come.
+/// The visitor behind this browser's cookie, and their progress.
 fn visitor(accounts: &Accounts, request: &HttpRequest) -> Option<(String, User, Step)> {
     let cookie = request.cookie(COOKIE)?;
     let (user, step) = accounts.users.visitor(cookie.value())?;
@@ -100,7 +99,7 @@ fn to(path: &str) -> HttpResponse {
         .finish()
 }
 
-/// Goes on with a new name for the browser: one from before is worth nothing.
+/// Continues with a new session cookie: the previous one is worthless.
 fn begin(accounts: &Accounts, user: &User, step: &Step, path: &str) -> HttpResponse {
     let name = accounts.users.begin(user, step);
     let cookie = Cookie::build(COOKIE, name)
@@ -143,7 +142,7 @@ async fn log_in(accounts: Data<Accounts>, form: Form<Credentials>) -> HttpRespon
     } = form.into_inner();
     let found = web::block(move || shared.users.log_in(&phone_number, &password)).await;
     match found {
-        // The password was right; where the number was never verified, it is now.
+        // The password was right; a number that was never verified is verified now.
         Ok(Some(user)) if user.two_factor_enabled || !user.is_phone_verified => {
             begin(&accounts, &user, &Step::must_prove(), "/verify")
         }
@@ -160,12 +159,12 @@ async fn verify_page(accounts: Data<Accounts>, request: HttpRequest) -> HttpResp
     }
 }
 
-/// Sends the visitor's code, to the number of their account.
+/// Sends a code to the number of the visitor's account.
 async fn send_code(accounts: Data<Accounts>, request: HttpRequest) -> HttpResponse {
     let Some((_, user, Step::MustProve { nonce })) = visitor(&accounts, &request) else {
         return HttpResponse::Forbidden().finish();
     };
-    // Behind a proxy of its own it would be what that says of the person.
+    // Behind a reverse proxy, this would have to be the address that the proxy reports.
     let address = request.peer_addr().map(|peer| peer.ip());
     passed_on(accounts.countersign.send(&user, &nonce, address).await)
 }
@@ -176,7 +175,7 @@ struct Tried {
     otp: String,
 }
 
-/// Tries the visitor's code. The proof that comes of it is handed in by the browser.
+/// Checks the visitor's code. The browser then submits the resulting proof.
 async fn verify_code(
     accounts: Data<Accounts>,
     request: HttpRequest,
@@ -188,7 +187,7 @@ async fn verify_code(
     passed_on(accounts.countersign.verify(session_uuid, otp, key).await)
 }
 
-/// What Countersign answered, for the page's script.
+/// Forwards Countersign's answer to the page's script.
 fn passed_on(answer: reqwest::Result<(u16, Value)>) -> HttpResponse {
     let unreachable = json!({"message": "That did not work. Try again in a moment."});
     let (status, body) = answer.unwrap_or((503, unreachable));

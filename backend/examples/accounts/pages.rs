@@ -1,4 +1,4 @@
-//! The pages, written by the server. Only the verification needs a script.
+//! The pages, rendered by the server. Only the verification needs a script.
 
 use actix_web::{HttpResponse, http::header::CONTENT_TYPE};
 
@@ -9,7 +9,7 @@ pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
-/// Text from outside, made harmless.
+/// Escapes text from outside for HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

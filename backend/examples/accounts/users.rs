@@ -1,4 +1,4 @@
-//! The table of users, and who is visiting.
+//! The table of users, and the visits.
 
 use std::{
     path::Path,
@@ -39,16 +39,16 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// What Countersign knows them by.
+    /// Their id at Countersign.
     pub(crate) fn name(&self) -> String {
         format!("user-{}", self.id)
     }
 }
 
-/// How far a visitor has come.
+/// The progress of a visitor.
 #[derive(Clone)]
 pub(crate) enum Step {
-    /// The number must be proven, by a proof with this word in it.
+    /// The number must be verified, by a proof with this nonce.
     MustProve {
         nonce: String,
     },
@@ -79,8 +79,8 @@ impl Users {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A user whose number is not verified yet. Until it is, anybody may take its
-    /// place: a number that was only claimed must not keep its owner out.
+    /// Adds a user whose number is not verified yet. Until it is, anybody may replace the
+    /// account: a number that was only claimed must not lock its owner out.
     pub(crate) fn sign_up(&self, number: &str, password: &str) -> Result<User, &'static str> {
         let number = PhoneNumber::parse(number)
             .map_err(|_| "Give the number with its country code, such as +14155550123.")?;
@@ -112,7 +112,7 @@ impl Users {
             .ok_or("There is an account with this number. Log in instead.")
     }
 
-    /// The user with that password.
+    /// The user with that number and password.
     pub(crate) fn log_in(&self, number: &str, password: &str) -> Option<User> {
         let number = PhoneNumber::parse(number).ok()?;
         let user = self.by_number(number.as_str())?;
@@ -146,7 +146,7 @@ impl Users {
         self.table().execute(&change, params![user.id, now()]).ok();
     }
 
-    /// A new visit; its name is the browser's only secret.
+    /// Starts a visit; its name is the browser's only secret.
     pub(crate) fn begin(&self, user: &User, step: &Step) -> String {
         let name = random_name();
         let nonce = match step {

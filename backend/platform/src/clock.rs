@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Tells the time.
+/// A clock.
 pub trait Clock: Send + Sync {
-    /// Now, in wall-clock terms. Never runs backwards.
+    /// The current wall-clock time. It never runs backwards.
     fn now(&self) -> SystemTime;
 }
 

@@ -1,5 +1,5 @@
-//! Platform services: the clock, the TLS library, files that only their owner may read, and
-//! files that are read again when they have changed. Nothing here knows the domain.
+//! Platform services: the clock, the TLS library, files that only their owner can read,
+//! and files that are reloaded when they change. Nothing here knows the domain.
 
 pub mod clock;
 pub mod private_file;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Creates a file; an error of the kind `AlreadyExists` if there is one, such as when
+/// Creates a file; fails with `AlreadyExists` if there is one, for instance because
 /// another process was faster.
 pub fn create(path: &Path, content: &str) -> std::io::Result<()> {
     let draft = Draft::write(path, content, None)?;
@@ -30,8 +30,8 @@ pub fn replace(path: &Path, content: &str) -> std::io::Result<()> {
     fs::rename(&draft.0, &path)
 }
 
-/// A temporary file with a name that no other process uses, also none that crashed. Removed
-/// when dropped.
+/// A temporary file with a name that no other process uses, not even a crashed one.
+/// Removed when dropped.
 struct Draft(PathBuf);
 
 impl Draft {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_replaces_a_file_is_as_open_as_it_was_and_no_link_is_lost() {
+    fn replacing_a_file_keeps_its_mode_and_its_link() {
         let home = tempfile::tempdir().unwrap();
         let (real, link) = (home.path().join("real.json"), home.path().join("link.json"));
         replace(&real, "first").unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_root_replaces_or_makes_belongs_to_whom_it_belonged() {
+    fn files_that_root_replaces_or_creates_keep_their_owner() {
         if !rustix::process::geteuid().is_root() {
             // Only root can change a file's owner.
             return;
@@ -166,7 +166,7 @@ mod tests {
     }
 }
 
-/// Who beside its owner can access a file.
+/// Who else besides the owner can access a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
     /// Nobody, or the group can read it.
@@ -177,7 +177,7 @@ pub enum Exposure {
     Writable,
 }
 
-/// The exposure by the file's mode. Missing and special files count as private.
+/// The exposure according to the file's mode. Missing and special files count as private.
 pub fn exposure(path: &Path) -> Exposure {
     #[cfg(unix)]
     if let Ok(file) = fs::metadata(path)

@@ -1,4 +1,4 @@
-//! A file of the operator's that is read again when it has changed.
+//! A file of the operator's that is reloaded when it changes.
 
 use std::{
     fs::{self, Metadata},
@@ -7,10 +7,10 @@ use std::{
     time::SystemTime,
 };
 
-/// Reads the file's text; what is wrong with it is one line.
+/// Parses the file's text; an error is one line.
 type Parse<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
 
-/// What a file holds, as it was read last.
+/// The value of a file, as last read.
 pub struct Reloading<T> {
     path: PathBuf,
     parse: Parse<T>,
@@ -18,7 +18,7 @@ pub struct Reloading<T> {
     value: RwLock<Arc<T>>,
 }
 
-/// By which one content is told from another without reading it.
+/// Metadata that changes with the content, so that it need not be read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Seen {
     modified: Option<SystemTime>,
@@ -40,13 +40,13 @@ impl Seen {
 }
 
 impl<T> Reloading<T> {
-    /// Reads it for the first time.
+    /// Reads the file for the first time.
     pub fn open(
         path: PathBuf,
         parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let parse: Parse<T> = Box::new(parse);
-        // What changes while it is read is read again.
+        // Metadata first: a change during the read is noticed by the next reload.
         let seen = fs::metadata(&path).ok().map(|it| Seen::of(&it));
         let value = read(&path, &parse)?;
         Ok(Self {
@@ -57,14 +57,14 @@ impl<T> Reloading<T> {
         })
     }
 
-    /// What it holds.
+    /// The current value.
     pub fn get(&self) -> Arc<T> {
         let value = self.value.read();
         value.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads it again where it has changed. Answers nothing where it has not; where it
-    /// cannot be read, what was known stays, and why is told once.
+    /// Reloads the file. Returns `None` if it is unchanged. If it cannot be read, the
+    /// previous value stays, and the error is returned once.
     pub fn reload(&self) -> Option<Result<(), String>> {
         let metadata = fs::metadata(&self.path).ok().map(|it| Seen::of(&it));
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_again_when_it_has_changed_and_kept_when_it_is_wrong() {
+    fn a_changed_file_is_reloaded_and_a_wrong_one_keeps_the_value() {
         let name = format!("countersign-reloading-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let parse = |text: &str| {

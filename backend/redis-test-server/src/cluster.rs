@@ -1,4 +1,4 @@
-//! Three nodes that share the slots.
+//! A Redis cluster of three nodes that share the slots.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ impl RedisCluster {
         cluster
     }
 
-    /// Waits until each node knows that all slots are served.
+    /// Waits until every node reports that all slots are served.
     fn wait(&self) {
         let started = Instant::now();
         for node in &self.nodes {

@@ -32,13 +32,13 @@ impl RedisServer {
         Self::start_with(&[])
     }
 
-    /// Starts one with command-line options, such as `--maxmemory 1mb`.
+    /// Starts a server with command-line options, such as `--maxmemory 1mb`.
     pub fn start_with(settings: &[&str]) -> Self {
         let settings: Vec<String> = settings.iter().map(|&text| text.to_owned()).collect();
         Self::start_by(|_| settings.clone())
     }
 
-    /// Starts one with TLS only, as `localhost`, with a self-signed certificate.
+    /// Starts a server with TLS only, as `localhost`, with a self-signed certificate.
     pub fn start_with_tls() -> Self {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -152,7 +152,7 @@ impl RedisServer {
         client.get_connection().unwrap()
     }
 
-    /// The whole content, as it would be on a disk.
+    /// The whole content, in the form in which it is written to disk.
     pub fn dump(&self) -> Vec<u8> {
         let () = self.command(&["CONFIG", "SET", "rdbcompression", "no"]);
         let () = self.command(&["SAVE"]);

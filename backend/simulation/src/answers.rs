@@ -29,12 +29,12 @@ enum First {
     Settled(Settlement),
 }
 
-/// The first answer, when it was given, and the newest request before it.
+/// The first answer, when it was given, and the newest request at that moment.
 struct Given {
     first: First,
     body: String,
     at: Millis,
-    /// Requests up to this one had begun.
+    /// This request and all before it had begun.
     newest_request: u64,
 }
 
@@ -45,21 +45,22 @@ pub(crate) struct Answers {
     of_key: BTreeMap<String, Given>,
     /// The body that each key was claimed with.
     bodies: BTreeMap<String, String>,
-    /// How often a key was refused for another body, and the newest request then: after
-    /// five the key refuses everything.
+    /// How often a key was refused because of another body, and the newest request at
+    /// that time: after five the key refuses everything.
     mismatches: BTreeMap<String, (u32, u64)>,
-    /// Keys that were tried with another body, whatever the answer.
+    /// Keys that were used with another body, whatever the answer.
     pub(crate) suspect: BTreeSet<String>,
     pub(crate) newest_request: u64,
     pub(crate) proofs: u64,
     pub(crate) found_again: u64,
-    /// How often a key was refused for another body.
+    /// Refusals of a key because of another body.
     pub(crate) reused: u64,
-    /// Requests that have begun under each key, and when each of them did.
+    /// Requests made under each key, and when each of them began.
     begun: BTreeMap<String, Vec<(u64, Millis)>>,
 }
 
-/// So many requests of another body a key compares; later ones it refuses unseen.
+/// Maximum requests with another body that a key compares; later ones are refused without
+/// a comparison.
 const MAX_COMPARED: usize = 5;
 
 impl Answers {
@@ -121,7 +122,7 @@ impl Checker {
         );
     }
 
-    /// A proof was returned: it must be the only one of its session and of its code.
+    /// Checks a returned proof: it must be the only one of its session and of its code.
     pub(crate) fn proof(&mut self, asked: &Asked, proof: &str) {
         self.answers.proofs += 1;
         let request = proof.strip_prefix("proof").and_then(|id| id.parse().ok());
@@ -135,7 +136,7 @@ impl Checker {
         let (session, code) = (of_session.len(), of_plivo.len());
         let name = &asked.session;
         self.require(session == 1, || format!("{session} proofs of {name}"));
-        // The row of Plivo's session may have expired once the clock was set.
+        // Plivo's session may have expired from the store after the clock was set.
         let is_one = code == 1 || self.was_set;
         self.require(is_one, || format!("{code} proofs of the code of {plivo:?}"));
     }
@@ -153,7 +154,7 @@ impl Checker {
         }
     }
 
-    /// A request has begun.
+    /// Records that a request has begun.
     pub(crate) fn begun(&mut self, request: u64, asked: &Asked, now: Millis) {
         if let Some(keyed) = &asked.keyed {
             let begun = self.answers.begun.entry(keyed.name.clone());
@@ -161,8 +162,8 @@ impl Checker {
         }
     }
 
-    /// A request was refused for another body: it is a check of its caller's, of some
-    /// moment since it began, unless the key may have refused it without comparing.
+    /// A request refused because of another body counts as a check by its caller, made at
+    /// some moment since it began, unless the key may have refused it without comparing.
     fn mismatched(&mut self, request: &Request, asked: &Asked, key: &str) {
         let of_key = self.answers.begun.get(key).map_or(&[][..], Vec::as_slice);
         let this = of_key.iter().find(|(id, _)| *id == request.id);
@@ -183,13 +184,14 @@ impl Checker {
         }
     }
 
-    /// A repetition may get anything but a refusal only with the key's own body, and only
-    /// before too many others were tried.
+    /// A repetition may get anything but a refusal only with the body that claimed the
+    /// key, and only before too many others were tried.
     fn may_answer(&mut self, request: &Request, keyed: &Keyed, now: Millis) {
         let name = keyed.name.clone();
         let claimed_at = self.claimed_at.get(&name).copied().map(Millis);
         let kept_for = request.asked.as_ref().map(|asked| self.kept_for(asked));
-        // Otherwise it may have been claimed again, by a request whose answer was lost.
+        // Otherwise the key may have been claimed again, by a request whose answer was
+        // lost.
         let is_known = claimed_at.zip(kept_for);
         if is_known.is_none_or(|(at, kept_for)| at.until(now) >= kept_for) {
             return;
@@ -204,7 +206,7 @@ impl Checker {
         });
     }
 
-    /// A key was claimed.
+    /// Records that a key was claimed.
     pub(crate) fn claimed(&mut self, keyed: &Keyed, at: u64) {
         self.claimed_at.insert(keyed.name.clone(), at);
         self.answers.mismatches.remove(&keyed.name);
@@ -212,7 +214,8 @@ impl Checker {
         bodies.insert(keyed.name.clone(), keyed.body.clone());
     }
 
-    /// For how long an answer must be found: it was stored a little before it was given.
+    /// How long an answer must be found: a little less than it is kept, because it was
+    /// stored before it was given.
     pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
         let kept_for = match asked.kind {
             Kind::Check(_) => CHECK_KEPT_FOR,
@@ -221,7 +224,7 @@ impl Checker {
         kept_for.saturating_sub(Duration::from_secs(10))
     }
 
-    /// A request was repeated, and its key was known.
+    /// A request was repeated under a known key.
     fn repeated(&mut self, request: &Request, repetition: &Repetition, now: Millis) {
         let Some(asked) = &request.asked else { return };
         let Some(keyed) = &asked.keyed else { return };
@@ -275,7 +278,7 @@ impl Checker {
         }
     }
 
-    /// A request under a key that was answered before it began must find the answer.
+    /// A request that begins after its key was answered must find that answer.
     fn nothing_new(&mut self, request: &Request, is_other: bool, now: Millis) {
         let Some(asked) = request.asked.as_ref().filter(|_| is_other) else {
             return;
@@ -286,10 +289,10 @@ impl Checker {
             return;
         };
         if given.body != keyed.body {
-            // Another body, which the key refuses or whose caller has to wait.
+            // Another body: the key refuses it, or its caller has to wait.
             return;
         }
-        // It may have expired while this request was under way.
+        // It may have expired while this request was in progress.
         let is_kept = given.at.until(now) < kept_for;
         let began_after = request.id > given.newest_request;
         if is_kept && began_after && !self.was_set {

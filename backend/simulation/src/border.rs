@@ -15,7 +15,7 @@ use countersign_shared::Channel;
 
 use crate::settings::{CHECK_KEPT_FOR, Settings};
 
-/// A request's idempotency key, and which body it has.
+/// A request's idempotency key, and the body it is sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Keyed {
     pub(crate) name: String,
@@ -121,7 +121,7 @@ impl Settings {
         }
     }
 
-    /// The spending caps, to see what is used of them.
+    /// The spending caps, to read how much of them is used.
     pub(crate) fn caps(&self) -> Option<LimitCheck> {
         self.budget.caps(&keys::limit(Limit::Budget, "all"))
     }
@@ -180,7 +180,7 @@ pub(crate) fn upstream(id: &str) -> Upstream {
     }
 }
 
-/// All numbers are of one country and one range.
+/// All numbers are in one country and one range.
 pub(crate) fn destination(_: usize) -> Destination {
     Destination {
         country: keys::conversion("country"),

@@ -30,27 +30,27 @@ pub(crate) struct Checker {
     pub(crate) limits: Limits,
     pub(crate) sends: Usage,
     pub(crate) checks: Usage,
-    /// Requests of another body under a known key, which count as checks.
+    /// Requests with another body under a known key, which count as checks.
     pub(crate) mismatches: Usage,
     /// Checks that Plivo rejected, or whose outcome is unknown.
     pub(crate) wrong: Usage,
     /// Requests that called Plivo.
     pub(crate) calls: BTreeMap<u64, Asked>,
-    /// Plivo's session of each check.
+    /// Plivo's session that each check was sent to.
     pub(crate) asked_about: BTreeMap<u64, String>,
-    /// Checks of each session that reached Plivo.
+    /// Checks of each session that were sent to Plivo.
     checks_asked: BTreeMap<String, u64>,
     pub(crate) answers: Answers,
     pub(crate) sessions: Sessions,
-    /// When the effect of each key was reserved, by the store's clock.
+    /// When the effect under each key was reserved, by the store's clock.
     effects: BTreeMap<String, Vec<(u64, u64)>>,
     reserved_at: BTreeMap<u64, u64>,
-    /// When each key was claimed last.
+    /// When each key was last claimed.
     pub(crate) claimed_at: BTreeMap<String, u64>,
     pub(crate) nonces: BTreeSet<String>,
-    /// Reported deliveries of each attempt.
+    /// Reported deliveries for each attempt.
     pub(crate) arrivals: BTreeMap<(usize, usize), u32>,
-    /// Charges booked of each of Plivo's sessions: for attempts, for validation.
+    /// Charges booked for each of Plivo's sessions: for attempts, for validation.
     pub(crate) charged: BTreeMap<String, (u64, u64)>,
     /// Checks of each session that Plivo accepted.
     accepted: BTreeMap<String, Vec<Asked>>,
@@ -58,7 +58,7 @@ pub(crate) struct Checker {
     pub(crate) has_lied: bool,
     pub(crate) was_set: bool,
     pub(crate) released: u64,
-    /// Steps of which it is unknown whether they happened.
+    /// Steps whose outcome is unknown.
     pub(crate) in_doubt: u64,
     pub(crate) commits: u64,
     pub(crate) conflicts: u64,
@@ -130,7 +130,7 @@ impl Checker {
         }
     }
 
-    /// A process died with that request.
+    /// A process died while handling this request.
     pub(crate) fn died(&mut self, request: &Request) {
         self.in_doubt += u64::from(request.phase != Phase::Plivo);
     }
@@ -145,7 +145,7 @@ impl Checker {
         let at = reservation.reserved_at().0;
         self.counted(request, asked, at);
         self.tripped(request, reservation.low_conversion());
-        // A moment in the future is from before the clock was set back.
+        // A moment in the future dates from before the clock was set back.
         if at <= now.0 {
             self.sends.add(OneUse {
                 request: request.id,
@@ -163,7 +163,7 @@ impl Checker {
         }
     }
 
-    /// Each verification of a number buys two sends that are spared, and no more.
+    /// Each verification of a number exempts two sends to it, and no more.
     fn spared(&mut self, number: usize) {
         let settled = self.accepted.values().flatten();
         let verified = settled.filter(|asked| asked.number == number).count();
@@ -209,7 +209,7 @@ impl Checker {
         }
     }
 
-    /// A call of Plivo has left.
+    /// Records that a call to Plivo has left.
     pub(crate) fn asked(&mut self, requests: &BTreeMap<u64, Request>, id: u64) {
         let Some(asked) = requests.get(&id).and_then(|it| it.asked.clone()) else {
             return;
@@ -243,12 +243,12 @@ impl Checker {
         self.calls.insert(id, asked);
     }
 
-    /// What is released must never have left.
+    /// A reservation may be released only if the call never left.
     pub(crate) fn releases(&mut self, request: &Request) {
         let (id, has_left) = (request.id, request.has_left);
         self.require(!has_left, || format!("{id} is released and may have left"));
         self.released += 1;
-        // From here on its key is free, for any body.
+        // From here on the key is free, for any body.
         let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
         if let Some(keyed) = keyed {
             self.claimed_at.remove(&keyed.name);
@@ -268,7 +268,7 @@ impl Checker {
         }
     }
 
-    /// Whether no other check of the session was accepted.
+    /// Whether the session has no other accepted check.
     pub(crate) fn is_only_accepted(&self, asked: &Asked) -> bool {
         match self.accepted.get(&asked.session).map(Vec::as_slice) {
             Some([only]) => only.keyed == asked.keyed,

@@ -1,4 +1,4 @@
-//! The store's clock, moved and set by the schedule.
+//! The store's clock, advanced and set by the schedule.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-//! If no outcome is unknown, every limit has counted exactly what was used: what never
-//! left, and right codes, are refunded.
+//! If no outcome is unknown, every limit has counted exactly what was used: sends that
+//! never left and checks of the right code are refunded.
 
 use countersign_core::{Limit, LimitCheck, Use, transitions::LimitUsed};
 use countersign_shared::Channel;
@@ -45,14 +45,14 @@ impl World {
             let length = quota.map_or(0, countersign_core::Quota::milliseconds);
             usage.since(now.saturating_sub(length), which)
         };
-        // Another body under a key counts as a check of its caller.
+        // A request with another body under a key counts as a check by its caller.
         let mut more = 0;
         let expected = match check.limit {
             Limit::SendsPerNumber => within(&checker.sends, &of_number),
             Limit::VoicePerNumber => within(&checker.sends, &|it| of_number(it) && it.is_call),
             Limit::SendsPerAddress | Limit::NumbersPerAddress => within(&checker.sends, &of_caller),
             Limit::SendsPerRange => within(&checker.sends, &|it| !it.is_known),
-            // Of known ones some count in their reserve.
+            // Some sends to known numbers count in the reserve for them.
             Limit::SendsPerCountry if checker.sends.has_known() => return,
             Limit::SendsPerCountry | Limit::SendsTotal => within(&checker.sends, &|_| true),
             Limit::ChecksPerAddress => {
@@ -68,7 +68,7 @@ impl World {
             Use::Distinct(_) => usage::numbers(&expected),
             Use::Amount(_) => usage::count(&expected),
         };
-        // Of two concurrent uses of one item, the later remembers the earlier: if both are
+        // Of two concurrent uses of one item, the later records the earlier: if both are
         // refunded, the earlier still counts.
         if let Use::Distinct(_) = check.used {
             more = self.settings.numbers as u64;

@@ -1,4 +1,4 @@
-//! Final invariants, once nothing is under way, and that nobody is stuck.
+//! Final invariants, once nothing is in progress; among them, that no user is locked out.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -30,8 +30,7 @@ impl World {
         self.read(&view).ok()
     }
 
-    /// A callback about a send was accepted: if the send is recent, its session must be
-    /// live.
+    /// After an accepted callback about a recent send, its session must be live.
     pub(crate) fn check_adoption(&mut self, callback: &Callback) {
         let Some(asked) = self.checker.calls.get(&callback.request).cloned() else {
             return;
@@ -54,7 +53,7 @@ impl World {
             .require(is_live, || format!("{name} was sent and is not adopted"));
     }
 
-    /// If a keyed request had its effect, a repetition must find the answer.
+    /// If a request under a key had its effect, a repetition must find the answer.
     pub(crate) fn probe(&mut self, asked: &Asked) {
         let Some(keyed) = &asked.keyed else { return };
         if self.checker.answers.is_mismatched(&keyed.name) || self.checker.was_set {
@@ -120,7 +119,7 @@ impl World {
         }
     }
 
-    /// Nothing is under way any more.
+    /// Checks the invariants that hold once nothing is in progress.
     pub(crate) fn check_the_end(&mut self) {
         let waiting = self.requests.len();
         self.checker
@@ -186,7 +185,7 @@ impl World {
         self.checker.violations.extend(exceeded);
     }
 
-    /// If no outcome is unknown: conversion and budget match the sessions.
+    /// If no outcome is unknown, conversion and budget must match the sessions.
     fn check_the_books(&mut self) {
         let names = self.checker.sessions.names();
         let seen: Vec<Session> = names.iter().filter_map(|name| self.view(name)).collect();
@@ -238,8 +237,8 @@ impl World {
         });
     }
 
-    /// Without faults and after every window has passed, anybody who requests a code and
-    /// enters it is verified.
+    /// Without faults and once every window has passed, anybody who requests a code and
+    /// enters it must be verified.
     fn check_that_nobody_is_stuck(&mut self) {
         self.settings.faults = Faults::none();
         self.pass(Duration::from_hours(25));
@@ -269,7 +268,7 @@ impl World {
     }
 }
 
-/// What strangers may have, and half as much for known numbers.
+/// The quota for unknown numbers, plus half as much for known ones.
 fn more_by_half(quota: &Quota) -> Quota {
     let count = quota.count.get();
     Quota {
@@ -279,7 +278,7 @@ fn more_by_half(quota: &Quota) -> Quota {
 }
 
 impl Checker {
-    /// What was booked must not exceed what Plivo charges.
+    /// The booked charges must not exceed Plivo's.
     fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
         for (plivo, (sends, validation)) in self.charged.clone() {
             let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;

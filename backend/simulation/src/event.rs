@@ -7,7 +7,7 @@ use crate::request::{Asked, Callback};
 
 /// One process.
 pub(crate) struct Instance {
-    /// How often the process was started.
+    /// Number of restarts.
     pub(crate) generation: u32,
     pub(crate) committer: Committer,
 }
@@ -17,13 +17,13 @@ pub(crate) enum Io {
     Commit(Commit),
 }
 
-/// An answer of Plivo.
+/// An answer from Plivo.
 pub(crate) enum PlivoAnswer {
     Created(Result<String, UpstreamOutcome>),
     Validated(Result<Verdict, UpstreamOutcome>),
 }
 
-/// The fate of a call of Plivo.
+/// The fate of a call to Plivo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Good,
@@ -33,11 +33,11 @@ pub(crate) enum Fate {
     LostBefore(UpstreamOutcome),
     /// Plivo executes it, and the answer is lost.
     LostAfter(UpstreamOutcome),
-    /// Plivo executes it, and answers something else.
+    /// Plivo executes it, and answers with something else.
     Lie,
 }
 
-/// An event, of the process of that generation if one is given.
+/// An event; if it has a generation, it is for the process of that generation.
 pub(crate) enum Event {
     StoreReached(usize, u32, Io),
     StoreAnswered(usize, u32, CommitterEvent),

@@ -36,11 +36,11 @@ pub struct Report {
     pub commits: u64,
     /// Commits that ended in a conflict.
     pub conflicts: u64,
-    /// Steps of which it is unknown whether they happened.
+    /// Steps whose outcome is unknown.
     pub in_doubt: u64,
     /// Sends that reached Plivo.
     pub sends: u64,
-    /// Proofs that were returned, first or again.
+    /// Proofs that were returned, including repetitions.
     pub proofs: u64,
     /// Repetitions that found their answer.
     pub found_again: u64,

@@ -16,7 +16,7 @@ pub(crate) enum Outcome {
     ReservedCheck(Reserved<CheckReservation>),
     Recorded(Recorded),
     Settled(Settlement),
-    /// Released, or an answer kept.
+    /// A release, or an answer stored.
     Done,
     Callback(CallbackOutcome),
     Polled(Poll),
@@ -27,5 +27,5 @@ pub(crate) enum Outcome {
 /// How a step ended.
 pub(crate) type Answered = Result<Outcome, StoreError>;
 
-/// Polls a step's answer; `None` until it is there. Dropping it abandons the step.
+/// Polls a step's answer: `None` until it has arrived. Dropping it abandons the step.
 pub(crate) type Answer = Box<dyn FnMut() -> Option<Answered>>;

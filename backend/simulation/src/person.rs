@@ -30,7 +30,7 @@ pub(crate) struct Person {
 }
 
 impl World {
-    /// A person acts now, and schedules the next action.
+    /// Performs a person's next action, and schedules the one after it.
     pub(crate) fn act(&mut self, person: usize) {
         let it = &mut self.people[person];
         let Some(left) = it.actions_left.checked_sub(1) else {
@@ -137,7 +137,7 @@ impl World {
             let suspect = &mut self.checker.answers.suspect;
             suspect.insert(name.clone());
         }
-        // Some try what a key answers to other bodies.
+        // Some retry with other bodies more often than a key allows.
         let times = if is_other && self.random.percent(30) {
             7
         } else {
@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    /// Somebody watches the deliveries, and asks Plivo if it is their turn.
+    /// A person watches the deliveries, and Plivo is polled if it is their turn.
     fn watch(&mut self, person: usize) {
         let Some((session, _)) = self.known_session(person) else {
             return;
@@ -224,7 +224,7 @@ impl World {
         self.submit(id, step, Outcome::Charged);
     }
 
-    /// A send or resend has its answer.
+    /// Handles the answer to a send or resend.
     pub(crate) fn delivery_ended(&mut self, request: &Request, end: &DeliverEnd) {
         self.note(|_| format!("{}: {end:?}", request.id));
         self.checker.delivery_ended(request, end, self.clock_now());
@@ -244,20 +244,20 @@ impl World {
         }
     }
 
-    /// A check has its answer.
+    /// Handles the answer to a check.
     pub(crate) fn check_ended(&mut self, request: &Request, end: &CheckEnd) {
         self.note(|_| format!("{}: {end:?}", request.id));
         self.checker.check_ended(request, end, self.clock_now());
         if let (Some(asked), CheckEnd::Settled(Settlement::Verified)) = (&request.asked, end) {
             let sessions = &mut self.people[asked.person].sessions;
-            // They are verified; sometimes they try the session again.
+            // Verified; sometimes they try the session again.
             if self.random.percent(50) {
                 sessions.retain(|(session, _)| *session != asked.session);
             }
         }
     }
 
-    /// A callback was accepted, or Plivo repeats it.
+    /// Handles the answer to a callback; if it was not accepted, Plivo repeats it.
     pub(crate) fn called_back(&mut self, callback: Callback, answer: Result<Outcome, StoreError>) {
         match answer {
             Ok(Outcome::Callback(outcome)) => {
@@ -269,7 +269,7 @@ impl World {
         }
     }
 
-    /// A process died with this request.
+    /// A process died while handling this request.
     pub(crate) fn died(&mut self, request: Request) {
         self.checker.died(&request);
         if let Work::Callback(callback) = request.work {

@@ -1,14 +1,15 @@
-//! Plivo as documented: one session per number while its code lives, ten validations, a
-//! code used once. What it really did, whatever it answered, is the truth for the checker.
+//! Plivo as documented: one session per number while its code lives, ten validations,
+//! each code used once. What it really did, whatever it answered, is the truth for the
+//! checker.
 
 use std::time::Duration;
 
 use countersign_core::Verdict;
 use countersign_shared::Channel;
 
-/// How long a code lives.
+/// Lifetime of a code.
 const LIFETIME: Duration = Duration::from_mins(10);
-/// Validations of one session.
+/// Maximum validations of one session.
 const MAX_VALIDATIONS: u32 = 10;
 
 pub(crate) struct Attempt {
@@ -87,7 +88,7 @@ impl Plivo {
         }
     }
 
-    /// The last code that a phone has received.
+    /// The last code sent to a number.
     pub(crate) fn last_code(&self, number: usize) -> Option<u64> {
         let mut sessions = self.sessions.iter().rev();
         sessions.find(|it| it.number == number).map(|it| it.code)

@@ -1,9 +1,9 @@
-//! A rehearsal of attacks: what pumping of known shapes costs, and what becomes of real
-//! users meanwhile, with each protection off and on.
+//! Simulated attacks: what SMS pumping of known patterns costs, and how real users fare
+//! meanwhile, with each protection off and on.
 //!
-//! A week of ordinary days comes first, in which some numbers become known and the
-//! country's usual conversion shows; then five days of attack. The same seed is the same
-//! rehearsal.
+//! First comes a week of ordinary traffic, in which some numbers become known and the
+//! country's usual conversion rate is established; then five days of attack. The same
+//! seed gives the same rehearsal.
 
 mod service;
 mod traffic;
@@ -20,10 +20,10 @@ use self::{
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
-/// What a code costs: where the service is at home, and where it is attacked.
+/// Prices of a code: in the service's home country, and in the attacked one.
 const PRICES: &str = "country,channel,price\nUS,sms,0.0079\n*,sms,0.31\n";
 
-/// Which protections are on.
+/// The protections that are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protections {
     /// `KNOWN_NUMBERS_FOR`.
@@ -34,18 +34,18 @@ pub struct Protections {
     pub cap: bool,
 }
 
-/// What became of an attack.
+/// The result of an attack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Codes that the attacker was sent.
+    /// Codes sent to the attacker.
     pub pumped: u64,
     /// What they cost, in millionths of a dollar.
     pub pumped_cost: u64,
     /// Real users who got a code.
     pub served: u64,
-    /// Real users of the attacked country who got none, never verified before.
+    /// Real users of the attacked country, not verified before, who got none.
     pub strangers_refused: u64,
-    /// The same, of numbers that were verified before.
+    /// The same, with numbers that were verified before.
     pub known_refused: u64,
     /// Real users elsewhere who got none.
     pub others_refused: u64,
@@ -95,7 +95,7 @@ const VARIANTS: [(&str, Protections); 5] = [
     ),
 ];
 
-/// The attacks that are rehearsed, of so many days.
+/// The attacks that are rehearsed, each of that many days.
 fn attacks(days: u32) -> [(&'static str, Attack); 3] {
     [
         (
@@ -134,8 +134,8 @@ fn attacks(days: u32) -> [(&'static str, Attack); 3] {
     ]
 }
 
-/// Plays every attack of so many days with each protection off and on, as a table in
-/// Markdown.
+/// Runs every attack for that many days with each protection off and on; returns a table
+/// in Markdown.
 pub fn table(days: u32) -> String {
     let mut text = String::new();
     for (name, attack) in attacks(days) {
@@ -167,17 +167,17 @@ pub fn table(days: u32) -> String {
     text
 }
 
-/// Plays the slow attack with these protections.
+/// Runs the slow attack with these protections.
 pub fn slow(days: u32, protections: Protections) -> Report {
     rehearse(&attacks(days)[0].1, protections)
 }
 
-/// Plays the attack by night with these protections.
+/// Runs the attack by night with these protections.
 pub fn by_night(days: u32, protections: Protections) -> Report {
     rehearse(&attacks(days)[1].1, protections)
 }
 
-/// Plays the ring with these protections.
+/// Runs the ring with these protections.
 pub fn ring(days: u32, protections: Protections) -> Report {
     rehearse(&attacks(days)[2].1, protections)
 }
@@ -248,7 +248,7 @@ fn rules(protections: Protections) -> SessionRules {
     }
 }
 
-/// The service's defaults in live mode.
+/// The service's default limits in live mode.
 fn limits() -> Limits {
     let list = |quotas: &[(u64, u64)]| -> Vec<Quota> {
         let quota = |(count, minutes): &(u64, u64)| Quota {

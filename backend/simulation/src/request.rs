@@ -1,4 +1,4 @@
-//! Requests under way: each drives a flow of `countersign-core` step by step.
+//! Requests in progress: each drives a flow of `countersign-core` step by step.
 
 use countersign_core::{
     AttemptUpdate,
@@ -17,7 +17,7 @@ pub(crate) enum Phase {
     Settle,
     Release,
     Keep,
-    /// The only step of a request that does not call Plivo, or has called it before.
+    /// The only step of a request that does not call Plivo, or has already called it.
     Only,
 }
 
@@ -47,13 +47,13 @@ pub(crate) enum Work {
     Watch(String, String),
 }
 
-/// A callback of Plivo.
+/// A callback from Plivo.
 #[derive(Clone, Debug)]
 pub(crate) struct Callback {
     pub(crate) nonce: String,
     pub(crate) plivo: usize,
     pub(crate) update: AttemptUpdate,
-    /// The send that it is about.
+    /// The send that it reports on.
     pub(crate) request: u64,
     pub(crate) retries_left: u32,
 }
@@ -66,10 +66,10 @@ pub(crate) struct Request {
     pub(crate) phase: Phase,
     /// Steps so far, to match deadlines to steps.
     pub(crate) steps: u32,
-    /// The answer of the step under way.
+    /// The answer of the step in progress.
     pub(crate) answer: Option<Answer>,
     /// The session that Plivo returned.
     pub(crate) created: Option<String>,
-    /// A byte of its call of Plivo left.
+    /// Whether a byte of its call to Plivo has left.
     pub(crate) has_left: bool,
 }

@@ -1,4 +1,4 @@
-//! Invariants of sessions and of Plivo's behind them.
+//! Invariants of sessions, and of Plivo's sessions behind them.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::{
 pub(crate) struct Sessions {
     /// Requested sends and resends of each session.
     asked: BTreeMap<String, usize>,
-    /// The number that each of Plivo's sessions was recorded for.
+    /// The number for which each of Plivo's sessions was recorded.
     number_of_plivo: BTreeMap<String, usize>,
-    /// Sessions known to have ended, with the newest request at that time and whether they
-    /// are verified.
+    /// Sessions known to have ended, with the newest request at that time and whether
+    /// they were verified.
     over: BTreeMap<String, (u64, bool)>,
 }
 
@@ -42,7 +42,7 @@ impl Sessions {
 }
 
 impl Checker {
-    /// A session was recorded with one of Plivo's, which must not be another number's.
+    /// Records the Plivo session of one of ours; it must not belong to another number.
     pub(crate) fn recorded(&mut self, asked: &Asked, session: &Session) {
         let plivo = session.upstream.key.as_str().to_owned();
         let numbers = &mut self.sessions.number_of_plivo;
@@ -51,7 +51,7 @@ impl Checker {
         self.require(is_theirs, || format!("{plivo} is of two numbers"));
     }
 
-    /// A check has ended its session.
+    /// Records that a check has ended its session.
     pub(crate) fn settled(&mut self, asked: &Asked, settlement: Settlement) {
         let is_verified = settlement == Settlement::Verified;
         if is_verified || settlement == (Settlement::Incorrect { checks_left: 0 }) {
@@ -64,7 +64,8 @@ impl Checker {
         }
     }
 
-    /// A step was reserved: its session must not have ended before it was requested.
+    /// A step was reserved: its session must not have ended before the step was
+    /// requested.
     pub(crate) fn reserved_in(&mut self, request: &Request, asked: &Asked) {
         let over = self.sessions.over.get(&asked.session).copied();
         let is_over = over.is_some_and(|(newest, is_verified)| {
@@ -92,7 +93,7 @@ impl World {
         }
     }
 
-    /// If nothing else was sent to the number, its backoff must be as before.
+    /// If nothing else was sent to the number, its backoff must be unchanged.
     fn check_backoff(&mut self, asked: &Asked) {
         let of_number = |it: &Request| it.asked.as_ref().map(|it| it.number);
         let mut others = self.requests.values();

@@ -18,7 +18,7 @@ impl Checker {
     pub(crate) fn step_ended(&mut self, request: &Request, answer: &Answered) {
         match answer {
             Err(StoreError::Unreachable) => self.in_doubt += 1,
-            // A reservation that is not recorded, settled or released stays as it is.
+            // The reservation stays: it is not recorded, settled or released.
             Err(StoreError::NotRun | StoreError::Rejected) if request.phase != Phase::Reserve => {
                 self.in_doubt += 1;
             }
@@ -64,8 +64,8 @@ impl Checker {
         self.require(is_once, || "an arrival was told twice".to_owned());
     }
 
-    /// The conversion breaker tripped for the first time: every code known to be entered
-    /// counts, and no more were sent than are known.
+    /// When the conversion breaker trips for the first time, every code known to be
+    /// entered must have counted, and no more than the known sends.
     pub(crate) fn tripped(&mut self, request: &Request, low: &[LowConversion]) {
         let is_first = !self.has_tripped;
         self.has_tripped |= !low.is_empty();
@@ -107,7 +107,7 @@ impl Checker {
             Some(Limit::SendsPerRange) => &limits.sends_per_range,
             Some(Limit::SendsPerCountry | Limit::KnownPerCountry) => &limits.sends_per_country,
             Some(Limit::SendsTotal) => &limits.sends_total,
-            // Nobody stops anything here.
+            // Nothing is ever stopped here.
             Some(Limit::Stopped) => return self.require(false, || "nothing is stopped".to_owned()),
             Some(
                 Limit::SendsPerUser

@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl World {
-    /// A request reaches an instance.
+    /// Admits a request at an instance.
     pub(crate) fn begin(&mut self, asked: Asked) {
         let pair = (asked.number, asked.caller);
         let keyed = asked.keyed.clone();
@@ -49,7 +49,7 @@ impl World {
         self.submit(id, step, Outcome::ReservedSend);
     }
 
-    /// Plivo calls back.
+    /// Admits a callback from Plivo.
     pub(crate) fn callback(&mut self, callback: Callback) {
         let plivo = &self.plivo.sessions[callback.plivo];
         let (id, number) = (plivo.id.clone(), plivo.number);
@@ -111,7 +111,7 @@ impl World {
         self.tell(instance, CommitterEvent::Submitted { member, deadline });
     }
 
-    /// The step's deadline has passed; whether it happened is unknown.
+    /// Ends a step whose deadline has passed; whether it was committed is unknown.
     pub(crate) fn deadline(&mut self, id: u64, steps: u32) {
         let request = self.requests.get(&id);
         let is_late = request.is_some_and(|it| it.steps == steps && it.phase != Phase::Plivo);
@@ -135,7 +135,7 @@ impl World {
         }
     }
 
-    /// A request's step has ended.
+    /// Advances a request whose step has ended.
     fn progress(&mut self, id: u64, answer: Answered) {
         let Some(mut request) = self.requests.remove(&id) else {
             return;
@@ -267,7 +267,7 @@ impl World {
         }
     }
 
-    /// Plivo's answer has reached its caller, if that is still alive.
+    /// Passes Plivo's answer to its caller, if that is still alive.
     pub(crate) fn plivo_answered(&mut self, id: u64, answer: PlivoAnswer) {
         let Some(mut request) = self.requests.remove(&id) else {
             return;
@@ -291,7 +291,7 @@ impl World {
     }
 }
 
-/// The sealed answer for a failure of Plivo.
+/// The sealed answer for a failure at Plivo.
 fn failed(outcome: UpstreamOutcome) -> Answer {
     Answer::Sealed(Sealed(outcome.as_str().as_bytes().to_vec()))
 }

@@ -1,7 +1,7 @@
 //! Checks quotas against a plain list of uses.
 //!
-//! Independent of the rules' code: a use is a moment, and every stretch of time that ends
-//! with one is a window.
+//! Independent of the rules' code: a use is a moment, and every interval that ends with
+//! one is a window.
 
 use countersign_core::Quota;
 
@@ -14,9 +14,9 @@ pub(crate) struct OneUse {
     pub(crate) number: usize,
     pub(crate) caller: usize,
     pub(crate) is_call: bool,
-    /// Whether it is a send that waits for the number's backoff.
+    /// Whether it is a send that is subject to the number's backoff.
     pub(crate) is_first: bool,
-    /// A send to a number that was known.
+    /// Whether it is a send to a known number.
     pub(crate) is_known: bool,
     /// Windows of up to that many milliseconds had passed before the clock was set.
     pub(crate) forgotten: u64,
@@ -38,13 +38,13 @@ impl Usage {
         self.0.len()
     }
 
-    /// The uses selected by `which`, later than that moment.
+    /// The uses later than `moment` that `which` selects.
     pub(crate) fn since(&self, moment: u64, which: impl Fn(&OneUse) -> bool) -> Vec<OneUse> {
         let uses = self.0.iter().copied();
         uses.filter(|it| it.at > moment && which(it)).collect()
     }
 
-    /// Sends to that number as to a known one.
+    /// Number of sends to a number that were treated as to a known one.
     pub(crate) fn spared(&self, number: usize) -> usize {
         let of_number = self.0.iter().filter(|it| it.number == number);
         of_number.filter(|it| it.is_known).count()
@@ -58,8 +58,8 @@ impl Usage {
         self.0.iter().filter(|it| it.number == number).count()
     }
 
-    /// The clock was set: uses in the future count as now, and a window that had passed has
-    /// forgotten its uses.
+    /// The clock was set: uses in the future count as now, and windows that had already
+    /// passed no longer contain their uses.
     pub(crate) fn set_clock(&mut self, before: u64, now: u64) {
         for it in &mut self.0 {
             it.forgotten = it.forgotten.max(before.saturating_sub(it.at));
@@ -93,8 +93,8 @@ impl Usage {
         None
     }
 
-    /// Two uses of one number that are closer together than its shortest backoff, the later
-    /// of which had to wait for it.
+    /// Two uses of one number that are closer together than its shortest backoff, the
+    /// later of which was subject to it.
     pub(crate) fn too_close(&self, shortest: u64) -> Option<String> {
         let pairs = self
             .0

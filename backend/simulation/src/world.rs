@@ -190,7 +190,7 @@ impl World {
         self.deliver_answers();
     }
 
-    /// A process crashes, and another one starts in its place.
+    /// A process crashes, and a new one takes its place.
     fn crash(&mut self, instance: usize) {
         self.note(|_| format!("instance {instance} crashes"));
         let id = self.name();

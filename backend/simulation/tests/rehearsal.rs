@@ -1,4 +1,4 @@
-//! What each protection is worth, in attacks that are played.
+//! The effect of each protection, in simulated attacks.
 
 use std::path::Path;
 
@@ -18,13 +18,13 @@ const BOTH: Protections = Protections {
     ..BREAKER
 };
 
-/// A fifth, or less.
+/// At most a fifth.
 fn is_a_fifth(less: Report, all: Report) -> bool {
     less.pumped * 5 <= all.pumped
 }
 
 #[test]
-fn a_slow_attack_is_stopped_where_it_is_and_known_numbers_pass() {
+fn a_slow_attack_is_stopped_in_its_ranges_and_known_numbers_pass() {
     let (alone, breaker, both) = (slow(2, NONE), slow(2, BREAKER), slow(2, BOTH));
     assert!(alone.pumped > 1_500, "{alone:?}");
     assert!(
@@ -35,9 +35,9 @@ fn a_slow_attack_is_stopped_where_it_is_and_known_numbers_pass() {
         both.known_refused <= breaker.known_refused,
         "{both:?} {breaker:?}"
     );
-    // The ranges are stopped, and not their country.
+    // The breaker stops the ranges, not their country.
     assert!(both.strangers_refused <= 40, "{both:?}");
-    // Now and then two people have one number.
+    // Occasionally two people have the same number.
     assert!(
         both.known_refused == 0 && both.others_refused <= 2,
         "{both:?}"
@@ -53,7 +53,7 @@ fn an_attack_by_night_is_stopped_and_known_numbers_pass() {
 }
 
 #[test]
-fn a_ring_that_verifies_its_own_numbers_gets_no_further_with_known_numbers_than_without() {
+fn known_numbers_do_not_help_a_ring_that_verifies_its_own_numbers() {
     let (breaker, both) = (ring(2, BREAKER), ring(2, BOTH));
     assert!(
         both.pumped <= breaker.pumped * 5 / 4,
@@ -61,10 +61,10 @@ fn a_ring_that_verifies_its_own_numbers_gets_no_further_with_known_numbers_than_
     );
 }
 
-/// `cargo xtask rehearse` writes it.
+/// `cargo xtask rehearse` updates the table.
 #[test]
 #[ignore = "long"]
-fn the_table_stands_in_the_document() {
+fn the_document_contains_the_table() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protection.md");
     let document = std::fs::read_to_string(path).expect("the document is there");
     let table = table(5);

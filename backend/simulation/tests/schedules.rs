@@ -1,8 +1,8 @@
-//! Thousands of schedules, each by a seed of its own: the same ones each time, so
-//! that a failure is the change's.
+//! Runs thousands of schedules. The seeds are fixed, so a failure is caused by the change
+//! under test.
 //!
-//! `SIMULATION_SEED=…` plays one and prints what happens, `SIMULATION_SCHEDULES=…`
-//! plays so many, `SIMULATION_MINUTES=…` plays for so long, from a random seed.
+//! `SIMULATION_SEED=…` runs one and prints its events; `SIMULATION_SCHEDULES=…` runs that
+//! many; `SIMULATION_MINUTES=…` runs for that long, from a random seed.
 
 use std::{
     env,
@@ -94,7 +94,7 @@ fn sum(one: Report, other: Report) -> Report {
 }
 
 #[test]
-fn the_same_seed_is_the_same_schedule() {
+fn the_same_seed_gives_the_same_schedule() {
     for seed in 0..20 {
         let [one, other] = [0, 1].map(|_| format!("{:?}", play(seed, true)));
         assert_eq!(one, other);

@@ -1,4 +1,4 @@
-//! A store by another clock than its own.
+//! A store that uses another clock than its own.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use countersign_platform::clock::Clock;
 
 use crate::store::{Commit, CommitOutcome, Snapshot, Store, Unavailable};
 
-/// Lets the rules see the time of a test's clock, over a store that has a server's.
-/// Rows that the server clears away by itself still go by the server's.
+/// Makes the rules use a test's clock, over a store that has a server's. Rows that the
+/// server expires itself still follow the server's clock.
 pub struct AtClock {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 }
 
 impl AtClock {
-    /// The store by that clock.
+    /// Wraps a store so that it uses `clock`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
     }

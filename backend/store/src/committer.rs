@@ -37,7 +37,7 @@ pub const MAX_LOST_RACES: u32 = 3;
 /// Pause before a commit that was not run is retried.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// The operation under way.
+/// The operation in progress.
 enum State {
     Idle,
     Loading(Group),
@@ -53,7 +53,7 @@ pub struct Committer {
     turn: Turn,
     waiting: VecDeque<Waiting>,
     state: State,
-    /// When the commit under way was started.
+    /// When the commit in progress was started.
     sent_at: Instant,
 }
 
@@ -69,7 +69,7 @@ impl Committer {
         }
     }
 
-    /// Members waiting or under way.
+    /// Members waiting or in progress.
     pub fn len(&self) -> usize {
         let under_way = match &self.state {
             State::Idle => 0,
@@ -81,7 +81,7 @@ impl Committer {
         self.waiting.len() + under_way
     }
 
-    /// Whether nothing waits and nothing is under way.
+    /// Whether nothing is waiting and nothing is in progress.
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && matches!(self.state, State::Idle)
     }
@@ -117,8 +117,8 @@ impl Committer {
                 self.start(now, out);
             }
             (State::TakingTurn(group), Event::Committed(outcome)) => match outcome {
-                // Other instances' commits under way conflict with the turn: rows read from
-                // now on do not change.
+                // The turn makes commits of other instances in progress conflict: rows
+                // read from now on do not change.
                 CommitOutcome::Done => self.load(group, now, out),
                 _ => self.pause(group, now + self.turn.pause(), out),
             },
@@ -135,7 +135,7 @@ impl Committer {
         commands
     }
 
-    /// Starts a group of the waiting members, unless one is under way.
+    /// Forms a group of the waiting members, unless one is in progress.
     fn start(&mut self, now: Instant, out: &mut Vec<Command>) {
         if !matches!(self.state, State::Idle) {
             return;

@@ -1,5 +1,5 @@
-//! Keyed hashes for what is only compared, encryption for what is read again: a copy of the
-//! store reveals nothing (ADR 8).
+//! Keyed hashes for values that are only compared, encryption for values that are read
+//! back: a copy of the store reveals nothing (ADR 8).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use countersign_core::Key;
@@ -66,7 +66,7 @@ impl StoreKeys {
         Key::new(&format!("{kind}/{}", hex(&self.hash(kind, parts))))
     }
 
-    /// A hash by which a store made with another key is recognised.
+    /// A hash that reveals whether a store was made with another key.
     pub fn key_check(&self) -> Hash {
         self.hash("key check", &[])
     }

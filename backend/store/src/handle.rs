@@ -15,7 +15,7 @@ use crate::{
     store::{CommitOutcome, Snapshot, Store, StoreError, Unavailable},
 };
 
-/// Maximum waiting transitions. A bulkhead admits callers before; with a store that hangs
+/// Maximum waiting transitions. A bulkhead limits callers earlier; if the store hangs,
 /// they must not queue without bound.
 const MAX_WAITING: usize = 2048;
 /// Commits that are buffered for a slow subscriber before it is told that it lags.
@@ -70,8 +70,8 @@ impl StoreHandle {
         }
     }
 
-    /// Waits until the committer has ended, and the store is closed unless somebody else
-    /// holds it. By then everything submitted is answered.
+    /// Waits until the committer has ended, by which time everything submitted is
+    /// answered. The store is then closed, unless somebody else holds it.
     pub async fn close(self) {
         let mut ended = self.ended.clone();
         drop(self);

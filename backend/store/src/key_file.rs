@@ -13,7 +13,7 @@ use crate::StoreKeys;
 /// Name of the key file, in the store's directory.
 const FILE_NAME: &str = "secret.key";
 
-/// Why there is no key.
+/// Why there is no usable key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The store exists and its key does not: a new key would forget every limit.
@@ -78,7 +78,7 @@ fn create_private(path: &Path, content: &str) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    // A name that no other process uses, also none that crashed.
+    // A name that no other process uses, not even a crashed one.
     let mut name = [0; 8];
     getrandom::fill(&mut name).map_err(std::io::Error::other)?;
     let draft = path.with_extension(format!("{:016x}", u64::from_le_bytes(name)));

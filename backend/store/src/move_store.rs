@@ -7,7 +7,7 @@ use countersign_core::{Key, Write};
 
 use crate::store::{Commit, CommitOutcome, Store, Unavailable};
 
-/// Rows that are copied at once.
+/// Rows copied at once.
 const CHUNK: usize = 256;
 /// Timeout of one chunk.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -15,7 +15,7 @@ const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A store whose keys can be listed.
 #[async_trait]
 pub trait Portable: Store {
-    /// Every key, also of expired rows that are not removed yet.
+    /// Every key, including those of expired rows that are not removed yet.
     async fn keys(&self) -> Result<Vec<Key>, Unavailable>;
 }
 

@@ -37,7 +37,7 @@ pub enum OpenError {
     /// Connecting or logging in failed.
     #[error("STORE_URL: cannot use the Redis at {address}: {source}")]
     Unreachable {
-        /// Where it should be.
+        /// Its address.
         address: Address,
         /// The connection's error.
         source: RedisError,
@@ -45,7 +45,7 @@ pub enum OpenError {
     /// A replica, or a read-only server.
     #[error("STORE_URL: the Redis at {address} takes no writes; name the primary")]
     ReadOnly {
-        /// Where it is.
+        /// Its address.
         address: Address,
     },
     /// It may evict keys when its memory is full.
@@ -53,15 +53,15 @@ pub enum OpenError {
         "STORE_URL: the Redis at {address} drops keys when its memory is full, and limits with them; set maxmemory-policy noeviction"
     )]
     MayEvict {
-        /// Where it is.
+        /// Its address.
         address: Address,
     },
-    /// The names in it were made with another key.
+    /// The keyed hashes in it were made with another key.
     #[error(
         "SECRET_KEY: what the Redis at {address} holds was made with another key; restore that key, or use another database"
     )]
     OtherKey {
-        /// Where it is.
+        /// Its address.
         address: Address,
     },
 }

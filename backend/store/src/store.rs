@@ -69,7 +69,7 @@ pub struct Commit {
     pub version: Option<Version>,
     /// The writes; each of their keys is also compared.
     pub write: BTreeMap<Key, Write>,
-    /// After that nobody waits for it, and it must not be run any more.
+    /// When its callers stop waiting; it must not run later.
     pub deadline: Millis,
     /// Whether it must survive the loss of a primary.
     pub guards_single_use: bool,
@@ -122,8 +122,8 @@ pub trait Store: Send + Sync + 'static {
     /// Reads the rows of these keys at one moment.
     async fn load(&self, keys: &[Key]) -> Result<Snapshot, Unavailable>;
 
-    /// Reads rows on which a commit will be based: where a store reads beside its writes,
-    /// these are read by whoever will write.
+    /// Reads rows on which a commit will be based: a store with separate reading and
+    /// writing connections reads them over the writing one.
     async fn load_to_commit(&self, keys: &[Key]) -> Result<Snapshot, Unavailable> {
         self.load(keys).await
     }

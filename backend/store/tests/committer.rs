@@ -1,5 +1,4 @@
-//! The committer as a state machine: each test is told what to do and says what
-//! happened.
+//! The committer as a state machine: each test executes its commands and reports events.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,7 +23,7 @@ fn keys(names: &[&str]) -> Vec<Key> {
     names.iter().map(|name| key(name)).collect()
 }
 
-/// Counts one more under one name.
+/// Increments the counter of that name.
 fn adds(name: &'static str) -> Probe {
     Probe::new(
         move |_| Ok(keys(&[name])),
@@ -32,7 +31,7 @@ fn adds(name: &'static str) -> Probe {
     )
 }
 
-/// Reads, and writes nothing.
+/// Reads the counter of that name, and writes nothing.
 fn reads(name: &'static str) -> Probe {
     Probe::new(
         move |_| Ok(keys(&[name])),
@@ -41,7 +40,7 @@ fn reads(name: &'static str) -> Probe {
 }
 
 #[test]
-fn an_idle_committer_starts_at_once_and_who_comes_meanwhile_is_the_next_group() {
+fn an_idle_committer_starts_at_once_and_later_members_form_the_next_group() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     let first = instance.submit(adds("a"));
@@ -67,7 +66,7 @@ fn an_idle_committer_starts_at_once_and_who_comes_meanwhile_is_the_next_group() 
 }
 
 #[test]
-fn a_group_reads_as_many_rows_as_it_may() {
+fn a_group_reads_at_most_the_maximum_rows() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     instance.submit(adds("a"));
@@ -80,7 +79,7 @@ fn a_group_reads_as_many_rows_as_it_may() {
     for member in 0..3 {
         instance.submit(many(member * 100));
     }
-    // One that names most of its rows once it has seen the first.
+    // Members that name most of their rows once they have seen the first.
     for member in 0..3 {
         let names: Vec<Key> = (0..100)
             .map(|row| key(&format!("{member}/{row}")))
@@ -108,7 +107,7 @@ fn a_group_reads_as_many_rows_as_it_may() {
 }
 
 #[test]
-fn a_panic_or_an_unreadable_row_costs_its_caller_only() {
+fn a_panic_or_an_unreadable_row_fails_only_its_own_caller() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     instance.submit(reads("a"));
@@ -158,7 +157,7 @@ fn a_panic_or_an_unreadable_row_costs_its_caller_only() {
 }
 
 #[test]
-fn nobody_is_answered_before_the_commit_and_who_writes_nothing_alone_is_at_once() {
+fn members_are_answered_after_the_commit_and_a_group_that_only_reads_at_once() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     let reader = instance.submit(reads("a"));
@@ -168,7 +167,7 @@ fn nobody_is_answered_before_the_commit_and_who_writes_nothing_alone_is_at_once(
 
     instance.submit(reads("a"));
     let writer = instance.submit(adds("a"));
-    // It sees what its sibling has written, which may still be lost.
+    // It sees its sibling's write, which may still be lost.
     let reader = instance.submit(reads("a"));
     instance.load_as_told();
     let load = instance.take_load();
@@ -193,13 +192,13 @@ fn after_a_conflict_the_group_is_applied_to_the_current_rows() {
     fast.submit(adds("a"));
     fast.run();
     slow.tell(Event::Committed(world.commit(&commit)));
-    // Without another load.
+    // It is not loaded again.
     assert_eq!(slow.commit_as_told(), 1);
     assert_eq!(added.answer(), Some(Ok(2)));
 }
 
 #[test]
-fn who_is_too_late_or_gone_is_left_out_before_each_try() {
+fn late_and_abandoned_members_are_removed_before_each_try() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     instance.submit(reads("a"));
@@ -209,11 +208,11 @@ fn who_is_too_late_or_gone_is_left_out_before_each_try() {
     instance.load_as_told();
     let load = instance.take_load();
     let snapshot = world.load(&load);
-    // What the store said is a while ago when it is heard.
+    // The store's time is a moment old by the time its answer arrives.
     world.pass(Duration::from_millis(10));
     instance.tell(Event::Loaded(Ok(snapshot.clone())));
     let commit = instance.take_commit();
-    // The earliest, by the store's clock and rather too early than too late.
+    // The earliest deadline, in the store's time, and rather too early than too late.
     assert_eq!(
         commit.deadline,
         snapshot.now.after(Duration::from_millis(20))
@@ -230,7 +229,7 @@ fn who_is_too_late_or_gone_is_left_out_before_each_try() {
     assert_eq!(patient.answer(), Some(Ok(1)));
     assert_eq!(world.count("a"), 1);
 
-    // The same while it waits behind others.
+    // The same for a member that waits behind others.
     instance.submit(adds("a"));
     let hasty = instance.submit(adds("a").within(Duration::from_millis(5)));
     world.pass(Duration::from_millis(5));
@@ -240,7 +239,7 @@ fn who_is_too_late_or_gone_is_left_out_before_each_try() {
 }
 
 #[test]
-fn a_group_that_is_refused_for_its_content_goes_member_by_member() {
+fn a_rejected_group_is_committed_member_by_member() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     instance.submit(reads("a"));
@@ -268,7 +267,7 @@ fn a_group_that_is_refused_for_its_content_goes_member_by_member() {
     assert_eq!(after.answer(), Some(Ok(2)));
 }
 
-/// Names a second row by what the first one says.
+/// Names a second row, which depends on the content of the first.
 fn follows() -> Probe {
     let second = |count: u64| key(&format!("second/{count}"));
     Probe::new(
@@ -302,7 +301,8 @@ fn a_step_names_more_rows_once_it_has_seen_the_first() {
     assert_eq!(instance.load_as_told(), 2);
     assert_eq!(instance.load_as_told(), 3);
     let commit = instance.take_commit();
-    // Another instance moves it on: a row that was only read, and another second.
+    // Another instance changes the row that was only read, which then points to another
+    // second row.
     let mut other = Instance::new(&world, 2);
     other.submit(adds("first"));
     other.run();
@@ -313,7 +313,7 @@ fn a_step_names_more_rows_once_it_has_seen_the_first() {
     assert_eq!(world.count("second/1"), 0);
     assert_eq!(world.count("second/2"), 1);
 
-    // A sibling writes the first one: the second is not loaded yet.
+    // A sibling writes the first row: the new second row is not loaded yet.
     instance.submit(reads("first"));
     instance.submit(adds("first"));
     let follower = instance.submit(follows());
@@ -323,7 +323,7 @@ fn a_step_names_more_rows_once_it_has_seen_the_first() {
 }
 
 #[test]
-fn a_step_that_names_rows_without_end_is_given_up() {
+fn a_step_that_never_stops_naming_rows_fails() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     let endless = instance.submit(Probe::new(
@@ -346,7 +346,7 @@ fn a_step_that_names_rows_without_end_is_given_up() {
 }
 
 #[test]
-fn whoever_loses_three_races_takes_the_turn_and_the_others_respect_it() {
+fn after_three_lost_races_an_instance_takes_the_turn_and_the_others_respect_it() {
     let world = World::default();
     let (mut far, mut near) = (Instance::new(&world, 1), Instance::new(&world, 2));
     let waits = far.submit(adds("a"));
@@ -358,16 +358,16 @@ fn whoever_loses_three_races_takes_the_turn_and_the_others_respect_it() {
         world.pass(TRIP);
         far.tell(Event::Committed(world.commit(&commit)));
     }
-    // One of theirs is under way.
+    // A commit of the other instance is in progress.
     let theirs = near.submit(adds("a"));
     near.load_as_told();
     let on_its_way = near.take_commit();
-    // It carries nobody, and compares nothing but the turn.
+    // This commit has no members, and compares only the turn.
     assert_eq!(far.commit_as_told(), 0);
     let outcome = world.commit(&on_its_way);
     assert!(matches!(outcome, CommitOutcome::Conflict(_)));
     near.tell(Event::Committed(outcome));
-    // It waits, and looks again.
+    // It pauses, and checks again.
     near.wake();
     near.load_as_told();
     assert!(!near.is_asked_to_commit());
@@ -379,7 +379,7 @@ fn whoever_loses_three_races_takes_the_turn_and_the_others_respect_it() {
     near.run();
     assert_eq!(theirs.answer(), Some(Ok(5)));
 
-    // A turn that its holder makes nothing of ends by itself.
+    // A turn that its holder does not use expires.
     let snapshot = world.load(&[Key::new("turn")]);
     assert!(snapshot.stamps.is_empty(), "it was released");
     world.take_turn(*b"somebody", Duration::from_millis(50));
@@ -394,7 +394,7 @@ fn whoever_loses_three_races_takes_the_turn_and_the_others_respect_it() {
 }
 
 #[test]
-fn a_store_that_cannot_be_read_runs_nothing_and_what_is_not_run_is_tried_again() {
+fn a_failed_load_fails_its_group_and_a_commit_that_did_not_run_is_retried() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     let probes = [instance.submit(adds("a")), instance.submit(adds("a"))];
@@ -415,7 +415,7 @@ fn a_store_that_cannot_be_read_runs_nothing_and_what_is_not_run_is_tried_again()
 }
 
 #[test]
-fn a_commit_waits_for_a_replica_where_a_member_that_writes_guards_single_use() {
+fn a_commit_waits_for_a_replica_if_a_writing_member_guards_single_use() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);
     for (probe, expected) in [(adds("a"), false), (adds("a").guarding_single_use(), true)] {

@@ -1,4 +1,4 @@
-//! What callers use, over a store in memory.
+//! The API for callers, over an in-memory store.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ fn over_memory() -> StoreHandle {
     StoreHandle::start(Arc::new(memory()), Arc::new(NoObserver))
 }
 
-/// A store whose commits are held up.
+/// A store whose commits can be blocked.
 struct HeldUp {
     store: MemoryStore,
     is_held: AtomicBool,
@@ -82,7 +82,7 @@ async fn reads_do_not_wait_behind_writes_and_nobody_waits_beyond_the_deadline() 
 
     store.is_held.store(false, Ordering::SeqCst);
     store.go_on.notify_one();
-    // The first was too late when it got there, and the one behind it was left out.
+    // The first commit missed its deadline, and the one behind it was removed.
     assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
     let started = Instant::now();
     assert!(handle.ready().await.is_err());
@@ -110,7 +110,7 @@ async fn a_read_sees_rows_of_one_moment() {
         apply: |rows: &mut Rows<'_>| Ok((increment(rows, &key("a"))?, increment(rows, &key("b"))?)),
         guards_single_use: false,
     };
-    let look = || Step {
+    let read_both = || Step {
         keys: vec![key("a"), key("b")],
         apply: |rows: &mut Rows<'_>| {
             let counted = |row: Option<Counter>| row.unwrap_or_default().count;
@@ -119,7 +119,8 @@ async fn a_read_sees_rows_of_one_moment() {
         guards_single_use: false,
     };
     for _ in 0..50 {
-        let (written, seen) = tokio::join!(handle.run(both(), soon()), handle.read(look(), soon()));
+        let (written, seen) =
+            tokio::join!(handle.run(both(), soon()), handle.read(read_both(), soon()));
         let (a, b) = seen.unwrap();
         assert_eq!(a, b);
         written.unwrap();
@@ -127,7 +128,7 @@ async fn a_read_sees_rows_of_one_moment() {
 }
 
 #[tokio::test]
-async fn commits_wake_whoever_has_subscribed_to_them() {
+async fn commits_wake_their_subscribers() {
     let handle = over_memory();
     let mut commits = handle.subscribe();
     handle.read(count("a"), soon()).await.unwrap();
@@ -135,7 +136,7 @@ async fn commits_wake_whoever_has_subscribed_to_them() {
     assert_eq!(commits.try_recv().unwrap_err(), TryRecvError::Empty);
     handle.run(add("a"), soon()).await.unwrap();
     assert_eq!(commits.recv().await.unwrap()[..], [key("a")]);
-    // Who falls behind is told so.
+    // A subscriber that lags is notified of it.
     for _ in 0..1000 {
         handle.run(add("b"), soon()).await.unwrap();
     }
@@ -160,7 +161,7 @@ impl Observer for Notes {
 }
 
 #[tokio::test]
-async fn an_observer_hears_of_steps_and_commits() {
+async fn an_observer_receives_steps_and_commits() {
     let notes = Arc::new(Notes::default());
     let handle = StoreHandle::start(Arc::new(memory()), notes.clone());
     handle.run(add("a"), soon()).await.unwrap();
@@ -174,7 +175,7 @@ async fn an_observer_hears_of_steps_and_commits() {
 }
 
 #[tokio::test]
-async fn what_was_submitted_has_an_answer_when_it_is_closed() {
+async fn submitted_steps_are_answered_before_the_store_is_closed() {
     let store = HeldUp::new();
     let handle = StoreHandle::start(store.clone(), Arc::new(NoObserver));
     let step = tokio::spawn({

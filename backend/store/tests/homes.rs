@@ -1,4 +1,4 @@
-//! One suite of atomicity, durability, expiry and conflict for every home.
+//! One suite of atomicity, durability, expiry and conflicts, run against every store.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -29,7 +29,7 @@ enum Place {
     Cluster(RedisCluster),
 }
 
-/// Where rows are kept, and a way to open it.
+/// A store's location and keys, and how to open it.
 struct Home {
     place: Place,
     keys: StoreKeys,
@@ -90,7 +90,7 @@ fn row(value: &str, now: Millis) -> Write {
     })
 }
 
-/// A commit that rests on these rows.
+/// A commit based on these rows.
 fn over(read: &Snapshot, writes: impl IntoIterator<Item = (Key, Write)>) -> Commit {
     Commit {
         now: read.now,
@@ -114,7 +114,7 @@ fn values(snapshot: &Snapshot) -> Vec<Option<&str>> {
 mod suite {
     use super::*;
 
-    pub(super) async fn what_was_committed_is_loaded(home: Home) {
+    pub(super) async fn committed_rows_are_loaded(home: Home) {
         let store = home.open().await;
         let keys = [key("a"), key("b"), key("c")];
         let read = store.load(&keys).await.unwrap();
@@ -139,9 +139,9 @@ mod suite {
         store.ready().await.unwrap();
     }
 
-    /// The same value, written again, is another row: also what is only read and
-    /// what is absent is compared.
-    pub(super) async fn a_commit_over_rows_that_have_changed_writes_nothing(home: Home) {
+    /// A row rewritten with the same value has changed. Rows that were only read and
+    /// absent rows are compared too.
+    pub(super) async fn a_commit_based_on_changed_rows_writes_nothing(home: Home) {
         let store = home.open().await;
         let keys = [key("absent"), key("kept"), key("target")];
         let empty = store.load(&keys).await.unwrap();
@@ -166,7 +166,7 @@ mod suite {
             assert_eq!(current.rows, loaded.rows);
             assert_eq!(current.stamps, loaded.stamps);
             assert_eq!(loaded.rows[&key("target")], None);
-            // The rows of a conflict are good for another try, unless they change again.
+            // The rows of a conflict serve for another try, unless they change again.
             let again = over(&current, [(key("target"), row("3", read.now))]);
             assert_eq!(store.commit(again).await, CommitOutcome::Done);
             let removed = over(&current, [(key("target"), Write::Delete)]);
@@ -180,7 +180,7 @@ mod suite {
         }
     }
 
-    pub(super) async fn a_commit_that_nobody_waits_for_is_not_run(home: Home) {
+    pub(super) async fn a_commit_past_its_deadline_is_not_run(home: Home) {
         let store = home.open().await;
         let read = store.load(&[key("a")]).await.unwrap();
         let mut commit = over(&read, [(key("a"), row("1", read.now))]);
@@ -190,7 +190,7 @@ mod suite {
         assert_eq!(values(&read), [None]);
     }
 
-    pub(super) async fn a_commit_is_refused_for_its_content_as_a_whole(home: Home) {
+    pub(super) async fn a_commit_with_one_refused_row_is_rejected_as_a_whole(home: Home) {
         let store = home.open().await;
         let read = store.load(&[key("a"), key("b")]).await.unwrap();
         let long = "x".repeat(MAX_VALUE_BYTES + 1);
@@ -200,7 +200,7 @@ mod suite {
         ];
         let commit = over(&read, writes);
         assert_eq!(store.commit(commit).await, CommitOutcome::Rejected);
-        // What was not read must not be overwritten.
+        // A row that was not read must not be overwritten.
         let blind = over(&read, [(key("c"), row("1", read.now))]);
         assert_eq!(store.commit(blind).await, CommitOutcome::Rejected);
         let loaded = store.load(&[key("a"), key("c")]).await.unwrap();
@@ -224,9 +224,9 @@ mod suite {
         assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
     }
 
-    /// Sixteen steps at once on each of some instances: each has an outcome of its
-    /// own, so none was lost or counted twice.
-    pub(super) async fn instances_decide_as_one(home: Home) {
+    /// Several instances each run sixteen steps at once. All outcomes differ, so no step
+    /// was lost or counted twice.
+    pub(super) async fn concurrent_instances_lose_no_step(home: Home) {
         let mut instances = Vec::new();
         for _ in 0..4 {
             instances.push(handle(&home.open().await));
@@ -247,7 +247,7 @@ mod suite {
         assert_eq!(instances[0].read(count("one"), soon()).await, Ok(all));
     }
 
-    pub(super) async fn what_was_answered_is_there_for_whoever_opens_it_next(home: Home) {
+    pub(super) async fn answered_steps_survive_reopening(home: Home) {
         for expected in 1..=3 {
             let handle = handle(&home.open().await);
             assert_eq!(handle.run(add("a"), soon()).await, Ok(expected));
@@ -255,7 +255,7 @@ mod suite {
         }
     }
 
-    pub(super) async fn rows_are_carried_over_into_an_empty_store(home: Home) {
+    pub(super) async fn rows_are_moved_into_an_empty_store(home: Home) {
         let source = MemoryStore::new(Arc::new(SystemClock::default()));
         let keys: Vec<Key> = (0..700).map(|row| key(&row.to_string())).collect();
         for keys in keys.chunks(100) {
@@ -290,7 +290,7 @@ mod suite {
     }
 }
 
-/// Every test of the suite, for every home.
+/// Instantiates every test of the suite for every store.
 macro_rules! in_every_home {
     ($($test:ident)+) => {
         in_every_home!(@ memory $($test)+);
@@ -311,12 +311,12 @@ macro_rules! in_every_home {
 }
 
 in_every_home! {
-    what_was_committed_is_loaded
-    a_commit_over_rows_that_have_changed_writes_nothing
-    a_commit_that_nobody_waits_for_is_not_run
-    a_commit_is_refused_for_its_content_as_a_whole
+    committed_rows_are_loaded
+    a_commit_based_on_changed_rows_writes_nothing
+    a_commit_past_its_deadline_is_not_run
+    a_commit_with_one_refused_row_is_rejected_as_a_whole
     a_row_is_absent_once_it_has_expired
-    instances_decide_as_one
-    what_was_answered_is_there_for_whoever_opens_it_next
-    rows_are_carried_over_into_an_empty_store
+    concurrent_instances_lose_no_step
+    answered_steps_survive_reopening
+    rows_are_moved_into_an_empty_store
 }

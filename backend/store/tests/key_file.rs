@@ -1,10 +1,10 @@
-//! The key beside the file.
+//! The key file beside the store.
 
 use countersign_store::{StoreKeys, key_file};
 use secrecy::ExposeSecret;
 
 #[test]
-fn a_key_is_made_once_for_its_owner_and_never_again_beside_a_store() {
+fn a_key_is_created_once_for_its_owner_only_and_never_beside_an_existing_store() {
     let directory = tempfile::tempdir().unwrap();
     let store = directory.path().join("data/rows.db");
     assert!(key_file::read(&store).unwrap().is_none());

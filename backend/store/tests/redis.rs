@@ -1,4 +1,4 @@
-//! The server: what is refused, what an outage leaves, and replicas.
+//! The Redis store: refused servers, recovery from outages, and replicas.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -32,7 +32,7 @@ async fn handle(url: &str, keys: &countersign_store::StoreKeys) -> StoreHandle {
     StoreHandle::start(Arc::new(store), Arc::new(NoObserver))
 }
 
-/// Starts a replica that has what its primary has.
+/// Starts a replica and waits until it is in sync with its primary.
 fn replica_of(primary: &RedisServer) -> RedisServer {
     let url = primary.url();
     let port = url.rsplit(':').next().unwrap();
@@ -53,7 +53,7 @@ fn replica_of(primary: &RedisServer) -> RedisServer {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_fit_is_refused_in_one_line() {
+async fn an_unfit_server_is_refused_in_one_line() {
     let keys = some_keys();
     let server = RedisServer::start_with(&["--maxmemory", "100mb"]);
     let () = server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
@@ -82,7 +82,7 @@ async fn a_server_that_is_not_fit_is_refused_in_one_line() {
 }
 
 #[tokio::test]
-async fn after_an_outage_it_goes_on_by_itself() {
+async fn the_store_recovers_after_an_outage() {
     let mut server = RedisServer::start();
     let handle = handle(&server.url(), &some_keys()).await;
     assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
@@ -100,19 +100,19 @@ async fn after_an_outage_it_goes_on_by_itself() {
             handle.read(count("a"), soon()).await,
             Err(StoreError::NotRun)
         );
-        // Empty, with nothing but what is written now. The script is unknown, too.
+        // It starts empty: rows and scripts are gone.
         server.start_again();
         assert_eq!(handle.ready().await, Ok(()));
         assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
         assert_eq!(handle.read(count("a"), soon()).await, Ok(1));
     }
-    // Scripts may be forgotten at any time.
+    // A server may drop its scripts at any time.
     let () = server.command(&["SCRIPT", "FLUSH"]);
     assert_eq!(handle.run(add("a"), soon()).await, Ok(2));
 }
 
 #[tokio::test]
-async fn a_server_that_answers_nothing_keeps_nobody_beyond_the_deadline() {
+async fn an_unresponsive_server_delays_nobody_beyond_the_deadline() {
     let server = RedisServer::start();
     let handle = handle(&server.url(), &some_keys()).await;
     assert_eq!(handle.run(add("a"), soon()).await, Ok(1));
@@ -128,7 +128,7 @@ async fn a_server_that_answers_nothing_keeps_nobody_beyond_the_deadline() {
     assert!(patient.is_err(), "not even within the deadline of its own");
     assert!(started.elapsed() < Duration::from_secs(4));
     server.thaw();
-    // What the server finds on its connection is too late, and does nothing.
+    // The late commands that the server finds on its connection have no effect.
     assert_eq!(handle.run(add("a"), soon()).await, Ok(2));
     assert_eq!(handle.read(count("a"), soon()).await, Ok(2));
 }
@@ -152,10 +152,10 @@ async fn a_primary_that_became_a_replica_is_not_written_to() {
 }
 
 #[tokio::test]
-async fn what_guards_single_use_is_answered_once_a_replica_has_it() {
+async fn a_step_that_guards_single_use_is_answered_once_a_replica_has_it() {
     let primary = RedisServer::start();
     let handle = handle(&primary.url(), &some_keys()).await;
-    // Nothing to wait for where there is no replica.
+    // Without a replica there is nothing to wait for.
     assert_eq!(handle.run(add_safely("a"), soon()).await, Ok(1));
     let replica = replica_of(&primary);
     assert_eq!(handle.ready().await, Ok(()));
@@ -166,7 +166,7 @@ async fn what_guards_single_use_is_answered_once_a_replica_has_it() {
         assert_eq!(value, format!("{{\"count\":{expected}}}").as_bytes());
     }
     replica.freeze();
-    // Whatever guards nothing does not wait.
+    // A step that does not guard single use does not wait.
     assert_eq!(handle.run(add("a"), soon()).await, Ok(20));
     let unconfirmed = handle.run(add_safely("a"), soon()).await;
     assert_eq!(unconfirmed, Err(StoreError::Unreachable));
@@ -174,12 +174,12 @@ async fn what_guards_single_use_is_answered_once_a_replica_has_it() {
     let confirmed = handle.run(add_safely("a"), soon()).await;
     assert_eq!(confirmed, Ok(22), "the other one has happened");
     drop(replica);
-    // The first one may still count on it; then it is known to be gone.
+    // The first may still expect the replica; then the loss is known.
     handle.run(add_safely("a"), soon()).await.ok();
     handle.run(add_safely("a"), soon()).await.unwrap();
 }
 
-/// Passes bytes on, `distance` later in each direction.
+/// Forwards bytes with a delay of `distance` in each direction.
 async fn far_away(server: &RedisServer, distance: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
@@ -221,10 +221,10 @@ async fn pass_on(
     tokio::join!(read, write);
 }
 
-/// One of three instances is 20 ms away from the server, and all of them write the
-/// same row all the time.
+/// One of three instances is 20 ms away from the server, and all write the same row
+/// continuously.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_that_is_farther_away_has_its_turn() {
+async fn a_distant_instance_gets_its_turn() {
     let server = RedisServer::start();
     let keys = some_keys();
     let distant = far_away(&server, Duration::from_millis(20)).await;

@@ -1,6 +1,6 @@
-//! Committers of several instances over one store, in any order of events and with
-//! any fault: each step that was answered happened once, each that was refused did
-//! not, and nobody stays without an answer.
+//! Committers of several instances over one store, with events in any order and with any
+//! fault: each step answered with success was committed once, each refused one was not,
+//! and every caller is answered.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,7 +21,7 @@ use support::{
 
 const ROWS: [&str; 3] = ["a", "b", "c"];
 
-/// What happens next, at one of the instances.
+/// The next event, at one of the instances.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Submit {
@@ -29,13 +29,13 @@ enum Act {
         patience: u64,
     },
     Abandon,
-    /// What it was told to do is done.
+    /// Execute its next command.
     Do,
-    /// It is not done, and the store says so or nothing.
+    /// Fail its next command; the store reports that, or not.
     Fail {
         is_silent: bool,
     },
-    /// It is done, and the answer is lost.
+    /// Execute its next command and lose the answer.
     Lose,
     Pass {
         milliseconds: u64,
@@ -54,7 +54,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn adds(row: usize) -> Probe {
-    // Also what is only read is compared.
+    // Rows that are only read are compared too.
     let other = ROWS[(row + 1) % ROWS.len()];
     Probe::new(
         move |_| Ok(vec![key(ROWS[row]), key(other)]),
@@ -85,7 +85,7 @@ fn play(instance: &mut Instance, act: Act) {
     instance.tell(event);
 }
 
-/// How often each row was counted: certainly, and at most.
+/// Minimum and maximum count of each row.
 fn counted(callers: &[(usize, Caller)]) -> Result<BTreeMap<usize, (u64, u64)>, TestCaseError> {
     let mut counts = BTreeMap::new();
     let mut outcomes = Vec::new();
@@ -113,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_step_happens_once_or_not_at_all(
+    fn every_step_is_committed_once_or_not_at_all(
         acts in prop::collection::vec((0..3_usize, act()), 1..150),
     ) {
         let world = World::default();

@@ -1,4 +1,4 @@
-//! The file: what it survives, and what is refused.
+//! The SQLite file: durability, and files that are refused.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,8 +24,8 @@ use rusqlite::Connection;
 use support::{LIFETIME, ManualClock, add, count, key, some_keys, soon};
 
 const FILE: &str = "rows.db";
-/// The directory that a process of this test works in.
-const TOLD: &str = "COUNTERSIGN_TEST_DIRECTORY";
+/// Set in a child process: the directory it works in.
+const DIRECTORY_VARIABLE: &str = "COUNTERSIGN_TEST_DIRECTORY";
 
 fn keys() -> StoreKeys {
     StoreKeys::new(
@@ -44,7 +44,7 @@ fn handle(path: &Path) -> StoreHandle {
     StoreHandle::start(Arc::new(open(path)), Arc::new(NoObserver))
 }
 
-/// The one line in which a start refuses the file.
+/// The one line with which the store refuses to open.
 fn refusal(path: &Path, keys: &StoreKeys) -> String {
     let refused = SqliteStore::open(path, keys, Arc::new(SystemClock::default()));
     let line = refused.err().expect("it is refused").to_string();
@@ -54,40 +54,40 @@ fn refusal(path: &Path, keys: &StoreKeys) -> String {
     line
 }
 
-/// Runs a test of this file once more, as the process that something happens to.
+/// Runs one test of this file as a child process, to kill it or limit its file size.
 fn run_as_child(test: &str, directory: &Path, before: &str) -> Child {
     let program = std::env::current_exe().unwrap();
     let run = format!("{before} exec \"$0\" --exact {test} --nocapture");
     Command::new("sh")
         .args(["-c", &run])
         .arg(program)
-        .env(TOLD, directory)
+        .env(DIRECTORY_VARIABLE, directory)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
 
-/// What a child says, without what its test runner does.
-fn lines(child: &mut Child) -> impl Iterator<Item = u64> + use<> {
+/// The lines that a child reports, without those of its test runner.
+fn reported(child: &mut Child) -> impl Iterator<Item = u64> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let lines = lines.map_while(Result::ok);
     lines.filter_map(|line| line.strip_prefix("> ").map(|count| count.parse().unwrap()))
 }
 
 #[expect(clippy::print_stdout, reason = "whoever started it reads that")]
-fn say(count: u64) {
-    // The test runner may have begun a line.
+fn report(count: u64) {
+    // The test runner may have started a line.
     println!("\n> {count}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kill_9_gives_nothing_back() {
-    if let Some(directory) = std::env::var_os(TOLD) {
+async fn answered_steps_survive_kill_9() {
+    if let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) {
         let handle = handle(&Path::new(&directory).join(FILE));
         let steps = (0..16).map(|_| async {
             loop {
-                say(handle.run(add("a"), soon()).await.unwrap());
+                report(handle.run(add("a"), soon()).await.unwrap());
             }
         });
         join_all(steps).await;
@@ -95,8 +95,8 @@ async fn kill_9_gives_nothing_back() {
     let directory = tempfile::tempdir().unwrap();
     let mut answered = 0;
     for _ in 0..5 {
-        let mut child = run_as_child("kill_9_gives_nothing_back", directory.path(), "");
-        let mut said = lines(&mut child);
+        let mut child = run_as_child("answered_steps_survive_kill_9", directory.path(), "");
+        let mut said = reported(&mut child);
         let new = said.by_ref().take(100).max().unwrap();
         assert!(new > answered, "it begins again where the other died");
         child.kill().unwrap();
@@ -105,7 +105,7 @@ async fn kill_9_gives_nothing_back() {
     }
     let handle = handle(&directory.path().join(FILE));
     let count = handle.run(add("a"), soon()).await.unwrap();
-    // At most what was under way is counted and was not answered.
+    // At most the steps in progress are counted but not answered.
     assert!(
         (answered + 1..=answered + 17).contains(&count),
         "{answered} {count}"
@@ -113,9 +113,9 @@ async fn kill_9_gives_nothing_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_refuses_writes_and_says_so_until_there_is_room() {
-    let test = "a_full_disk_refuses_writes_and_says_so_until_there_is_room";
-    if let Some(directory) = std::env::var_os(TOLD) {
+async fn a_full_disk_fails_writes_and_readiness_until_there_is_room() {
+    let test = "a_full_disk_fails_writes_and_readiness_until_there_is_room";
+    if let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) {
         let store = Arc::new(open(&Path::new(&directory).join(FILE)));
         let handle = StoreHandle::start(store.clone(), Arc::new(NoObserver));
         assert_eq!(store.ready().await, Ok(()));
@@ -128,21 +128,21 @@ async fn a_full_disk_refuses_writes_and_says_so_until_there_is_room() {
             }
         };
         assert_eq!(refused, StoreError::Unreachable);
-        // There may be room for less than a row.
+        // There may still be room for less than a row.
         let mut proofs = 0;
         while store.ready().await.is_ok() {
             proofs += 1;
             assert!(proofs < 10, "reads alone do not serve");
         }
         assert_eq!(handle.read(count("a"), soon()).await, Ok(0));
-        say(written);
+        report(written);
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    // No file of the process grows beyond 1 MB, and a write beyond fails.
+    // Limits the files of the process to 1 MB; a write beyond that fails.
     let limit = "trap '' XFSZ; ulimit -f 2048;";
     let mut child = run_as_child(test, directory.path(), limit);
-    let said: Vec<u64> = lines(&mut child).collect();
+    let said: Vec<u64> = reported(&mut child).collect();
     let &[written] = &said[..] else {
         panic!("it has met the limit");
     };
@@ -168,7 +168,7 @@ fn fill(name: &str) -> impl countersign_core::Transition<Outcome = ()> + use<> {
 }
 
 #[tokio::test]
-async fn a_file_that_was_taken_away_serves_nothing_until_it_is_back() {
+async fn a_removed_file_fails_every_step_until_it_is_back() {
     let directory = tempfile::tempdir().unwrap();
     let (path, aside) = (directory.path().join(FILE), directory.path().join("aside"));
     let store = Arc::new(open(&path));
@@ -188,7 +188,7 @@ async fn a_file_that_was_taken_away_serves_nothing_until_it_is_back() {
             guards_single_use: false,
         };
         assert_eq!(store.commit(commit).await, CommitOutcome::Unreachable);
-        // Another one in its place is not it either.
+        // Another file in its place is not accepted either.
         std::fs::write(&path, "").unwrap();
     }
     std::fs::rename(&aside, &path).unwrap();
@@ -196,13 +196,13 @@ async fn a_file_that_was_taken_away_serves_nothing_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_file_that_another_program_holds_is_waited_for() {
+async fn a_step_waits_for_another_programs_lock_on_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE);
     let handle = handle(&path);
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // Reads go on.
+    // Reads still work.
     assert_eq!(handle.read(count("a"), soon()).await, Ok(0));
     let started = Instant::now();
     let hasty = handle.run(add("a"), started + Duration::from_millis(200));
@@ -216,10 +216,10 @@ async fn a_file_that_another_program_holds_is_waited_for() {
     assert_eq!(handle.ready().await, Ok(()));
 }
 
-/// Nothing is compared while the version of the file stays the same: any other program's
-/// write is a new one.
+/// Rows are not compared as long as the version of the file is unchanged; a write by any
+/// other program changes it.
 #[tokio::test]
-async fn what_another_program_writes_between_read_and_commit_is_seen() {
+async fn a_write_by_another_program_between_read_and_commit_is_a_conflict() {
     let directory = tempfile::tempdir().unwrap();
     let (ours, theirs) = (
         open(&directory.path().join(FILE)),
@@ -322,7 +322,7 @@ async fn files_that_are_not_ours_are_refused_in_one_line() {
 }
 
 #[tokio::test]
-async fn the_owner_alone_reads_the_file_and_all_of_it_is_in_one() {
+async fn only_the_owner_can_read_the_file_and_closing_leaves_one_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("data").join(FILE);
     let first = open(&path);
@@ -335,7 +335,7 @@ async fn the_owner_alone_reads_the_file_and_all_of_it_is_in_one() {
     }
     drop(first);
     drop(open(&path));
-    // All of it is in the one file.
+    // The content of the WAL is in the one file.
     let left = std::fs::read_dir(directory.path().join("data")).unwrap();
     let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
@@ -343,7 +343,7 @@ async fn the_owner_alone_reads_the_file_and_all_of_it_is_in_one() {
 }
 
 #[tokio::test]
-async fn the_log_of_the_file_stays_short_while_readers_look_on() {
+async fn the_wal_stays_short() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE);
     let store = open(&path);
@@ -367,12 +367,12 @@ async fn the_log_of_the_file_stays_short_while_readers_look_on() {
         assert_eq!(store.commit(commit).await, CommitOutcome::Done);
         longest = longest.max(std::fs::metadata(&log).unwrap().len());
     }
-    // Twelve megabytes were written.
+    // Twelve megabytes were written in total.
     assert!(longest < 6_000_000, "{longest}");
 }
 
 #[tokio::test]
-async fn time_is_the_clocks_that_was_given() {
+async fn the_given_clock_is_used() {
     let directory = tempfile::tempdir().unwrap();
     let clock = ManualClock::default();
     let path = directory.path().join(FILE);

@@ -1,5 +1,5 @@
-//! A Plivo of the worst kind: a raw socket that does what a test tells it, and
-//! counts what reached it.
+//! A stand-in for Plivo that misbehaves: a raw socket that follows the test's
+//! instructions and counts the requests that reach it.
 
 use std::{
     net::SocketAddr,
@@ -19,33 +19,34 @@ use tokio::{
 
 use crate::plivo;
 
-/// What it does with a request that it has read.
+/// How it handles a request that it has read.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Nothing wrong: what a healthy Plivo says.
+    /// The answer of a healthy Plivo.
     None,
-    /// The healthy answer, that much later.
+    /// The healthy answer after that delay.
     Late(Duration),
-    /// The healthy answer, some of them late: none, once, twice that and so on.
+    /// The healthy answer with a varying delay: zero, one, two or three times that long.
     Jitter(Duration),
-    /// Takes the request and says nothing.
+    /// Reads the request and sends nothing.
     Silent,
-    /// Resets the connection (RST) once it has read the request.
+    /// Resets the connection (RST) after reading the request.
     Reset,
-    /// Closes its side without a word.
+    /// Closes its side of the connection without an answer.
     HalfClose,
-    /// The healthy answer without its length, closed that much later.
+    /// The healthy answer without its length, on a connection that is closed after that
+    /// delay.
     SlowClose(Duration),
     /// The healthy answer, byte by byte.
     Sliced,
-    /// The first bytes of the healthy answer, then the end.
+    /// The first bytes of the healthy answer, then the end of the connection.
     Cut(usize),
     /// These bytes.
     Bytes(Vec<u8>),
 }
 
 impl Fault {
-    /// An answer with a head of its own and that body.
+    /// An answer with that head and body.
     pub fn answer(status: &str, headers: &str, body: &[u8]) -> Self {
         let head = format!(
             "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
@@ -55,7 +56,8 @@ impl Fault {
     }
 }
 
-/// The server and its switch. It has one address for all its life, down or up.
+/// The server, and the switch for its faults. Its address stays the same, whether down or
+/// up.
 pub struct Hostile {
     address: SocketAddr,
     fault: watch::Sender<Fault>,
@@ -65,7 +67,7 @@ pub struct Hostile {
 }
 
 impl Hostile {
-    /// Listens, and does that.
+    /// Starts listening, with that fault.
     pub fn start(fault: Fault) -> Self {
         let mut hostile = Self {
             address: ([127, 0, 0, 1], 0).into(),
@@ -78,29 +80,29 @@ impl Hostile {
         hostile
     }
 
-    /// Where it is, as `PLIVO_BASE_URL` has it.
+    /// Its URL, in the form of `PLIVO_BASE_URL`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// From now on, also on connections that are open.
+    /// Sets the fault for all further requests, also on open connections.
     pub fn does(&self, fault: Fault) {
         self.fault.send_replace(fault);
     }
 
-    /// Whoever hangs, hangs no longer: his connection ends.
+    /// Closes all open connections, and so ends requests that hang.
     pub fn end_connections(&self) {
         self.ended.send_modify(|times| *times += 1);
     }
 
-    /// Nobody listens any more, and what was open is gone.
+    /// Stops listening, and closes all connections.
     pub async fn down(&mut self) {
         let serving = self.serving.take().unwrap();
         serving.abort();
         serving.await.ok();
     }
 
-    /// Listens, where it did before.
+    /// Listens again at the same address.
     pub fn up(&mut self) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();
@@ -116,12 +118,12 @@ impl Hostile {
         )));
     }
 
-    /// How many sends have reached it whole.
+    /// Number of complete sends that reached it.
     pub fn creates(&self) -> usize {
         self.count(|path| path.ends_with("/Verify/Session/"))
     }
 
-    /// The same of checks.
+    /// Number of complete checks that reached it.
     pub fn validates(&self) -> usize {
         self.count(|path| !path.ends_with("/Verify/Session/"))
     }
@@ -139,7 +141,7 @@ async fn serve(
     reached: Arc<Mutex<Vec<String>>>,
 ) {
     let served = Arc::new(AtomicUsize::new(0));
-    // With it, its connections end.
+    // Dropped together with this task, which closes the connections.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
         let (fault, reached, served) = (fault.clone(), reached.clone(), served.clone());
@@ -154,7 +156,7 @@ async fn serve(
     }
 }
 
-/// Answers one request after the other on one connection.
+/// Answers the requests of one connection, one after the other.
 async fn converse(
     mut socket: TcpStream,
     fault: watch::Receiver<Fault>,
@@ -211,7 +213,8 @@ async fn converse(
             }
             Fault::Bytes(bytes) => {
                 socket.write_all(&bytes).await?;
-                // Read on, or the end would be a reset.
+                // Drain the socket: closing it with unread data would reset the
+                // connection.
                 socket.shutdown().await?;
                 tokio::io::copy(&mut socket, &mut tokio::io::sink()).await?;
                 return Ok(());
@@ -221,10 +224,10 @@ async fn converse(
     Ok(())
 }
 
-/// The code that is right, and the only one.
+/// The only right code.
 pub const OTP: &str = "123456";
 
-/// The end of the fixtures' session id, which is another one for each recipient.
+/// The end of the session id in the fixtures, which is replaced for each recipient.
 const ID_END: &str = "8f4265d8354e";
 
 fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
@@ -244,7 +247,7 @@ fn healthy(method: Option<&str>, is_create: bool, request: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A whole request; nothing where the connection ends before that.
+/// Reads a complete request; `None` if the connection ends before.
 pub async fn read_request(socket: &mut TcpStream) -> std::io::Result<Option<String>> {
     let mut bytes = Vec::new();
     loop {

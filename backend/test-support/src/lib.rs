@@ -1,5 +1,5 @@
-//! What several test programs of the backend need: a Plivo that misbehaves, Plivo's own
-//! answers, and the program while it runs.
+//! Shared by the backend's test programs: a Plivo that misbehaves, Plivo's answers, and a
+//! running instance of the program.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,26 +12,26 @@ use serde_json::Value;
 
 pub use running::Running;
 
-/// An operator's key, as `SECRET_KEY` has it.
+/// An operator's key, in the form of `SECRET_KEY`.
 pub const SECRET_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// A client that goes straight to where it is sent.
+/// A client that uses no proxy.
 pub fn http() -> Client {
-    // Where the test's own process has none yet.
+    // If the test's own process has none yet.
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
     Client::builder().no_proxy().build().unwrap()
 }
 
-/// The lines of a log in JSON.
+/// The lines of a JSON log.
 pub fn lines(log: &str) -> Vec<Value> {
     log.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
-/// Those of one event.
+/// The lines of one event.
 pub fn of<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == event).collect()
 }

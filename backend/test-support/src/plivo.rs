@@ -1,10 +1,10 @@
-//! What Plivo answers, as its documents have it.
+//! Plivo's answers, as documented.
 
-/// A session was created.
+/// To creating a session.
 pub const CREATE_202: &str = include_str!("../fixtures/create_202.json");
-/// A session as it stands.
+/// To retrieving a session.
 pub const RETRIEVE_200: &str = include_str!("../fixtures/retrieve_200.json");
-/// A right code.
+/// To the right code.
 pub const VALIDATE_200: &str = include_str!("../fixtures/validate_200.json");
-/// A wrong code.
+/// To a wrong code.
 pub const VALIDATE_400: &str = include_str!("../fixtures/validate_400.json");

@@ -1,4 +1,4 @@
-//! The program while it runs.
+//! A running instance of the program.
 
 use std::{
     io::{BufRead, BufReader},
@@ -8,25 +8,25 @@ use std::{
 
 use serde_json::Value;
 
-/// A process of the program, gone with the value, and the lines of its log.
+/// A process of the program, killed when dropped, and the lines of its log.
 pub struct Running {
     child: Child,
-    /// Read all the while: a full pipe would hold the program up.
+    /// Read continuously: a full pipe would block the program.
     log: JoinHandle<Vec<String>>,
-    /// Where it listens.
+    /// Its listening address.
     pub address: String,
 }
 
 impl Running {
-    /// Starts it, and waits until it serves.
+    /// Starts the program, and waits until it serves.
     pub fn start(command: Command) -> Self {
         Self::start_logged(command).0
     }
 
-    /// The same, and what was logged until it served.
+    /// The same; also returns the log lines up to that moment.
     pub fn start_logged(mut command: Command) -> (Self, Vec<Value>) {
         command.env("LOG_FORMAT", "json");
-        // Of nothing here may it hold the test runner's own output open.
+        // It must not hold the test runner's own output open.
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -46,12 +46,12 @@ impl Running {
         (running, before)
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Tells it to end as a service manager does.
+    /// Sends it SIGTERM, as a service manager does.
     pub fn tell_to_end(&self) {
         self.signal("-TERM");
     }
@@ -63,18 +63,18 @@ impl Running {
         assert!(kill.unwrap().success());
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has exited.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Ends it, and answers how it ended and what it logged since it started.
+    /// Terminates it, and returns its exit code and its log since it started serving.
     pub fn terminate(self) -> (Option<i32>, String) {
         self.tell_to_end();
         self.ended()
     }
 
-    /// Waits for its end; the answer is as above.
+    /// Waits until it exits; returns the same.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
         let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
@@ -84,7 +84,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Where a test has failed; else it is gone already.
+        // If a test has failed; otherwise it has already exited.
         self.child.kill().ok();
         self.child.wait().ok();
     }

@@ -1,4 +1,4 @@
-//! Whom the operator blocks and allows, and what he stops.
+//! The access list, with its blocks and allowed ranges.
 
 use std::{
     path::PathBuf,
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::app::{Answer, TestApp};
 
-/// A list, gone with the value.
+/// An access list in a file, deleted when dropped.
 struct List(tempfile::TempDir);
 
 impl List {
@@ -48,7 +48,7 @@ async fn send_from(app: &TestApp, address: &str, recipient: &str) -> Answer {
     app.call(request).await
 }
 
-/// As any caller whom protection refuses.
+/// The answer of a protective stop, which does not reveal the block.
 fn refused(answer: &Answer) {
     let problem = answer.problem(429, "rate_limited");
     assert_eq!(problem["limit"], "service_protection");
@@ -57,7 +57,7 @@ fn refused(answer: &Answer) {
 }
 
 #[actix_web::test]
-async fn who_is_blocked_gets_no_code_and_hears_what_any_refused_caller_hears() {
+async fn a_blocked_caller_gets_no_code_and_the_answer_of_any_refused_caller() {
     let list = List::new(
         "block,+14155550111,2099-01-01,chargeback\n\
          block,+1212555*,2099-01-01,pumped\n\
@@ -80,13 +80,13 @@ async fn who_is_blocked_gets_no_code_and_hears_what_any_refused_caller_hears() {
 }
 
 #[actix_web::test]
-async fn a_block_is_in_force_within_a_second_also_for_who_has_a_session_and_checks_go_on() {
+async fn a_block_takes_effect_soon_also_on_resends_but_not_on_checks() {
     let list = List::new("");
     let app = start(&list).await;
     let session = app.sent("+14155550111").await;
     list.write("block,+14155550111,2099-01-01,reason\n");
     let (number, started) = ("+14155550111", Instant::now());
-    // Nothing but the clock on the wall makes it so.
+    // No sweep is requested: the list must be reloaded by the interval alone.
     let is_blocked = async || {
         let answer = send_from(&app, "192.0.2.1", number).await.json();
         answer["limit"] == "service_protection"
@@ -97,14 +97,14 @@ async fn a_block_is_in_force_within_a_second_also_for_who_has_a_session_and_chec
     }
     refused(&app.resend(&session).await);
     app.verify(&session, &session.otp).await.ok();
-    // What cannot be read changes nothing.
+    // A list that cannot be parsed changes nothing.
     list.write("block,nonsense\n");
     app.app.sweep().await;
     refused(&send_from(&app, "192.0.2.1", number).await);
 }
 
 #[actix_web::test]
-async fn an_allowed_range_passes_the_metadata_and_what_its_country_is_stopped_for() {
+async fn an_allowed_range_bypasses_the_metadata_and_its_countrys_block() {
     let list = List::new("block,US,2099-01-01,reason\nallow,+1999555*,2099-01-01,new range\n");
     let app = start(&list).await;
     refused(&send_from(&app, "192.0.2.1", "+14155550111").await);
@@ -117,7 +117,7 @@ async fn an_allowed_range_passes_the_metadata_and_what_its_country_is_stopped_fo
 }
 
 #[actix_web::test]
-async fn a_hundred_thousand_entries_cost_a_send_nothing() {
+async fn a_hundred_thousand_entries_do_not_slow_down_sends() {
     let entries: String = (0..100_000)
         .map(|index| format!("block,+1206{index:07},2099-01-01,r\n"))
         .collect();

@@ -1,4 +1,4 @@
-//! The service under test. Its methods are the API's verbs.
+//! The service under test. Its methods are the calls of the API.
 
 use std::{
     sync::{
@@ -20,11 +20,11 @@ use redis_test_server::RedisServer;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
 
-/// A clock that stands still until a test moves it, and panics on demand: the
-/// way to see what a panic in a handler costs.
+/// A clock that stands still until a test advances it. On demand it panics, to make a
+/// handler panic.
 pub(crate) struct ManualClock {
     now: Mutex<SystemTime>,
-    /// Since when it goes by itself.
+    /// When it started to run by itself.
     runs_since: Mutex<Option<Instant>>,
     pub(crate) panics: AtomicBool,
 }
@@ -34,7 +34,7 @@ impl ManualClock {
         *self.now.lock().unwrap() += by;
     }
 
-    /// From now on it goes like any other.
+    /// Makes it run like a normal clock from now on.
     pub(crate) fn run(&self) {
         *self.runs_since.lock().unwrap() = Some(Instant::now());
     }
@@ -42,7 +42,7 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
-        // In a handler, that is: the store has a thread of its own.
+        // Panics in handlers only: the store has its own thread.
         let in_store = std::thread::current().name() == Some("store");
         assert!(in_store || !self.panics.load(Ordering::SeqCst), "asked to");
         let run = self.runs_since.lock().unwrap();
@@ -51,7 +51,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// One answer, read whole.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -78,13 +78,13 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
-    /// The body of a success.
+    /// The body of a successful answer.
     pub(crate) fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()
     }
 
-    /// Holds this to be a well-formed problem, and answers it.
+    /// Checks that this is a well-formed problem, and returns it.
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
         assert_eq!(
@@ -111,16 +111,15 @@ impl Answer {
 /// The file with the keys that sign proofs.
 pub(crate) const KEYS: &str = "proof-keys.json";
 
-/// Where the service keeps its state; gone with it.
+/// The store of the service under test, deleted when dropped.
 pub(crate) enum TestStore {
     File(tempfile::TempDir),
-    /// And where the keys are that sign proofs.
+    /// A server, and the directory of the keys that sign proofs.
     Redis(RedisServer, tempfile::TempDir),
 }
 
 impl TestStore {
-    /// The store that the tests run with: a file, or Redis where the environment
-    /// says `TEST_STORE=redis`.
+    /// The default store of the tests: a file, or Redis if `TEST_STORE=redis` is set.
     pub(crate) fn usual() -> Self {
         match std::env::var("TEST_STORE").as_deref() {
             Ok("redis") => Self::new_redis(),
@@ -154,12 +153,12 @@ impl TestStore {
         };
         let (Self::File(directory) | Self::Redis(_, directory)) = self;
         let keys = directory.path().join(KEYS);
-        // One instance over a file is an issuer by itself.
+        // One instance over a file needs no configured issuer.
         let issuer = match self {
             Self::File(_) => String::new(),
             Self::Redis(..) => "https://verify.example.com".to_owned(),
         };
-        // Beside a file it is made by itself.
+        // Beside a file, the keys are created automatically.
         let keys = if keys.exists() {
             keys.display().to_string()
         } else {
@@ -195,10 +194,10 @@ pub(crate) struct TestApp {
     pub(crate) store: TestStore,
 }
 
-/// What a test in sandbox runs with, unless it says otherwise.
+/// Default settings of a test in sandbox mode.
 const SANDBOX: [(&str, &str); 5] = [
     ("PLIVO_MODE", "sandbox"),
-    // Those of live mode: in sandbox they are generous.
+    // The limits of live mode: the sandbox's own are generous.
     ("LIMIT_SENDS_PER_NUMBER", "3/10m,5/1h,10/1d"),
     ("LIMIT_VOICE_PER_NUMBER", "2/1h,4/1d"),
     ("LIMIT_WRONG_CHECKS_PER_NUMBER", "10/1h,20/1d"),
@@ -213,7 +212,8 @@ pub(crate) fn manual_clock() -> Arc<ManualClock> {
     })
 }
 
-/// The settings of a service on a port that is free; of each the last word counts.
+/// The settings of a service on a free port; if one is given twice, the last value
+/// counts.
 pub(crate) fn config(settings: &[(&str, &str)]) -> Config {
     let config = Config::read(|name| {
         let given = settings.iter().rev().find(|(set, _)| *set == name);
@@ -227,12 +227,12 @@ pub(crate) fn config(settings: &[(&str, &str)]) -> Config {
     config.unwrap()
 }
 
-/// A service by that clock.
+/// Starts a service that uses this clock.
 pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>) -> App {
     App::start_at(config(settings), clock).await.unwrap()
 }
 
-/// Waits until it is so; a test that waits for what never comes fails.
+/// Waits until the condition holds; panics if it never does.
 pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
     let started = Instant::now();
     while !is_so() {
@@ -250,22 +250,22 @@ pub(crate) fn http() -> Client {
 }
 
 impl TestApp {
-    /// In sandbox, with the usual settings.
+    /// Starts in sandbox mode, with the default settings.
     pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// In sandbox, with settings of its own.
+    /// Starts in sandbox mode, with additional settings.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         Self::start_in(TestStore::usual(), settings).await
     }
 
-    /// The same with a store of the test's choice.
+    /// The same with a given store.
     pub(crate) async fn start_in(store: TestStore, settings: &[(&str, &str)]) -> Self {
         Self::start_as(store, &[&SANDBOX, settings].concat()).await
     }
 
-    /// Live, against an upstream of the test's.
+    /// Starts in live mode, against the test's upstream.
     pub(crate) async fn start_live(base_url: &str, settings: &[(&str, &str)]) -> Self {
         Self::start_live_in(TestStore::usual(), base_url, settings).await
     }
@@ -301,7 +301,7 @@ impl TestApp {
         }
     }
 
-    /// In sandbox, over a store that stands in front of the usual one.
+    /// Starts in sandbox mode, with the default store wrapped by the test.
     pub(crate) async fn start_behind(front: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
         let store = TestStore::usual();
         let home = store.settings();
@@ -316,7 +316,7 @@ impl TestApp {
         }
     }
 
-    /// Moves the service's clock and the simulator's.
+    /// Advances the service's clock and the simulator's.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
         if let Some(simulator) = self.app.simulator() {
@@ -328,7 +328,7 @@ impl TestApp {
         self.clock.now()
     }
 
-    /// What is done now and then, at once.
+    /// Runs the periodic reload of the keys now.
     pub(crate) fn reload_keys(&self) {
         self.app.reload_keys();
     }
@@ -345,7 +345,7 @@ impl TestApp {
         self.http.request(method, self.url(path))
     }
 
-    /// The metrics, where `METRICS_ADDR` was set.
+    /// The metrics; requires `METRICS_ADDR`.
     pub(crate) async fn metrics(&self) -> String {
         let address = self.app.metrics_address().expect("served");
         let url = format!("http://{address}/metrics");
@@ -354,7 +354,7 @@ impl TestApp {
             .text
     }
 
-    /// Whether the metrics have that line.
+    /// Whether the metrics contain that line.
     pub(crate) async fn has(&self, line: &str) -> bool {
         self.metrics().await.lines().any(|it| it == line)
     }
@@ -409,7 +409,7 @@ impl TestApp {
     }
 }
 
-/// A session and the code that its phone received.
+/// A session and the code that its recipient received.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) id: String,
@@ -417,7 +417,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A code that is wrong in its last digit.
+    /// A wrong code, which differs in the last digit.
     pub(crate) fn wrong_otp(&self) -> String {
         let last = self.otp.as_bytes()[self.otp.len() - 1] - b'0';
         format!("{}{}", &self.otp[..self.otp.len() - 1], (last + 1) % 10)

@@ -24,7 +24,7 @@ pub(crate) fn secret(id: &str) -> String {
     key(id).secret().expose_secret().to_owned()
 }
 
-/// A file of applications, gone with the value.
+/// An applications file, deleted when dropped.
 pub(crate) struct ApplicationsFile(tempfile::NamedTempFile);
 
 impl ApplicationsFile {
@@ -34,7 +34,7 @@ impl ApplicationsFile {
         Self(file)
     }
 
-    /// Applications with a key each, and what else is said of it.
+    /// Applications with a key each, and these further settings.
     pub(crate) fn of(applications: &[(&str, &str)]) -> Self {
         Self::new(&text(applications))
     }
@@ -56,7 +56,7 @@ pub(crate) fn text(applications: &[(&str, &str)]) -> String {
     applications.iter().map(entry).collect()
 }
 
-/// What a server asks, with the key of that application.
+/// A request from a server, with the key of that application.
 pub(crate) fn asked(app: &TestApp, id: &str, path: &str, body: &Value) -> RequestBuilder {
     app.request(Method::POST, path)
         .bearer_auth(secret(id))
@@ -75,7 +75,7 @@ fn number(index: usize) -> String {
     format!("+1415555{index:04}")
 }
 
-/// One application by variables, with a key, live as far as limits care.
+/// Starts with one application, defined by variables, with a key and live mode's limits.
 pub(crate) async fn start(settings: &[(&str, &str)]) -> TestApp {
     let hash = key("default").hash().to_string();
     let all = [&[("API_KEY_HASHES", hash.as_str())], settings].concat();
@@ -104,7 +104,7 @@ async fn a_server_sends_for_many_users_and_each_is_counted_alone() {
         third.problem(429, "rate_limited")["limit"],
         "sends_per_address"
     );
-    // Without a key the address is the server's own, and so is its limit.
+    // Without a key, the address and so the limit are the server's own.
     for index in [191, 192] {
         app.send(&number(index)).await.ok();
     }
@@ -210,7 +210,8 @@ async fn a_live_server_says_where_its_user_comes_from() {
     }
     assert_eq!(simulator.calls().create, 0);
     ask(&app, "shop", SEND, &to(&numbers[0], USER)).await.ok();
-    // One that knows no addresses has limits of its own, over all its users.
+    // An application that passes no addresses has limits of its own, across all its
+    // users.
     let bare = |index: usize| json!({"recipient": numbers[index]});
     let sent = ask(&app, "till", SEND, &bare(1)).await.ok();
     ask(&app, "till", SEND, &bare(2)).await.ok();

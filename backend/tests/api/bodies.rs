@@ -1,4 +1,4 @@
-//! Every malformed request is a problem, repeats nothing and costs nothing.
+//! Every malformed request is answered with a problem, is not echoed and costs nothing.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +9,7 @@ use crate::app::{Answer, TestApp, TestStore};
 
 const SEND: &str = "/api/otp/send";
 const VERIFY: &str = "/api/otp/verify";
-/// A word that stands in every hostile body and in no answer.
+/// A marker that is in every hostile body and must be in no answer.
 const MARK: &str = "zebra";
 
 async fn post(app: &TestApp, path: &str, body: impl Into<reqwest::Body>) -> Answer {
@@ -237,8 +237,8 @@ async fn head_is_get_without_the_body() {
 }
 
 #[actix_web::test]
-async fn a_panic_costs_its_request_only() {
-    // There the clock is asked for in the handler itself.
+async fn a_panic_fails_only_its_own_request() {
+    // Over Redis, the handler itself reads the clock.
     let app = TestApp::start_in(TestStore::new_redis(), &[]).await;
     let session = app.sent("+14155550123").await;
     app.clock.panics.store(true, Ordering::SeqCst);
@@ -248,7 +248,7 @@ async fn a_panic_costs_its_request_only() {
 }
 
 #[actix_web::test]
-async fn a_body_that_never_comes_whole_is_not_waited_for() {
+async fn an_incomplete_body_times_out() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let app = TestApp::start().await;
     let mut socket = tokio::net::TcpStream::connect(app.app.address())
@@ -257,7 +257,8 @@ async fn a_body_that_never_comes_whole_is_not_waited_for() {
     let head = "POST /api/otp/send HTTP/1.1\r\nhost: x\r\n\
                 content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     socket.write_all(head.as_bytes()).await.unwrap();
-    // Ten seconds; and the other side closes, or this would read for ever.
+    // The timeout is ten seconds. The server closes the connection, or this read would
+    // not end.
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");

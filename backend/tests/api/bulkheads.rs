@@ -1,5 +1,5 @@
-//! How many requests of one kind are at the store at once: those that anybody may make as
-//! often as he likes never stand in the way of others.
+//! Bulkheads: the limit on concurrent requests of one kind at the store. Requests that
+//! anybody may repeat at will must not block others.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::app::{Answer, TestApp, until};
 
-/// A store that answers nobody while it is shut, and counts who waits.
+/// A store that blocks while it is shut, and counts the requests that wait.
 struct Gate {
     store: Arc<dyn Store>,
     is_shut: watch::Sender<bool>,
@@ -73,14 +73,14 @@ async fn start() -> (TestApp, Arc<Gate>) {
     (app.await, gate.unwrap())
 }
 
-/// A hundred at once, and how many of them are at the store when so many could be. Who
-/// waits too long for a turn is told to come again.
+/// Makes a hundred requests at once, and returns how many are at the store together.
+/// Those that wait too long for a permit are told to retry.
 async fn at_once(gate: &Gate, most: usize, ask: impl AsyncFn() -> Answer) -> usize {
     gate.is_shut.send_replace(true);
     let all = join_all((0..100).map(|_| ask()));
     let look = async {
         until("they are there", || gate.waiting() >= most).await;
-        // Long enough for the others.
+        // Long enough for any others to arrive.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let waiting = gate.waiting();
         gate.is_shut.send_replace(false);
@@ -96,17 +96,17 @@ async fn at_once(gate: &Gate, most: usize, ask: impl AsyncFn() -> Answer) -> usi
 }
 
 #[actix_web::test]
-async fn so_many_read_a_session_at_once() {
+async fn session_reads_are_limited_at_the_store() {
     let (app, gate) = start().await;
     let session = app.sent("+14155550123").await;
-    // What is gathered for a second is kept by now, and asks no more.
+    // Pending periodic writes are committed now, so that they do not wait as well.
     app.app.sweep().await;
     let waiting = at_once(&gate, 64, async || app.session(&session).await).await;
     assert_eq!(waiting, 64);
 }
 
 #[actix_web::test]
-async fn so_many_ask_about_proofs_at_once() {
+async fn introspections_are_limited_at_the_store() {
     let (app, gate) = start().await;
     let session = app.sent("+14155550123").await;
     let verified = app.verify(&session, &session.otp).await.ok();
@@ -120,7 +120,7 @@ async fn so_many_ask_about_proofs_at_once() {
 }
 
 #[actix_web::test]
-async fn a_hundred_who_ask_whether_it_is_ready_are_two_questions() {
+async fn concurrent_readiness_checks_are_coalesced() {
     let (app, gate) = start().await;
     let before = gate.asked_ready.load(Ordering::SeqCst);
     at_once(&gate, 1, async || app.get("/readyz").await).await;

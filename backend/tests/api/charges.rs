@@ -1,4 +1,4 @@
-//! What Plivo really charges is collected of every session, watched or not.
+//! Plivo's charges are collected for every session, watched or not.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn the_charges_of_sessions_that_nobody_watches_are_collected() {
             app.resend(&session).await.ok();
         }
     }
-    // An hour and a half, a minute at a time; each time a few are asked for.
+    // An hour and a half, a minute at a time; a few sessions are polled each minute.
     for _ in 0..90 {
         app.advance(Duration::from_mins(1));
         app.app.sweep().await;
@@ -25,7 +25,7 @@ async fn the_charges_of_sessions_that_nobody_watches_are_collected() {
     let bill = bill(app.simulator());
     assert!(!bill.is_empty());
     assert_eq!(costs(&text, "spend_charged"), bill);
-    // What was expected has been replaced in the cap.
+    // The charges have replaced the expected prices in the cap.
     let total: u64 = bill.values().sum();
     assert_eq!(
         remaining(&text, "1day"),
@@ -33,7 +33,7 @@ async fn the_charges_of_sessions_that_nobody_watches_are_collected() {
     );
     let expected = "countersign_cost_per_verified_microdollars{country=\"US\"} ";
     assert!(text.contains(expected), "{text}");
-    // Each was asked for a few times, and no more.
+    // Each session was polled a few times, and no more.
     let asked = app.simulator().calls().retrieve;
     assert!(asked <= 24 * 4, "{asked}");
     app.advance(Duration::from_hours(24));
@@ -51,6 +51,6 @@ async fn plivo_is_not_asked_more_often_than_its_limits_allow() {
     app.advance(Duration::from_mins(3));
     app.app.sweep().await;
     let asked = app.simulator().calls().retrieve - before;
-    // The service itself may have had its turn in between.
+    // The service itself may have polled in between.
     assert!((5..=15).contains(&asked), "{asked}");
 }

@@ -1,7 +1,7 @@
 use crate::app::TestApp;
 
 #[actix_web::test]
-async fn clients_learn_how_to_draw_themselves() {
+async fn clients_learn_what_to_display() {
     let app = TestApp::start_with(&[
         ("ALLOWED_COUNTRIES", "us, GB"),
         ("ALLOWED_CHANNELS", "voice,sms"),

@@ -1,4 +1,4 @@
-//! The contract as it is served, and its page.
+//! The API description as served, and its page.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::app::TestApp;
 
 #[actix_web::test]
-async fn the_document_is_served_compressed_and_kept() {
+async fn the_document_is_served_compressed_and_cacheable() {
     let app = TestApp::start().await;
     let plain = app.get("/api/openapi.json").await;
     assert_eq!(plain.ok()["openapi"], "3.1.0");
@@ -26,7 +26,7 @@ async fn the_document_is_served_compressed_and_kept() {
 }
 
 #[actix_web::test]
-async fn what_is_documented_without_a_parameter_is_answered_so() {
+async fn documented_calls_without_a_parameter_answer_as_documented() {
     let app = TestApp::start().await;
     let document = app.get("/api/openapi.json").await.ok();
     let mut seen = 0;
@@ -52,7 +52,7 @@ async fn what_is_documented_without_a_parameter_is_answered_so() {
 }
 
 #[actix_web::test]
-async fn the_page_brings_all_it_needs_and_nothing_inline() {
+async fn the_page_is_self_contained_and_has_nothing_inline() {
     let app = TestApp::start().await;
     let page = app.get("/api/docs").await;
     assert_eq!(page.status, 200);

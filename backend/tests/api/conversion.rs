@@ -1,4 +1,5 @@
-//! Where too few of the codes sent are entered, sends stop, or would.
+//! The conversion breaker: if too few of the codes sent are entered, sends stop, or
+//! would.
 
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ const ENFORCE: [(&str, &str); 4] = [
     ("METRICS_ADDR", "127.0.0.1:0"),
 ];
 
-/// Fictitious numbers of one range, none of them one that steers the simulator.
+/// Fictitious numbers of one range, none of which has a special meaning in the simulator.
 fn number(area: u32, index: u32) -> String {
     assert!(index < 88);
     format!("+1{area}55501{index:02}")
 }
 
-/// Asks from an address of its own.
+/// Sends from an address of its own.
 async fn send_from(app: &TestApp, address: u32, recipient: &str) -> Answer {
     let request = app
         .request(Method::POST, "/api/otp/send")
@@ -30,14 +31,13 @@ async fn send_from(app: &TestApp, address: u32, recipient: &str) -> Answer {
     app.call(request).await
 }
 
-/// Forty addresses ask for forty numbers of one range, and enter none.
+/// Forty addresses request codes for forty numbers of one range, and enter none.
 async fn pump(app: &TestApp) {
     let sends = (1..=40).map(async |index| send_from(app, index, &number(415, index)).await.ok());
     join_all(sends).await;
 }
 
-/// Some people of another range give their codes back; answers one who has not
-/// yet.
+/// Users of another range enter their codes. Returns the session of one who has not yet.
 async fn honest(app: &TestApp, area: u32, count: u32) -> Session {
     for index in 1..=count {
         let session = app.sent(&number(area, index)).await;
@@ -53,11 +53,11 @@ fn metric(text: &str, name: &str, rule: &str, mode: &str) -> Option<u64> {
 }
 
 #[actix_web::test]
-async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
+async fn pumping_one_range_stops_that_range_only() {
     let app = TestApp::start_with(&ENFORCE).await;
     let waiting = honest(&app, 212, 30).await;
     pump(&app).await;
-    // They are young: none has failed yet.
+    // The sends are recent: none counts as failed yet.
     send_from(&app, 41, &number(415, 41)).await.ok();
     app.advance(Duration::from_mins(3));
     let calls = app.simulator().calls().create;
@@ -71,7 +71,7 @@ async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
         }
     }
     assert_eq!(app.simulator().calls().create, calls);
-    // Another range of that country, where codes are entered; and checks go on.
+    // In another range of that country codes are entered, and checks still work.
     app.verify(&waiting, &waiting.otp).await.ok();
     send_from(&app, 51, &number(212, 51)).await.ok();
     let text = app.metrics().await;
@@ -83,7 +83,7 @@ async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
     assert_eq!(of("conversion_stopped", "conversion_range"), Some(9));
     assert_eq!(of("conversion_breaker_tripped", "conversion_country"), None);
     assert!(text.contains("countersign_refusals_total{rule=\"conversion_range\"} 9"));
-    // Whole minutes: not when to the second it began.
+    // Whole minutes, which hide the exact second at which it tripped.
     app.advance(Duration::from_secs(90));
     let answer = send_from(&app, 52, &number(415, 52)).await;
     assert_eq!(answer.problem(429, "rate_limited")["retry_after"], 1740);
@@ -92,9 +92,9 @@ async fn a_pump_over_one_range_is_stopped_there_and_nowhere_else() {
 }
 
 #[actix_web::test]
-async fn a_pump_over_one_country_is_stopped_there_and_checks_and_other_countries_go_on() {
+async fn pumping_one_country_stops_its_sends_but_not_checks_or_other_countries() {
     let app = TestApp::start_with(&ENFORCE).await;
-    // Ten of each of four ranges: no range has enough of them.
+    // Ten sends to each of four ranges: too few to trip for one range.
     let numbers: Vec<String> = [212, 312, 415, 617]
         .into_iter()
         .flat_map(|area| (1..=10).map(move |index| number(area, index)))
@@ -107,7 +107,7 @@ async fn a_pump_over_one_country_is_stopped_there_and_checks_and_other_countries
     send_from(&app, 60, &number(713, 2))
         .await
         .problem(429, "rate_limited");
-    // A resend is a send.
+    // A resend counts as a send.
     app.resend(&live).await.problem(429, "rate_limited");
     let answer = app.session(&live).await.ok();
     assert_eq!(answer["resend_in"], 1800);
@@ -124,7 +124,7 @@ async fn a_pump_over_one_country_is_stopped_there_and_checks_and_other_countries
 }
 
 #[actix_web::test]
-async fn in_monitor_mode_a_pump_is_written_down_only_and_off_counts_nothing() {
+async fn monitor_mode_only_reports_pumping_and_off_counts_nothing() {
     for mode in ["", "monitor", "off"] {
         let settings = [&ENFORCE[..], &[("CONVERSION_BREAKER", mode)]].concat();
         let app = TestApp::start_with(&settings).await;
@@ -146,12 +146,12 @@ async fn in_monitor_mode_a_pump_is_written_down_only_and_off_counts_nothing() {
 }
 
 #[actix_web::test]
-async fn honest_people_are_not_stopped_however_many_come() {
+async fn real_users_are_not_stopped_however_many_they_are() {
     let app = TestApp::start_with(&ENFORCE).await;
     for hour in [0, 20, 40] {
         for index in 1..=20 {
             let session = app.sent(&number(415, hour + index)).await;
-            // Three of four never come back.
+            // Three of four never enter their code.
             if index % 4 == 0 {
                 app.verify(&session, &session.otp).await.ok();
             }
@@ -163,7 +163,7 @@ async fn honest_people_are_not_stopped_however_many_come() {
 }
 
 #[actix_web::test]
-async fn what_plivo_does_not_take_says_nothing_of_the_people_there() {
+async fn sends_that_plivo_refuses_do_not_count_as_conversion_failures() {
     let settings = [
         ("CONVERSION_BREAKER", "enforce"),
         ("LIMIT_SENDS_PER_NUMBER", "off"),
@@ -171,7 +171,7 @@ async fn what_plivo_does_not_take_says_nothing_of_the_people_there() {
     ];
     let app = TestApp::start_with(&settings).await;
     for _ in 0..40 {
-        // Insufficient credit.
+        // Plivo reports insufficient credit.
         app.send("+14155550190")
             .await
             .problem(502, "upstream_error");

@@ -1,4 +1,4 @@
-//! Other sites' pages: none may call, unless they are listed.
+//! CORS: other sites' pages may not call the API, unless they are listed.
 
 use reqwest::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::app::{Answer, TestApp};
 
 const LISTED: &str = "https://shop.example";
 
-/// A send as a page of that origin makes it.
+/// A send by a page of that origin.
 async fn send_from(app: &TestApp, origin: &str, site: &str) -> Answer {
     let request = app
         .request(Method::POST, "/api/otp/send")
@@ -30,7 +30,7 @@ async fn preflight(app: &TestApp, origin: &str) -> Answer {
 }
 
 #[actix_web::test]
-async fn nobody_else_may_call_unless_listed() {
+async fn other_origins_may_not_call_unless_listed() {
     let app = TestApp::start().await;
     send_from(&app, LISTED, "cross-site")
         .await
@@ -38,7 +38,8 @@ async fn nobody_else_may_call_unless_listed() {
     assert_eq!(app.simulator().calls().create, 0);
     let refused = preflight(&app, LISTED).await;
     refused.problem(405, "method_not_allowed");
-    // Our own page, a sibling's, an address bar, and what is no browser.
+    // Our own page, a sibling site's, the address bar, and a client that is not a
+    // browser.
     for (index, site) in ["same-origin", "same-site", "none"].iter().enumerate() {
         let request = app
             .request(Method::POST, "/api/otp/send")
@@ -51,7 +52,7 @@ async fn nobody_else_may_call_unless_listed() {
 }
 
 #[actix_web::test]
-async fn listed_pages_may_call_and_read_the_answer_and_no_look_alike_may() {
+async fn listed_origins_may_call_and_read_the_answer_but_look_alikes_may_not() {
     let origins = format!("{LISTED}, http://localhost:3000");
     let app = TestApp::start_with(&[("ALLOWED_ORIGINS", &origins)]).await;
     let allowed = preflight(&app, LISTED).await;
@@ -73,7 +74,7 @@ async fn listed_pages_may_call_and_read_the_answer_and_no_look_alike_may() {
     assert_eq!(sent.header("access-control-allow-origin"), LISTED);
     assert_eq!(sent.header("access-control-allow-credentials"), "");
     assert!(sent.header("vary").to_ascii_lowercase().contains("origin"));
-    // Failures can be read too.
+    // Errors are readable too.
     let limited = send_from(&app, LISTED, "cross-site").await;
     limited.problem(429, "rate_limited");
     assert_eq!(limited.header("access-control-allow-origin"), LISTED);

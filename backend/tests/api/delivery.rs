@@ -1,4 +1,4 @@
-//! How a delivery goes: told by Plivo, asked of Plivo, and watched.
+//! Delivery status: reported by Plivo, polled from Plivo, and watched by clients.
 
 mod callbacks;
 mod streams;
@@ -16,7 +16,7 @@ use streams::{Watcher, watch};
 const PUBLIC_URL: &str = "https://verify.example.com";
 const TOKEN: &str = "test_auth_token";
 
-/// The service, live against the simulator, whose callbacks come from the test.
+/// The service in live mode against the simulator; the test makes the callbacks.
 struct World {
     app: TestApp,
     simulator: plivo_simulator::Simulator,
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    /// Where Plivo was told to call back, and Plivo's name for the session.
+    /// The callback URL that Plivo was given, and Plivo's id of the session.
     fn told(&self) -> (String, String) {
         let received = self.simulator.received();
         let create = received.iter().find(|it| it.path.ends_with("/Session/"));
@@ -78,7 +78,7 @@ impl World {
         self.app.call(request).await
     }
 
-    /// As Plivo calls, with V2.
+    /// A callback as Plivo makes it, with a V2 signature.
     async fn call(&self, nonce: &str, form: &[(String, String)]) -> Answer {
         let value = signature::v2(TOKEN, &self.told().0, nonce);
         let headers = [
@@ -94,7 +94,7 @@ impl World {
 }
 
 #[actix_web::test]
-async fn it_does_not_matter_on_which_instance_a_callback_lands() {
+async fn a_callback_may_reach_any_instance() {
     let plivo = plivo_simulator::Settings::new("MAXXXXXXXXXXXXXXXXXX", TOKEN);
     let simulator = plivo_simulator::Simulator::start(plivo).unwrap();
     let store = TestStore::new_redis();
@@ -128,9 +128,9 @@ async fn it_does_not_matter_on_which_instance_a_callback_lands() {
 }
 
 #[actix_web::test]
-async fn without_a_public_url_plivo_is_asked_gently_while_somebody_watches() {
+async fn without_a_public_url_plivo_is_polled_at_intervals_while_a_client_watches() {
     let app = TestApp::start().await;
-    // One whose text takes its time.
+    // A number whose message is delivered slowly.
     let sent = app.send("+14155550191").await.ok();
     let id = sent["session_uuid"].as_str().unwrap();
     let watchers = (0..10).map(|_| watch(&app, id, ""));
@@ -142,7 +142,7 @@ async fn without_a_public_url_plivo_is_asked_gently_while_somebody_watches() {
     for watcher in &mut watchers {
         watcher.next().await.unwrap();
     }
-    // Ten watchers, one question in three seconds.
+    // Ten watchers cause one poll in three seconds.
     assert_eq!(app.simulator().calls().retrieve, 1);
     app.advance(Duration::from_mins(1));
     for watcher in &mut watchers {

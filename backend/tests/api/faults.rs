@@ -1,5 +1,5 @@
-//! Plivo on its bad days: what the caller hears, what was released, and that
-//! the service goes on.
+//! Failures of Plivo: what the caller is told, what is released, and that the service
+//! recovers.
 
 mod in_real_time;
 mod matrix;
@@ -15,7 +15,7 @@ use crate::app::{TestApp, until};
 
 const JSON: &str = "content-type: application/json\r\n";
 
-/// With every limit off but those of a number, and the metrics served.
+/// Starts with all limits off except those per number, and with metrics.
 async fn app_at(hostile: &Hostile, settings: &[(&str, &str)]) -> TestApp {
     let mut all: Vec<(&str, &str)> = variables::VARIABLES
         .iter()
@@ -35,7 +35,7 @@ fn number(index: usize) -> String {
 }
 
 #[actix_web::test]
-async fn what_never_left_is_tried_again_a_little_and_released() {
+async fn a_request_that_never_left_is_retried_briefly_and_released() {
     let mut hostile = Hostile::start(Fault::None);
     let app = app_at(&hostile, &[]).await;
     let sent = app.send(&number(0)).await.ok();
@@ -47,7 +47,7 @@ async fn what_never_left_is_tried_again_a_little_and_released() {
     app.post("/api/otp/verify", &check)
         .await
         .problem(503, "temporarily_unavailable");
-    // Two repetitions each.
+    // Two retries each.
     assert!(app.has("countersign_upstream_retries_total 4").await);
     hostile.up();
     app.send(&number(1)).await.ok();
@@ -56,7 +56,7 @@ async fn what_never_left_is_tried_again_a_little_and_released() {
 }
 
 #[actix_web::test]
-async fn a_plivo_that_fails_is_left_alone_tried_by_one_and_asked_again() {
+async fn the_circuit_breaker_opens_lets_one_trial_through_and_closes() {
     let hostile = Hostile::start(Fault::answer("500 Oh", JSON, b"{}"));
     let app = app_at(&hostile, &[]).await;
     for index in 0..5 {
@@ -75,7 +75,7 @@ async fn a_plivo_that_fails_is_left_alone_tried_by_one_and_asked_again() {
     assert_eq!(problem["retry_after"], 5);
     assert_eq!(hostile.creates(), 5);
 
-    // Half open: one is tried, and hangs; the others hear so at once.
+    // Half open: one trial call hangs, and the others are refused at once.
     hostile.does(Fault::Silent);
     app.advance(Duration::from_secs(5));
     let (first, second) = (number(9), number(8));
@@ -96,8 +96,8 @@ async fn a_plivo_that_fails_is_left_alone_tried_by_one_and_asked_again() {
     tried.problem(502, "upstream_error");
     assert_eq!(hostile.creates(), 6);
 
-    // Open again, for as long; then all is well, and nothing was counted for those
-    // who were refused.
+    // The breaker opens again for the same time and then closes. Refused sends were not
+    // counted.
     hostile.does(Fault::None);
     app.send(&second)
         .await
@@ -134,7 +134,7 @@ async fn wrong_codes_and_refused_numbers_leave_the_breaker_closed() {
 }
 
 #[actix_web::test]
-async fn a_pause_that_plivo_names_is_kept_by_all() {
+async fn plivos_retry_after_pauses_all_calls() {
     let throttle = Fault::answer("429 Slower", &format!("{JSON}retry-after: 7\r\n"), b"{}");
     let hostile = Hostile::start(throttle);
     let app = app_at(&hostile, &[]).await;
@@ -146,13 +146,13 @@ async fn a_pause_that_plivo_names_is_kept_by_all() {
     assert_eq!(hostile.creates(), 1);
     hostile.does(Fault::None);
     app.advance(Duration::from_secs(7));
-    // Of those that were not sent, nothing was counted.
+    // Refused sends were not counted.
     app.send(&number(1)).await.ok();
     app.send(&number(2)).await.ok();
 }
 
 #[actix_web::test]
-async fn a_pause_that_plivo_does_not_name_is_five_seconds() {
+async fn throttling_without_retry_after_pauses_for_five_seconds() {
     let hostile = Hostile::start(Fault::answer("429 Slower", JSON, b"{}"));
     let app = app_at(&hostile, &[]).await;
     for index in 0..3 {
@@ -167,7 +167,7 @@ async fn a_pause_that_plivo_does_not_name_is_five_seconds() {
 }
 
 #[actix_web::test]
-async fn a_flood_of_sends_that_hang_leaves_room_for_checks() {
+async fn hanging_sends_leave_room_for_checks() {
     let hostile = Hostile::start(Fault::None);
     let app = app_at(&hostile, &[("PLIVO_CALLS_AT_ONCE", "5")]).await;
     let sent = app.send(&number(0)).await.ok();
@@ -196,7 +196,7 @@ async fn a_flood_of_sends_that_hang_leaves_room_for_checks() {
     for answer in flood {
         answer.problem(502, "upstream_error");
     }
-    // Given back: nothing of it was counted.
+    // Released: the refused send was not counted.
     app.send(&number(9)).await.ok();
     assert_eq!(hostile.creates(), 6);
 }

@@ -1,5 +1,5 @@
-//! Floods of what costs nothing to ask, on many connections and many requests at
-//! once: who sends and who checks is served all the same.
+//! Floods of requests that are free of charge, over many connections and with many
+//! requests in flight: sends and checks must still be served.
 
 use std::{
     sync::{
@@ -19,10 +19,10 @@ use tokio::{
 use crate::app::{TestApp, until};
 
 const CONNECTIONS: usize = 250;
-/// As many as the server reads ahead.
+/// The number of pipelined requests that the server reads ahead.
 const PIPELINED: usize = 16;
 
-/// Asks for `path` again and again, on all connections. Ends with the value.
+/// Requests `path` continuously on all connections, until dropped.
 struct Flood {
     _callers: JoinSet<()>,
     answered: Arc<AtomicUsize>,
@@ -60,13 +60,13 @@ impl Flood {
     }
 }
 
-/// While `path` is asked for, everybody else sends and checks.
-async fn keeps_nobody_out(app: &TestApp, path: &str) {
+/// During a flood of requests for `path`, others can send and check codes.
+async fn does_not_block_others(app: &TestApp, path: &str) {
     let before = app.sent("+14155550101").await;
     let flood = Flood::of(app, path);
     let has_begun = || flood.answered.load(Ordering::Relaxed) > CONNECTIONS;
     until("the flood is there", has_begun).await;
-    // A queue that stands for a second is kept short from then on.
+    // A queue that persists for a second is kept short from then on.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     for index in 10..30 {
         let session = app.sent(&format!("+141555501{index}")).await;
@@ -81,26 +81,26 @@ async fn keeps_nobody_out(app: &TestApp, path: &str) {
 const OFF: [(&str, &str); 1] = [("LIMIT_READS_PER_ADDRESS", "off")];
 
 #[actix_web::test]
-async fn reads_of_a_session_keep_nobody_from_sending_and_checking() {
+async fn a_flood_of_session_reads_does_not_block_sends_and_checks() {
     let app = TestApp::start_with(&OFF).await;
     let watched = app.sent("+14155550131").await;
-    keeps_nobody_out(&app, &format!("/api/otp/sessions/{}", watched.id)).await;
+    does_not_block_others(&app, &format!("/api/otp/sessions/{}", watched.id)).await;
 }
 
 #[actix_web::test]
-async fn reads_of_no_session_keep_nobody_from_sending_and_checking() {
+async fn a_flood_of_reads_of_an_unknown_session_does_not_block_sends_and_checks() {
     let app = TestApp::start_with(&OFF).await;
     let unknown = "/api/otp/sessions/1110a4f8-094c-4cda-9f99-f9afb659047f";
-    keeps_nobody_out(&app, unknown).await;
+    does_not_block_others(&app, unknown).await;
 }
 
 #[actix_web::test]
-async fn who_asks_whether_it_is_ready_keeps_nobody_from_sending_and_checking() {
-    keeps_nobody_out(&TestApp::start().await, "/readyz").await;
+async fn a_flood_of_readiness_checks_does_not_block_sends_and_checks() {
+    does_not_block_others(&TestApp::start().await, "/readyz").await;
 }
 
 #[actix_web::test]
-async fn an_address_reads_so_often_and_sends_all_the_same() {
+async fn reads_have_a_limit_of_their_own_per_address() {
     let settings = [
         ("LIMIT_READS_PER_ADDRESS", "4/1h"),
         ("LIMIT_REQUESTS_PER_ADDRESS", "3/1h"),
@@ -130,7 +130,7 @@ async fn an_address_reads_so_often_and_sends_all_the_same() {
         assert!((890..=900).contains(&seconds), "{seconds}");
     }
     read(&path, "203.0.113.2").await.ok();
-    // Neither counts for the other.
+    // Neither limit counts for the other.
     let body = json!({"session_uuid": session.id, "otp": session.otp});
     let verify = app.request(reqwest::Method::POST, "/api/otp/verify");
     let verified = verify.header("x-forwarded-for", mine).json(&body);
@@ -139,7 +139,7 @@ async fn an_address_reads_so_often_and_sends_all_the_same() {
 }
 
 #[actix_web::test]
-async fn who_writes_without_end_while_he_is_answered_is_cut_off() {
+async fn a_client_that_keeps_writing_during_an_answer_is_disconnected() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     let mut socket = TcpStream::connect(app.app.address()).await.unwrap();
@@ -149,20 +149,20 @@ async fn who_writes_without_end_while_he_is_answered_is_cut_off() {
     );
     socket.write_all(stream.as_bytes()).await.unwrap();
     socket.read_u8().await.unwrap();
-    // More than the server reads ahead: it would turn in circles until the stream
-    // ends, which takes ten minutes.
+    // More than the server reads ahead: it would busy-loop until the stream ends, which
+    // takes ten minutes.
     let more = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100_000);
     let (mut reader, mut writer) = socket.split();
     let mut rest = Vec::new();
     let (writes, reads) = (writer.write_all(&more), reader.read_to_end(&mut rest));
     let both = futures_util::future::join(writes, reads);
     let closed = tokio::time::timeout(Duration::from_secs(20), both).await;
-    // With a reset or without one: it is over.
+    // Closed, with or without a reset.
     closed.unwrap().1.ok();
 }
 
 #[actix_web::test]
-async fn a_slow_head_is_not_waited_for() {
+async fn a_slow_request_head_times_out() {
     let app = TestApp::start().await;
     let mut socket = TcpStream::connect(app.app.address()).await.unwrap();
     socket.write_all(b"GET /healthz HTT").await.unwrap();

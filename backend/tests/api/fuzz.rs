@@ -1,9 +1,9 @@
-//! Whatever comes in, the service answers in its own words, and never falls over.
+//! Fuzzing: whatever comes in, the service answers in its own words, and never crashes.
 //!
-//! Each target takes what is in `tests/corpus/<target>`, then what random changes
-//! make of it: the same ones each time in the ordinary tests, new ones for a
-//! minute in the long ones. An input that breaks a rule is kept in the corpus, so
-//! that it is tried from then on.
+//! Each target first takes the inputs in `tests/corpus/<target>`, then random mutations
+//! of them: always the same ones in the ordinary tests, new ones for a minute in the long
+//! ones. An input that violates a rule is added to the corpus, so that it is tried from
+//! then on.
 
 use std::{
     fs,
@@ -18,12 +18,12 @@ use crate::app::{Answer, TestApp};
 
 /// Inputs of one target in the ordinary tests.
 const FEW: usize = 400;
-/// How long one target takes in the long tests.
+/// Duration of one target in the long tests.
 const LONG: Duration = Duration::from_mins(1);
-/// The longest input that is made.
+/// Maximum length of a generated input.
 const LONGEST: usize = 600;
 
-/// What means something to one of the readers.
+/// Tokens with a meaning to one of the parsers.
 const WORDS: [&str; 24] = [
     "\"",
     "\\",
@@ -72,7 +72,7 @@ impl Target {
         }
     }
 
-    /// Any number below that (`SplitMix64`, of Steele, Lea and Flood).
+    /// A random number below `count` (`SplitMix64`, by Steele, Lea and Flood).
     fn below(&mut self, count: usize) -> usize {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;
@@ -81,7 +81,7 @@ impl Target {
         usize::try_from((mixed ^ (mixed >> 31)) >> 33).unwrap() % count.max(1)
     }
 
-    /// One of the seeds, changed here and there.
+    /// A mutation of a random seed.
     fn next(&mut self) -> Vec<u8> {
         let seed = self.below(self.seeds.len());
         let mut input = self.seeds[seed].clone();
@@ -113,7 +113,7 @@ impl Target {
         input
     }
 
-    /// Tries the corpus, then so much more. A check answers what is wrong.
+    /// Tries the corpus, then mutations until the end. A check returns what is wrong.
     async fn run(mut self, until: Until, check: impl AsyncFn(&[u8]) -> Result<(), String>) {
         let started = Instant::now();
         let mut tried = 0;
@@ -164,7 +164,7 @@ fn corpus_file(target: &str, input: &[u8]) -> PathBuf {
     corpus(target).join(format!("found-{:016x}", hasher.finish()))
 }
 
-/// Every failure is a problem in our words; an answer is no echo.
+/// Every failure must be a problem in our words, and an answer must not echo its input.
 fn is_ours(input: &[u8], answer: &Answer) -> Result<(), String> {
     if answer.status >= 500 {
         return Err(format!("answered {}", answer.status));
@@ -193,7 +193,7 @@ async fn bodies(app: &TestApp, input: &[u8]) -> Result<(), String> {
     is_ours(input, &app.call(request).await)
 }
 
-/// What is sent are the digits that were typed, less one trunk zero; or nothing.
+/// The digits sent must be the digits typed, less one trunk zero; or nothing is sent.
 async fn numbers(app: &TestApp, input: &[u8]) -> Result<(), String> {
     let typed = String::from_utf8_lossy(input);
     let body = json!({ "recipient": typed });
@@ -229,7 +229,7 @@ async fn forwarding(app: &TestApp, input: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// The bytes that a header may have (RFC 9110, 5.5).
+/// The bytes that are allowed in a header (RFC 9110, 5.5).
 fn http_value(input: &[u8]) -> Vec<u8> {
     let is_allowed = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
     input.iter().copied().filter(is_allowed).collect()
@@ -250,7 +250,7 @@ async fn ids(app: &TestApp, input: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Nothing that Plivo has not signed is taken.
+/// A callback that Plivo has not signed must be rejected.
 async fn callbacks(app: &TestApp, input: &[u8]) -> Result<(), String> {
     let secret: String = input.iter().map(|byte| format!("%{byte:02x}")).collect();
     let request = app
@@ -296,13 +296,13 @@ async fn all(random: u64, until: Until) {
 }
 
 #[tokio::test]
-async fn what_comes_in_is_answered_in_our_words() {
+async fn any_input_is_answered_in_our_words() {
     all(1, Until::Tried(FEW)).await;
 }
 
 #[tokio::test]
 #[ignore = "long"]
-async fn what_comes_in_is_answered_in_our_words_for_minutes() {
+async fn any_input_is_answered_in_our_words_for_minutes() {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).unwrap();
     all(u64::from_le_bytes(seed), Until::Passed(LONG)).await;

@@ -1,4 +1,4 @@
-//! One key, one effect, one answer.
+//! Idempotency keys: one key, one effect, one answer.
 
 mod guesses;
 mod outages;
@@ -39,7 +39,7 @@ async fn a_repeated_send_is_one_message_and_the_same_answer() {
     keyed(&app, "/api/otp/send", KEY, &other)
         .await
         .problem(422, "idempotency_key_reused");
-    // As long as the session lives.
+    // The answer is kept as long as the session lives.
     app.advance(Duration::from_mins(10));
     let later = keyed(&app, "/api/otp/send", KEY, &body).await;
     assert_ne!(later.ok()["session_uuid"], first.json()["session_uuid"]);
@@ -104,7 +104,7 @@ async fn a_repeated_wrong_code_uses_up_one_check() {
 }
 
 #[actix_web::test]
-async fn what_did_nothing_may_be_asked_again_under_its_key() {
+async fn a_refused_request_may_be_repeated_under_its_key() {
     let app = TestApp::start().await;
     app.send("+14155550123").await.ok();
     let body = json!({"recipient": "+14155550123"});
@@ -139,12 +139,12 @@ async fn a_key_belongs_to_its_caller_and_its_call() {
     keyed(&app, "/api/otp/resend", KEY, &resend).await.ok();
 }
 
-/// A service behind a proxy, which says where callers are.
+/// A service behind a proxy that reports the callers' addresses.
 async fn start_behind_proxy(settings: &[(&str, &str)]) -> TestApp {
     TestApp::start_with(&[&[("TRUSTED_PROXIES", "127.0.0.1")], settings].concat()).await
 }
 
-/// The same as `keyed`, by a caller at that address.
+/// The same as `keyed`, for a caller at that address.
 async fn keyed_at(app: &TestApp, address: &str, path: &str, body: &Value) -> Answer {
     let request = app
         .request(Method::POST, path)
@@ -202,7 +202,7 @@ async fn malformed_keys_are_refused() {
         .json(&body);
     app.call(request).await.problem(400, "invalid_request");
     assert_eq!(app.simulator().calls().create, 0);
-    // As the draft writes it.
+    // Quoted, as in the draft.
     keyed(&app, "/api/otp/send", &format!("\"{KEY}\""), &body)
         .await
         .ok();

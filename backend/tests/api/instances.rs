@@ -1,5 +1,5 @@
-//! One instance over a file, and three over Redis behind a plain round-robin:
-//! whoever races whom, the rules hold.
+//! One instance over a file, and three over Redis behind a plain round-robin: the rules
+//! hold in every race.
 
 use std::{
     sync::{
@@ -27,7 +27,7 @@ struct Instances {
 }
 
 impl Instances {
-    /// Both ways of running, one after the other.
+    /// Both deployments, one after the other.
     async fn each(settings: &[(&str, &str)]) -> [Self; 2] {
         [
             Self::start(1, TestStore::file(), settings).await,
@@ -126,7 +126,7 @@ async fn fifty_right_codes_are_one_success() {
         let tries = (0..50).map(|_| instances.verify(&session, &session.otp));
         let answers = join_all(tries).await;
         assert_eq!(count(&answers, 200), 1);
-        // Plivo takes a code once: for one that comes beside it, it is dead.
+        // Plivo accepts a code once: for a concurrent check it is no longer valid.
         let codes = [200, 400, 404, 409, 429];
         assert!(answers.iter().all(|it| codes.contains(&it.status)));
     }
@@ -246,7 +246,7 @@ async fn a_session_that_ends_in_the_same_moment_succeeds_once_or_not_at_all() {
             instances.advance(Duration::from_millis(599_999));
             let tries = (0..4).map(|_| instances.verify(&session, &session.otp));
             let end = async {
-                // Some rounds late, some early.
+                // Some rounds start late, some early.
                 for _ in 0..round {
                     tokio::task::yield_now().await;
                 }

@@ -1,4 +1,4 @@
-//! What an integrator meets who tries it from the documents alone.
+//! What an integrator runs into who follows the documents alone.
 
 use reqwest::Method;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::app::{Answer, TestApp};
 const SEND: &str = "/api/otp/send";
 
 #[actix_web::test]
-async fn plivos_own_parameters_are_told_where_they_are_set() {
+async fn errors_for_plivos_parameters_say_where_to_set_them() {
     let app = TestApp::start().await;
     for (field, place) in [
         ("method", "PUBLIC_URL"),
@@ -31,7 +31,7 @@ async fn plivos_own_parameters_are_told_where_they_are_set() {
 }
 
 #[actix_web::test]
-async fn any_well_formed_locale_gets_its_code() {
+async fn any_well_formed_locale_is_accepted() {
     let app = TestApp::start_with(&[("DEFAULT_LOCALE", "fr")]).await;
     for (index, (locale, sent)) in [
         ("zh-Hant-TW", "zh_TW"),
@@ -54,7 +54,7 @@ async fn any_well_formed_locale_gets_its_code() {
 }
 
 #[actix_web::test]
-async fn a_wait_is_told_in_words_and_without_the_name_of_a_field() {
+async fn the_message_states_the_wait_in_words_without_a_field_name() {
     let app = TestApp::start_with(&[("RESEND_WAITS", "56m")]).await;
     app.send("+14155550123").await.ok();
     let refused = app.send("+14155550123").await;
@@ -65,7 +65,7 @@ async fn a_wait_is_told_in_words_and_without_the_name_of_a_field() {
     );
 }
 
-/// What is answered to a head alone, up to the end of the connection.
+/// The answer to a request head without a body, up to the end of the connection.
 async fn answer_to(app: &TestApp, path: &str, headers: &str) -> String {
     let mut socket = tokio::net::TcpStream::connect(app.app.address())
         .await
@@ -74,7 +74,7 @@ async fn answer_to(app: &TestApp, path: &str, headers: &str) -> String {
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let read = socket.read_to_string(&mut answer);
-    // Sooner than a body is waited for, and the connection is closed.
+    // Before the timeout of a body; the connection must be closed.
     tokio::time::timeout(std::time::Duration::from_secs(8), read)
         .await
         .expect("an end")
@@ -83,7 +83,7 @@ async fn answer_to(app: &TestApp, path: &str, headers: &str) -> String {
 }
 
 #[actix_web::test]
-async fn a_declared_body_that_is_too_large_is_not_waited_for() {
+async fn a_body_declared_too_large_is_refused_at_once() {
     let app = TestApp::start_with(&[("PUBLIC_URL", "https://verify.example.com")]).await;
     let json = "content-type: application/json\r\n";
     let form = "content-type: application/x-www-form-urlencoded\r\n";
@@ -121,7 +121,7 @@ async fn preflight(app: &TestApp, names: &[&str]) -> Answer {
 }
 
 #[actix_web::test]
-async fn a_listed_page_may_send_any_header_but_those_that_carry_rights() {
+async fn a_listed_page_may_send_any_header_except_credentials() {
     let settings = [("ALLOWED_ORIGINS", "capacitor://localhost,tauri://localhost")];
     let app = TestApp::start_with(&settings).await;
     let allowed = async |names: &[&str]| {

@@ -1,5 +1,5 @@
-//! Keys of applications: which are taken, what goes on with which, and the file that they
-//! stand in.
+//! API keys of applications: which are accepted, what they give access to, and the file
+//! that contains them.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn only_a_key_vouches_for_a_user() {
 }
 
 #[actix_web::test]
-async fn wrong_keys_are_refused_and_counted_by_their_address() {
+async fn wrong_keys_are_refused_and_counted_per_address() {
     let hash = key("default").hash().to_string();
     let app = TestApp::start_with(&[
         ("API_KEY_HASHES", hash.as_str()),
@@ -72,7 +72,7 @@ async fn wrong_keys_are_refused_and_counted_by_their_address() {
         );
         assert!(!refused.text.contains("csk_"));
     }
-    // A right key has its own limit, before the body is read.
+    // The right key has its own limit, checked before the body is read.
     for _ in 0..3 {
         with(&right).await.problem(400, "recipient_invalid");
     }
@@ -88,7 +88,7 @@ async fn wrong_keys_are_refused_and_counted_by_their_address() {
 }
 
 #[actix_web::test]
-async fn a_key_comes_by_basic_too_and_never_from_a_page() {
+async fn a_key_is_accepted_as_basic_credentials_but_never_from_a_page() {
     let file = ApplicationsFile::of(&[
         ("shop", "origins = [\"https://shop.example\"]"),
         ("bank", ""),
@@ -109,7 +109,7 @@ async fn a_key_comes_by_basic_too_and_never_from_a_page() {
         refused.header("www-authenticate"),
         "Basic realm=\"countersign\""
     );
-    // What a proxy in front asks browsers for is no key.
+    // Credentials for a proxy in front are not an API key.
     let request = app
         .request(Method::POST, SEND)
         .basic_auth("staging", Some("letmein"));
@@ -129,7 +129,7 @@ async fn a_key_comes_by_basic_too_and_never_from_a_page() {
 }
 
 #[actix_web::test]
-async fn a_session_that_a_key_made_goes_on_with_a_key_of_that_application_only() {
+async fn a_session_made_with_a_key_continues_only_with_a_key_of_that_application() {
     let origins = "origins = [\"https://a.example\"]";
     let file = ApplicationsFile::of(&[("shop", origins), ("bank", origins)]);
     let app = TestApp::start_with(&[("APPLICATIONS_FILE", file.path())]).await;
@@ -149,13 +149,14 @@ async fn a_session_that_a_key_made_goes_on_with_a_key_of_that_application_only()
             .await
             .problem(404, "session_not_found");
     }
-    // Whoever has its name may look.
+    // Anybody who has the session's id may read it.
     let path = format!("/api/otp/sessions/{}", id.as_str().unwrap());
     assert_eq!(app.get(&path).await.ok()["checks_left"], 5);
     for (path, body) in &calls {
         ask(&app, "shop", path, body).await.ok();
     }
-    // What a browser began, its application's server may end, and no other one.
+    // A session begun by a browser may be completed by its application's server, and no
+    // other.
     let begun = app.sent("+14155550124").await;
     let body = json!({"session_uuid": begun.id, "otp": begun.otp});
     ask(&app, "bank", "/api/otp/verify", &body)
@@ -183,7 +184,7 @@ async fn idempotency_keys_belong_to_the_application() {
 }
 
 #[actix_web::test]
-async fn strangers_and_pages_call_for_an_application_that_is_open_to_them() {
+async fn callers_without_a_key_may_use_only_applications_open_to_them() {
     let file = ApplicationsFile::of(&[
         ("server", ""),
         ("shop", "origins = [\"https://shop.example\"]"),
@@ -237,7 +238,7 @@ async fn strangers_and_pages_call_for_an_application_that_is_open_to_them() {
 }
 
 #[actix_web::test]
-async fn the_file_is_read_again_all_or_nothing() {
+async fn the_file_is_reloaded_all_or_nothing() {
     let file = ApplicationsFile::of(&[("shop", "")]);
     let app = TestApp::start_with(&[
         ("APPLICATIONS_FILE", file.path()),

@@ -1,4 +1,4 @@
-//! Numbers that were verified still get codes where a country or a range is stopped.
+//! Known numbers, verified before, still get codes while a country or a range is stopped.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn send_from(app: &TestApp, address: u32, recipient: &str) -> Answer {
     app.call(request).await
 }
 
-/// A service whose country has room for four codes an hour, and a number that was
+/// A service with a limit of four codes an hour for the country, and a number that was
 /// verified two hours ago.
 async fn with_a_known_number(settings: &[(&str, &str)]) -> TestApp {
     let settings = [
@@ -51,23 +51,23 @@ async fn fill_the_country(app: &TestApp) {
 }
 
 #[actix_web::test]
-async fn a_known_number_passes_in_a_country_that_is_full_and_a_stranger_does_not() {
+async fn a_known_number_passes_in_a_country_at_its_limit_and_others_do_not() {
     let app = with_a_known_number(&[]).await;
     fill_the_country(&app).await;
     let session = app.sent(&number(1)).await;
     app.verify(&session, &session.otp).await.ok();
-    // Half of the limit is kept for known numbers, and no more.
+    // The reserve for known numbers is half of the limit, and no more.
     app.advance(Duration::from_secs(31));
     app.sent(&number(1)).await;
     app.advance(Duration::from_secs(61));
     let answer = app.send(&number(1)).await;
     let problem = answer.problem(429, "rate_limited");
-    // As any refused caller hears it.
+    // The same answer as for any refused caller.
     assert_eq!(problem["limit"], "sends_per_country");
 }
 
 #[actix_web::test]
-async fn where_that_is_off_or_long_ago_nobody_is_known() {
+async fn no_number_is_known_if_switched_off_or_verified_too_long_ago() {
     for (kept_for, wait) in [("off", HOUR), ("1d", 24 * HOUR)] {
         let app = with_a_known_number(&[("KNOWN_NUMBERS_FOR", kept_for)]).await;
         app.advance(wait);
@@ -77,7 +77,7 @@ async fn where_that_is_off_or_long_ago_nobody_is_known() {
 }
 
 #[actix_web::test]
-async fn a_known_number_passes_where_its_range_is_stopped_until_two_codes_are_not_entered() {
+async fn a_known_number_passes_in_a_stopped_range_until_it_leaves_two_codes_unentered() {
     let app = with_a_known_number(&[
         ("CONVERSION_BREAKER", "enforce"),
         ("LIMIT_SENDS_PER_COUNTRY", "off"),

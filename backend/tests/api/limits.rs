@@ -15,11 +15,11 @@ async fn an_address_has_one_limit_for_all_three_calls() {
     for path in ["/api/otp/send", "/api/otp/resend", "/api/otp/verify"] {
         let problem = app.post(path, &body).await.problem(429, "rate_limited");
         assert_eq!(problem["limit"], "requests_per_address");
-        // A third of an hour, less what has passed since.
+        // A third of an hour, less the time since.
         let seconds = problem["retry_after"].as_u64().unwrap();
         assert!((1190..=1200).contains(&seconds), "{seconds}");
     }
-    // What costs nothing is not limited.
+    // Free requests are not limited.
     app.get("/healthz").await.ok();
     app.get("/api/config").await.ok();
 }
@@ -42,7 +42,7 @@ async fn an_applications_introspections_leave_its_sends_alone() {
     app.send("+14155550123").await.ok();
     app.send("+14155550124").await.ok();
     app.send("+14155550125").await.problem(429, "rate_limited");
-    // And the other way round: who may send no more may introspect.
+    // Conversely, a caller whose sends are exhausted may still introspect.
     let app = TestApp::start_with(&limits[..1]).await;
     for _ in 0..3 {
         app.send("x").await;
@@ -52,7 +52,7 @@ async fn an_applications_introspections_leave_its_sends_alone() {
         let request = app.request(Method::POST, "/api/proofs/introspect");
         app.call(request.form(&[("token", "none")]))
     };
-    // As many as a busy application's server has in a moment, unless it is set.
+    // The default allows a busy application's server as many in a moment.
     for answer in futures_util::future::join_all((0..500).map(|_| introspect())).await {
         answer.ok();
     }
@@ -72,8 +72,8 @@ async fn the_wait_is_never_zero() {
     }
 }
 
-/// Fictitious numbers that differ in the last two digits, none of them one that
-/// steers the simulator.
+/// Fictitious numbers that differ in the last two digits, none of which has a special
+/// meaning in the simulator.
 fn number(index: u32) -> String {
     format!("+141555501{index:02}")
 }
@@ -83,9 +83,9 @@ async fn send_by(app: &TestApp, channel: &str, recipient: &str) -> crate::app::A
     app.post("/api/otp/send", &body).await
 }
 
-/// Sends to the numbers in turn: this many pass, then the wait is this long, and
-/// who waits that long passes, however often he asked meanwhile.
-async fn admits(limit: &str, value: &str, numbers: &[String], pass: usize, seconds: u64) {
+/// Sends to the numbers in turn: `pass` sends pass, then the wait is `seconds`, and a
+/// send after that wait passes, however many were refused meanwhile.
+async fn assert_admits(limit: &str, value: &str, numbers: &[String], pass: usize, seconds: u64) {
     let app = TestApp::start_with(&[(limit, value), ("RESEND_WAITS", "1s")]).await;
     for number in &numbers[..pass] {
         app.send(number).await.ok();
@@ -108,13 +108,13 @@ async fn admits(limit: &str, value: &str, numbers: &[String], pass: usize, secon
 #[actix_web::test]
 async fn sends_are_limited_by_number() {
     let same = vec![number(1); 4];
-    admits("LIMIT_SENDS_PER_NUMBER", "3/10m", &same, 3, 597).await;
-    // The longer of two waits is the honest one.
-    admits("LIMIT_SENDS_PER_NUMBER", "1/5s,2/1h", &same[..2], 1, 4).await;
+    assert_admits("LIMIT_SENDS_PER_NUMBER", "3/10m", &same, 3, 597).await;
+    // Two quotas are full: the longer wait is reported.
+    assert_admits("LIMIT_SENDS_PER_NUMBER", "1/5s,2/1h", &same[..2], 1, 4).await;
 }
 
 #[actix_web::test]
-async fn sends_are_limited_by_what_numbers_share() {
+async fn sends_are_limited_across_numbers() {
     let different: Vec<String> = (1..=4).map(number).collect();
     for limit in [
         "LIMIT_SENDS_PER_ADDRESS",
@@ -123,7 +123,7 @@ async fn sends_are_limited_by_what_numbers_share() {
         "LIMIT_SENDS_PER_COUNTRY",
         "LIMIT_SENDS_TOTAL",
     ] {
-        admits(limit, "3/10m", &different, 3, 597).await;
+        assert_admits(limit, "3/10m", &different, 3, 597).await;
     }
 }
 
@@ -139,7 +139,7 @@ async fn spellings_of_a_number_are_one_number() {
 }
 
 #[actix_web::test]
-async fn an_address_may_come_back_to_its_numbers() {
+async fn repeated_sends_to_one_number_count_once_in_numbers_per_address() {
     let app = TestApp::start_with(&[
         ("LIMIT_NUMBERS_PER_ADDRESS", "2/1h"),
         ("RESEND_WAITS", "1s"),
@@ -153,7 +153,7 @@ async fn an_address_may_come_back_to_its_numbers() {
 }
 
 #[actix_web::test]
-async fn one_country_leaves_another_alone() {
+async fn countries_are_limited_separately() {
     let app = TestApp::start_with(&[("LIMIT_SENDS_PER_COUNTRY", "1/1h")]).await;
     app.send("+14155550123").await.ok();
     app.send("+14155550124").await.problem(429, "rate_limited");
@@ -161,7 +161,7 @@ async fn one_country_leaves_another_alone() {
 }
 
 #[actix_web::test]
-async fn calls_are_limited_apart_and_resends_count() {
+async fn calls_are_limited_separately_and_resends_count() {
     let app =
         TestApp::start_with(&[("LIMIT_VOICE_PER_NUMBER", "1/1h"), ("RESEND_WAITS", "1s")]).await;
     send_by(&app, "voice", "+14155550123").await.ok();
@@ -186,7 +186,7 @@ async fn calls_are_limited_apart_and_resends_count() {
 }
 
 #[actix_web::test]
-async fn resend_in_is_when_a_resend_passes_whatever_limit_decides() {
+async fn resend_in_takes_all_limits_into_account() {
     let app = TestApp::start_with(&[("LIMIT_SENDS_PER_NUMBER", "3/5m")]).await;
     let session = app.sent("+14155550123").await;
     let mut resend_in = 30;
@@ -196,7 +196,7 @@ async fn resend_in_is_when_a_resend_passes_whatever_limit_decides() {
             .as_u64()
             .unwrap();
     }
-    // The ladder says two minutes; the third in five minutes has gone out.
+    // The backoff would be two minutes, but the third send in five minutes has gone out.
     assert_eq!(resend_in, 210);
     app.advance(Duration::from_secs(10));
     assert_eq!(app.session(&session).await.ok()["resend_in"], 200);
@@ -208,20 +208,20 @@ async fn resend_in_is_when_a_resend_passes_whatever_limit_decides() {
 }
 
 #[actix_web::test]
-async fn starting_again_climbs_the_same_ladder() {
+async fn a_new_session_continues_the_numbers_backoff() {
     let app = TestApp::start().await;
     assert_eq!(app.send("+14155550123").await.ok()["resend_in"], 30);
     app.advance(Duration::from_secs(30));
     assert_eq!(app.send("+14155550123").await.ok()["resend_in"], 60);
     app.advance(Duration::from_secs(59));
     app.send("+14155550123").await.problem(429, "rate_limited");
-    // Once no code of it lives any more, it begins anew.
+    // Once no code for the number is live, the backoff starts anew.
     app.advance(Duration::from_hours(1));
     assert_eq!(app.send("+14155550123").await.ok()["resend_in"], 30);
 }
 
 #[actix_web::test]
-async fn wrong_codes_are_counted_over_a_numbers_sessions_and_right_ones_are_not() {
+async fn wrong_codes_count_across_a_numbers_sessions_and_right_ones_do_not() {
     let app = TestApp::start_with(&[
         ("LIMIT_WRONG_CHECKS_PER_NUMBER", "7/1h"),
         ("LIMIT_SENDS_PER_NUMBER", "off"),
@@ -239,7 +239,7 @@ async fn wrong_codes_are_counted_over_a_numbers_sessions_and_right_ones_are_not(
     app.verify(&second, &second.otp).await.ok();
     app.advance(Duration::from_secs(1));
     let third = app.sent("+14155550123").await;
-    // At the same moment: no more than are left reach Plivo.
+    // Concurrent checks: only as many as are left reach Plivo.
     let before = app.simulator().calls().validate;
     let wrong = third.wrong_otp();
     futures_util::future::join_all((0..20).map(|_| app.verify(&third, &wrong))).await;
@@ -249,13 +249,13 @@ async fn wrong_codes_are_counted_over_a_numbers_sessions_and_right_ones_are_not(
         .await
         .problem(429, "rate_limited");
     assert_eq!(problem["retry_after"], 3598);
-    // Another number is not held up.
+    // Another number is not affected.
     let other = app.sent("+14155550124").await;
     app.verify(&other, &other.otp).await.ok();
 }
 
 #[actix_web::test]
-async fn checks_are_limited_by_address_and_cost_no_check_then() {
+async fn checks_are_limited_by_address_and_refused_ones_use_up_none() {
     let app = TestApp::start_with(&[("LIMIT_CHECKS_PER_ADDRESS", "2/10m")]).await;
     let session = app.sent("+14155550123").await;
     for _ in 0..2 {
@@ -271,7 +271,7 @@ async fn checks_are_limited_by_address_and_cost_no_check_then() {
 }
 
 #[actix_web::test]
-async fn callers_behind_a_proxy_of_ours_are_told_apart_and_cannot_invent_themselves() {
+async fn callers_behind_a_trusted_proxy_are_distinguished_and_cannot_forge_addresses() {
     let settings = [
         ("LIMIT_SENDS_PER_ADDRESS", "1/1h"),
         ("TRUSTED_PROXIES", "127.0.0.1"),
@@ -297,7 +297,7 @@ async fn callers_behind_a_proxy_of_ours_are_told_apart_and_cannot_invent_themsel
     send(5, "2001:db8:1:1:ffff::2")
         .await
         .problem(429, "rate_limited");
-    // Another /64 of the same /48 may too, four times as many in all.
+    // Other /64s of the same /48 may send too, four times as many in all.
     for (index, address) in (6..).zip(["2001:db8:1:2::1", "2001:db8:1:3::1", "2001:db8:1:4::1"]) {
         send(index, address).await.ok();
     }
@@ -305,7 +305,7 @@ async fn callers_behind_a_proxy_of_ours_are_told_apart_and_cannot_invent_themsel
         .await
         .problem(429, "rate_limited");
     send(10, "2001:db8:2:1::1").await.ok();
-    // Not from a proxy: whatever it says.
+    // Without a trusted proxy, the header is ignored.
     let app = TestApp::start_with(&settings[..1]).await;
     for (index, expected) in [(1, 200), (2, 429)] {
         let request = app
@@ -317,7 +317,7 @@ async fn callers_behind_a_proxy_of_ours_are_told_apart_and_cannot_invent_themsel
 }
 
 #[actix_web::test]
-async fn what_never_left_counts_nowhere() {
+async fn a_send_that_never_left_counts_in_no_limit() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);

@@ -1,4 +1,4 @@
-//! The API over real HTTP, against the simulator inside.
+//! The API over real HTTP, against the built-in simulator.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what an operator sees, and nothing of anybody.
+//! `GET /metrics`: what the operator sees, without personal data.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ async fn the_funnel_is_counted_by_country_and_channel() {
     let app = TestApp::start_with(&[("METRICS_ADDR", "127.0.0.1:0")]).await;
     let session = app.sent("+447700900123").await;
     app.send("+447700900123").await.problem(429, "rate_limited");
-    // Asked twice, counted once.
+    // Polled twice, counted once.
     for _ in 0..2 {
         app.advance(Duration::from_secs(5));
         app.session(&session).await.ok();
@@ -31,7 +31,7 @@ async fn the_funnel_is_counted_by_country_and_channel() {
     ] {
         assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
     }
-    // The digits of a measured value may be those of a code by chance.
+    // The digits of a measured value may happen to be those of a code.
     let series: Vec<&str> = text
         .lines()
         .map(|line| line.rsplit_once(' ').map_or(line, |(series, _)| series))
@@ -43,7 +43,7 @@ async fn the_funnel_is_counted_by_country_and_channel() {
 }
 
 #[actix_web::test]
-async fn applications_in_one_process_count_apart_and_the_api_serves_no_metrics() {
+async fn services_in_one_process_count_separately_and_the_api_serves_no_metrics() {
     let settings = [("METRICS_ADDR", "127.0.0.1:0")];
     let (one, other) = (
         TestApp::start_with(&settings).await,
@@ -56,7 +56,7 @@ async fn applications_in_one_process_count_apart_and_the_api_serves_no_metrics()
     assert_eq!(TestApp::start().await.app.metrics_address(), None);
 }
 
-/// What that clock is compared with, and how far ahead it is, in whole seconds.
+/// The reported lead of our clock over another one, in whole seconds.
 fn skew(metrics: &str, other: &str) -> i64 {
     let name = format!("countersign_clock_skew_seconds{{other=\"{other}\"}} ");
     let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
@@ -67,9 +67,9 @@ fn skew(metrics: &str, other: &str) -> i64 {
 }
 
 #[actix_web::test]
-async fn a_clock_that_was_set_while_it_runs_is_told_of() {
+async fn setting_the_clock_at_run_time_is_reported() {
     let app = TestApp::start_with(&[("METRICS_ADDR", "127.0.0.1:0")]).await;
-    // Proofs go on by the clock of before.
+    // The service, and so its proofs, keep to the clock from before.
     app.advance(Duration::from_hours(1));
     app.app.sweep().await;
     let metrics = app.metrics().await;
@@ -82,7 +82,7 @@ async fn a_clock_that_was_set_while_it_runs_is_told_of() {
 }
 
 #[actix_web::test]
-async fn a_clock_that_is_not_the_stores_is_told_of() {
+async fn a_difference_from_the_stores_clock_is_reported() {
     let (home, theirs) = (TestStore::file(), manual_clock());
     theirs.advance(Duration::from_hours(1));
     let settings = home.settings();

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use crate::app::TestApp;
 
-/// A page of a few bytes, gone with the value.
+/// A small page in a directory, deleted when dropped.
 struct Page(PathBuf);
 
 impl Page {
@@ -42,7 +42,7 @@ async fn the_page_is_served_and_its_policy_lets_its_own_script_run() {
 }
 
 #[actix_web::test]
-async fn hashed_files_are_kept_for_ever_and_sent_compressed() {
+async fn hashed_files_are_immutable_and_sent_compressed() {
     let page = Page::new("files");
     let app = TestApp::start_with(&[("PAGE_DIR", page.0.to_str().unwrap())]).await;
     let path = "/app-0123456789abcdef.js";
@@ -84,7 +84,7 @@ async fn every_answer_carries_the_security_headers() {
 }
 
 #[actix_web::test]
-async fn a_callers_request_id_is_not_taken() {
+async fn a_callers_request_id_is_ignored() {
     let app = TestApp::start().await;
     let request = app
         .request(reqwest::Method::GET, "/healthz")

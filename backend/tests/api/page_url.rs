@@ -1,4 +1,4 @@
-//! A page for a number that an application's server knows.
+//! The hosted page for a number that an application's server knows.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const NUMBER: &str = "+14155550123";
 const PRESS: &str = "/api/otp/page";
 const BACK: &str = "https://shop.example/account/phone";
 
-/// Two applications with a way back, and the built page's stand-in.
+/// Two applications with return addresses, and a stand-in for the built page.
 async fn start(settings: &[(&str, &str)]) -> (TestApp, ApplicationsFile, tempfile::TempDir) {
     let dist = tempfile::tempdir().unwrap();
     let html = "<!doctype html><html><head><title>x</title></head><body>\
@@ -46,7 +46,7 @@ fn asked(more: &Value) -> Value {
     body
 }
 
-/// Begins a page, and answers its name.
+/// Creates a page, and returns its id.
 async fn begun(app: &TestApp, more: &Value) -> String {
     let answer = ask(app, "shop", SEND, &asked(more)).await.ok();
     let url = answer["page_url"].as_str().unwrap();
@@ -60,7 +60,7 @@ async fn press(app: &TestApp, name: &str) -> Answer {
 }
 
 #[actix_web::test]
-async fn nothing_is_sent_until_the_person_asks_and_then_once() {
+async fn nothing_is_sent_until_the_user_presses_the_button_and_then_once() {
     let (app, _file, _dist) = start(&[]).await;
     let name = begun(&app, &json!({})).await;
     let shown = app.get(&format!("/?page={name}")).await;
@@ -83,10 +83,10 @@ async fn nothing_is_sent_until_the_person_asks_and_then_once() {
     assert_eq!(app.simulator().calls().create, 1);
     app.advance(Duration::from_mins(1));
     press(&app, &name).await.problem(404, "session_expired");
-    // A reload still shows it.
+    // Reloading the page still works.
     assert_eq!(app.get(&format!("/?page={name}")).await.status, 200);
 
-    // The person goes on without a key, and the proof is the application's.
+    // The user continues without a key, and the proof is for the application.
     let otp = app.newest_otp(NUMBER).await;
     let body = json!({"session_uuid": sent["session_uuid"], "otp": otp});
     let proof = app.post("/api/otp/verify", &body).await.ok()["proof"].clone();
@@ -105,7 +105,7 @@ async fn nothing_is_sent_until_the_person_asks_and_then_once() {
 }
 
 #[actix_web::test]
-async fn it_works_for_ten_minutes_and_nobody_guesses_it() {
+async fn a_page_expires_after_ten_minutes_and_cannot_be_altered() {
     let (app, _file, _dist) = start(&[]).await;
     let name = begun(&app, &json!({})).await;
     app.advance(Duration::from_mins(10));
@@ -129,7 +129,7 @@ async fn it_works_for_ten_minutes_and_nobody_guesses_it() {
 }
 
 #[actix_web::test]
-async fn only_a_server_begins_one_and_it_leads_back_to_its_own_application() {
+async fn only_a_server_can_create_a_page_and_it_leads_back_to_its_own_application() {
     let (app, _file, _dist) = start(&[]).await;
     app.post(SEND, &asked(&json!({"application": "shop"})))
         .await
@@ -176,7 +176,7 @@ async fn only_a_server_begins_one_and_it_leads_back_to_its_own_application() {
 }
 
 #[actix_web::test]
-async fn the_person_is_counted_by_their_own_address_and_name() {
+async fn the_user_is_counted_by_their_own_address_and_id() {
     let (app, _file, _dist) = start(&[
         ("LIMIT_SENDS_PER_ADDRESS", "1/1h"),
         ("LIMIT_SENDS_PER_USER", "1/1h"),
@@ -201,12 +201,12 @@ async fn the_person_is_counted_by_their_own_address_and_name() {
         full.problem(429, "rate_limited")["limit"],
         "sends_per_address"
     );
-    // Who had to wait has not used it up.
+    // A refused request has not used up the page.
     press_from(&third, "203.0.113.9").await.ok();
 }
 
 #[actix_web::test]
-async fn the_element_is_for_pages_of_other_origins_and_small() {
+async fn the_embed_script_is_small_and_can_be_loaded_by_other_origins() {
     let (app, _file, _dist) = start(&[]).await;
     for (path, content_type) in [
         ("/embed/v1.js", "text/javascript; charset=utf-8"),
@@ -254,7 +254,7 @@ async fn an_application_is_framed_by_its_own_origins_only() {
     let shop = "embed=https%3A%2F%2Fshop.example";
     let own = (200, "https://shop.example".to_owned());
     assert_eq!(framed(&format!("application=shop&{shop}")).await, own);
-    // Whoever names none means the one that lists it.
+    // A request that names no application selects the one that lists the origin.
     assert_eq!(framed(shop).await, own);
     let bank = "embed=https%3A%2F%2Fbank.example";
     let of_bank = (200, "https://bank.example".to_owned());

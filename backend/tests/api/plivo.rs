@@ -1,5 +1,5 @@
-//! The client of Plivo, against a socket that records every byte and answers
-//! what a test tells it.
+//! The Plivo client, against a socket that records every byte and answers as the test
+//! says.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,18 +9,18 @@ use countersign_shared::{Channel, Locale, OneTimeCode, PhoneNumber, session::Att
 use countersign_test_support::{hostile::read_request, plivo};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
-/// No test waits that long.
+/// Timeout that no test reaches.
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(8);
 const ID: &str = "8e712097-8090-4644-81e7-8f4265d8354e";
 
-/// An upstream that gives one answer to everything.
+/// An upstream that answers every request alike.
 struct Upstream {
     base_url: String,
     received: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
-    /// Answers with these bytes, and closes.
+    /// Answers with these bytes, then closes the connection.
     async fn raw(answer: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -215,7 +215,7 @@ async fn answers_to_validate_keep_their_kind() {
 }
 
 #[actix_web::test]
-async fn another_2xx_than_plivos_success_is_no_success() {
+async fn a_2xx_without_plivos_success_is_not_a_success() {
     let success = r#"{"message":"session validated successfully."}"#;
     for (status, body) in [
         (200, "{}"),
@@ -240,7 +240,7 @@ async fn another_2xx_than_plivos_success_is_no_success() {
 }
 
 #[actix_web::test]
-async fn lies_and_floods_are_nonsense() {
+async fn contradictory_and_oversize_answers_are_invalid() {
     let html = Upstream::answering(200, "text/html", r#"{"message":"x"}"#).await;
     assert_eq!(html.validate().await, Err(PlivoError::InvalidResponse));
     let large = format!(r#"{{"message":"{}"}}"#, "x".repeat(70_000));
@@ -268,7 +268,7 @@ async fn a_connection_cut_after_the_request_is_not_unreachable() {
 }
 
 #[actix_web::test]
-async fn throttling_names_its_wait() {
+async fn throttling_reports_its_wait() {
     for (header, seconds) in [
         ("retry-after: 7\r\n", Some(7)),
         ("", None),

@@ -1,4 +1,4 @@
-//! Proofs of applications: whose each is, what for, by which algorithm, and who may ask.
+//! Proofs of applications: audience, purpose, algorithm, and who may introspect.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     proofs::{NUMBER, inactive, introspect, known, part, proof},
 };
 
-/// What an application with a key learns of a token.
+/// Introspects a token with the key of that application.
 async fn asked_by(app: &TestApp, id: &str, form: &[(&str, &str)]) -> Value {
     let request = app.request(Method::POST, "/api/proofs/introspect");
     let answer = app.call(request.bearer_auth(secret(id)).form(form)).await;
@@ -33,7 +33,7 @@ async fn proof_for(app: &TestApp, id: &str, purpose: &str) -> String {
 }
 
 #[actix_web::test]
-async fn a_proof_is_for_its_application_and_says_what_for() {
+async fn a_proof_has_its_applications_audience_and_its_purpose() {
     let file = ApplicationsFile::of(&[
         ("shop", "audience = \"https://shop.example\""),
         ("bank", ""),
@@ -49,7 +49,7 @@ async fn a_proof_is_for_its_application_and_says_what_for() {
     assert_eq!(claims["aud"], "https://shop.example");
     assert_eq!(claims["purpose"], "sign_in");
     assert_eq!(claims["auth_time"], claims["iat"]);
-    // Another application neither learns of it nor spends it.
+    // Another application can neither introspect nor consume it.
     for consume in ["false", "true"] {
         let form = [("token", token.as_str()), ("consume", consume)];
         assert_eq!(asked_by(&app, "bank", &form).await, inactive());
@@ -62,7 +62,7 @@ async fn a_proof_is_for_its_application_and_says_what_for() {
     let spend = [("token", token.as_str()), ("consume", "true")];
     assert_eq!(asked_by(&app, "shop", &spend).await["active"], true);
     assert_eq!(asked_by(&app, "shop", &spend).await, inactive());
-    // A number has one name at an application, and another one elsewhere.
+    // A number has one subject at an application, and a different one at another.
     let again = part(&proof_for(&app, "shop", "reset").await, 1);
     let other = part(&proof_for(&app, "bank", "reset").await, 1);
     assert_eq!(again["sub"], claims["sub"]);
@@ -70,7 +70,7 @@ async fn a_proof_is_for_its_application_and_says_what_for() {
 }
 
 #[actix_web::test]
-async fn who_asks_about_a_proof_needs_a_key_once_there_is_one() {
+async fn introspection_requires_a_key_once_one_is_configured() {
     let file = ApplicationsFile::of(&[("shop", "")]);
     let closed = TestApp::start_with(&[("APPLICATIONS_FILE", file.path())]).await;
     let live = TestApp::start_live("http://127.0.0.1:9", &[]).await;
@@ -89,7 +89,7 @@ async fn who_asks_about_a_proof_needs_a_key_once_there_is_one() {
 }
 
 #[actix_web::test]
-async fn an_algorithm_is_changed_like_a_key_and_each_key_keeps_its_own() {
+async fn rotation_can_change_the_algorithm_and_each_key_keeps_its_own() {
     let app = TestApp::start().await;
     let (TestStore::File(directory) | TestStore::Redis(_, directory)) = &app.store;
     let path = directory.path().join(KEYS);
@@ -109,7 +109,7 @@ async fn an_algorithm_is_changed_like_a_key_and_each_key_keeps_its_own() {
     assert_eq!(part(&new, 0)["alg"], "ES256");
     assert_eq!(known(&app, &new).await["active"], true);
     assert_eq!(known(&app, &old).await["active"], true);
-    // The number's name outlives every rotation.
+    // The number's subject survives every rotation.
     assert_eq!(part(&new, 1)["sub"], part(&old, 1)["sub"]);
     let keys: JwkSet = serde_json::from_value(keys).unwrap();
     let mut validation = Validation::new(Algorithm::ES256);
@@ -117,7 +117,7 @@ async fn an_algorithm_is_changed_like_a_key_and_each_key_keeps_its_own() {
     validation.validate_exp = false;
     let checks = DecodingKey::from_jwk(&keys.keys[0]).unwrap();
     jsonwebtoken::decode::<Value>(&new, &checks, &validation).unwrap();
-    // Under the other key's name, or with the other algorithm's, it is nothing.
+    // With the other key's id, or the other algorithm, it is invalid.
     for (alg, kid) in [("EdDSA", 0), ("ES256", 1), ("EdDSA", 1)] {
         let mut header = part(&new, 0);
         header["alg"] = json!(alg);

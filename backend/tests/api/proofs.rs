@@ -1,4 +1,4 @@
-//! Proofs: what they say, what is refused, and that each is spent once.
+//! Proofs: their claims, which are rejected, and that each can be consumed once.
 
 use std::time::{Duration, SystemTime};
 
@@ -34,7 +34,7 @@ pub(crate) async fn introspect(app: &TestApp, form: &[(&str, &str)]) -> Answer {
     app.call(request.form(form)).await
 }
 
-/// What is known of a token.
+/// Introspects a token.
 pub(crate) async fn known(app: &TestApp, token: &str) -> Value {
     introspect(app, &[("token", token)]).await.ok()
 }
@@ -43,14 +43,14 @@ pub(crate) fn inactive() -> Value {
     json!({"active": false})
 }
 
-/// A part of a token, read without a check.
+/// One part of a token, decoded without verification.
 pub(crate) fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 #[actix_web::test]
-async fn a_proof_says_what_was_verified_and_its_key_is_public() {
+async fn a_proof_states_what_was_verified_and_its_key_is_public() {
     let app = TestApp::start_with(&[
         ("PUBLIC_URL", "https://verify.example.com"),
         ("PROOF_AUDIENCE", "shop"),
@@ -77,7 +77,7 @@ async fn a_proof_says_what_was_verified_and_its_key_is_public() {
             &json!("EdDSA")
         )
     );
-    // Nothing of the private part.
+    // The private part is not published.
     assert!(key.get("d").is_none());
     let claims = part(token, 1);
     let (iat, exp) = (
@@ -95,7 +95,7 @@ async fn a_proof_says_what_was_verified_and_its_key_is_public() {
             "amr": ["otp", "sms"], "nonce": "n-0S6_WzA2Mj", "sandbox": true,
         })
     );
-    // And whoever has the public key can check it alone.
+    // Anybody with the public key can verify it offline.
     let keys: JwkSet = serde_json::from_value(keys.json()).unwrap();
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&["shop"]);
@@ -114,7 +114,7 @@ fn humantime_of(seconds: u64) -> String {
 }
 
 #[actix_web::test]
-async fn a_call_is_told_from_a_message_and_a_nonce_is_a_word() {
+async fn a_proof_states_the_channel_and_a_nonce_must_be_visible_ascii() {
     let app = TestApp::start().await;
     let answer = verified(&app, json!({"channel": "voice"})).await;
     let claims = part(answer["proof"].as_str().unwrap(), 1);
@@ -128,7 +128,7 @@ async fn a_call_is_told_from_a_message_and_a_nonce_is_a_word() {
 }
 
 #[actix_web::test]
-async fn a_proof_ends_on_time_and_comes_from_no_future() {
+async fn a_proof_expires_on_time_and_is_not_from_the_future() {
     let app = TestApp::start_with(&[("PROOF_LIFETIME", "1m")]).await;
     let token = proof(&app).await;
     app.advance(Duration::from_secs(59));
@@ -137,7 +137,7 @@ async fn a_proof_ends_on_time_and_comes_from_no_future() {
     assert_eq!(known(&app, &token).await, inactive());
 }
 
-/// The service's own key, as whoever steals the file has it.
+/// The service's own key, as read from a stolen file.
 fn own_key(app: &TestApp) -> (EncodingKey, String) {
     let (TestStore::File(directory) | TestStore::Redis(_, directory)) = &app.store;
     let text = std::fs::read_to_string(directory.path().join(KEYS)).unwrap();
@@ -147,7 +147,7 @@ fn own_key(app: &TestApp) -> (EncodingKey, String) {
 }
 
 #[actix_web::test]
-async fn whatever_is_not_ours_is_inactive_and_nothing_more() {
+async fn forged_and_altered_tokens_are_inactive_without_details() {
     let app = TestApp::start().await;
     let token = proof(&app).await;
     let (claims, header) = (part(&token, 1), part(&token, 0));
@@ -160,7 +160,7 @@ async fn whatever_is_not_ours_is_inactive_and_nothing_more() {
         let header: Header = serde_json::from_value(header.clone()).unwrap();
         sign(&header, claims, &own)
     };
-    // The means are right: this one is accepted.
+    // The signing helper works: this one is accepted.
     assert_eq!(known(&app, &ours(&claims)).await["active"], true);
 
     let with = |name: &str, value: Value| {
@@ -235,7 +235,7 @@ async fn whatever_is_not_ours_is_inactive_and_nothing_more() {
     ] {
         assert_eq!(known(&app, &token).await, inactive(), "{what}");
     }
-    // One changed byte, anywhere.
+    // One changed byte, in various places.
     for place in (0..token.len()).step_by(7) {
         let mut bytes = token.clone().into_bytes();
         bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
@@ -255,7 +255,7 @@ fn strange_key() -> (EncodingKey, String) {
 }
 
 #[actix_web::test]
-async fn a_proof_is_spent_once_and_then_worth_nothing() {
+async fn a_proof_is_consumed_once_and_then_inactive() {
     let app = TestApp::start().await;
     let token = proof(&app).await;
     let spend = [("token", token.as_str()), ("consume", "true")];
@@ -263,7 +263,7 @@ async fn a_proof_is_spent_once_and_then_worth_nothing() {
     for form in [&spend[..], &spend[..1]] {
         assert_eq!(introspect(&app, form).await.ok(), inactive());
     }
-    // Another proof of the number is another proof.
+    // Another proof of the same number is independent.
     app.advance(Duration::from_secs(30));
     let other = proof(&app).await;
     assert_eq!(known(&app, &other).await["active"], true);
@@ -274,7 +274,7 @@ async fn a_proof_is_spent_once_and_then_worth_nothing() {
 }
 
 #[actix_web::test]
-async fn fifty_spend_it_at_once_on_two_instances_and_one_has_it() {
+async fn fifty_concurrent_consumers_on_two_instances_get_one_success() {
     let store = TestStore::new_redis();
     let settings = store.settings();
     let mut all = vec![
@@ -302,7 +302,7 @@ async fn fifty_spend_it_at_once_on_two_instances_and_one_has_it() {
 }
 
 #[actix_web::test]
-async fn a_question_that_is_no_form_is_told_so() {
+async fn a_malformed_introspection_is_refused() {
     let app = TestApp::start_with(&[("LIMIT_INTROSPECTIONS_PER_ADDRESS", "6/1h")]).await;
     let path = "/api/proofs/introspect";
     let json = app.post(path, &json!({"token": "x"})).await;
@@ -320,14 +320,14 @@ async fn a_question_that_is_no_form_is_told_so() {
     introspect(&app, &[("token", &huge)])
         .await
         .problem(413, "request_too_large");
-    // Limited like everything else.
+    // Introspection is rate limited like other requests.
     introspect(&app, &[("token", "a")])
         .await
         .problem(429, "rate_limited");
 }
 
 #[actix_web::test]
-async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_end() {
+async fn a_new_key_is_published_before_it_signs_and_old_proofs_stay_valid() {
     let app = TestApp::start().await;
     let (TestStore::File(directory) | TestStore::Redis(_, directory)) = &app.store;
     let path = directory.path().join(KEYS);
@@ -339,11 +339,11 @@ async fn a_new_key_is_shown_first_and_signs_later_and_the_old_one_holds_to_its_e
     let keys = app.get("/.well-known/jwks.json").await.ok();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
     assert_eq!(keys["keys"][0]["kid"], new_id);
-    // Whoever has kept the keys does not know the new one yet.
+    // Clients with cached keys do not know the new one yet.
     app.advance(Duration::from_mins(5));
     let between = proof(&app).await;
     assert_eq!(part(&between, 0)["kid"], part(&old, 0)["kid"]);
-    // And so it cannot be rotated away.
+    // Until it signs, the next rotation is refused.
     let refusal = rotate(&path, ProofAlgorithm::default(), now())
         .unwrap_err()
         .to_string();

@@ -1,4 +1,4 @@
-//! State in Redis: what a server that fails means, and what it never shows.
+//! State in Redis: failures of the server, and that it stores nothing in plain text.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ async fn start() -> TestApp {
     TestApp::start_in(TestStore::new_redis(), &[]).await
 }
 
-/// Neither a send nor a check goes on, Plivo hears nothing of them, and the
-/// process lives.
+/// Sends and checks are refused, Plivo is not called, and the process stays alive.
 async fn serves_nothing(app: &TestApp, session: &Session) {
     let calls = app.simulator().calls();
     let (sent, verified, ready) = futures_util::join!(
@@ -27,7 +26,7 @@ async fn serves_nothing(app: &TestApp, session: &Session) {
 }
 
 #[actix_web::test]
-async fn a_server_that_is_gone_serves_nothing_until_it_is_back() {
+async fn while_the_server_is_down_requests_are_refused() {
     let mut app = start().await;
     let session = app.sent("+14155550123").await;
     app.store.redis().kill();
@@ -35,37 +34,37 @@ async fn a_server_that_is_gone_serves_nothing_until_it_is_back() {
     app.store.redis().start_again();
     app.get("/readyz").await.ok();
     app.send("+14155550125").await.ok();
-    // It came back empty.
+    // It restarted empty.
     app.verify(&session, &session.otp)
         .await
         .problem(404, "session_not_found");
 }
 
 #[actix_web::test]
-async fn a_server_that_was_started_anew_meanwhile_is_found_again() {
+async fn a_restarted_server_is_reconnected() {
     let mut app = start().await;
     app.send("+14155550123").await.ok();
     app.store.redis().start_again();
-    // The closed connection is noticed, at the latest when it is used.
+    // The closed connection is noticed, at the latest on its next use.
     let answers = [app.get("/readyz").await, app.get("/readyz").await];
     assert_eq!(answers[1].status, 200);
     app.send("+14155550123").await.ok();
 }
 
 #[actix_web::test]
-async fn a_server_that_hangs_serves_nothing_and_goes_on() {
+async fn while_the_server_hangs_requests_are_refused() {
     let mut app = start().await;
     let session = app.sent("+14155550123").await;
     app.store.redis().freeze();
     serves_nothing(&app, &session).await;
     app.store.redis().thaw();
     app.verify(&session, &session.otp).await.ok();
-    // What was refused meanwhile is not done afterwards.
+    // Refused requests are not executed later.
     app.send("+14155550124").await.ok();
 }
 
 #[actix_web::test]
-async fn a_server_that_was_set_to_drop_keys_is_not_ready() {
+async fn a_server_set_to_evict_keys_is_not_ready() {
     let mut app = start().await;
     let server = app.store.redis();
     let () = server.command(&["CONFIG", "SET", "maxmemory", "100mb"]);
@@ -76,7 +75,7 @@ async fn a_server_that_was_set_to_drop_keys_is_not_ready() {
 }
 
 #[actix_web::test]
-async fn a_server_that_is_full_serves_nothing_until_it_has_room() {
+async fn while_the_server_is_full_requests_are_refused() {
     let mut app = start().await;
     let session = app.sent("+14155550123").await;
     let () = app
@@ -93,7 +92,7 @@ async fn a_server_that_is_full_serves_nothing_until_it_has_room() {
 }
 
 #[actix_web::test]
-async fn a_server_that_became_a_replica_serves_nothing() {
+async fn while_the_server_is_a_replica_requests_are_refused() {
     let mut app = start().await;
     let session = app.sent("+14155550123").await;
     let () = app.store.redis().command(&["REPLICAOF", "127.0.0.1", "1"]);
@@ -104,7 +103,7 @@ async fn a_server_that_became_a_replica_serves_nothing() {
 }
 
 #[actix_web::test]
-async fn keys_that_others_wrote_to_serve_nothing() {
+async fn overwritten_rows_fail_their_requests() {
     let mut app = start().await;
     let session = app.sent("+14155550123").await;
     let server = app.store.redis();
@@ -121,7 +120,7 @@ async fn keys_that_others_wrote_to_serve_nothing() {
 }
 
 #[actix_web::test]
-async fn the_server_shows_no_number_no_code_no_name_and_no_address() {
+async fn the_server_stores_no_number_code_session_id_or_address_in_plain_text() {
     let settings = [
         ("LIMIT_SENDS_PER_ADDRESS", "100/1h"),
         ("LIMIT_NUMBERS_PER_ADDRESS", "100/1h"),
@@ -140,7 +139,7 @@ async fn the_server_shows_no_number_no_code_no_name_and_no_address() {
             .any(|window| window == secret.as_bytes());
         assert!(!found, "{secret} is in the dump");
     }
-    // Where the number is sealed ends with the session.
+    // The encrypted number expires with the session.
     let server = app.store.redis();
     for key in server.keys() {
         let left: i64 = server.command(&["PTTL", &key]);

@@ -23,7 +23,7 @@ async fn a_resend_keeps_session_and_code_and_waits_longer_each_time() {
 }
 
 #[actix_web::test]
-async fn a_resend_refills_no_checks() {
+async fn a_resend_does_not_reset_the_checks() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     app.verify(&session, &session.wrong_otp())
@@ -49,7 +49,7 @@ async fn a_resend_can_take_another_channel() {
 }
 
 #[actix_web::test]
-async fn a_verified_session_is_not_sent_again() {
+async fn a_verified_session_cannot_be_resent() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     app.verify(&session, &session.otp).await.ok();

@@ -1,10 +1,10 @@
-//! What trying it twice is like, with the one number that all documents use.
+//! Repeated tries of the sandbox, with the one number that all documents use.
 
 use crate::app::{Session, TestApp, TestStore};
 
 const NUMBER: &str = "+14155550123";
 
-/// With the limits that the sandbox has of itself.
+/// Starts with the sandbox's own limits.
 async fn sandbox() -> TestApp {
     let settings = [
         ("PLIVO_MODE", "sandbox"),
@@ -14,11 +14,11 @@ async fn sandbox() -> TestApp {
 }
 
 #[actix_web::test]
-async fn a_number_is_verified_again_and_again_without_a_wait() {
+async fn a_number_can_be_verified_repeatedly_without_a_wait() {
     let app = sandbox().await;
     for _ in 0..15 {
         let answer = app.send(NUMBER).await.ok();
-        // Each try is like the first.
+        // Each try gets the same answer as the first.
         assert_eq!(answer["resend_in"], 30);
         let session = Session {
             id: answer["session_uuid"].as_str().unwrap().to_owned(),
@@ -29,10 +29,10 @@ async fn a_number_is_verified_again_and_again_without_a_wait() {
 }
 
 #[actix_web::test]
-async fn a_number_that_was_not_verified_waits_as_it_does_live() {
+async fn an_unverified_number_has_the_same_backoff_as_in_live_mode() {
     let app = sandbox().await;
     app.send(NUMBER).await.ok();
-    // Another one that is verified changes nothing for it.
+    // A verification of another number makes no difference.
     let other = app.sent("+14155550124").await;
     app.verify(&other, &other.otp).await.ok();
     let problem = app.send(NUMBER).await.problem(429, "rate_limited");
@@ -41,7 +41,7 @@ async fn a_number_that_was_not_verified_waits_as_it_does_live() {
 }
 
 #[actix_web::test]
-async fn one_wrong_code_too_many_names_its_rule_too() {
+async fn exhausted_checks_name_their_limit() {
     let app = sandbox().await;
     let session = app.sent(NUMBER).await;
     for _ in 0..5 {

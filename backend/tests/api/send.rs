@@ -25,14 +25,14 @@ async fn a_code_is_sent_and_the_answer_says_what_comes_next() {
 }
 
 #[actix_web::test]
-async fn the_session_is_ours_and_upstreams_id_stays_inside() {
+async fn the_session_id_is_ours_and_plivos_is_not_revealed() {
     let app = TestApp::start().await;
     let answer = app.send("+14155550101").await;
     let ours = answer.ok()["session_uuid"].as_str().unwrap().to_owned();
     assert!(countersign_shared::SessionId::parse(&ours).is_ok());
     app.advance(Duration::from_secs(31));
     let second = app.send("+14155550101").await.ok();
-    // Upstream has one session for the number; each caller holds one of ours.
+    // Plivo has one session for the number; each caller holds one of ours.
     assert_ne!(second["session_uuid"], ours.as_str());
     let upstream = app
         .simulator()
@@ -108,13 +108,13 @@ async fn fictitious_numbers_are_for_the_sandbox_only() {
 }
 
 #[actix_web::test]
-async fn a_number_is_not_sent_to_twice_within_its_wait() {
+async fn a_number_is_not_sent_to_twice_within_its_backoff() {
     let app = TestApp::start().await;
     app.send("+14155550123").await.ok();
     app.advance(Duration::from_secs(10));
     let problem = app.send("+14155550123").await.problem(429, "rate_limited");
     assert_eq!(problem["retry_after"], 20);
-    // Asking again does not push the wait back, and waiting that long is enough.
+    // Refused requests do not extend the backoff, and waiting for it suffices.
     app.send("+14155550123").await.problem(429, "rate_limited");
     app.advance(Duration::from_secs(20));
     app.send("+14155550123").await.ok();
@@ -131,7 +131,7 @@ async fn fifty_sends_at_once_are_one_message() {
 }
 
 #[actix_web::test]
-async fn what_upstream_says_becomes_a_problem_of_ours() {
+async fn upstream_errors_become_problems_of_ours() {
     let app = TestApp::start().await;
     for (recipient, status, code) in [
         ("+14155550190", 502, "upstream_error"),
@@ -146,16 +146,16 @@ async fn what_upstream_says_becomes_a_problem_of_ours() {
             assert!(!answer.text.contains(word), "{}", answer.text);
         }
     }
-    // Each was called once: a send is never repeated.
+    // Each caused one call: a send is never repeated.
     assert_eq!(app.simulator().calls().create, 5);
-    // Something may have left, so the number's wait stands, beyond the pause for all.
+    // The request may have left, so the number's backoff outlasts the general pause.
     app.advance(Duration::from_secs(5));
     app.send("+14155550196").await.problem(429, "rate_limited");
 }
 
 #[actix_web::test]
-async fn a_send_that_never_left_gives_the_wait_back() {
-    // Nobody listens there any more.
+async fn a_send_that_never_left_refunds_the_backoff() {
+    // Nothing listens on this port any more.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::TestApp;
 
 #[actix_web::test]
-async fn the_holder_sees_enough_to_go_on_and_no_number() {
+async fn the_holder_can_resume_a_session_without_seeing_its_number() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     app.advance(Duration::from_secs(12));
@@ -20,7 +20,7 @@ async fn the_holder_sees_enough_to_go_on_and_no_number() {
 }
 
 #[actix_web::test]
-async fn the_end_is_seen_too() {
+async fn the_end_of_a_session_is_reported() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     app.verify(&session, &session.otp).await.ok();
@@ -30,7 +30,7 @@ async fn the_end_is_seen_too() {
 }
 
 #[actix_web::test]
-async fn delivery_is_followed_at_a_gentle_pace() {
+async fn delivery_is_polled_at_intervals() {
     let app = TestApp::start().await;
     let delivered = app.sent("+14155550123").await;
     let failed = app.send("+14155550192").await.ok();

@@ -1,4 +1,4 @@
-//! What codes cost, what they may cost, and what the operator is told of it.
+//! Prices, charges and caps, and what the operator sees of them.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::app::{Session, TestApp, TestStore, start_app};
 
-/// Prices that are not the simulator's: what is expected and what is charged are
-/// two things.
+/// Prices that differ from the simulator's charges, to tell the expected price from the
+/// charge.
 const PRICES: &str = "country,channel,price
 US,sms,0.01
 US,voice,0.02
@@ -19,7 +19,7 @@ GB,sms,0.05
 *,whatsapp,0.2
 ";
 
-/// A file with these prices, gone with the value.
+/// A price file, deleted when dropped.
 struct PricesFile(tempfile::TempDir);
 
 impl PricesFile {
@@ -34,7 +34,7 @@ impl PricesFile {
     }
 }
 
-/// In sandbox, with prices and these settings beside.
+/// Starts in sandbox mode, with prices and these settings.
 pub(crate) async fn start(settings: &[(&str, &str)]) -> TestApp {
     start_in(TestStore::usual(), settings).await
 }
@@ -47,20 +47,20 @@ async fn start_in(store: TestStore, settings: &[(&str, &str)]) -> TestApp {
         ("METRICS_ADDR", "127.0.0.1:0"),
         ("ALLOWED_CHANNELS", "sms,voice,whatsapp"),
         ("RESEND_WAITS", "1s"),
-        // Sessions are read until the bill is known.
+        // Sessions are read until all charges are known.
         ("LIMIT_READS_PER_ADDRESS", "off"),
     ];
-    // Read at the start and not again.
+    // Read at the start only.
     TestApp::start_in(store, &[&fixed, settings].concat()).await
 }
 
-/// Fictitious numbers, none of them one that steers the simulator.
+/// Fictitious numbers, none of which has a special meaning in the simulator.
 pub(crate) fn number(index: u32) -> String {
     assert!(index < 88);
     format!("+141555501{index:02}")
 }
 
-/// The Bundesnetzagentur keeps 0171 39200 00 to 99 for fiction.
+/// The Bundesnetzagentur reserves 0171 39200 00 to 99 for fiction.
 fn german(index: u32) -> String {
     format!("+4917139200{index:02}")
 }
@@ -85,7 +85,7 @@ pub(crate) fn remaining(text: &str, per: &str) -> i64 {
     line.unwrap().parse().unwrap()
 }
 
-/// What the simulator charged, in millionths of a dollar.
+/// The simulator's charges, in millionths of a dollar.
 pub(crate) fn bill(simulator: &Simulator) -> BTreeMap<(String, String), u64> {
     let mut bill = BTreeMap::new();
     for line in simulator.bill().into_iter().filter(|line| line.charge > 0) {
@@ -95,8 +95,8 @@ pub(crate) fn bill(simulator: &Simulator) -> BTreeMap<(String, String), u64> {
     bill
 }
 
-/// Looks at each session until Plivo has said what it costs. Each instance asks
-/// ten times a second at most.
+/// Reads each session until Plivo has reported its charges. Each instance polls at most
+/// ten times a second.
 async fn look_at(app: &TestApp, sessions: &[Session]) {
     for _ in 0..100 {
         for session in sessions {
@@ -138,13 +138,13 @@ async fn the_bill_is_what_the_metrics_say() {
             sessions.push(session);
         }
     }
-    // Refused before Plivo: it costs nothing.
+    // Refused before the call to Plivo: it costs nothing.
     app.send(&number(7)).await.problem(429, "rate_limited");
     let text = app.metrics().await;
     assert_eq!(costs(&text, "spend_expected"), expected);
     let sum: u64 = expected.values().sum();
     assert!(text.contains("countersign_spend_cap_microdollars{per=\"1day\"} 100000000"));
-    // Once Plivo has said so, the charges count instead, each once.
+    // Once Plivo reports the charges, they replace the expected prices, each once.
     for _ in 0..2 {
         look_at(&app, &sessions).await;
         app.app.sweep().await;
@@ -195,7 +195,7 @@ async fn a_check_that_costs_is_on_the_bill_and_what_is_blocked_is_not() {
     assert_eq!(charged, bill(&simulator));
     let of = |channel: &str| charged[&("DE".to_owned(), channel.to_owned())];
     assert_eq!((of("sms"), of("validation")), (92_750, 50_000));
-    // The blocked one has no price, so what was expected of it stands.
+    // The blocked one has no charge, so its expected price stands.
     let spent = 92_750 + 50_000 + 100_000;
     assert_eq!(remaining(&text, "1h"), 1_000_000 - spent);
 }
@@ -203,7 +203,7 @@ async fn a_check_that_costs_is_on_the_bill_and_what_is_blocked_is_not() {
 #[actix_web::test]
 async fn a_full_cap_stops_sends_and_resends_and_no_check() {
     let app = start(&[("SPEND_CAP", "0.3/1h")]).await;
-    // Thirty codes for a cent each.
+    // Thirty codes at a cent each.
     let mut sessions = Vec::new();
     for index in 0..30 {
         sessions.push(app.sent(&number(index)).await);
@@ -211,7 +211,7 @@ async fn a_full_cap_stops_sends_and_resends_and_no_check() {
     app.advance(Duration::from_secs(1));
     let answer = app.send(&number(31)).await;
     let problem = answer.problem(429, "rate_limited");
-    // The end of the part of the hour that the first was counted in, rounded up.
+    // The end of the bucket in which the first was counted, rounded up.
     let seconds = problem["retry_after"].as_u64().unwrap();
     assert!(
         (3600..=3660).contains(&seconds) && seconds % 60 == 0,
@@ -232,7 +232,7 @@ async fn a_full_cap_stops_sends_and_resends_and_no_check() {
     assert_eq!(remaining(&text, "1h"), 0);
     app.advance(Duration::from_secs(seconds));
     app.send(&number(31)).await.ok();
-    // What has left by itself shows without a send too.
+    // The metric follows the passing window even without sends.
     app.advance(Duration::from_hours(2));
     app.app.sweep().await;
     assert_eq!(remaining(&app.metrics().await, "1h"), 300_000);
@@ -240,14 +240,14 @@ async fn a_full_cap_stops_sends_and_resends_and_no_check() {
 
 #[actix_web::test]
 async fn what_plivo_charges_more_counts_against_the_cap_at_once() {
-    // Expected at a cent; the simulator charges 0.7 of one for a text, and 1.2
-    // for a call that is expected at two.
+    // The expected price is one cent for a message and two for a call; the simulator
+    // charges 0.7 and 1.2.
     let app = start(&[("SPEND_CAP", "0.3/1h")]).await;
     let session = app.sent(&number(1)).await;
     app.session(&session).await.ok();
     app.app.sweep().await;
     assert_eq!(remaining(&app.metrics().await, "1h"), 293_000);
-    // Asking again and again changes nothing.
+    // Repeated reads change nothing.
     for _ in 0..5 {
         app.advance(Duration::from_secs(3));
         app.session(&session).await.ok();
@@ -274,7 +274,7 @@ async fn what_never_left_costs_nothing() {
             .await
             .problem(503, "temporarily_unavailable");
     }
-    // Three of them would have filled it.
+    // Three of them would have filled the cap.
     app.app.sweep().await;
     let text = app.metrics().await;
     assert_eq!(remaining(&text, "1h"), 300_000);
@@ -309,10 +309,11 @@ async fn a_restart_keeps_the_books() {
             let answer = crate::app::http().post(url).json(&body).send().await;
             crate::app::Answer::read(answer.unwrap()).await
         };
-        // The money is spent.
+        // The budget is spent.
         let problem = send(40).await.problem(429, "rate_limited");
         assert!(problem["retry_after"].as_u64().unwrap() > 3000);
-        // And nobody has entered a code. Both hold; the longer wait is told.
+        // Nor has anybody entered a code. Both rules apply, and the longer wait is
+        // reported.
         clock.advance(Duration::from_mins(59));
         send(40).await.problem(429, "rate_limited");
         clock.advance(Duration::from_mins(2));

@@ -1,4 +1,5 @@
-//! State in its file: what a store that fails means, and what the file never shows.
+//! State in the SQLite file: failures of the store, and that it stores nothing in plain
+//! text.
 
 use std::{path::Path, time::Duration};
 
@@ -7,11 +8,11 @@ use rusqlite::Connection;
 use crate::app::{TestApp, TestStore};
 
 #[actix_web::test]
-async fn a_store_that_is_held_up_sends_nothing_accepts_nothing_and_recovers() {
+async fn while_the_store_is_locked_nothing_is_sent_or_accepted() {
     let app = TestApp::start_in(TestStore::file(), &[]).await;
     let session = app.sent("+14155550123").await;
     let calls = app.simulator().calls();
-    // Steps have deadlines.
+    // Steps have deadlines, so the clock must run.
     app.clock.run();
     let path = app.store.directory().join("countersign.db");
     let other = Connection::open(path).unwrap();
@@ -35,7 +36,7 @@ async fn a_store_that_is_held_up_sends_nothing_accepts_nothing_and_recovers() {
 }
 
 #[actix_web::test]
-async fn a_file_that_was_taken_away_serves_nothing() {
+async fn while_the_file_is_missing_requests_are_refused() {
     let app = TestApp::start_in(TestStore::file(), &[]).await;
     let session = app.sent("+14155550123").await;
     let path = app.store.directory().join("countersign.db");
@@ -48,7 +49,7 @@ async fn a_file_that_was_taken_away_serves_nothing() {
         app.verify(&session, &session.otp)
             .await
             .problem(503, "temporarily_unavailable");
-        // Another one in its place is not it either.
+        // Another file in its place is not accepted either.
         std::fs::write(&path, "").unwrap();
     }
     assert_eq!(app.simulator().calls().create, 1);
@@ -57,7 +58,7 @@ async fn a_file_that_was_taken_away_serves_nothing() {
     app.verify(&session, &session.otp).await.ok();
 }
 
-/// Everything in the directory: the file, its log, its index.
+/// The content of all files in the directory, including the WAL and its index.
 fn bytes_of(directory: &Path) -> Vec<u8> {
     let entries = std::fs::read_dir(directory).unwrap();
     entries
@@ -66,7 +67,7 @@ fn bytes_of(directory: &Path) -> Vec<u8> {
 }
 
 #[actix_web::test]
-async fn the_file_shows_no_number_no_code_no_name_and_no_address() {
+async fn the_file_stores_no_number_code_session_id_or_address_in_plain_text() {
     let settings = [
         ("LIMIT_SENDS_PER_ADDRESS", "100/1h"),
         ("LIMIT_NUMBERS_PER_ADDRESS", "100/1h"),

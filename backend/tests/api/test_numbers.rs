@@ -1,4 +1,5 @@
-//! Test numbers: nothing is sent, a code from a file, a proof that is for nobody's use.
+//! Test numbers: nothing is sent, the code is from a file, and the proof is not for real
+//! use.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -60,7 +61,7 @@ async fn a_test_number_costs_nothing_and_its_proof_is_for_an_audience_of_its_own
         ("ALLOWED_COUNTRIES", "GB"),
     ];
     let app = start(&numbers, &limits).await;
-    // Neither its number's limits nor its country's.
+    // Neither the number's limits nor the country's apply.
     for _ in 0..3 {
         let session = session(&send_from(&app, "192.0.2.1").await.ok());
         let wrong = app.verify(&session, &session.wrong_otp()).await;
@@ -71,7 +72,7 @@ async fn a_test_number_costs_nothing_and_its_proof_is_for_an_audience_of_its_own
         app.verify(&session, &session.otp)
             .await
             .problem(409, "session_already_verified");
-        // A check that looks at nothing but the audience refuses it.
+        // A server that checks only the audience refuses it.
         let proof = verified["proof"].as_str().unwrap();
         let request = app.request(Method::POST, "/api/proofs/introspect");
         let answer = app.call(request.form(&[("token", proof)])).await.ok();
@@ -105,7 +106,7 @@ async fn wrong_codes_and_addresses_count() {
     send_from(&app, "192.0.2.1")
         .await
         .problem(429, "rate_limited");
-    // One too many.
+    // One address too many.
     for last in 2..=8 {
         send_from(&app, &format!("192.0.2.{last}")).await.ok();
     }

@@ -1,4 +1,4 @@
-//! A code is accepted by Plivo's own success and by nothing else.
+//! A code is accepted only if Plivo reports its own success.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use countersign_test_support::hostile::{Fault, Hostile, OTP};
 
 use crate::app::{Session, TestApp};
 
-/// The simulator's endings whose answer to the right code is no success of Plivo's.
+/// The simulator's numbers whose answer to the right code is not Plivo's success.
 const LYING: [&str; 3] = ["+14155550183", "+14155550184", "+14155550185"];
 
 async fn start() -> TestApp {
@@ -25,7 +25,7 @@ async fn a_success_without_its_full_stop_is_one() {
     assert_eq!(answer["verified"], true);
 }
 
-/// Plivo holds its session verified by then; so it may be by another caller's code.
+/// Plivo considers the session verified by then, possibly with another caller's code.
 #[actix_web::test]
 async fn no_other_text_accepts_even_the_right_code() {
     for number in LYING {
@@ -62,7 +62,7 @@ async fn a_refusal_with_status_200_is_a_wrong_code() {
 }
 
 #[actix_web::test]
-async fn a_session_that_is_over_at_plivo_is_over() {
+async fn a_session_expired_at_plivo_is_expired() {
     let app = start().await;
     let session = app.sent("+14155550185").await;
     app.simulator().advance(Duration::from_mins(11));
@@ -71,7 +71,7 @@ async fn a_session_that_is_over_at_plivo_is_over() {
         .problem(404, "session_expired");
 }
 
-/// Else everybody would be without codes because somebody types wrong ones.
+/// Otherwise anybody could deny codes to everybody by entering wrong ones.
 #[actix_web::test]
 async fn wrong_codes_answered_with_200_open_no_circuit_breaker() {
     let app = start().await;
@@ -89,9 +89,9 @@ async fn wrong_codes_answered_with_200_open_no_circuit_breaker() {
 }
 
 #[actix_web::test]
-async fn one_session_of_plivos_is_never_two_numbers() {
+async fn one_plivo_session_is_never_used_for_two_numbers() {
     let app = start().await;
-    // Alone it has a session of its own.
+    // Its first send creates a session of its own.
     let shared = app.sent("+14155550182").await;
     let other = app.sent("+14155550123").await;
     app.advance(Duration::from_secs(31));
@@ -100,7 +100,7 @@ async fn one_session_of_plivos_is_never_two_numbers() {
     app.send("+14155550182")
         .await
         .problem(502, "upstream_error");
-    // Nothing was handed out that the other's code opens.
+    // The other number's code does not verify this session.
     app.verify(&shared, &other.otp)
         .await
         .problem(400, "otp_incorrect");
@@ -110,9 +110,9 @@ async fn one_session_of_plivos_is_never_two_numbers() {
     );
 }
 
-/// A resend finds the session that Plivo has for the number, and is no other's.
+/// A resend returns Plivo's session for the number, which belongs to no other number.
 #[actix_web::test]
-async fn one_number_may_have_one_session_of_plivos_twice() {
+async fn one_number_may_have_the_same_plivo_session_twice() {
     let app = start().await;
     let first = app.sent("+14155550123").await;
     app.advance(Duration::from_secs(31));
@@ -124,7 +124,7 @@ async fn one_number_may_have_one_session_of_plivos_twice() {
 }
 
 #[actix_web::test]
-async fn an_operator_can_follow_a_change_of_plivos_words() {
+async fn an_operator_can_configure_plivos_success_message() {
     let hostile = Hostile::start(Fault::None);
     let words = "session validated successfully|the code is right, thank you";
     let settings = [("PLIVO_ACCEPTED_MESSAGES", words)];

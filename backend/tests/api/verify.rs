@@ -20,7 +20,7 @@ async fn the_right_code_verifies_once() {
 }
 
 #[actix_web::test]
-async fn a_wrong_code_says_what_is_left_and_the_last_check_can_be_right() {
+async fn a_wrong_code_reports_the_checks_left_and_the_last_one_can_succeed() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     for left in [4, 3, 2, 1] {
@@ -66,7 +66,7 @@ async fn a_code_of_another_length_uses_no_check() {
 }
 
 #[actix_web::test]
-async fn the_session_ends_on_time_whatever_was_resent() {
+async fn a_resend_does_not_extend_the_session() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     app.advance(Duration::from_secs(590));
@@ -81,7 +81,7 @@ async fn the_session_ends_on_time_whatever_was_resent() {
 }
 
 #[actix_web::test]
-async fn an_unknown_session_is_not_found_and_a_malformed_one_is_malformed() {
+async fn an_unknown_session_is_not_found_and_a_malformed_id_is_invalid() {
     let app = TestApp::start().await;
     let unknown = Session {
         id: "8e712097-8090-4644-81e7-8f4265d8354e".into(),
@@ -114,7 +114,7 @@ async fn an_unknown_session_is_not_found_and_a_malformed_one_is_malformed() {
 }
 
 #[actix_web::test]
-async fn one_callers_wrong_codes_use_up_nothing_of_anothers() {
+async fn one_callers_wrong_codes_use_up_no_checks_of_anothers() {
     let app = TestApp::start().await;
     let one = app.sent("+14155550123").await;
     app.advance(Duration::from_secs(31));

@@ -1,8 +1,8 @@
-"""Schemathesis against the real program in sandbox: every check, and the stateful
-phase, in as many cases for each operation as CASES says.
+"""Runs Schemathesis against the real program in sandbox mode: every check, and the
+stateful phase, with CASES cases for each operation.
 
-COUNTERSIGN_BIN names the program, SECONDS bounds the whole. One line at the end:
-"ok …" or "FAILED …".
+COUNTERSIGN_BIN is the path of the program, SECONDS the time limit of the whole run. The
+last line is "ok …" or "FAILED …".
 """
 
 import os

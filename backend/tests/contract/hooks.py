@@ -1,7 +1,7 @@
-"""Lets schemathesis get past the doors that made-up values do not open: some of
-its checks have the right code, as the pretend phone received it. And keeps it from
-the numbers for which the simulator plays a Plivo that fails (docs/simulator.md):
-that is no fault of the service's.
+"""Hooks for Schemathesis, which cannot guess a code: some of its checks get the right
+one, read from the pretend phone. Also replaces the numbers for which the simulator
+imitates a failure of Plivo (docs/simulator.md), because that is not an error of the
+service.
 """
 
 import json
@@ -25,7 +25,7 @@ def after_call(context, case, response):
 
 
 def steered_away(recipient):
-    """The number with other last digits, where they are 88 to 99."""
+    """Changes the last two digits of the number if they are 88 to 99."""
     places = [place for place, letter in enumerate(recipient) if letter in "0123456789"]
     if len(places) < 2 or recipient[places[-2]] + recipient[places[-1]] < "88":
         return recipient
@@ -46,7 +46,7 @@ def before_call(context, case, kwargs):
 def try_the_right_code(case):
     session = case.body.get("session_uuid")
     recipient = recipients.get(session) if isinstance(session, str) else None
-    # Half of the sessions; which of them, chance has decided with their names.
+    # Half of the sessions, chosen by the last digit of their random ids.
     if recipient is None or session[-1] > "7":
         return
     query = urllib.parse.urlencode({"recipient": recipient})

@@ -1,11 +1,11 @@
-"""Every curl command of README.md and docs/*.md, run as printed against the real
-program in sandbox, and its answer held to the one that is printed.
+"""Runs every curl command of README.md and docs/*.md as printed against the real program
+in sandbox mode, and compares its answer with the printed one.
 
-Only the address is another one; and where a command names what an earlier answer
-said (a session, a code, a proof), it names what was said here. docs/integrate.md
-has a test of its own. A block marked `no-test` is left out.
+Only the address is changed, and values from earlier answers (a session, a code, a proof)
+are replaced with those of this run. docs/integrate.md has a test of its own. Blocks marked
+`no-test` are skipped.
 
-COUNTERSIGN_BIN names the program. One line per command: "ok …" or "FAILED …".
+COUNTERSIGN_BIN is the path of the program. One line per command: "ok …" or "FAILED …".
 """
 
 import json
@@ -21,7 +21,7 @@ from sandbox import sandbox  # noqa: E402
 
 BLOCKS = re.compile(r"^```(console|sh|bash)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = re.compile(r"(?:localhost|127\.0\.0\.1):8080")
-# What a later command may repeat.
+# Values that a later command may repeat.
 NAMED = {"session_uuid", "otp", "proof"}
 DOCUMENTS = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 failures = 0
@@ -34,7 +34,7 @@ def check(name, holds, seen=""):
 
 
 def commands(text):
-    """Each command that calls the service, with the answer that is printed."""
+    """Yields each command that calls the service, with its printed answer."""
     for kind, mark, block in BLOCKS.findall(text):
         if "no-test" in mark or "curl" not in block:
             continue
@@ -48,7 +48,7 @@ def commands(text):
 
 
 def values(answer):
-    """The JSON in an answer, headers and the lines of a stream around it or not."""
+    """The JSON in an answer, with or without headers or event-stream lines around it."""
     found = []
     for line in answer.splitlines():
         line = line.removeprefix("data: ")
@@ -58,7 +58,7 @@ def values(answer):
 
 
 def shape(value):
-    """The names and the kinds, not the values; of a list, those of its first."""
+    """The names and types without the values; for a list, those of its first element."""
     if isinstance(value, dict):
         return {name: shape(field) for name, field in value.items()}
     if isinstance(value, list):
@@ -67,7 +67,7 @@ def shape(value):
 
 
 def names(value):
-    """What later commands may repeat, in the order it is said."""
+    """Yields the values that later commands may repeat, in order."""
     if isinstance(value, dict):
         for name, field in value.items():
             if name in NAMED and isinstance(field, str):
@@ -80,7 +80,7 @@ def names(value):
 
 
 def run(command):
-    """What it answers. A stream would not end: its first event is the answer."""
+    """Runs a command and returns its output. A stream does not end: its first event is the answer."""
     bash = subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", command],
         stdout=subprocess.PIPE,
@@ -96,7 +96,7 @@ def run(command):
         event += line
         if not line.strip() and "data: " in event:
             break
-    # Without an event it has ended by itself, and not well.
+    # Without an event the command has ended by itself, and failed.
     if "data: " not in event:
         return bash.wait() or 1, event
     os.killpg(bash.pid, signal.SIGTERM)
@@ -105,7 +105,7 @@ def run(command):
 
 
 def headers(answer):
-    """Status and names of the headers, where `curl -i` shows them."""
+    """The status and the names of the headers, if `curl -i` printed them."""
     lines = answer.splitlines()
     if not lines or not lines[0].startswith("HTTP/"):
         return []
@@ -115,7 +115,7 @@ def headers(answer):
 
 
 def follow(document, address):
-    """Runs a document from its top to its end."""
+    """Runs the commands of a document in order."""
     said_here = {}
     for command, printed in commands(document.read_text()):
         name = f"{document}: {command.splitlines()[0]}"
@@ -142,7 +142,7 @@ def follow(document, address):
 
 for document in DOCUMENTS:
     text = document.read_text()
-    # Its own test runs it, in three languages.
+    # Covered by a test of its own, in three languages.
     if document.name == "integrate.md" or not list(commands(text)):
         continue
     with sandbox() as (_, address, _):

@@ -1,7 +1,7 @@
-"""The snippets of docs/integrate.md and docs/integrate/, run as printed against the real
-program; and the two libraries of other languages in them against forged proofs.
+"""Runs the snippets of docs/integrate.md and docs/integrate/ as printed against the real
+program, and tests the JWT libraries of the other two languages with forged proofs.
 
-Of Next.js the routes are run, by Node's own web standards: Next itself is not installed.
+Next.js itself is not installed: its routes run on Node's own web standards.
 
 COUNTERSIGN_BIN names the program, NODE_HOME the directory with jose in it. One
 line per check: "ok …" or "FAILED …".
@@ -35,7 +35,7 @@ BLOCKS = re.compile(r"^( *)```(sh|js|python)( [\w-]+)?\n(.*?)^ *```$", re.MULTIL
 
 
 def snippets(path):
-    """The language, the name where it has one, and the text of each."""
+    """Yields the language, the name if there is one, and the text of each snippet."""
     for _, language, name, text in BLOCKS.findall(Path(path).read_text()):
         if name != " no-test":
             yield language, name.strip(), textwrap.dedent(text)
@@ -63,7 +63,7 @@ def call(path, body=None):
 
 
 def proof_of(number, nonce="a-word-of-mine"):
-    """A proof as an honest browser gets it."""
+    """Obtains a proof as an honest browser would."""
     sent = call("/api/otp/send", {"recipient": number, "nonce": nonce})
     query = urllib.parse.urlencode({"recipient": number})
     otp = call(f"/sandbox/messages?{query}")[0]["otp"]
@@ -71,7 +71,7 @@ def proof_of(number, nonce="a-word-of-mine"):
 
 
 def run(language, text, proof=""):
-    """The snippet as printed, as a program of its own."""
+    """Runs a snippet as printed, as a separate program."""
     names = {"sh": "snippet.sh", "js": "snippet.mjs", "python": "snippet.py"}
     programs = {"sh": "sh", "js": "node", "python": sys.executable}
     path = HOME / names[language]
@@ -87,14 +87,14 @@ def encoded(part):
 
 
 def new_key():
-    """A key of the application that the variables make, and its hash."""
+    """A new key of the application defined by variables, and its hash."""
     said = subprocess.check_output([os.environ["COUNTERSIGN_BIN"], "--new-key", "default"], text=True)
     return re.search(r"^csk_\S+$", said, re.M)[0], re.search(r"^sha256:\S+$", said, re.M)[0]
 
 
 @contextlib.contextmanager
 def server(*command, **settings):
-    """A program that serves on a free port, and its address."""
+    """Runs a server on a free port, and yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {**os.environ, "COUNTERSIGN_URL": url, "COUNTERSIGN_KEY": key, "PORT": str(port)}
@@ -112,7 +112,7 @@ def server(*command, **settings):
 
 
 def asked(address, body, headers=(), path=""):
-    """The status and the answer of a call, whatever it is."""
+    """Makes a call, and returns its status and answer, even for an error."""
     kind = "application/json" if isinstance(body, dict) else "application/x-www-form-urlencoded"
     data = json.dumps(body) if isinstance(body, dict) else body
     request = urllib.request.Request(
@@ -130,7 +130,7 @@ def newest_code(number):
 
 
 def own_form(name, address, number):
-    """A form's two routes, as a page calls them."""
+    """Calls the two routes of a form as its page does."""
     status, said = asked(address, {"recipient": number}, path="/api/otp/send")
     check(f"{name} sends", status == 200, said)
     session = json.loads(said)["session_uuid"]
@@ -138,14 +138,14 @@ def own_form(name, address, number):
     wrong = f"{(int(otp) + 1) % 10 ** len(otp):0{len(otp)}}"
     status, said = asked(address, {"session_uuid": session, "otp": wrong}, path="/api/otp/verify")
     check(f"{name} refuses a wrong code", status == 400 and "wrong" in json.loads(said)["message"], said)
-    # The session was made with the key, and nobody else ends it.
+    # The session was made with the key, and cannot be verified without it.
     status, said = asked(url, {"session_uuid": session, "otp": otp}, path="/api/otp/verify")
     check(f"{name}: its session is nobody else's", status == 404, said)
     status, said = asked(address, {"session_uuid": session, "otp": otp}, path="/api/otp/verify")
     check(f"{name} verifies", status == 200 and json.loads(said)["verified"] is True, said)
 
 
-# What Next does with a route's module.
+# Calls a route's module as Next.js does.
 NEXT = """
 import { createServer } from "node:http";
 import { POST as send } from "./next-send.mjs";
@@ -181,7 +181,7 @@ def own_forms():
 
 
 def embedded():
-    """The page's server gives out a nonce, and believes a proof once, for its own visitor."""
+    """The page's server issues a nonce, and accepts a proof once, from its own visitor."""
     (HOME / "embed.mjs").write_text(EMBED["embed"])
     with server("node", "embed.mjs", ACCEPT_SANDBOX="true") as address:
         with urllib.request.urlopen(f"{address}/account/phone") as answer:
@@ -208,25 +208,25 @@ def embedded():
 
 
 def own_key():
-    """The key that the service signs with."""
+    """The service's signing key."""
     keys = json.loads((directory / "proof-keys.json").read_text())["keys"]
     return load_pem_private_key(keys[0]["private_key"].encode(), None)
 
 
 def resigned(proof, changes):
-    """The same proof by a service whose clock, or lifetime, is another."""
+    """The same proof, signed again with these claims changed, as by another clock."""
     said = jwt.decode(proof, options={"verify_signature": False})
     header = jwt.get_unverified_header(proof)
     return jwt.encode({**said, **changes}, own_key(), "EdDSA", header)
 
 
 def accepts_a_clock_apart(language, text):
-    """Whether a proof is taken where the clocks differ by a few seconds."""
+    """Checks that a proof is accepted if the clocks differ by a few seconds."""
     now = int(time.time())
     ahead = run(language, text, resigned(proof, {"iat": now + 3, "exp": now + 600}))
     check(f"{language} takes a proof from a clock that is ahead", ahead.returncode == 0, ahead.stderr)
-    # It is over at this very moment by the clock here. Where the program itself takes
-    # longer than the leeway, that says nothing: so once more.
+    # The proof expires now by the local clock. If the program takes longer than the
+    # leeway, the result means nothing: try again.
     for _ in range(20):
         started = time.time()
         behind = run(language, text, resigned(proof, {"exp": int(started)}))
@@ -236,7 +236,7 @@ def accepts_a_clock_apart(language, text):
 
 
 def forgeries(proof):
-    """What an attacker hands to a server instead."""
+    """Yields forged proofs, as an attacker would submit them."""
     header, claims, signature = proof.split(".")
     said = jwt.decode(proof, options={"verify_signature": False})
     named = jwt.get_unverified_header(proof)
@@ -273,7 +273,7 @@ SETTINGS = {
 key, key_hash = new_key()
 SETTINGS["API_KEY_HASHES"] = key_hash
 
-# For libraries that know no Ed25519.
+# For libraries without Ed25519.
 with sandbox(**SETTINGS, PROOF_ALGORITHM="ES256") as (_, address, directory):
     url = f"http://{address}"
     proof = proof_of("+14155550125")

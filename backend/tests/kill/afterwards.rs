@@ -1,10 +1,10 @@
-//! What must hold after a death.
+//! What must hold after the process was killed.
 
 use plivo_simulator::Simulator;
 
 use super::{Caller, Death, Scene, dying::Left, wrong};
 
-/// What holds after the process has died there, to whoever comes next.
+/// Checks what must hold for the next process after a death at that point.
 pub(super) async fn holds_afterwards(
     scene: Scene,
     death: Death,
@@ -25,7 +25,7 @@ pub(super) async fn holds_afterwards(
         }
         Scene::KeyedSend => {
             let (status, answer) = next.act(scene, "", "").await;
-            // The answer, or that it seems to be under way still.
+            // The answer, or that the send still seems to be in progress.
             let known = is_recorded || !is_reserved;
             assert_eq!(status, if known { 200 } else { 409 }, "{at} {answer}");
             let (status, _) = next.act(Scene::Send, "", "").await;
@@ -57,7 +57,7 @@ pub(super) async fn holds_afterwards(
         Scene::KeyedCheck => {
             let (status, first) = next.act(scene, &left.session, &left.otp).await;
             let (again, second) = next.act(scene, &left.session, &left.otp).await;
-            // The same proof, or that the check seems to be under way still.
+            // The same proof, or that the check still seems to be in progress.
             let known = is_recorded || !is_reserved;
             assert_eq!(status, if known { 200 } else { 409 }, "{at} {first}");
             assert_eq!((status, &first["proof"]), (again, &second["proof"]), "{at}");

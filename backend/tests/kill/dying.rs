@@ -1,4 +1,4 @@
-//! The process that dies, and the one that starts it.
+//! The child process that is killed, and the parent that starts it.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{Caller, Death, Home, LATER, Later, SAYS, Scene, TOLD, settings, wrong};
 
-/// Takes the process with it at a commit.
+/// A store that kills its process at a given commit.
 struct Deadly {
     store: Arc<dyn Store>,
     armed: AtomicBool,
@@ -57,7 +57,7 @@ impl Store for Deadly {
     }
 }
 
-/// The process that dies, or, where the scene has fewer steps, ends.
+/// The child process: it is killed, or exits if the scene has fewer commits.
 pub(super) async fn live_and_die(told: &str) {
     let told: Value = serde_json::from_str(told).unwrap();
     let scene = Scene::ALL[usize::try_from(told["scene"].as_u64().unwrap()).unwrap()];
@@ -83,30 +83,30 @@ pub(super) async fn live_and_die(told: &str) {
         let (status, sent) = caller.act(Scene::Send, "", "").await;
         assert_eq!(status, 200, "{sent}");
         session.push_str(sent["session_uuid"].as_str().unwrap());
-        say(&session);
+        report(&session);
         std::io::stdin().read_line(&mut otp).unwrap();
     }
     clock.1.store(LATER, Ordering::SeqCst);
     store.armed.store(true, Ordering::SeqCst);
     let (status, _) = caller.act(scene, &session, otp.trim()).await;
-    say(&status.to_string());
+    report(&status.to_string());
 }
 
 #[expect(clippy::print_stdout, reason = "whoever started it reads that")]
-fn say(word: &str) {
+fn report(word: &str) {
     println!("{SAYS}{word}");
 }
 
-/// What is left of the process that died.
+/// What the parent knows of the killed process.
 pub(super) struct Left {
     pub(super) session: String,
     pub(super) otp: String,
-    /// What it answered, when it got that far.
+    /// The status that it answered with, if it got that far.
     pub(super) answered: Option<u16>,
     pub(super) killed: bool,
 }
 
-/// Starts the process that dies.
+/// Starts the child process.
 pub(super) fn start(test: &str, scene: Scene, death: Death, home: &Home, base_url: &str) -> Child {
     let place = Scene::ALL.iter().position(|other| *other == scene);
     let told = json!({
@@ -123,7 +123,7 @@ pub(super) fn start(test: &str, scene: Scene, death: Death, home: &Home, base_ur
         .unwrap()
 }
 
-/// Plays the person, until it is dead.
+/// Acts as its user until the child process has ended.
 pub(super) fn watch(mut child: Child, scene: Scene, simulator: &Simulator) -> Left {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = lines

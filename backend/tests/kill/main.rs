@@ -1,8 +1,8 @@
-//! `kill -9` before and after every commit of the store: nothing is released that may
-//! have left, nothing works twice, and an idempotency key finds its answer.
+//! `kill -9` before and after every commit to the store: nothing that may have left is
+//! released, nothing succeeds twice, and an idempotency key finds its answer.
 //!
-//! The test runs itself as the process that dies. It serves the API over a store
-//! that kills it at the commit it was told to.
+//! The test runs itself as a child process, which serves the API over a store that kills
+//! the process at the given commit.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -34,12 +34,12 @@ use dying::{live_and_die, start, watch};
 
 const NUMBER: &str = "+14155552671";
 const KEY: &str = "5f0c9a52-0f6c-4d6e-9f6f-0f1b2c3d4e5f";
-/// What the process that dies is told.
+/// Set in the child process: its instructions.
 const TOLD: &str = "KILL_TEST";
-/// In front of what it says: its test runner speaks too.
+/// Marks the child's own lines, because its test runner prints too.
 const SAYS: &str = "> ";
 
-/// What is under way when the process dies.
+/// The request that is in progress when the process is killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Scene {
     Send,
@@ -60,20 +60,20 @@ impl Scene {
         Self::KeyedCheck,
     ];
 
-    /// Whether it goes on from a code that was sent.
+    /// Whether it needs a code that was sent before.
     fn has_session(self) -> bool {
         !matches!(self, Self::Send | Self::KeyedSend)
     }
 }
 
-/// When the process dies: at which commit, and whether that still happens.
+/// When the process is killed: at which commit, and whether before or after it.
 #[derive(Clone, Copy, Debug)]
 struct Death {
     commit: usize,
     after: bool,
 }
 
-/// The machine's clock, a while later.
+/// The system clock with an adjustable offset.
 struct Later(SystemClock, AtomicUsize);
 
 impl Later {
@@ -89,10 +89,10 @@ impl Clock for Later {
     }
 }
 
-/// Long enough for a resend.
+/// Long enough for a resend, in seconds.
 const LATER: usize = 45;
 
-/// The settings of both, the one that dies and the one that comes after.
+/// The settings of both processes, the killed one and its successor.
 fn settings(store_url: &str, base_url: &str, keys_file: &str) -> Config {
     let plivo = Settings::default();
     Config::read(|name| {
@@ -153,16 +153,16 @@ impl Caller {
     }
 }
 
-/// A code that is wrong in its last digit.
+/// A wrong code, which differs in the last digit.
 fn wrong(otp: &str) -> String {
     let last = otp.as_bytes()[otp.len() - 1] - b'0';
     format!("{}{}", &otp[..otp.len() - 1], (last + 1) % 10)
 }
 
-/// Where state is kept, a new place for each death.
+/// The location of the state, a new one for each death.
 enum Home {
     File(tempfile::TempDir),
-    /// And where the keys are that sign proofs.
+    /// A server, and the directory of the keys that sign proofs.
     Redis(RedisServer, tempfile::TempDir),
 }
 
@@ -186,8 +186,8 @@ impl Home {
     }
 }
 
-/// Lets a process die in every way there is, and looks what is left each time.
-async fn dies_everywhere(test: &str, home: impl Fn() -> Home) {
+/// Kills a process at every possible point, and checks the state each time.
+async fn kill_at_every_commit(test: &str, home: impl Fn() -> Home) {
     let mut deaths = 0;
     for scene in Scene::ALL {
         for commit in 1.. {
@@ -209,27 +209,27 @@ async fn dies_everywhere(test: &str, home: impl Fn() -> Home) {
             }
         }
     }
-    // Two commits each, and one of a wrong code, which settles without a write; before and
-    // after.
+    // Two commits in each scene, except that a wrong code settles without a write; before
+    // and after each.
     assert_eq!(deaths, 22);
 }
 
-/// The process that dies, where it is told to be; else the one that looks on.
-async fn as_told_or(test: &str, home: impl Fn() -> Home) {
+/// Runs as the child process if told to; otherwise as the parent.
+async fn run_as_child_or_parent(test: &str, home: impl Fn() -> Home) {
     match std::env::var(TOLD) {
         Ok(told) => live_and_die(&told).await,
-        Err(_) => dies_everywhere(test, home).await,
+        Err(_) => kill_at_every_commit(test, home).await,
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_a_file() {
     let home = || Home::File(tempfile::tempdir().unwrap());
-    as_told_or("over_a_file", home).await;
+    run_as_child_or_parent("over_a_file", home).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_redis() {
     let home = || Home::Redis(RedisServer::start(), tempfile::tempdir().unwrap());
-    as_told_or("over_redis", home).await;
+    run_as_child_or_parent("over_redis", home).await;
 }

@@ -1,4 +1,4 @@
-//! A send that Plivo failed to answer, and whose text came all the same.
+//! Adoption: a send that Plivo answered with an error, but whose message arrived.
 
 use countersign_test_support::{SECRET_KEY, http, lines, of};
 use plivo_simulator::{Settings, Simulator, signature};
@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::{Program, hostile_settings};
 
-/// The simulator fails its creates; the test calls back about it.
+/// A number whose creates the simulator fails; the test makes its callbacks.
 const FAILING: &str = "+14155550196";
 const PUBLIC_URL: &str = "https://verify.example.com";
 const UPSTREAM_ID: &str = "8e712097-8090-4644-81e7-8f4265d8354e";
 
-/// Sends, hears a failure, calls back as Plivo does, and repeats the send under its key.
+/// Sends, receives an error, calls back as Plivo does, and repeats the send under its
+/// key.
 async fn adopted(settings: &[(&str, &str)], name: &str) {
     let account = ("MAXXXXXXXXXXXXXXXXXX", "test_auth_token");
     let simulator = Simulator::start(Settings::new(account.0, account.1)).unwrap();

@@ -1,4 +1,4 @@
-//! Keys of applications: how they are made, and that no log shows one.
+//! API keys of applications: how they are created, and that no log shows one.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use countersign_test_support::http;
 
 use super::Program;
 
-/// A key for that application as the program prints it, and its hash.
+/// A new key for that application as printed by the program, and its hash.
 fn new_key(program: &Program, id: &str) -> (String, String) {
     let output = program
         .command(&[])
@@ -31,7 +31,7 @@ fn a_key_is_printed_once_with_its_hash_and_is_another_each_time() {
     assert!(key.starts_with("csk_shop_"), "{key}");
     let (other, other_hash) = new_key(&program, "shop");
     assert!(key != other && hash != other_hash);
-    // Nothing of it is kept.
+    // Nothing is stored.
     assert_eq!(std::fs::read_dir(&program.directory).unwrap().count(), 0);
     for wrong in ["Shop", "", "a_b"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
@@ -42,7 +42,7 @@ fn a_key_is_printed_once_with_its_hash_and_is_another_each_time() {
 }
 
 #[test]
-fn a_file_of_applications_that_is_wrong_is_one_line_that_shows_no_key() {
+fn an_invalid_applications_file_is_one_line_that_shows_no_key() {
     let program = Program::new("applications");
     let (key, hash) = new_key(&program, "shop");
     let write = |text: &str| {
@@ -90,7 +90,7 @@ fn a_file_of_applications_that_is_wrong_is_one_line_that_shows_no_key() {
 }
 
 #[test]
-fn no_line_shows_a_key_and_a_leaked_one_is_named_by_its_application() {
+fn no_log_line_shows_a_key_and_a_leaked_one_is_reported_by_application() {
     let program = Program::new("keys-in-the-log");
     let (key, hash) = new_key(&program, "default");
     let settings = [("API_KEY_HASHES", hash.as_str()), ("RUST_LOG", "trace")];
@@ -140,7 +140,7 @@ fn no_line_shows_a_key_and_a_leaked_one_is_named_by_its_application() {
 }
 
 #[test]
-fn the_start_says_who_may_ask_about_proofs() {
+fn the_start_logs_who_may_introspect_proofs() {
     let program = Program::new("introspection");
     let (_, hash) = new_key(&program, "default");
     let live = [

@@ -1,4 +1,4 @@
-//! `--number`: what an operator asks when somebody got no code.
+//! `--number`: how an operator finds out why somebody got no code.
 
 use countersign_test_support::{http, lines, of};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Program;
 
 #[tokio::test]
-async fn who_got_no_code_is_found_by_the_number() {
+async fn a_failed_delivery_is_found_by_its_number() {
     let program = Program::new("no-code");
     let address = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -26,7 +26,7 @@ async fn who_got_no_code_is_found_by_the_number() {
         let request = http.post(url).header("traceparent", TRACEPARENT);
         request.json(&body).send().await.unwrap()
     };
-    // One that the simulator does not deliver to.
+    // A number that the simulator does not deliver to.
     let sent = ask(UNDELIVERED).await;
     assert_eq!(sent.status(), 200);
     let request_id = sent.headers()["x-request-id"].to_str().unwrap().to_owned();
@@ -57,7 +57,7 @@ async fn who_got_no_code_is_found_by_the_number() {
         .await
         .unwrap();
 
-    // Beside the running service.
+    // While the service is running.
     let report = |number: &str| {
         let mut command = program.command(&settings);
         command.args(["--number", number]);
@@ -90,11 +90,11 @@ async fn who_got_no_code_is_found_by_the_number() {
 
     drop(http);
     let (_, log) = running.terminate();
-    the_log_tells(&log, &tag, &request_id);
+    assert_log_is_searchable(&log, &tag, &request_id);
 }
 
-/// Every line about the number and its request is found by their names.
-fn the_log_tells(log: &str, tag: &str, request_id: &str) {
+/// Every log line about the number and its request can be found by their ids.
+fn assert_log_is_searchable(log: &str, tag: &str, request_id: &str) {
     let lines = lines(log);
     let sent = of(&lines, "otp.sent")[0];
     assert_eq!(sent["number"], tag);
@@ -123,6 +123,6 @@ fn the_log_tells(log: &str, tag: &str, request_id: &str) {
     assert!(with(200).get("code").is_none());
 }
 
-/// The simulator takes it, and says after three seconds that it did not arrive.
+/// The simulator accepts it, and reports after three seconds that it was not delivered.
 const UNDELIVERED: &str = "+14155550192";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -1,4 +1,4 @@
-//! Killed half-way, a full disk, a store by TLS.
+//! Crashes in the middle of a request, a full disk, and Redis over TLS.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Program;
 
-/// The program against a Plivo of the test's own, which outlives it.
+/// Settings for the program against the test's own simulator, which outlives it.
 fn live(simulator: &plivo_simulator::Simulator) -> Vec<(&'static str, String)> {
     let settings = plivo_simulator::Settings::default();
     [
@@ -22,7 +22,7 @@ fn live(simulator: &plivo_simulator::Simulator) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn kill_9_gives_nothing_back() {
+async fn state_survives_kill_9() {
     let simulator =
         plivo_simulator::Simulator::start(plivo_simulator::Settings::default()).unwrap();
     let program = Program::new("kill");
@@ -32,7 +32,7 @@ async fn kill_9_gives_nothing_back() {
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let http = http();
-    // Each call meets a process that was started for it and dies without a word.
+    // Each call is made to a new process, which is then killed.
     let post = async |path: &str, body: Value| -> (u16, Value) {
         let running = program.start(&settings);
         let url = format!("http://{}{path}", running.address);
@@ -65,8 +65,8 @@ async fn kill_9_gives_nothing_back() {
 }
 
 #[tokio::test]
-async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
-    // Takes every request and answers none.
+async fn kill_9_during_a_call_to_plivo_leaves_the_send_counted() {
+    // Accepts requests and never answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", silent.local_addr().unwrap());
     let program = Program::new("kill-half-way");
@@ -106,7 +106,7 @@ async fn kill_9_while_plivo_is_asked_keeps_the_check_and_the_send_counted() {
 }
 
 #[tokio::test]
-async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
+async fn redis_over_tls_requires_a_trusted_certificate() {
     let program = Program::new("tls");
     let server = redis_test_server::RedisServer::start_with_tls();
     let (url, certificate) = (server.tls_url(), server.certificate());
@@ -133,7 +133,7 @@ async fn redis_is_spoken_to_by_tls_and_only_where_its_certificate_is_trusted() {
     running.terminate();
 }
 
-/// Lets the process write files up to that size, and no further.
+/// Limits the size of files that the process can write.
 fn limit_files(running: &Running, size: &str) {
     let set = Command::new("prlimit")
         .args(["--pid", &running.process().to_string()])
@@ -143,10 +143,10 @@ fn limit_files(running: &Running, size: &str) {
 }
 
 #[tokio::test]
-async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
+async fn while_the_disk_is_full_requests_are_refused() {
     let program = Program::new("full");
-    // A write beyond the limit fails as on a full or read-only disk, once the
-    // signal that goes with it is ignored.
+    // A write beyond the limit fails as on a full or read-only disk, provided that the
+    // signal sent with it is ignored.
     let mut command = Command::new("sh");
     command.args([
         "-c",
@@ -179,13 +179,13 @@ async fn a_disk_that_takes_no_more_serves_nothing_until_there_is_room() {
     limit_files(&running, "unlimited:unlimited");
     assert_eq!(send("+14155550132").await, 200);
     assert_eq!(ready().await, 200);
-    // Half a write was left behind by nothing.
+    // No partial write has damaged the file.
     running.terminate();
     program.start(&[]).terminate();
 }
 
 #[test]
-fn a_crash_is_told_at_the_next_start_and_an_end_is_not() {
+fn a_crash_is_logged_at_the_next_start_and_a_shutdown_is_not() {
     let program = Program::new("crash");
     let start = || program.start_logged(&[]);
     let crashed = |log: &[Value]| of(log, "server.crashed").len();
@@ -203,7 +203,7 @@ fn a_crash_is_told_at_the_next_start_and_an_end_is_not() {
 }
 
 #[test]
-fn two_sandboxes_do_not_share_a_store_and_a_killed_one_is_in_nobodys_way() {
+fn two_sandboxes_cannot_share_a_store_and_a_killed_one_does_not_block_it() {
     let server = redis_test_server::RedisServer::start();
     let url = server.url();
     let settings = [

@@ -1,4 +1,4 @@
-//! What was decided outlives the log: `--decisions`.
+//! `--decisions`: the record of decisions, which outlives the log.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn decisions(program: &Program, words: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn sends_and_refusals_are_kept_with_their_rule_and_without_anybodys_name() {
+async fn sends_and_refusals_are_recorded_with_their_rule_and_without_personal_data() {
     let program = Program::new("decisions");
     let running = program.start(&[("ALLOWED_COUNTRIES", "US,GB")]);
     let (http, url) = (http(), format!("http://{}/api/otp/send", running.address));
@@ -30,7 +30,7 @@ async fn sends_and_refusals_are_kept_with_their_rule_and_without_anybodys_name()
         http.post(&url).json(&body).send().await.unwrap();
     }
     drop(http);
-    // What waits is kept when it ends.
+    // Pending decisions are written at shutdown.
     assert_eq!(running.terminate().0, Some(0));
     let lines = decisions(&program, &["--csv"]);
     assert_eq!(
@@ -46,7 +46,7 @@ async fn sends_and_refusals_are_kept_with_their_rule_and_without_anybodys_name()
     assert_eq!(of(",sent,", ",US,sms,+1415555*,").len(), 1);
     assert_eq!(of(",sent,", ",GB,sms,+44770090*,").len(), 1);
     assert_eq!(of(",country_not_allowed,", ",DE,").len(), 1);
-    // Two within a moment are one line, or they are two.
+    // Two decisions within a moment may be merged into one line.
     let waits = of(",resend_backoff,", ",US,").into_iter();
     let times: u32 = waits
         .map(|it| it.rsplit(',').next().unwrap().parse::<u32>().unwrap())

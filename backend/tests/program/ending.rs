@@ -1,4 +1,4 @@
-//! How it ends.
+//! Graceful shutdown.
 
 use std::{
     process::Command,
@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use super::{Program, hostile_settings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_it_is_not_ready_answers_what_is_under_way_and_ends_well() {
+async fn on_sigterm_it_is_not_ready_answers_requests_in_progress_and_exits_cleanly() {
     let hostile = Hostile::start(Fault::Late(Duration::from_secs(3)));
     let base_url = hostile.base_url();
     let mut settings = hostile_settings(&base_url);
@@ -58,7 +58,7 @@ async fn told_to_end_it_is_not_ready_answers_what_is_under_way_and_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_whose_caller_has_gone_is_finished_before_the_end() {
+async fn a_step_whose_caller_is_gone_is_finished_before_the_exit() {
     let hostile = Hostile::start(Fault::Late(Duration::from_secs(2)));
     let base_url = hostile.base_url();
     let program = Program::new("drain-alone");
@@ -76,7 +76,7 @@ async fn a_step_whose_caller_has_gone_is_finished_before_the_end() {
     while hostile.creates() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // With a reset: the server drops the request at once.
+    // With a reset, upon which the server drops the request at once.
     caller.set_zero_linger().unwrap();
     drop(caller);
     let (code, log) = running.terminate();
@@ -85,7 +85,7 @@ async fn a_step_whose_caller_has_gone_is_finished_before_the_end() {
 }
 
 #[test]
-fn a_hang_up_and_a_quit_end_it_as_gracefully_as_a_service_manager_does() {
+fn sighup_and_sigquit_shut_it_down_gracefully() {
     for signal in ["-HUP", "-QUIT"] {
         let program = Program::new(&format!("signal{signal}"));
         let running = program.start(&[]);
@@ -97,7 +97,7 @@ fn a_hang_up_and_a_quit_end_it_as_gracefully_as_a_service_manager_does() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_to_outlive_its_terminal_does() {
+async fn a_program_under_nohup_ignores_sighup() {
     let program = Program::new("nohup");
     let mut command = Command::new("nohup");
     command.arg(env!("CARGO_BIN_EXE_countersign"));

@@ -1,4 +1,4 @@
-//! Who may read and write the files with keys.
+//! Permissions of the files that contain keys.
 
 use countersign_test_support::{SECRET_KEY, of};
 
@@ -9,7 +9,7 @@ use super::{
 
 #[cfg(unix)]
 #[test]
-fn key_files_that_others_can_write_are_refused_and_ones_that_they_can_read_warned_of() {
+fn key_files_writable_by_others_are_refused_and_readable_ones_logged() {
     use std::os::unix::fs::PermissionsExt;
     let program = Program::new("key-files");
     let key = program.directory.join("key");
@@ -49,7 +49,7 @@ fn key_files_that_others_can_write_are_refused_and_ones_that_they_can_read_warne
         }
     }
     set(&key, 0o600);
-    // The keys of proofs, which the start above has made.
+    // The signing keys of proofs, which the start above has created.
     let proofs = program.directory.join("data/proof-keys.json");
     set(&proofs, 0o606);
     assert!(

@@ -1,4 +1,4 @@
-//! What the log and the metrics tell, and what they never do.
+//! The log and the metrics: what they report, and what they must never contain.
 
 use countersign_test_support::{
     hostile::{Fault, Hostile},
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Program, hostile_settings};
 
 #[tokio::test]
-async fn the_operator_reads_what_is_spent_and_where_codes_are_not_entered() {
+async fn the_operator_sees_the_spend_and_where_codes_are_not_entered() {
     let program = Program::new("spend");
     let prices = "country,channel,price\n*,sms,0.01\n*,voice,0.01\n";
     std::fs::write(program.directory.join("prices.csv"), prices).unwrap();
@@ -112,7 +112,7 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    // One request's lines are found by one name, its own line included.
+    // All lines of a request have the same id, its access line included.
     for event in ["otp.sent", "otp.incorrect", "otp.verified"] {
         let line = lines.iter().find(|line| line["event"] == event).unwrap();
         let request = lines.iter().find(|other| {
@@ -134,7 +134,7 @@ async fn no_number_code_or_session_is_logged_at_any_level() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_that_plivo_refuses_are_one_error_until_it_takes_them_again() {
+async fn refused_credentials_are_logged_once_until_plivo_accepts_them_again() {
     let refused = || Fault::answer("401 No", "content-type: application/json\r\n", b"{}");
     let hostile = Hostile::start(refused());
     let base_url = hostile.base_url();
@@ -164,7 +164,7 @@ async fn credentials_that_plivo_refuses_are_one_error_until_it_takes_them_again(
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_found_to_be_the_caller_is_said_once_and_counted() {
+async fn an_unconfigured_proxy_is_logged_once_and_counted() {
     let program = Program::new("caller-proxy");
     let address = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,5 +1,4 @@
-//! The program as an operator meets it: how it starts, refuses to, logs and
-//! ends.
+//! The program from the operator's point of view: start, refusals, logs and shutdown.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -26,7 +25,7 @@ mod sockets;
 mod stops;
 mod upgrade;
 
-/// The program in an empty directory, with nothing in its environment.
+/// The program in an empty directory, with an empty environment.
 struct Program {
     directory: PathBuf,
 }
@@ -58,18 +57,18 @@ impl Program {
         self.start_logged(settings).0
     }
 
-    /// By a command that runs the program with these words.
+    /// Starts it with a command that runs the program.
     fn start_by(&self, command: Command, settings: &[(&str, &str)]) -> Running {
         Running::start(self.in_sandbox(command, settings))
     }
 
-    /// And what was logged until it had started.
+    /// Also returns what was logged until it had started.
     fn start_logged(&self, settings: &[(&str, &str)]) -> (Running, Vec<Value>) {
         let command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         Running::start_logged(self.in_sandbox(command, settings))
     }
 
-    /// In sandbox, unless the settings say otherwise.
+    /// Sandbox mode, unless the settings say otherwise.
     fn in_sandbox(&self, command: Command, settings: &[(&str, &str)]) -> Command {
         let mut command = self.prepared(command, settings);
         if settings.iter().all(|(name, _)| *name != "PLIVO_MODE") {
@@ -78,7 +77,7 @@ impl Program {
         command
     }
 
-    /// The same, ended with another status where it starts after all.
+    /// The same, killed by a timeout if it starts after all.
     fn not_for_long(&self, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new("/usr/bin/timeout");
         command.args(["20", env!("CARGO_BIN_EXE_countersign")]);
@@ -105,7 +104,7 @@ impl Drop for Program {
     }
 }
 
-/// The program against a Plivo of the test's own, with every limit off.
+/// Settings for the program against the test's own Plivo, with every limit off.
 fn hostile_settings(base_url: &str) -> Vec<(&'static str, &str)> {
     let mut settings: Vec<(&'static str, &str)> = countersign_backend::config::variables::VARIABLES
         .iter()

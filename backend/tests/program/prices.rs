@@ -1,4 +1,4 @@
-//! `--fetch-prices`: the price file from Plivo's own list.
+//! `--fetch-prices`: creates the price file from Plivo's own list.
 
 use super::Program;
 
@@ -13,7 +13,7 @@ async fn fetch(program: &Program, countries: &str, base_url: &str) -> (bool, Str
     ];
     let mut command = program.command(&settings);
     command.args(["--fetch-prices", countries]);
-    // The simulator answers meanwhile.
+    // The simulator must be able to answer meanwhile.
     let output = tokio::task::spawn_blocking(move || command.output());
     let output = output.await.unwrap().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -29,7 +29,7 @@ async fn the_price_file_is_written_from_plivos_list_and_the_service_starts_with_
     assert!(is_done && text.contains("2 countries"), "{text}");
     let path = program.directory.join("prices.csv");
     let prices = std::fs::read_to_string(&path).unwrap();
-    // The dearest network of each.
+    // The most expensive network of each country.
     for line in [
         "US,sms,0.008250",
         "GB,sms,0.063000",
@@ -46,7 +46,7 @@ async fn the_price_file_is_written_from_plivos_list_and_the_service_starts_with_
     let mut command = program.command(&settings);
     assert!(command.arg("--check-config").status().unwrap().success());
 
-    // What is there stays where Plivo does not say.
+    // The existing file stays if Plivo lists no price.
     let (is_done, text) = fetch(&program, "US,CH", &simulator.base_url()).await;
     assert!(!is_done && text.contains("CH"), "{text}");
     let (is_done, text) = fetch(&program, "UK", &simulator.base_url()).await;

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::Program;
 
 #[test]
-fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
+fn proof_keys_are_created_rotated_and_never_guessed() {
     let program = Program::new("proof-keys");
     let given = [
         ("PLIVO_MODE", "sandbox"),
@@ -27,7 +27,7 @@ fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
     assert_eq!(again.status.code(), Some(1), "{said}");
     assert!(said.contains("a moment ago"), "{said}");
     let path = program.directory.join("keys.json");
-    // As if it had been made in 2020.
+    // The key now seems to have been created in 2020.
     let kept = std::fs::read_to_string(&path).unwrap();
     let (before, made_at) = kept.split_once(r#""made_at": ""#).unwrap();
     let long_ago = format!(r#"{before}"made_at": "2020{}"#, &made_at[4..]);
@@ -57,12 +57,12 @@ fn keys_that_sign_proofs_are_made_rotated_and_never_guessed() {
 
 #[cfg(unix)]
 #[test]
-fn who_cannot_keep_the_keys_owner_rotates_nothing() {
+fn rotation_fails_if_the_files_owner_cannot_be_kept() {
     use std::os::unix::fs::{MetadataExt, chown};
     let program = Program::new("proof-keys-owner");
     let path = program.directory.join("keys.json");
     if chown(&program.directory, Some(0), Some(0)).is_err() {
-        // Only root can give files away.
+        // Only root can change a file's owner.
         return;
     }
     let given = [
@@ -81,7 +81,7 @@ fn who_cannot_keep_the_keys_owner_rotates_nothing() {
     std::fs::write(&path, &long_ago).unwrap();
     chown(&path, Some(65_534), Some(65_534)).unwrap();
 
-    // Root, as it is in a container that may give nothing away.
+    // Root without the capability to change owners, as in a container.
     let mut weak = Command::new("/usr/bin/setpriv");
     weak.args([
         "--bounding-set",
@@ -107,7 +107,7 @@ fn who_cannot_keep_the_keys_owner_rotates_nothing() {
 }
 
 #[test]
-fn the_first_rotation_after_the_making_says_that_there_is_nothing_to_do() {
+fn a_rotation_right_after_creation_has_nothing_to_do() {
     let program = Program::new("first-rotation");
     let settings = [("PLIVO_MODE", "sandbox")];
     program.start(&settings).terminate();

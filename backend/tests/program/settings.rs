@@ -7,7 +7,7 @@ use countersign_test_support::{SECRET_KEY, of};
 use super::Program;
 
 #[test]
-fn a_mistake_in_the_settings_is_one_line_that_names_it() {
+fn an_invalid_setting_is_reported_in_one_line_with_its_name() {
     let program = Program::new("mistakes");
     let refusal = program.refuses(&[]);
     assert!(
@@ -42,8 +42,7 @@ fn a_mistake_in_the_settings_is_one_line_that_names_it() {
     );
 }
 
-/// What `--check-config` says: on its standard output, on its standard error, and
-/// by its status.
+/// The result of `--check-config`: standard output, standard error and exit code.
 pub(super) fn checked(
     program: &Program,
     settings: &[(&str, &str)],
@@ -58,7 +57,7 @@ pub(super) fn checked(
     )
 }
 
-/// That `--check-config` says it in one line.
+/// Checks that `--check-config` refuses with one line, and returns it.
 pub(super) fn check_refuses(program: &Program, settings: &[(&str, &str)]) -> String {
     let (stdout, stderr, code) = checked(program, settings);
     assert_eq!((stdout.as_str(), code), ("", Some(1)), "{stderr}");
@@ -76,7 +75,7 @@ fn check_agrees(program: &Program, settings: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_check_of_the_settings_says_what_a_start_would_and_changes_nothing() {
+fn check_config_reports_what_a_start_would_and_changes_nothing() {
     let program = Program::new("check");
     let page = program.directory.join("page");
     std::fs::create_dir(&page).unwrap();
@@ -101,7 +100,7 @@ fn a_check_of_the_settings_says_what_a_start_would_and_changes_nothing() {
         assert!(refusal.contains(variable), "{refusal}");
     }
 
-    // Beside the running service.
+    // While the service is running.
     let running = program.start(&good);
     let address = running.address.clone();
     let mut beside = good.to_vec();
@@ -128,7 +127,7 @@ fn a_check_of_the_settings_says_what_a_start_would_and_changes_nothing() {
 }
 
 #[test]
-fn a_check_of_the_settings_asks_redis() {
+fn check_config_connects_to_redis() {
     let program = Program::new("check-redis");
     let mut server = redis_test_server::RedisServer::start();
     let url = server.url();
@@ -140,7 +139,7 @@ fn a_check_of_the_settings_asks_redis() {
         ("PROOF_ISSUER", "https://verify.example.com"),
     ];
     assert!(check_refuses(&program, &settings[..3]).contains("PROOF_SIGNING_KEYS_FILE"));
-    // Two of them would not take each other's proofs.
+    // Without an issuer in common, two instances would not accept each other's proofs.
     assert!(check_refuses(&program, &settings[..4]).contains("PUBLIC_URL"));
     assert!(program.refuses(&settings[..4]).contains("PROOF_ISSUER"));
     let made = program
@@ -154,7 +153,7 @@ fn a_check_of_the_settings_asks_redis() {
 }
 
 #[test]
-fn a_taken_address_is_named() {
+fn a_listening_address_in_use_is_reported() {
     let program = Program::new("taken");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -206,7 +205,7 @@ fn help_lists_every_variable() {
 }
 
 #[test]
-fn a_store_without_its_key_stops_the_start() {
+fn a_store_without_its_key_prevents_the_start() {
     let program = Program::new("key");
     program.start(&[]).terminate();
     std::fs::remove_file(program.directory.join("data/secret.key")).unwrap();
@@ -253,7 +252,7 @@ fn values_in_quotes_are_refused_in_one_line() {
             "{stderr}"
         );
     }
-    // A name may have them inside.
+    // Quotes inside a value are allowed.
     let (_, stderr, code) = checked(
         &program,
         &[

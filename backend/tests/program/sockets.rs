@@ -1,4 +1,4 @@
-//! Callers who are slow, idle, or many.
+//! Slow, idle and numerous clients.
 
 use std::{
     path::PathBuf,
@@ -18,13 +18,13 @@ use countersign_test_support::{
 use super::{Program, hostile_settings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
+async fn five_thousand_slow_and_idle_sockets_block_nobody() {
     let files: usize = {
         let limit = Command::new("sh").args(["-c", "ulimit -n"]).output();
         let text = String::from_utf8(limit.unwrap().stdout).unwrap();
         text.trim().parse().unwrap_or(usize::MAX)
     };
-    // Where the test itself may not open as many, fewer have to do.
+    // Fewer if the test itself may not open as many files.
     let count = files.saturating_sub(500).min(5000);
     let program = Program::new("slow");
     let running = program.start(&[]);
@@ -54,7 +54,7 @@ async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
         "{:?}",
         started.elapsed()
     );
-    // Half a head is not waited for.
+    // An incomplete head times out.
     let mut answer = Vec::new();
     let slow = sockets.get_mut(1).unwrap();
     let closed = tokio::time::timeout(Duration::from_secs(9), slow.read_to_end(&mut answer));
@@ -63,14 +63,14 @@ async fn five_thousand_slow_and_idle_sockets_stop_nobody() {
     assert_eq!(running.terminate().0, Some(0));
 }
 
-/// A connection whose own side takes next to nothing before somebody reads.
+/// A connection with a tiny receive buffer, which is full before anybody reads.
 async fn narrow(address: &str) -> tokio::net::TcpStream {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(address.parse().unwrap()).await.unwrap()
 }
 
-/// What the open files of a process are called.
+/// The targets of a process's open file descriptors.
 #[cfg(target_os = "linux")]
 fn open_files(running: &Running) -> Vec<PathBuf> {
     let files = std::fs::read_dir(format!("/proc/{}/fd", running.process())).unwrap();
@@ -79,7 +79,7 @@ fn open_files(running: &Running) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A page with a program of a million bytes.
+/// A page with a script of a million bytes.
 fn large_page(program: &Program) -> String {
     let page = program.directory.join("page");
     std::fs::create_dir(&page).unwrap();
@@ -92,7 +92,7 @@ fn large_page(program: &Program) -> String {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
+async fn a_client_that_does_not_read_holds_no_file_and_is_disconnected() {
     let program = Program::new("unread");
     let page = large_page(&program);
     let settings = [
@@ -113,7 +113,7 @@ async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
         ("/app-0123456789abcdef.js", 1),
         ("/app-0123456789abcdef.js", 16),
         ("/theme.css", 1),
-        // The system takes the whole of it.
+        // The system buffers the whole answer.
         ("/style-0123456789abcdef.css", 1),
         ("/api/docs", 16),
     ] {
@@ -121,7 +121,7 @@ async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
         let requests = request.repeat(count);
         socket.write_all(requests.as_bytes()).await.unwrap();
-        // It is under way.
+        // The answer has begun.
         let mut begun = [0; 12];
         socket.read_exact(&mut begun).await.unwrap();
         assert_eq!(&begun, b"HTTP/1.1 200");
@@ -131,7 +131,7 @@ async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
     let of_page = |file: &PathBuf| file.starts_with(&page) || file.ends_with("theme.css");
     let files: Vec<_> = open_files(&running).into_iter().filter(of_page).collect();
     assert_eq!(files, Vec::<PathBuf>::new());
-    // One reads a drop now and then, the others nothing at all.
+    // One reads a byte from time to time, the others nothing.
     let started = Instant::now();
     while open_sockets() > others {
         assert!(started.elapsed() < Duration::from_secs(40));
@@ -143,7 +143,7 @@ async fn who_does_not_read_his_answers_holds_no_file_and_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_head_is_not_waited_for_on_a_connection_that_was_used_either() {
+async fn an_incomplete_head_times_out_on_a_reused_connection_too() {
     let program = Program::new("second-head");
     let running = program.start(&[]);
     let mut socket = tokio::net::TcpStream::connect(&running.address)
@@ -166,7 +166,7 @@ async fn half_a_head_is_not_waited_for_on_a_connection_that_was_used_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_on_which_nothing_happens_make_room_for_new_ones() {
+async fn idle_connections_are_closed_to_make_room_for_new_ones() {
     let hostile = Hostile::start(Fault::None);
     let base_url = hostile.base_url();
     let mut settings = hostile_settings(&base_url);
@@ -178,8 +178,8 @@ async fn connections_on_which_nothing_happens_make_room_for_new_ones() {
     command.args(["--nofile=600:600", env!("CARGO_BIN_EXE_countersign")]);
     let running = program.start_by(command, &settings);
     let mut sockets = Vec::new();
-    // Some say nothing, some have had an answer, some do not read theirs: more than
-    // there is room for, and they come faster than others are closed.
+    // Some are silent, some have received an answer, some do not read theirs: more than
+    // there is room for, and opened faster than others are closed.
     for index in 0..700 {
         let connect = narrow(&running.address);
         let connected = tokio::time::timeout(Duration::from_secs(10), connect).await;
@@ -194,7 +194,7 @@ async fn connections_on_which_nothing_happens_make_room_for_new_ones() {
     }
     let url = |path: &str| format!("http://{}{path}", running.address);
     for index in 0..20 {
-        // Each over a connection of its own.
+        // Each over a new connection.
         let body = json!({"recipient": format!("+14155552{index:03}")});
         let answer = http().post(url("/api/otp/send")).json(&body).send();
         let answer = tokio::time::timeout(Duration::from_secs(5), answer);
@@ -208,7 +208,7 @@ async fn connections_on_which_nothing_happens_make_room_for_new_ones() {
 }
 
 #[test]
-fn too_few_files_for_callers_beside_plivo_stop_the_start() {
+fn too_low_a_file_limit_prevents_the_start() {
     let program = Program::new("files");
     let settings = hostile_settings("http://127.0.0.1:9");
     for argument in [None, Some("--check-config")] {
@@ -223,14 +223,14 @@ fn too_few_files_for_callers_beside_plivo_stop_the_start() {
 }
 
 #[tokio::test]
-async fn one_address_may_not_have_all_the_connections() {
+async fn connections_are_limited_per_address() {
     let program = Program::new("peers");
     let settings = [
         ("LISTEN_ADDR", "0.0.0.0:0"),
         ("LIMIT_CONNECTIONS_PER_ADDRESS", "3"),
     ];
     let Some(own) = own_address() else {
-        // A machine without a network: loopback has no bound.
+        // Without a network there is only loopback, which has no limit.
         return;
     };
     let running = program.start(&settings);
@@ -253,14 +253,14 @@ async fn one_address_may_not_have_all_the_connections() {
     let mut answer = Vec::new();
     fourth.read_to_end(&mut answer).await.ok();
     assert!(answer.is_empty());
-    // Others are served.
+    // Other addresses are served.
     let other = http()
         .get(format!("http://127.0.0.1:{port}/healthz"))
         .send();
     assert_eq!(other.await.unwrap().status(), 200);
 }
 
-/// This machine's address on a network, where it has one. Nothing is sent.
+/// This machine's address on a network, if it has one. Nothing is sent.
 fn own_address() -> Option<std::net::IpAddr> {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;

@@ -1,4 +1,4 @@
-//! What an operator does on a bad night, beside the running service.
+//! How an operator intervenes in the running service during an attack.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::Program;
 
 const NUMBER: &str = "+14155550123";
 
-fn say(program: &Program, words: &[&str]) -> (bool, String) {
+fn run(program: &Program, words: &[&str]) -> (bool, String) {
     let mut command = program.command(&[("PLIVO_MODE", "sandbox")]);
     let output = command.args(words).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -16,7 +16,7 @@ fn say(program: &Program, words: &[&str]) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn stops_hold_at_once_in_the_running_service_and_a_number_is_freed() {
+async fn stops_take_effect_at_once_in_the_running_service_and_a_number_can_be_freed() {
     let program = Program::new("stops");
     let running = program.start(&[("LIMIT_SENDS_PER_NUMBER", "1/1d")]);
     let http = http();
@@ -28,7 +28,7 @@ async fn stops_hold_at_once_in_the_running_service_and_a_number_is_freed() {
     let ask = async |recipient: &str| post("/api/otp/send", json!({"recipient": recipient})).await;
     let (status, sent) = ask(NUMBER).await;
     assert_eq!(status, 200, "{sent}");
-    let (is_done, text) = say(&program, &["--stop", "country", "US"]);
+    let (is_done, text) = run(&program, &["--stop", "country", "US"]);
     assert!(is_done && text.contains("stopped:\n  country US"), "{text}");
     let (status, answer) = ask("+14155550124").await;
     assert_eq!(
@@ -36,30 +36,30 @@ async fn stops_hold_at_once_in_the_running_service_and_a_number_is_freed() {
         (429, &json!("service_protection"))
     );
     assert_eq!(ask("+447700900123").await.0, 200);
-    // Checks go on.
+    // Checks still work.
     let check = json!({"session_uuid": sent["session_uuid"], "otp": "000000"});
     assert_eq!(post("/api/otp/verify", check).await.0, 400);
-    assert!(say(&program, &["--stop"]).1.contains("country US"));
-    let (is_done, text) = say(&program, &["--start", "country", "US"]);
+    assert!(run(&program, &["--stop"]).1.contains("country US"));
+    let (is_done, text) = run(&program, &["--start", "country", "US"]);
     assert!(is_done && text.contains("nothing is stopped"), "{text}");
     assert_eq!(ask("+14155550124").await.0, 200);
-    let (is_done, text) = say(&program, &["--stop", "everything"]);
+    let (is_done, text) = run(&program, &["--stop", "everything"]);
     assert!(!is_done && text.contains("country US"), "{text}");
 
-    // Its day is used up, until it is freed.
+    // The number's daily quota is used up, until it is freed.
     assert_eq!(ask(NUMBER).await.0, 429);
-    let (is_done, text) = say(&program, &["--free", NUMBER]);
+    let (is_done, text) = run(&program, &["--free", NUMBER]);
     assert!(is_done && !text.contains("5550123"), "{text}");
     assert_eq!(ask(NUMBER).await.0, 200);
-    let (is_done, text) = say(&program, &["--free", NUMBER, "--forget"]);
+    let (is_done, text) = run(&program, &["--free", NUMBER, "--forget"]);
     assert!(
         is_done && text.contains("forgotten") && !text.contains("5550123"),
         "{text}"
     );
-    let (_, text) = say(&program, &["--number", NUMBER]);
+    let (_, text) = run(&program, &["--number", NUMBER]);
     assert!(text.contains("no code was asked for"), "{text}");
     assert!(
-        say(&program, &["--free", NUMBER, "--forget"])
+        run(&program, &["--free", NUMBER, "--forget"])
             .1
             .contains("nothing was known")
     );

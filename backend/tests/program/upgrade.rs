@@ -1,7 +1,7 @@
 //! Two releases of the program over one Redis, as during an upgrade.
 //!
-//! The one is the program. The other runs in the test's own process, over the same rows as
-//! a later release would write them.
+//! One is the program itself. The other runs in the test's own process, with rows encoded
+//! as a later release would write them.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 
 use super::{Program, hostile_settings};
 
-/// How a later release writes a row.
+/// How a later release encodes a row.
 type Encode = fn(&Key, Vec<u8>) -> Vec<u8>;
 
-/// The next release: what it adds to a row is a member that the one before ignores.
+/// The next release: it adds a member to each row, which the previous release ignores.
 fn next(_: &Key, row: Vec<u8>) -> Vec<u8> {
     match row.as_slice() {
         [version, b'{', b'}'] => [&[*version], &br#"{"of_tomorrow":[1]}"#[..]].concat(),
@@ -35,7 +35,7 @@ fn next(_: &Key, row: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// The release after it: what it writes of a session has a version of its own.
+/// The release after that: it writes sessions with a new version.
 fn next_but_one(key: &Key, mut row: Vec<u8>) -> Vec<u8> {
     if key.as_str().starts_with("session/") {
         row[0] += 1;
@@ -43,7 +43,7 @@ fn next_but_one(key: &Key, mut row: Vec<u8>) -> Vec<u8> {
     row
 }
 
-/// The rows as that release writes them. It reads those of the release before, too.
+/// Encodes rows as that release does; it also reads those of the release before.
 struct Later {
     store: Arc<dyn Store>,
     encode: Encode,
@@ -81,7 +81,7 @@ impl Store for Later {
     }
 }
 
-/// What both releases share.
+/// The environment that both releases share.
 struct Upgrade {
     redis: RedisServer,
     plivo: Simulator,
@@ -129,7 +129,7 @@ impl Upgrade {
         settings
     }
 
-    /// The program.
+    /// Starts the program.
     fn start(&self) -> Running {
         let settings = self.settings();
         let settings: Vec<_> = settings
@@ -139,7 +139,7 @@ impl Upgrade {
         self.program.start(&settings)
     }
 
-    /// The later release.
+    /// Starts the later release.
     async fn later(&self, encode: Encode) -> App {
         let settings = self.settings();
         let config = Config::read(|name| {
@@ -181,7 +181,7 @@ async fn post(address: &str, path: &str, body: &Value, key: &str) -> (u16, Value
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_and_the_next_one_serve_each_others_sessions() {
+async fn a_release_and_the_next_serve_each_others_sessions() {
     let upgrade = Upgrade::new("upgrade");
     let running = upgrade.start();
     let later = upgrade.later(next).await;
@@ -193,7 +193,7 @@ async fn a_release_and_the_next_one_serve_each_others_sessions() {
         let key = format!("key-of-a-send-to-{recipient}");
         let (status, sent) = post(begins, "send", &number, &key).await;
         assert_eq!(status, 200, "{sent}");
-        // The other one finds the answer, counts on, and verifies.
+        // The other release finds the answer, continues the count, and verifies.
         assert_eq!(
             post(goes_on, "send", &number, &key).await,
             (200, sent.clone())
@@ -217,7 +217,7 @@ async fn a_release_and_the_next_one_serve_each_others_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_of_a_newer_release_is_503_for_its_caller_and_one_line_in_the_log() {
+async fn a_newer_releases_row_is_a_503_for_its_caller_and_one_log_line() {
     let upgrade = Upgrade::new("downgrade");
     let running = upgrade.start();
     let later = upgrade.later(next_but_one).await;
@@ -233,7 +233,7 @@ async fn a_row_of_a_newer_release_is_503_for_its_caller_and_one_line_in_the_log(
         (status, &refused["code"]),
         (503, &json!("temporarily_unavailable"))
     );
-    // Nobody else notices, and nothing was used up.
+    // No other request is affected, and nothing was used up.
     let (status, verified) = post(&now, "verify", &check(&ours, older), key).await;
     assert_eq!(status, 200, "{verified}");
     let (status, verified) = post(&later_address, "verify", &check(&theirs, newer), key).await;

@@ -4,7 +4,7 @@ use std::{io::Write, process::ExitCode};
 
 use countersign_simulation::rehearsal;
 
-/// As long as the incidents that it is made after.
+/// As long as the incidents that the attacks are modelled on.
 const DAYS: u32 = 5;
 
 fn main() -> ExitCode {

@@ -24,10 +24,10 @@ use countersign_store::{
 
 use crate::clock::SimClock;
 
-/// How long a step may take; none waits here.
+/// Timeout of a step; none waits here.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// A number that is asked for, and from where.
+/// A number that requests a code, and the address the request comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Asked {
     pub(super) country: &'static str,
@@ -82,7 +82,7 @@ impl Service {
         }
     }
 
-    /// Time passes until that moment.
+    /// Advances the time to that moment.
     pub(super) fn pass_until(&mut self, moment: Duration) {
         let by = moment.saturating_sub(self.elapsed);
         self.elapsed += by;
@@ -93,7 +93,7 @@ impl Service {
         self.store.sweep();
     }
 
-    /// Sends a code; answers its session, or nothing where it was refused.
+    /// Sends a code; returns its session, or `None` if it was refused.
     pub(super) fn send(&mut self, asked: &Asked) -> Option<String> {
         self.sessions += 1;
         let session = self.sessions.to_string();
@@ -133,7 +133,7 @@ impl Service {
         Some(session)
     }
 
-    /// The right code is entered.
+    /// Enters the right code.
     pub(super) fn verify(&mut self, asked: &Asked, session: &str) -> bool {
         let reserve = ReserveCheck {
             session: keys::session(session),
@@ -182,7 +182,7 @@ impl Service {
         }
     }
 
-    /// Through the committer, as its driver does.
+    /// Runs a step through the committer, as its driver does.
     fn run<T: Transition>(&mut self, step: T) -> T::Outcome {
         let now = self.base + self.elapsed;
         let (member, mut answer) = member(step);

@@ -1,4 +1,4 @@
-//! Who asks for codes: real users, and an attacker among them.
+//! The traffic: real users, and an attacker among them.
 
 use std::{
     cmp::Reverse,
@@ -9,18 +9,19 @@ use std::{
 use super::service::Asked;
 use crate::random::Random;
 
-/// Ordinary days before the attack.
+/// Duration of ordinary traffic before the attack.
 pub(super) const ATTACK_BEGINS: Duration = Duration::from_hours(7 * 24);
-/// The country that is attacked, and the one where the service is at home.
+/// The country that is attacked, and the service's home country.
 pub(super) const ATTACKED: &str = "ID";
 const HOME: &str = "US";
-/// Real users an hour: at home, and where the attack is.
+/// Real users an hour: in the home country, and in the attacked one.
 const PER_HOUR: [(&str, u64); 2] = [(HOME, 30), (ATTACKED, 10)];
-/// Of a hundred real users so many were there before, where anybody was.
+/// Percentage of real users who return, if anybody was verified before.
 const RETURNING: u64 = 40;
-/// Of a hundred codes real users enter so many.
+/// Percentage of codes that real users enter.
 const ENTERED: u64 = 85;
-/// Ranges that real users of a country are spread over; the attacker's are among them.
+/// Ranges that the real users of a country are spread over; the attacker's are among
+/// them.
 const RANGES: u64 = 200;
 
 /// The shape of an attack.
@@ -29,25 +30,25 @@ pub(super) struct Attack {
     pub(super) days: u32,
     pub(super) per_hour: u64,
     pub(super) hours_a_day: u64,
-    /// Each asks once or twice, and again when all have had their turn.
+    /// Each requests a code once or twice, and again when all have had their turn.
     pub(super) addresses: u64,
     pub(super) ranges: u64,
-    /// Numbers that the attacker reads codes on.
+    /// Numbers on which the attacker can read codes.
     pub(super) own_numbers: u64,
 }
 
-/// What somebody does.
+/// What happens in an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What {
-    /// A real user asks for a code.
+    /// A real user requests a code.
     Ask,
-    /// The attacker does.
+    /// The attacker requests a code.
     Pump,
     /// The code of that session is entered.
     Verify { session: String, is_attacker: bool },
 }
 
-/// Somebody does something.
+/// One event of the traffic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Event {
     pub(super) at: Duration,
@@ -61,7 +62,7 @@ pub(super) struct Traffic {
     /// Real users who were verified, by country.
     verified: BTreeMap<&'static str, Vec<Asked>>,
     known: BTreeSet<String>,
-    /// Codes that each of the attacker's own numbers was sent.
+    /// Number of codes sent to each of the attacker's own numbers.
     own: BTreeMap<u64, u64>,
     has_own_numbers: bool,
 }
@@ -87,7 +88,7 @@ impl Traffic {
         traffic
     }
 
-    /// A real user, some time.
+    /// Adds a real user, at a random time.
     fn ask(&mut self, country: &'static str, index: u64, ends: Duration) {
         let at = self.random.millis(0..millis(ends));
         let asked = Asked {
@@ -130,7 +131,7 @@ impl Traffic {
         self.events.push(Reverse(Event { at, asked, what }));
     }
 
-    /// What happens next. Some real users turn out to have been there before.
+    /// Returns the next event. Some real users turn out to be returning ones.
     pub(super) fn next(&mut self) -> Option<Event> {
         let Reverse(mut event) = self.events.pop()?;
         if event.what == What::Ask && self.random.percent(RETURNING) {
@@ -147,7 +148,7 @@ impl Traffic {
         self.known.contains(&asked.number())
     }
 
-    /// A real user was verified.
+    /// Records that a real user was verified.
     pub(super) fn verified(&mut self, asked: &Asked) {
         if self.known.insert(asked.number()) {
             let known = self.verified.entry(asked.country).or_default();
@@ -155,7 +156,8 @@ impl Traffic {
         }
     }
 
-    /// A code went out: real users enter most, a ring one in three of its own.
+    /// Schedules the entry of a sent code: real users enter most, a ring one in three
+    /// sent to its own numbers.
     pub(super) fn sent(&mut self, at: Duration, asked: &Asked, session: String, what: &What) {
         let is_attacker = *what == What::Pump;
         let is_entered = if is_attacker {

@@ -11,7 +11,7 @@ pub enum Event {
     Submitted {
         /// The transition.
         member: Box<dyn Member>,
-        /// After that its caller no longer waits.
+        /// When its caller stops waiting.
         deadline: Instant,
     },
     /// Result of [`Command::Load`].
@@ -24,9 +24,9 @@ pub enum Event {
 
 /// Output of the committer.
 pub enum Command {
-    /// Load these rows; nothing else is under way.
+    /// Load these rows; nothing else is in progress.
     Load(Vec<Key>),
-    /// Commit; nothing else is under way.
+    /// Commit; nothing else is in progress.
     Commit {
         /// What to commit.
         commit: Commit,

@@ -24,7 +24,8 @@ pub(super) struct Waiting {
     pub(super) deadline: Instant,
     /// The keys that it named last.
     pub(super) keys: Vec<Key>,
-    /// Whether its group was refused for its content, so that it is committed alone.
+    /// Whether its group was rejected for its content, so that it must be committed
+    /// alone.
     pub(super) is_alone: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Fairness between instances.
 //!
-//! If one instance is farther from the store than the others, its commits lose every race.
-//! After three it writes a row that the others respect: during its turn they commit
-//! nothing.
+//! If one instance is farther from the store than the others, its commits lose every
+//! race. After three lost races it takes a turn: it writes a row during whose lifetime
+//! the others commit nothing.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,7 +23,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(10);
 pub(super) enum Holder {
     Nobody,
     Us,
-    /// For that long, unless it ends before.
+    /// Another instance's, for that long, unless it ends earlier.
     Another(Duration),
 }
 
@@ -43,8 +43,8 @@ impl Turn {
         }
     }
 
-    /// Every group reads and compares it, so a turn that begins makes the commits under way
-    /// conflict.
+    /// Every group reads and compares it, so taking the turn makes the commits in
+    /// progress conflict.
     pub(super) fn key(&self) -> &Key {
         &self.key
     }

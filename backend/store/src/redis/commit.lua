@@ -1,6 +1,6 @@
--- Compare-and-set: writes only if every row has the stamp that it was read with.
+-- Compare-and-set: writes only if every row still has the stamp it had when read.
 -- KEYS: every row that was read. ARGV: the deadline, then for each row its stamp
--- ('' if absent), its new value and for how long ('' if unchanged, or 'delete').
+-- ('' if absent), its new value and its lifetime ('' if unchanged, or 'delete').
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now >= tonumber(ARGV[1]) then return {'late'} end

@@ -6,7 +6,7 @@ use redis::{Script, aio::ConnectionLike};
 
 use super::{Hash, PREFIX, link::CallError};
 
-/// Lifetime of the mark of the key that hashed the names: longer than any window.
+/// Lifetime of the mark that identifies our key: longer than any window.
 const MARK_TTL: Duration = Duration::from_hours(31 * 24);
 
 /// Why a server is refused.
@@ -18,7 +18,7 @@ pub(super) enum Unfit {
     OtherKey,
 }
 
-/// Properties of a fit server.
+/// Properties of a server that is fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fits {
     /// It has an append-only file.
@@ -57,7 +57,7 @@ impl Fitness {
         let answer: Vec<redis::Value> =
             call.invoke_async(connection).await.map_err(CallError::of)?;
         let answer = redis::from_redis_value(redis::Value::Array(answer));
-        // If another key has marked the server, the reply is one word.
+        // If the server is marked with another key, the reply is one word.
         let (_, memory, policy, aof, replicas): (String, u64, String, String, String) =
             answer.map_err(|_| Unfit::OtherKey)?;
         if memory > 0 && policy != "noeviction" {

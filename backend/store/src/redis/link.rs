@@ -223,8 +223,8 @@ impl CallError {
     }
 }
 
-/// The server refused before it evaluated the script: it is not, or no longer, the one to
-/// ask.
+/// Whether the server refused the script before evaluating it, because it is not, or is
+/// no longer, the one to send it to.
 fn certainly_did_not_run(error: &RedisError) -> bool {
     matches!(
         error.kind(),

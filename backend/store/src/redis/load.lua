@@ -1,4 +1,4 @@
--- Rows and the time, at one moment.
+-- Returns rows and the time, read atomically.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local rows = {}

@@ -1,6 +1,6 @@
--- Whether this server is fit, and holds what was made with our key. Writes, or a
--- server that takes no writes would look healthy.
--- KEYS: the mark of the key. ARGV: our mark, and for how long it is kept.
+-- Checks whether this server is fit, and whether its rows were made with our key. It
+-- writes, because a read-only server would otherwise look healthy.
+-- KEYS: the mark of the key. ARGV: our mark, and its lifetime.
 local function info(section, pattern)
   local text = redis.pcall('INFO', section)
   return type(text) == 'string' and string.match(text, pattern) or ''

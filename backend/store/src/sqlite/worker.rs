@@ -15,14 +15,15 @@ const MAX_WAITING: usize = 1024;
 
 /// What the thread works on.
 pub(super) trait Work: Send + 'static {
-    /// Maintenance after a job is answered, or when it is due. Returns when it is due next.
+    /// Runs maintenance after a job is answered, or when it is due. Returns when it is
+    /// next due.
     fn maintain(&mut self) -> Duration;
 }
 
 type Job<W> = Box<dyn FnOnce(&mut W) + Send>;
 
 pub(super) struct Worker<W> {
-    /// None only while it is being dropped.
+    /// `None` only while it is being dropped.
     jobs: Option<SyncSender<Job<W>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -72,7 +73,7 @@ fn run<W: Work>(mut work: W, jobs: &Receiver<Job<W>>) {
 }
 
 impl<W> Drop for Worker<W> {
-    /// Waits for the job under way.
+    /// Waits for the job in progress.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {

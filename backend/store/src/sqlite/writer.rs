@@ -53,7 +53,7 @@ impl Writer {
         })
     }
 
-    /// Reads rows over this connection, whose cache holds what it wrote last.
+    /// Reads rows over this connection, whose cache holds its latest writes.
     pub(super) fn load(&mut self, keys: &[Key]) -> Result<Snapshot, Error> {
         self.file.check()?;
         let transaction = self.connection.transaction()?;
@@ -120,7 +120,7 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// The version of the file, seen over a connection that has made so many commits.
+/// The version of the file, as seen over a connection that has made that many commits.
 fn version(transaction: &Transaction<'_>, commits: u64) -> rusqlite::Result<Version> {
     let mut changes = transaction.prepare_cached("PRAGMA data_version")?;
     Ok(Version {

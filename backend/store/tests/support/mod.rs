@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Helpers shared by this crate's tests.
 
 #![expect(dead_code, reason = "each suite uses a part of it")]
 
@@ -17,7 +17,7 @@ use countersign_platform::clock::Clock;
 use countersign_store::StoreKeys;
 use serde::{Deserialize, Serialize};
 
-/// A row that counts.
+/// A row that holds a count.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counter {
     pub(crate) count: u64,
@@ -41,7 +41,7 @@ pub(crate) fn key(name: &str) -> Key {
     Key::new(&format!("counter/{name}"))
 }
 
-/// Counts one more, and answers how many there are.
+/// Increments the counter, and returns the new count.
 pub(crate) fn increment(rows: &mut Rows<'_>, key: &Key) -> Result<u64, Unreadable> {
     let mut counter: Counter = rows.get(key)?.unwrap_or_default();
     counter.count += 1;
@@ -49,7 +49,7 @@ pub(crate) fn increment(rows: &mut Rows<'_>, key: &Key) -> Result<u64, Unreadabl
     Ok(counter.count)
 }
 
-/// A transition over fixed keys, by a function.
+/// A transition over fixed keys, defined by a function.
 pub(crate) struct Step<F> {
     pub(crate) keys: Vec<Key>,
     pub(crate) apply: F,
@@ -76,7 +76,7 @@ where
     }
 }
 
-/// Counts one more under that name.
+/// Increments the counter of that name.
 pub(crate) fn add(name: &str) -> impl Transition<Outcome = u64> + use<> {
     let key = key(name);
     Step {
@@ -86,7 +86,7 @@ pub(crate) fn add(name: &str) -> impl Transition<Outcome = u64> + use<> {
     }
 }
 
-/// The same, where it must survive the loss of a primary.
+/// The same, as a step that must survive the loss of a primary.
 pub(crate) fn add_safely(name: &str) -> impl Transition<Outcome = u64> + use<> {
     let key = key(name);
     Step {
@@ -96,7 +96,7 @@ pub(crate) fn add_safely(name: &str) -> impl Transition<Outcome = u64> + use<> {
     }
 }
 
-/// How many were counted under that name.
+/// Reads the counter of that name.
 pub(crate) fn count(name: &str) -> impl Transition<Outcome = u64> + use<> {
     let key = key(name);
     Step {
@@ -117,7 +117,7 @@ pub(crate) fn some_keys() -> StoreKeys {
     StoreKeys::new(&StoreKeys::random_key()).unwrap()
 }
 
-/// A clock that stands still until it is set on.
+/// A clock that stands still until it is advanced.
 #[derive(Clone)]
 pub(crate) struct ManualClock(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! Committers over one memory store, played by hand.
+//! Committers over one memory store, driven by hand.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use countersign_store::{
 
 use super::{Counter, ManualClock, key};
 
-/// One store, and one time for everybody.
+/// One store and one clock, shared by all instances.
 #[derive(Clone)]
 pub(crate) struct World {
     store: MemoryStore,
@@ -80,7 +80,7 @@ type Keys = dyn Fn(&Rows<'_>) -> Result<Vec<Key>, Unreadable> + Send;
 type Apply = dyn Fn(&mut Rows<'_>) -> Result<u64, Unreadable> + Send;
 type Answer = Result<u64, StoreError>;
 
-/// A member that is made of two functions.
+/// A member defined by two functions.
 pub(crate) struct Probe {
     keys: Box<Keys>,
     apply: Box<Apply>,
@@ -90,7 +90,7 @@ pub(crate) struct Probe {
     caller: Caller,
 }
 
-/// Who waits for it.
+/// The caller that waits for a probe.
 #[derive(Clone, Default)]
 pub(crate) struct Caller(Arc<Mutex<(bool, Option<Answer>)>>);
 
@@ -155,7 +155,7 @@ impl Member for Probe {
     }
 }
 
-/// A committer, and what it has asked for.
+/// A committer, and its pending commands.
 pub(crate) struct Instance {
     pub(crate) world: World,
     pub(crate) committer: Committer,
@@ -204,7 +204,7 @@ impl Instance {
         matches!(self.commands.front(), Some(Command::Commit { .. }))
     }
 
-    /// What it was told to do, load or commit.
+    /// The next command, load or commit.
     pub(crate) fn take(&mut self) -> Option<Command> {
         self.commands.pop_front()
     }
@@ -237,21 +237,21 @@ impl Instance {
         self.take_group().0
     }
 
-    /// Answers how many rows.
+    /// Executes the pending load, and returns the number of rows.
     pub(crate) fn load_as_told(&mut self) -> usize {
         let keys = self.take_load();
         self.tell(Event::Loaded(Ok(self.world.load(&keys))));
         keys.len()
     }
 
-    /// Answers how many members.
+    /// Executes the pending commit, and returns the number of members.
     pub(crate) fn commit_as_told(&mut self) -> usize {
         let (commit, members) = self.take_group();
         self.tell(Event::Committed(self.world.commit(&commit)));
         members
     }
 
-    /// Lets the time pass that it waits for.
+    /// Advances the time to the requested wake-up, and delivers it.
     pub(crate) fn wake(&mut self) {
         let moment = self.wake_at.take().expect("it waits");
         self.world
@@ -259,7 +259,7 @@ impl Instance {
         self.tell(Event::Woken);
     }
 
-    /// Until it has nothing more to do.
+    /// Executes commands until none is left.
     pub(crate) fn run(&mut self) {
         loop {
             if self.is_asked_to_load() {

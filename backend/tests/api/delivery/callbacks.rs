@@ -1,4 +1,4 @@
-//! What Plivo tells, and who may tell it.
+//! Plivo's callbacks, and their authentication.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::{PUBLIC_URL, TOKEN, World};
 use crate::app::TestApp;
 
 #[actix_web::test]
-async fn a_callback_is_a_hint_that_plivo_is_asked_about() {
+async fn a_callback_is_confirmed_with_plivo() {
     let world = World::start(&[]).await;
     let session = world.sent().await;
     assert_eq!(world.attempt(&session).await["status"], "queued");
     let asked = world.simulator.calls().retrieve;
-    // In between nobody asks: Plivo tells.
+    // Between callbacks there is no polling.
     world.app.advance(Duration::from_secs(5));
     world.attempt(&session).await;
     assert_eq!(world.simulator.calls().retrieve, asked);
@@ -26,7 +26,7 @@ async fn a_callback_is_a_hint_that_plivo_is_asked_about() {
     assert_eq!(world.simulator.calls().retrieve, asked + 1);
     world.call("2", &world.form(1, "delivered", "")).await;
     assert_eq!(world.attempt(&session).await["status"], "delivered");
-    // It never moves back, and a repeat with its own nonce is welcome.
+    // The status never moves back, and a repetition with a new nonce is accepted.
     for (nonce, status) in [
         ("3", "sent"),
         ("4", "queued"),
@@ -42,7 +42,7 @@ async fn a_callback_is_a_hint_that_plivo_is_asked_about() {
 }
 
 #[actix_web::test]
-async fn why_it_did_not_arrive_is_told_unless_it_was_fraud() {
+async fn the_reason_of_a_failed_delivery_is_reported_unless_it_was_fraud() {
     for (error_code, reason) in [
         ("20", json!("unreachable")),
         ("450", json!("country_barred")),
@@ -61,7 +61,7 @@ async fn why_it_did_not_arrive_is_told_unless_it_was_fraud() {
 }
 
 #[actix_web::test]
-async fn where_the_text_failed_a_call_need_not_wait_and_counts() {
+async fn after_a_failed_message_a_call_skips_the_backoff_but_counts() {
     let world = World::start(&[]).await;
     let session = world.sent().await;
     let call = json!({"session_uuid": session.id, "channel": "voice"});
@@ -70,7 +70,7 @@ async fn where_the_text_failed_a_call_need_not_wait_and_counts() {
     world.call("1", &world.form(1, "undelivered", "20")).await;
     let seen = world.app.session(&session).await.ok();
     assert_eq!(seen["next_actions"][0], "change_channel");
-    // The same way waits.
+    // A resend over the same channel still has to wait.
     world
         .app
         .resend(&session)
@@ -85,7 +85,7 @@ async fn where_the_text_failed_a_call_need_not_wait_and_counts() {
 }
 
 #[actix_web::test]
-async fn every_form_of_signature_is_taken() {
+async fn every_form_of_signature_is_accepted() {
     let world = World::start(&[]).await;
     let session = world.sent().await;
     let url = world.told().0;
@@ -102,7 +102,7 @@ async fn every_form_of_signature_is_taken() {
         ("x-plivo-signature-v3-nonce", "2"),
     ];
     assert_eq!(world.post(&form, &headers).await.status, 200);
-    // By GET.
+    // As a GET request.
     let query = serde_json::to_value(&form).unwrap();
     let pairs: Vec<String> = query
         .as_array()
@@ -128,7 +128,7 @@ async fn every_form_of_signature_is_taken() {
 }
 
 #[actix_web::test]
-async fn a_callback_that_is_not_plivos_changes_nothing() {
+async fn a_forged_or_replayed_callback_changes_nothing() {
     let world = World::start(&[]).await;
     let session = world.sent().await;
     let form = world.form(1, "delivered", "");
@@ -164,7 +164,7 @@ async fn a_callback_that_is_not_plivos_changes_nothing() {
         .post(&form, &headers)
         .await
         .problem(403, "callback_rejected");
-    // Signed, and says nothing we know, or of long ago.
+    // Signed, but with unknown values, or too old.
     for (name, value) in [
         ("Channel", "pigeon"),
         ("AttemptSequence", "0"),
@@ -180,13 +180,13 @@ async fn a_callback_that_is_not_plivos_changes_nothing() {
             .problem(403, "callback_rejected");
     }
     assert_eq!(world.attempt(&session).await["status"], "queued");
-    // The same one a second time.
+    // A replay of the same callback.
     assert_eq!(world.call("4", &form).await.status, 200);
     world
         .call("4", &form)
         .await
         .problem(403, "callback_rejected");
-    // Another address is no address, and without a public URL there is none.
+    // Any other path is not found, and without a public URL there is none.
     let other = format!("{}0", world.path());
     let request = world.app.request(Method::POST, &other).form(&form);
     world.app.call(request).await.problem(404, "not_found");
@@ -196,7 +196,7 @@ async fn a_callback_that_is_not_plivos_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn callbacks_in_any_order_and_again_end_alike() {
+async fn reordered_and_repeated_callbacks_end_in_the_same_status() {
     let world = World::start(&[]).await;
     let session = world.sent().await;
     let mut runner = proptest::test_runner::TestRunner::deterministic();

@@ -1,4 +1,4 @@
-//! A session's events, as whoever watches reads them.
+//! The event stream of a session, as its clients read it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::World;
 use crate::app::{Answer, Session, TestApp};
 
-/// What a watcher reads.
+/// A client that reads an event stream.
 pub(super) struct Watcher {
     body: std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<Vec<u8>>>>>,
     text: String,
@@ -27,7 +27,7 @@ impl Watcher {
         }
     }
 
-    /// The next event: its id and its session; nothing at the end.
+    /// The next event: its id and its session; `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
@@ -61,7 +61,7 @@ pub(super) async fn watch(app: &TestApp, id: &str, last: &str) -> Response {
 }
 
 #[actix_web::test]
-async fn a_watcher_sees_each_change_and_the_end() {
+async fn a_watcher_receives_each_change_and_the_end() {
     let world = World::start(&[]).await;
     let session = world.sent().await;
     let mut watcher = Watcher::of(watch(&world.app, &session.id, "").await);
@@ -72,7 +72,7 @@ async fn a_watcher_sees_each_change_and_the_end() {
     let (second, seen) = watcher.next().await.unwrap();
     assert_eq!(seen["attempts"][0]["status"], "sent");
     assert_ne!(first, second);
-    // Whoever comes back having seen that is told what is new only.
+    // A client that reconnects after that event receives only newer ones.
     let mut again = Watcher::of(watch(&world.app, &session.id, &second).await);
     world.call("2", &world.form(1, "delivered", "")).await;
     for watcher in [&mut watcher, &mut again] {
@@ -83,7 +83,7 @@ async fn a_watcher_sees_each_change_and_the_end() {
     for mut watcher in [watcher, again] {
         let (_, mut seen) = watcher.next().await.unwrap();
         if seen["checks_left"] == 4 && seen["status"] == "pending" {
-            // The check was under way.
+            // The check was still in progress.
             (_, seen) = watcher.next().await.unwrap();
         }
         assert_eq!(seen["status"], "verified");
@@ -92,7 +92,7 @@ async fn a_watcher_sees_each_change_and_the_end() {
 }
 
 #[actix_web::test]
-async fn whoever_saw_the_end_is_told_not_to_come_back() {
+async fn a_client_that_has_seen_the_end_is_told_not_to_reconnect() {
     let world = World::start(&[]).await;
     let session = world.sent().await;
     let pending = watch(&world.app, &session.id, "").await;
@@ -107,10 +107,10 @@ async fn whoever_saw_the_end_is_told_not_to_come_back() {
     assert!(watcher.next().await.is_none());
     let again = watch(&world.app, &session.id, &last).await;
     assert_eq!(again.status(), 204);
-    // Who saw something else is told the end.
+    // A client that has seen another event receives the last one.
     let mut watcher = Watcher::of(watch(&world.app, &session.id, "0").await);
     assert_eq!(watcher.next().await.unwrap().0, last);
-    // Exhausted is an end, too.
+    // An exhausted session has ended, too.
     let other = world.app.send("+14155552672").await.ok();
     let id = other["session_uuid"].as_str().unwrap();
     let otp = world.simulator.messages()[0].otp.clone();
@@ -135,7 +135,7 @@ async fn whoever_saw_the_end_is_told_not_to_come_back() {
 }
 
 #[actix_web::test]
-async fn a_stream_is_of_a_session_that_there_is() {
+async fn a_stream_requires_an_existing_session() {
     let app = TestApp::start().await;
     app.get("/api/otp/sessions/8e712097-8090-4644-81e7-8f4265d8354e/events")
         .await
@@ -146,7 +146,7 @@ async fn a_stream_is_of_a_session_that_there_is() {
 }
 
 #[actix_web::test]
-async fn an_address_has_so_many_streams_and_gets_them_back() {
+async fn streams_are_limited_per_address_and_released_when_closed() {
     let settings = [("LIMIT_CHECKS_PER_ADDRESS", "100/1h")];
     let app = TestApp::start_with(&settings).await;
     let session = app.sent("+14155550123").await;
@@ -156,7 +156,7 @@ async fn an_address_has_so_many_streams_and_gets_them_back() {
     let refused = Answer::read(watch(&app, &session.id, "").await).await;
     refused.problem(429, "rate_limited");
     drop(streams);
-    // Noticed at a heartbeat, within fifteen seconds.
+    // The server notices at a heartbeat, within fifteen seconds.
     let released = async {
         while watch(&app, &session.id, "").await.status() != 200 {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -168,7 +168,7 @@ async fn an_address_has_so_many_streams_and_gets_them_back() {
 }
 
 #[actix_web::test]
-async fn a_site_has_so_many_streams_whatever_its_addresses() {
+async fn streams_are_limited_per_site_whatever_its_addresses() {
     let settings = [
         ("LIMIT_CHECKS_PER_ADDRESS", "100/1h"),
         ("TRUSTED_PROXIES", "127.0.0.1"),
@@ -185,7 +185,7 @@ async fn a_site_has_so_many_streams_whatever_its_addresses() {
         let request = request.header("x-forwarded-for", address);
         request.send().await.unwrap()
     };
-    // Each from a /64 of its own, and of each session no more than may be.
+    // Each from a /64 of its own, and within the limit of streams for one session.
     let open = (0..80).map(|it| from(format!("2001:db8:1:{it:x}::1"), it));
     let streams: Vec<Response> = join_all(open).await;
     assert!(streams.iter().all(|it| it.status() == 200));
@@ -196,7 +196,7 @@ async fn a_site_has_so_many_streams_whatever_its_addresses() {
         others.push(from(format!("198.51.100.{it}"), 0).await);
     }
     assert!(others.iter().all(|it| it.status() == 200));
-    // Twenty watch the first session now.
+    // The first session now has twenty streams.
     let refused = Answer::read(from("198.51.100.9".to_owned(), 0).await).await;
     refused.problem(429, "rate_limited");
     let other_session = from("198.51.100.9".to_owned(), 1).await;

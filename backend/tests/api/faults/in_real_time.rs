@@ -1,4 +1,4 @@
-//! How long it takes, in real time.
+//! Timeouts and recovery, measured in real time.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::app::{TestApp, TestStore, until};
 
 #[actix_web::test]
 #[ignore = "long"]
-async fn who_waits_for_a_silent_plivo_hears_so_in_time() {
+async fn a_silent_plivo_times_out() {
     for fault in [
         Fault::Silent,
         Fault::Late(Duration::from_secs(30)),
@@ -28,7 +28,7 @@ async fn who_waits_for_a_silent_plivo_hears_so_in_time() {
 
 #[actix_web::test]
 #[ignore = "long"]
-async fn nobody_waits_longer_than_ten_seconds_where_the_store_hangs_too() {
+async fn no_request_takes_longer_than_ten_seconds_if_the_store_hangs_too() {
     let hostile = Hostile::start(Fault::Late(Duration::from_millis(7500)));
     let settings = [("LIMIT_REQUESTS_PER_ADDRESS", "off")];
     let app = TestApp::start_live_in(TestStore::file(), &hostile.base_url(), &settings).await;
@@ -48,10 +48,10 @@ async fn nobody_waits_longer_than_ten_seconds_where_the_store_hangs_too() {
     assert!(took < 10.5, "{took}");
 }
 
-/// Prints how long it takes from the end of each fault to the first success.
+/// Prints the time from the end of each fault to the first success.
 #[actix_web::test]
 #[ignore = "long"]
-async fn the_service_recovers_by_itself_and_says_how_fast() {
+async fn the_service_recovers_by_itself_within_seconds() {
     let down: Option<Fault> = None;
     for (what, fault) in [
         ("down", down),
@@ -67,7 +67,7 @@ async fn the_service_recovers_by_itself_and_says_how_fast() {
             Some(fault) => hostile.does(fault.clone()),
             None => hostile.down().await,
         }
-        // Until the breaker is open, and for a while after.
+        // Until the breaker is open, and a little longer.
         let callers = (0..20).map(|index| {
             let (app, number) = (&app, number(index));
             async move { app.send(&number).await.status }
@@ -82,7 +82,7 @@ async fn the_service_recovers_by_itself_and_says_how_fast() {
         }
         hostile.does(Fault::None);
         let started = Instant::now();
-        // Who is refused is not counted, so it may be the same number each time.
+        // Refused sends are not counted, so the number may stay the same.
         while app.send(&number(21)).await.status != 200 {
             assert!(started.elapsed() < Duration::from_secs(20), "{what}");
             tokio::time::sleep(Duration::from_millis(20)).await;

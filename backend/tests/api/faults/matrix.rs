@@ -1,4 +1,4 @@
-//! Each way an answer can go wrong, met by a send and by a check.
+//! Every kind of faulty answer, to a send and to a check.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ fn bomb() -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// What a caller hears; `None` is a success.
-type Heard = Option<(u16, &'static str)>;
+/// The error that the caller receives; `None` for a success.
+type Received = Option<(u16, &'static str)>;
 
-/// Each fault, and what its caller hears.
-fn matrix() -> Vec<(&'static str, Fault, Heard)> {
+/// Each fault, and the answer to its caller.
+fn matrix() -> Vec<(&'static str, Fault, Received)> {
     let bad = Some((502, "upstream_error"));
     let created = plivo::CREATE_202.as_bytes();
-    // Right in all but its size.
+    // Valid except for its size.
     let large = [created, &vec![b' '; 10_000_000]].concat();
     let packed = format!("{JSON}content-encoding: gzip\r\n");
     let away = format!("{JSON}location: http://127.0.0.1:1/\r\n");
@@ -69,7 +69,7 @@ fn matrix() -> Vec<(&'static str, Fault, Heard)> {
     ]
 }
 
-fn hold(what: &str, answer: &Answer, expected: Heard) {
+fn assert_answer(what: &str, answer: &Answer, expected: Received) {
     match expected {
         None => assert_eq!(answer.status, 200, "{what}: {}", answer.text),
         Some((status, code)) => {
@@ -83,24 +83,25 @@ fn hold(what: &str, answer: &Answer, expected: Heard) {
 }
 
 #[actix_web::test]
-async fn a_send_meets_each_fault_once_and_counts_and_the_next_one_passes() {
+async fn a_faulty_send_is_not_retried_counts_and_leaves_the_next_one_alone() {
     for (what, fault, expected) in matrix() {
         let hostile = Hostile::start(fault);
         let app = app_at(&hostile, &[]).await;
-        hold(what, &app.send(&number(0)).await, expected);
+        assert_answer(what, &app.send(&number(0)).await, expected);
         hostile.does(Fault::None);
-        // Past the pause of a Plivo that throttles.
+        // Until the pause for throttling is over.
         app.advance(Duration::from_secs(5));
-        // Something may have left: the number's wait stands, and it was one call.
+        // The request may have left: the number's backoff stands, and there was only one
+        // call.
         let again = app.send(&number(0)).await;
-        hold(what, &again, Some((429, "rate_limited")));
+        assert_answer(what, &again, Some((429, "rate_limited")));
         assert_eq!(hostile.creates(), 1, "{what}");
-        hold(what, &app.send(&number(1)).await, None);
+        assert_answer(what, &app.send(&number(1)).await, None);
     }
 }
 
 #[actix_web::test]
-async fn a_check_meets_each_fault_once_and_is_used_up() {
+async fn a_faulty_check_is_not_retried_and_is_used_up() {
     for (what, fault, expected) in matrix() {
         let hostile = Hostile::start(Fault::None);
         let app = app_at(&hostile, &[]).await;
@@ -109,11 +110,11 @@ async fn a_check_meets_each_fault_once_and_is_used_up() {
         hostile.does(fault);
         let first = app.post("/api/otp/verify", &check).await;
         assert_eq!(hostile.validates(), 1, "{what}");
-        // Whether a code is right is said by Plivo's own words only, which a body
-        // meant for a send does not have.
-        hold(what, &first, expected);
+        // Only Plivo's own words say that a code is right, and an answer meant for a send
+        // does not contain them.
+        assert_answer(what, &first, expected);
         hostile.does(Fault::None);
-        // As above.
+        // Until the pause for throttling is over.
         app.advance(Duration::from_secs(5));
         let second = app.post("/api/otp/verify", &check).await;
         if expected.is_none() {

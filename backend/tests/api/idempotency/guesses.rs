@@ -1,4 +1,4 @@
-//! Another request under a key that is known: it may be a guess.
+//! Another request under a known key may be an attempt to guess the code.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{KEY, keyed, keyed_at, start_behind_proxy};
 use crate::app::TestApp;
 
 #[actix_web::test]
-async fn codes_cannot_be_tried_by_a_key() {
+async fn codes_cannot_be_guessed_through_a_key() {
     let app = TestApp::start().await;
     let session = app.sent("+14155550123").await;
     let body = |otp: &str| json!({"session_uuid": session.id, "otp": otp});
@@ -17,7 +17,7 @@ async fn codes_cannot_be_tried_by_a_key() {
     first.ok();
     let wrong = body(&session.wrong_otp());
     for _ in 0..5 {
-        // For as long as it is compared, its own request is answered.
+        // As long as bodies are compared, the key's own request is answered.
         let again = keyed(&app, "/api/otp/verify", KEY, &right).await;
         assert_eq!(again.text, first.text);
         keyed(&app, "/api/otp/verify", KEY, &wrong)
@@ -33,7 +33,7 @@ async fn codes_cannot_be_tried_by_a_key() {
 }
 
 #[actix_web::test]
-async fn a_code_that_is_tried_by_a_key_counts_as_a_check_of_its_address() {
+async fn a_guess_through_a_key_counts_as_a_check_by_its_address() {
     let app = start_behind_proxy(&[("LIMIT_CHECKS_PER_ADDRESS", "3/10m")]).await;
     let session = app.sent("+14155550123").await;
     let right = json!({"session_uuid": session.id, "otp": session.otp});
@@ -51,11 +51,11 @@ async fn a_code_that_is_tried_by_a_key_counts_as_a_check_of_its_address() {
     }
     let problem = verify(guesser, &wrong).await.problem(429, "rate_limited");
     assert_eq!(problem["retry_after"], 600);
-    // Here and where codes are checked; it was refused, and so uses up no check.
+    // The limit holds for both sessions; refused requests use up no check of the session.
     verify(guesser, &elsewhere)
         .await
         .problem(429, "rate_limited");
-    // What is repeated as it was is no check: more than three of them are answered.
+    // An identical repetition is not a check: more than three of them are answered.
     for _ in 0..4 {
         assert_eq!(verify(owner, &right).await.text, first.text);
     }
@@ -65,7 +65,7 @@ async fn a_code_that_is_tried_by_a_key_counts_as_a_check_of_its_address() {
 #[actix_web::test]
 async fn another_body_under_the_key_of_a_send_or_resend_counts_as_a_check_too() {
     for (path, guesser) in [
-        // A send's key is known to its own caller only.
+        // A send's key is scoped to its own caller.
         ("/api/otp/send", "203.0.113.1"),
         ("/api/otp/resend", "203.0.113.2"),
     ] {
@@ -93,7 +93,7 @@ async fn another_body_under_the_key_of_a_send_or_resend_counts_as_a_check_too() 
         keyed_at(&app, guesser, "/api/otp/verify", &check)
             .await
             .problem(429, "rate_limited");
-        // What is repeated as it was counts nowhere.
+        // An identical repetition does not count.
         assert_eq!(keyed_at(&app, mine, path, &asked).await.text, first.text);
         keyed_at(&app, "203.0.113.3", "/api/otp/verify", &check)
             .await

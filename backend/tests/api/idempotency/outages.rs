@@ -1,4 +1,4 @@
-//! Keys while Plivo or the store fails.
+//! Idempotency keys while Plivo or the store fails.
 
 use std::{
     sync::{
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use super::{KEY, keyed};
 use crate::app::{Answer, TestApp, TestStore, until};
 
-/// A Plivo that takes one create and throttles every validate; it answers when it
-/// is let.
+/// A stand-in for Plivo that accepts one create and throttles every validate; it answers
+/// when told to.
 struct Upstream {
     base_url: String,
     asked: Arc<AtomicUsize>,
@@ -73,11 +73,11 @@ impl Upstream {
 }
 
 #[actix_web::test]
-async fn a_send_whose_end_was_lost_is_not_done_again_under_its_key() {
+async fn a_send_whose_outcome_was_lost_is_not_repeated_under_its_key() {
     let upstream = Upstream::start().await;
     let app = TestApp::start_live_in(TestStore::file(), &upstream.base_url, &[]).await;
     let body = json!({"recipient": "+14155552671"});
-    // Steps have deadlines.
+    // Steps have deadlines, so the clock must run.
     app.clock.run();
     let path = app.store.directory().join("countersign.db");
     let other = rusqlite::Connection::open(path).unwrap();
@@ -93,7 +93,7 @@ async fn a_send_whose_end_was_lost_is_not_done_again_under_its_key() {
     keyed(&app, "/api/otp/send", KEY, &body)
         .await
         .problem(409, "request_under_way");
-    // Whether a code is out nobody knows any more; that is what it says.
+    // It is no longer known whether a code was sent, and the answer says so.
     app.advance(Duration::from_secs(31));
     for _ in 0..2 {
         keyed(&app, "/api/otp/send", KEY, &body)
@@ -124,8 +124,8 @@ async fn a_check_that_plivo_throttled_is_one_check_under_its_key() {
     assert_eq!(app.get(&session).await.ok()["checks_left"], 4);
 }
 
-/// A send, a resend and checks of sessions, each under a key of its own, and what they were
-/// answered.
+/// A send, a resend and checks of sessions, each under its own key, and the answers to
+/// them.
 struct Answered(Vec<(&'static str, String, Value, Answer)>);
 
 impl Answered {
@@ -152,7 +152,8 @@ impl Answered {
         told
     }
 
-    /// Each is answered as before; a new one is not, nor is another under a known key.
+    /// Each is answered as before; a new request is not, nor is another body under a
+    /// known key.
     async fn are_answered_again(&self, app: &TestApp) {
         for (index, (path, key, body, first)) in self.0.iter().enumerate() {
             let again = keyed(app, path, key, body).await;
@@ -179,7 +180,7 @@ impl Answered {
                 .await
                 .problem(422, "idempotency_key_reused");
         }
-        // Without a key nothing can be found.
+        // Without a key there is no answer to find.
         app.send("+14155550123")
             .await
             .problem(503, "temporarily_unavailable");
@@ -187,7 +188,7 @@ impl Answered {
 }
 
 #[actix_web::test]
-async fn what_was_answered_is_answered_again_while_the_circuit_breaker_is_open() {
+async fn stored_answers_are_returned_while_the_circuit_breaker_is_open() {
     let hostile = Hostile::start(Fault::None);
     let app = TestApp::start_live(&hostile.base_url(), &[]).await;
     let answered = Answered::ask(&app).await;
@@ -202,7 +203,7 @@ async fn what_was_answered_is_answered_again_while_the_circuit_breaker_is_open()
 }
 
 #[actix_web::test]
-async fn what_was_answered_is_answered_again_while_the_bulkhead_is_full() {
+async fn stored_answers_are_returned_while_the_bulkhead_is_full() {
     let hostile = Hostile::start(Fault::None);
     let settings = [
         ("PLIVO_CALLS_AT_ONCE", "5"),

@@ -1,12 +1,11 @@
-//! Refusals for which nothing was counted: they take no key, and write nothing.
+//! Refusals that count nothing: they claim no key, and write nothing.
 
 use serde_json::{Value, json};
 
 use super::{KEY, keyed};
 use crate::app::{TestApp, TestStore};
 
-/// Requests that are refused before anything is counted, by what needs no state
-/// and by what does.
+/// Requests that are refused before anything is counted, with and without reading state.
 fn refused(session: &str, gone: &str) -> [(&'static str, Value, &'static str); 9] {
     let send = |body| ("/api/otp/send", body);
     let unknown = "1110a4f8-094c-4cda-9f99-f9afb659047f";
@@ -63,7 +62,7 @@ fn refused(session: &str, gone: &str) -> [(&'static str, Value, &'static str); 9
     .map(|((path, body), code)| (path, body, code))
 }
 
-/// A service with a session that is open, and one that is over.
+/// A service with one open session, and one that has ended.
 async fn with_sessions(store: TestStore) -> (TestApp, String, String) {
     let settings = [
         ("ALLOWED_COUNTRIES", "US,GB"),
@@ -77,7 +76,7 @@ async fn with_sessions(store: TestStore) -> (TestApp, String, String) {
 }
 
 #[actix_web::test]
-async fn a_refusal_for_which_nothing_was_counted_leaves_the_key_free() {
+async fn a_refusal_that_counts_nothing_claims_no_key() {
     let (app, session, gone) = with_sessions(TestStore::usual()).await;
     for (index, (path, body, code)) in refused(&session, &gone).into_iter().enumerate() {
         let key = format!("key-of-a-refused-request-{index}");
@@ -85,7 +84,7 @@ async fn a_refusal_for_which_nothing_was_counted_leaves_the_key_free() {
             let answer = keyed(&app, path, &key, &body).await;
             assert_eq!(answer.json()["code"], code, "{body}");
         }
-        // It was taken by none of them: another request may have it.
+        // None of them claimed the key: another request may use it.
         let other = match path {
             "/api/otp/send" => json!({"recipient": format!("+1415555013{index}")}),
             "/api/otp/resend" => json!({"session_uuid": session, "channel": "voice"}),
@@ -94,7 +93,7 @@ async fn a_refusal_for_which_nothing_was_counted_leaves_the_key_free() {
         let answer = keyed(&app, path, &key, &other).await;
         assert_ne!(answer.status, 422, "{body}: {}", answer.text);
     }
-    // A wrong code was counted: it is one check however often it is repeated.
+    // A wrong code was counted: it is one check, however often it is repeated.
     let body = json!({"session_uuid": session, "otp": "000000"});
     let left = keyed(&app, "/api/otp/verify", KEY, &body).await;
     let again = keyed(&app, "/api/otp/verify", KEY, &body).await;
@@ -102,7 +101,7 @@ async fn a_refusal_for_which_nothing_was_counted_leaves_the_key_free() {
     assert_eq!(left.json()["checks_left"], again.json()["checks_left"]);
 }
 
-/// How often something was written, as the store's own server or file tells.
+/// Counts writes, as reported by the Redis server or the file.
 struct Writes(Option<rusqlite::Connection>);
 
 impl Writes {
@@ -135,7 +134,7 @@ impl Writes {
 }
 
 #[actix_web::test]
-async fn a_refusal_for_which_nothing_was_counted_is_not_written_down() {
+async fn a_refusal_that_counts_nothing_writes_nothing() {
     let (app, session, gone) = with_sessions(TestStore::usual()).await;
     let writes = Writes::of(&app.store);
     for (index, (path, body, code)) in refused(&session, &gone).into_iter().enumerate() {
@@ -150,10 +149,10 @@ async fn a_refusal_for_which_nothing_was_counted_is_not_written_down() {
 }
 
 #[actix_web::test]
-async fn a_refusal_about_a_session_that_is_over_is_not_written_down() {
+async fn a_refusal_for_an_ended_session_writes_nothing() {
     let settings = [
         ("ALLOWED_CHANNELS", "sms,voice"),
-        // More than the wrong codes of a session.
+        // The test makes more checks than the limit allows.
         ("LIMIT_CHECKS_PER_ADDRESS", "off"),
     ];
     let app = TestApp::start_with(&settings).await;
@@ -189,7 +188,7 @@ async fn a_refusal_about_a_session_that_is_over_is_not_written_down() {
     refuses("exhausted", &exhausted.id, "checks_exhausted").await;
     app.advance(std::time::Duration::from_mins(10));
     refuses("expired", &verified.id, "session_expired").await;
-    // A second time, also of what the store may have cleared away.
+    // Repeated, and also for a session whose rows the store may have removed.
     refuses("long-expired", &exhausted.id, "session_expired").await;
     app.advance(std::time::Duration::from_hours(1));
     refuses("forgotten", &exhausted.id, "session_not_found").await;
