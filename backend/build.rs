@@ -1,9 +1,10 @@
-//! Packs the built page into the program, where the feature `embed-page` asks
-//! for it: a table of its files, each with its compressed siblings.
+//! Packs Swagger UI into the program, and the built page, where the feature
+//! `embed-page` asks for it: a table of its files, each with its compressed siblings.
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Where trunk puts the page, seen from this crate.
@@ -11,6 +12,9 @@ const DIST: &str = "../frontend/dist";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    let out = env::var_os("OUT_DIR").expect("cargo names it");
+    let out = Path::new(&out);
+    swagger_ui(out);
     if env::var_os("CARGO_FEATURE_EMBED_PAGE").is_none() {
         return;
     }
@@ -24,9 +28,21 @@ fn main() {
         "there is no page in {}; cargo xtask dist builds it first",
         dist.display()
     );
-    let out = env::var_os("OUT_DIR").expect("cargo names it");
     let table = table(&dist, &files);
-    fs::write(Path::new(&out).join("page.rs"), table).expect("cargo made the directory");
+    fs::write(out.join("page.rs"), table).expect("cargo made the directory");
+}
+
+/// Takes the two files that a page needs out of their crate, compressed as they are in it.
+/// The crate as a dependency of the program would bring all of them, three times as much.
+fn swagger_ui(out: &Path) {
+    let config = Arc::new(utoipa_swagger_ui::Config::from(""));
+    for name in ["swagger-ui-bundle.js", "swagger-ui.css"] {
+        let file = utoipa_swagger_ui::serve(name, config.clone());
+        let file = file.expect("no file needs the configuration");
+        let file = file.unwrap_or_else(|| panic!("{name} is not in Swagger UI's crate"));
+        assert!(file.gzpipped, "the feature gzip is on");
+        fs::write(out.join(format!("{name}.gz")), file.bytes).expect("cargo made the directory");
+    }
 }
 
 /// All files below a directory; none where there is no such directory.

@@ -6,7 +6,6 @@ mod builders;
 mod call;
 mod calls;
 mod failures;
-pub mod page;
 #[cfg(test)]
 mod tests;
 

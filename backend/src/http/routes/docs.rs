@@ -1,64 +1,50 @@
 //! `GET /api/openapi.json`, and `GET /api/docs`: the contract, and a page to read
 //! and try it.
-//!
-//! The page is a document, a script and a style of our own origin and nothing
-//! else, so that it works offline and under the policy of every other answer.
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, HeaderValue},
+    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue},
     web::{Data, Path},
 };
 
 use crate::http::{
-    openapi::{self, page},
+    docs::{FILES, PAGE, POLICY},
+    openapi,
     precompressed::Precompressed,
     problem::ApiError,
 };
 
-/// The contract and its page, made once: the same for everyone.
-pub(super) struct Contract {
-    document: Precompressed,
-    page: Precompressed,
-    files: Vec<(&'static str, Precompressed)>,
-}
+/// The contract, made once: the same for everyone.
+pub(super) struct Contract(Precompressed);
 
 impl Contract {
-    /// Makes them ready to be read.
+    /// Makes it ready to be read.
     pub(super) fn new(is_sandbox: bool) -> Self {
         let document = openapi::document(is_sandbox);
         let json = serde_json::to_vec(&document).expect("the document is JSON");
-        let html = page::HTML;
-        let file = |file: &page::File| {
-            let content = file.content.as_bytes().to_vec();
-            (file.name, Precompressed::new(file.content_type, content))
-        };
-        Self {
-            document: Precompressed::new("application/json", json),
-            page: Precompressed::new("text/html; charset=utf-8", html.as_bytes().to_vec()),
-            files: page::FILES.iter().map(file).collect(),
-        }
+        Self(Precompressed::new("application/json", json))
     }
 }
 
 pub(super) async fn document(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
-    answer(&contract.document, &request)
+    answer(&contract.0, &request)
 }
 
-pub(super) async fn docs(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
-    answer(&contract.page, &request)
+pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
+    let mut page = answer(PAGE.packed(), &request);
+    page.headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    page
 }
 
 pub(super) async fn file(
     request: HttpRequest,
-    contract: Data<Contract>,
     name: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let mut files = contract.files.iter();
-    let (_, file) = files
-        .find(|(file, _)| *file == *name)
-        .ok_or(ApiError::NotFound)?;
-    Ok(answer(file, &request))
+    let mut files = FILES.iter();
+    let file = files.find(|file| *file.name == *name);
+    let file = file.ok_or(ApiError::NotFound)?;
+    Ok(answer(file.packed(), &request))
 }
 
 /// Kept, and asked for anew each time: another version may answer next.

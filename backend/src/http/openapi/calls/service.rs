@@ -1,10 +1,10 @@
 //! The service itself, Plivo's callbacks and the sandbox.
 
 use super::{CALLER, FORM, STORE, path_parameter};
+use crate::http::docs;
 use crate::http::openapi::answers;
 use crate::http::openapi::builders::{answer, content, text};
 use crate::http::openapi::call::{Call, Description};
-use crate::http::openapi::page;
 use crate::http::paths;
 use crate::http::problem::ApiError::{self, InvalidField};
 use countersign_shared as shared;
@@ -91,11 +91,11 @@ pub(super) fn docs() -> Call {
 
 pub(super) fn docs_file() -> Call {
     let mut found = answer("The file.");
-    for file in page::FILES {
+    for file in &docs::FILES {
         let content = ContentBuilder::new().schema(Some(text())).build();
         found = found.content(file.content_type, content);
     }
-    let names = page::FILES.iter().map(|file| file.name);
+    let names = docs::FILES.iter().map(|file| file.name);
     Description::new(
         HttpMethod::Get,
         format!("{}/{{file}}", paths::DOCS),
