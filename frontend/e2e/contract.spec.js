@@ -51,7 +51,7 @@ for (const colorScheme of ["light", "dark"]) {
         const origins = await openDocs(page);
         await isAccessible(page);
         await picture(page, `contract-${size}-${colorScheme}`);
-        const send = page.locator("#operations-Verification-send");
+        const send = page.locator("#operations-Verification-send_otp");
         await send.locator(".opblock-summary-control").click();
         await expect(send.locator(".response")).not.toHaveCount(0);
         await isAccessible(page);
@@ -82,7 +82,7 @@ test("every operation of the document is on the page, and no place for a key", a
 
 test("a whole verification can be tried", async ({ page, number }) => {
   await openDocs(page);
-  const send = await form(page, "Verification", "send");
+  const send = await form(page, "Verification", "send_otp");
   await send.getByRole("textbox", { name: "Request body" }).or(send.locator("textarea")).first()
     .fill(JSON.stringify({ recipient: number, nonce: "a-word-of-mine" }));
   await send.getByPlaceholder("Idempotency-Key").fill("a-key-of-sixteen-or-more");
@@ -91,12 +91,12 @@ test("a whole verification can be tried", async ({ page, number }) => {
   await expect(sent).toContainText("x-request-id:");
   const session = JSON.parse(await sent.locator(".highlight-code code").first().textContent());
 
-  const look = await form(page, "Verification", "session");
+  const look = await form(page, "Form", "get_session");
   await look.getByPlaceholder("session_uuid").fill(session.session_uuid);
   await expect(await execute(look)).toContainText('"status": "pending"');
 
   const [{ otp }] = await messages(page, number);
-  const verify = await form(page, "Verification", "verify");
+  const verify = await form(page, "Verification", "verify_otp");
   await verify.locator("textarea").first().fill(JSON.stringify({ session_uuid: session.session_uuid, otp }));
   await expect(await execute(verify)).toContainText('"verified": true');
   const again = await execute(verify);
@@ -105,7 +105,7 @@ test("a whole verification can be tried", async ({ page, number }) => {
 
 test("a form is sent as one", async ({ page }) => {
   await openDocs(page);
-  const introspect = await form(page, "Proofs", "introspect");
+  const introspect = await form(page, "Verification", "introspect_proof");
   await introspect.getByPlaceholder("token").fill("no-proof-of-ours");
   await expect(await execute(introspect)).toContainText('"active": false');
 });

@@ -7,7 +7,7 @@ use crate::{Channel, EndUser};
 /// Where the request goes.
 pub const PATH: &str = "/api/otp/resend";
 
-/// Asks for the code once more. Answered with [`crate::send::SendResponse`].
+/// Asks for the code once more. The answer is that of a send.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "validator", derive(validator::Validate))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

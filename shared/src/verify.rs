@@ -43,8 +43,7 @@ pub struct VerifyRequest {
     pub end_user: Option<EndUser>,
 }
 
-/// The code was right. A wrong one is answered with a [`crate::Problem`] whose
-/// `verified` is false.
+/// The code was right. A wrong one is a problem whose `verified` is false.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifyResponse {
@@ -55,7 +54,7 @@ pub struct VerifyResponse {
     /// The number that is now verified, in E.164.
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::e164))]
     pub recipient: String,
-    /// Shows it to an application's server: see [`crate::proof`].
+    /// For an application's server, which checks it or asks about it.
     pub proof: String,
     /// When the proof ends, RFC 3339 in UTC.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]

@@ -92,7 +92,12 @@ fn sbom(name: &str, target: &str) -> Result<Vec<u8>, String> {
     };
     let features = ["--no-default-features", "--features", features];
     let mut tree = Tree::default();
-    tree.add(&cargo_tree("countersign-backend", target, "normal", &features)?)?;
+    tree.add(&cargo_tree(
+        "countersign-backend",
+        target,
+        "normal",
+        &features,
+    )?)?;
     tree.add(&cargo_tree(
         "countersign-frontend",
         "wasm32-unknown-unknown",
@@ -100,13 +105,23 @@ fn sbom(name: &str, target: &str) -> Result<Vec<u8>, String> {
         &[],
     )?)?;
     // The page at /api/docs comes out of a build dependency.
-    tree.add(&cargo_tree("utoipa-swagger-ui-vendored", target, "build", &[])?)?;
+    tree.add(&cargo_tree(
+        "utoipa-swagger-ui-vendored",
+        target,
+        "build",
+        &[],
+    )?)?;
     let lock = String::from_utf8_lossy(&read(Path::new("Cargo.lock"))?).into_owned();
     let bill = tree.bill(name, &lock, &output("rustc", &["--version"])?);
     Ok(format!("{bill:#}\n").into_bytes())
 }
 
-fn cargo_tree(package: &str, target: &str, edges: &str, features: &[&str]) -> Result<String, String> {
+fn cargo_tree(
+    package: &str,
+    target: &str,
+    edges: &str,
+    features: &[&str],
+) -> Result<String, String> {
     let edges = format!("{edges},no-proc-macro");
     let edges = ["--edges", &edges];
     let of = ["tree", "--locked", "--package", package, "--target", target];

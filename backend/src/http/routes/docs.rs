@@ -9,7 +9,12 @@ use actix_web::{
 
 use crate::http::{
     docs::{FILES, PAGE, POLICY},
-    openapi,
+    openapi::{
+        self,
+        failures::failures,
+        schemas::{DocsFileName, OpenApiDocument},
+    },
+    paths,
     precompressed::Precompressed,
     problem::ApiError,
 };
@@ -26,10 +31,42 @@ impl Contract {
     }
 }
 
+failures!(NoFailures:);
+failures!(FileFailures: &[ApiError::NotFound]);
+
+/// Read this document
+#[utoipa::path(
+    get,
+    path = paths::OPENAPI,
+    operation_id = "get_openapi",
+    tag = "Service",
+    responses(
+        (
+            status = 200,
+            description = "OpenAPI 3.1.",
+            body = OpenApiDocument,
+            examples(("head" = (value = json!({"openapi": "3.1.0"})))),
+        ),
+        (status = 304, description = "The caller has it already."),
+        NoFailures,
+    ),
+)]
 pub(super) async fn document(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
     answer(&contract.0, &request)
 }
 
+/// Read and try it
+#[utoipa::path(
+    get,
+    path = paths::DOCS,
+    operation_id = "get_docs",
+    tag = "Service",
+    responses(
+        (status = 200, description = "A page.", body = String, content_type = "text/html; charset=utf-8"),
+        (status = 304, description = "The caller has it already."),
+        NoFailures,
+    ),
+)]
 pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
     let mut page = answer(PAGE.packed(), &request);
     page.headers_mut()
@@ -37,6 +74,27 @@ pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
     page
 }
 
+/// Read a file of that page
+#[utoipa::path(
+    get,
+    path = paths::DOCS_FILE,
+    operation_id = "get_docs_file",
+    tag = "Service",
+    params(("file" = inline(DocsFileName), Path)),
+    responses(
+        (
+            status = 200,
+            description = "The file.",
+            content(
+                (String = "text/javascript; charset=utf-8"),
+                (String = "text/css; charset=utf-8"),
+                (String = "image/svg+xml"),
+            ),
+        ),
+        (status = 304, description = "The caller has it already."),
+        FileFailures,
+    ),
+)]
 pub(super) async fn file(
     request: HttpRequest,
     name: Path<String>,
