@@ -1,5 +1,5 @@
-//! Packs Swagger UI into the program, and the built page, where the feature
-//! `embed-page` asks for it: a table of its files, each with its compressed siblings.
+//! Packs Swagger UI and the documents into the program, and the built page, where the
+//! feature `embed-page` asks for it: a table of its files, each with its compressed siblings.
 
 use std::{
     env, fs,
@@ -15,6 +15,7 @@ fn main() {
     let out = env::var_os("OUT_DIR").expect("cargo names it");
     let out = Path::new(&out);
     swagger_ui(out);
+    documents(out);
     if env::var_os("CARGO_FEATURE_EMBED_PAGE").is_none() {
         return;
     }
@@ -43,6 +44,25 @@ fn swagger_ui(out: &Path) {
         assert!(file.gzpipped, "the feature gzip is on");
         fs::write(out.join(format!("{name}.gz")), file.bytes).expect("cargo made the directory");
     }
+}
+
+/// Writes a table of the repository's documents, each as its path there and its text.
+fn documents(out: &Path) {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let names = ["README", "CHANGELOG", "CONTRIBUTING", "LICENSE", "SECURITY"];
+    let mut documents: Vec<PathBuf> = names.map(|name| top.join(name).with_extension("md")).into();
+    documents.push(top.join("docs/llms.txt"));
+    let others = files(&top.join("docs")).into_iter();
+    documents.extend(others.filter(|file| file.extension().is_some_and(|it| it == "md")));
+    println!("cargo::rerun-if-changed={}", top.join("docs").display());
+    let mut table = String::from("&[\n");
+    for file in &documents {
+        println!("cargo::rerun-if-changed={}", file.display());
+        let path = file.strip_prefix(&top).expect("it was found there");
+        let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
+        table += &format!("    ({:?}, include_str!({file:?})),\n", words.join("/"));
+    }
+    fs::write(out.join("documents.rs"), table + "]\n").expect("cargo made the directory");
 }
 
 /// All files below a directory; none where there is no such directory.

@@ -1,4 +1,6 @@
-//! The page at `/api/docs`: Swagger UI, from this program alone.
+//! The page at `/api/docs`: Swagger UI, from this program alone; and the documents below it.
+
+pub(super) mod documents;
 
 use std::{io::Read, sync::OnceLock};
 

@@ -76,6 +76,8 @@ use self::{config::PublicConfig, docs::Contract, events::Streams, health::Readin
         docs::document,
         docs::docs,
         docs::file,
+        docs::file_in,
+        docs::llms,
         callback::post,
         callback::get,
     ),
@@ -200,6 +202,8 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
         .service(readable!(paths::OPENAPI, docs::document))
         .service(readable!(paths::DOCS, docs::docs))
         .service(readable!(paths::DOCS_FILE, docs::file))
+        .service(readable!(paths::DOCS_FILE_IN, docs::file_in))
+        .service(readable!(paths::LLMS, docs::llms))
         .service(readable!(paths::LIVE, health::live))
         .service(readable!(paths::READY, health::ready));
     #[cfg(feature = "sandbox")]

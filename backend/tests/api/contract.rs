@@ -1,4 +1,6 @@
-//! The contract as it is served, and its page.
+//! The contract as it is served, its page, and the documents.
+
+use std::{collections::BTreeSet, fs, path::Path};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -48,7 +50,7 @@ async fn what_is_documented_without_a_parameter_is_answered_so() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 7);
+    assert_eq!(seen, 8);
 }
 
 /// The values of an attribute, wherever it stands.
@@ -105,6 +107,89 @@ async fn the_page_brings_all_it_needs_and_nothing_inline() {
         "/api/docs/..%2froutes.rs",
     ] {
         app.get(path).await.problem(404, "not_found");
+    }
+}
+
+/// The Markdown files below a folder of the repository, by their paths in it.
+fn documents(folder: &str) -> Vec<String> {
+    let top = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let entries = fs::read_dir(top.join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let documents = names.filter(|name| name.ends_with(".md"));
+    documents.map(|name| format!("{folder}/{name}")).collect()
+}
+
+/// Where the links of a document lead, without their fragments.
+fn links(markdown: &str) -> Vec<&str> {
+    let links = markdown.split("](").skip(1);
+    let links = links.map(|link| link.split_once(')').unwrap().0);
+    let links = links.filter(|link| !link.starts_with(['#']) && !link.starts_with("https:"));
+    links.map(|link| link.split('#').next().unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn every_document_is_served_and_its_links_lead_to_others() {
+    let app = TestApp::start().await;
+    let below = ["docs", "docs/integrate", "docs/adr"]
+        .map(documents)
+        .concat();
+    assert!(below.len() > 40, "{below:?}");
+    let mut paths: Vec<String> = below.iter().map(|path| format!("/api/{path}")).collect();
+    paths.push("/api/docs/README.md".to_owned());
+    let mut known = BTreeSet::new();
+    for path in &paths {
+        let document = app.get(path).await;
+        assert_eq!(document.status, 200, "{path}");
+        assert_eq!(
+            document.header("content-type"),
+            "text/markdown; charset=utf-8",
+            "{path}"
+        );
+        assert_eq!(document.header("cache-control"), "no-cache", "{path}");
+        assert!(document.text.starts_with("# "), "{path}");
+        known.extend(links(&document.text).into_iter().map(str::to_owned));
+    }
+    assert!(known.len() > 40, "{known:?}");
+    for link in &known {
+        assert_eq!(app.get(link).await.status, 200, "{link}");
+    }
+    let api = app.get("/api/docs/api.md").await;
+    let again = app
+        .request(Method::GET, "/api/docs/api.md")
+        .header("if-none-match", api.header("etag"));
+    assert_eq!(app.call(again).await.status, 304);
+    let packed = app
+        .request(Method::HEAD, "/api/docs/api.md")
+        .header("accept-encoding", "br");
+    assert_eq!(app.call(packed).await.header("content-encoding"), "br");
+    for path in [
+        "/api/docs/adr",
+        "/api/docs/adr/",
+        "/api/docs/docs/api.md",
+        "/api/docs/.env",
+    ] {
+        app.get(path).await.problem(404, "not_found");
+    }
+}
+
+#[actix_web::test]
+async fn llms_txt_lists_every_document_but_the_decisions() {
+    let app = TestApp::start().await;
+    let list = app.get("/llms.txt").await;
+    assert_eq!(list.status, 200);
+    assert_eq!(list.header("content-type"), "text/plain; charset=utf-8");
+    assert!(list.text.starts_with("# Countersign\n\n> "));
+    assert_eq!(app.get("/api/docs/llms.txt").await.text, list.text);
+    let listed: BTreeSet<_> = links(&list.text).into_iter().collect();
+    for path in ["docs", "docs/integrate"].map(documents).concat() {
+        assert!(
+            listed.contains(&*format!("/api/{path}")),
+            "{path} in docs/llms.txt"
+        );
+    }
+    assert!(listed.contains("/api/docs/README.md"));
+    for link in listed {
+        assert_eq!(app.get(link).await.status, 200, "{link}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Types of answers and requests that are written or read without a type of their own, for
 //! the OpenAPI document.
 
+use std::collections::BTreeSet;
+
 use countersign_shared::{
     Channel, page::PageResponse, send::SendResponse, session::SessionResponse,
 };
@@ -11,7 +13,10 @@ use utoipa::{
 };
 
 use super::text;
-use crate::http::docs;
+use crate::http::docs::{
+    self,
+    documents::{DOCUMENTS, Document},
+};
 
 /// The session, or with `page` the page's address.
 #[derive(ToSchema)]
@@ -119,14 +124,29 @@ pub(in crate::http) struct SandboxMessage {
     time: String,
 }
 
-/// The name of a file of the page.
+/// The name of a file of the page, or of a document.
 pub(in crate::http) struct DocsFileName;
+
+/// The name of a folder of documents.
+pub(in crate::http) struct DocsFolderName;
 
 impl PartialSchema for DocsFileName {
     fn schema() -> RefOr<Schema> {
-        let names = docs::FILES.iter().map(|file| file.name);
+        let files = docs::FILES.iter().map(|file| file.name);
+        let documents = DOCUMENTS.iter().map(Document::path);
+        let names = files.chain(documents.filter(|path| !path.contains('/')));
         text().enum_values(Some(names)).into()
     }
 }
 
 impl ToSchema for DocsFileName {}
+
+impl PartialSchema for DocsFolderName {
+    fn schema() -> RefOr<Schema> {
+        let paths = DOCUMENTS.iter().filter_map(|it| it.path().split_once('/'));
+        let names: BTreeSet<_> = paths.map(|(folder, _)| folder).collect();
+        text().enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for DocsFolderName {}

@@ -53,7 +53,14 @@ fn examples(document: &Value) -> Vec<(String, Value)> {
                 let schema = content["schema"]["$ref"].as_str().unwrap_or_default();
                 let name = schema.rsplit('/').next().unwrap_or_default();
                 let there = content["examples"].as_object();
-                let free = ["text/html", "text/css", "text/javascript", "image/svg+xml"];
+                let free = [
+                    "text/html",
+                    "text/css",
+                    "text/javascript",
+                    "image/svg+xml",
+                    "text/markdown",
+                    "text/plain",
+                ];
                 assert!(
                     there.is_some() || free.iter().any(|it| media_type.starts_with(it)),
                     "{media_type} of {} has no example",

@@ -1,5 +1,5 @@
-//! `GET /api/openapi.json`, and `GET /api/docs`: the contract, and a page to read
-//! and try it.
+//! `GET /api/openapi.json`, and `GET /api/docs`: the contract, a page to read and try it, and
+//! the documents as Markdown.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -8,11 +8,14 @@ use actix_web::{
 };
 
 use crate::http::{
-    docs::{FILES, PAGE, POLICY},
+    docs::{
+        FILES, PAGE, POLICY,
+        documents::{Document, LLMS},
+    },
     openapi::{
         self,
         failures::failures,
-        schemas::{DocsFileName, OpenApiDocument},
+        schemas::{DocsFileName, DocsFolderName, OpenApiDocument},
     },
     paths,
     precompressed::Precompressed,
@@ -74,7 +77,10 @@ pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
     page
 }
 
-/// Read a file of that page
+/// Read a document, or a file of that page
+///
+/// The documents of the repository are Markdown: `README.md`, `api.md` and so on, which `llms.txt`
+/// lists.
 #[utoipa::path(
     get,
     path = paths::DOCS_FILE,
@@ -89,6 +95,8 @@ pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
                 (String = "text/javascript; charset=utf-8"),
                 (String = "text/css; charset=utf-8"),
                 (String = "image/svg+xml"),
+                (String = "text/markdown; charset=utf-8"),
+                (String = "text/plain; charset=utf-8"),
             ),
         ),
         (status = 304, description = "The caller has it already."),
@@ -100,9 +108,55 @@ pub(super) async fn file(
     name: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let mut files = FILES.iter();
-    let file = files.find(|file| *file.name == *name);
-    let file = file.ok_or(ApiError::NotFound)?;
-    Ok(answer(file.packed(), &request))
+    match files.find(|file| *file.name == *name) {
+        Some(file) => Ok(answer(file.packed(), &request)),
+        None => document_at(&name, &request),
+    }
+}
+
+/// Read a document in a folder
+///
+/// Such as `adr`, the decisions, and `integrate`, the ways to integrate.
+#[utoipa::path(
+    get,
+    path = paths::DOCS_FILE_IN,
+    operation_id = "get_docs_file_in",
+    tag = "Service",
+    params(("folder" = inline(DocsFolderName), Path), ("file" = String, Path)),
+    responses(
+        (status = 200, description = "The document.", body = String, content_type = "text/markdown; charset=utf-8"),
+        (status = 304, description = "The caller has it already."),
+        FileFailures,
+    ),
+)]
+pub(super) async fn file_in(
+    request: HttpRequest,
+    place: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    document_at(&format!("{}/{}", place.0, place.1), &request)
+}
+
+/// Read what there is to read
+///
+/// The documents, each with a line about it (llmstxt.org).
+#[utoipa::path(
+    get,
+    path = paths::LLMS,
+    operation_id = "get_llms_txt",
+    tag = "Service",
+    responses(
+        (status = 200, description = "Links to the documents.", body = String, content_type = "text/plain; charset=utf-8"),
+        (status = 304, description = "The caller has it already."),
+        FileFailures,
+    ),
+)]
+pub(super) async fn llms(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    document_at(LLMS, &request)
+}
+
+fn document_at(path: &str, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    let document = Document::find(path).ok_or(ApiError::NotFound)?;
+    Ok(answer(document.packed(), request))
 }
 
 /// Kept, and asked for anew each time: another version may answer next.
