@@ -60,6 +60,7 @@ fn documents(out: &Path) {
         println!("cargo::rerun-if-changed={}", file.display());
         let path = file.strip_prefix(&top).expect("it was found there");
         let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
+        let file = file.to_str().expect("the place of the source is text");
         table += &format!("    ({:?}, include_str!({file:?})),\n", words.join("/"));
     }
     fs::write(out.join("documents.rs"), table + "]\n").expect("cargo made the directory");

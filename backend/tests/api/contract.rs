@@ -115,7 +115,7 @@ fn documents(folder: &str) -> Vec<String> {
     let top = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let entries = fs::read_dir(top.join(folder)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let documents = names.filter(|name| name.ends_with(".md"));
+    let documents = names.filter(|name| Path::new(name).extension().is_some_and(|it| it == "md"));
     documents.map(|name| format!("{folder}/{name}")).collect()
 }
 

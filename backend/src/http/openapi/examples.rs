@@ -210,6 +210,7 @@ pub(in crate::http) fn session_event() -> SessionEvent {
     }
 }
 
+#[cfg(feature = "sandbox")]
 pub(in crate::http) fn message() -> Value {
     json!({
         "recipient": RECIPIENT,

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_shared::{
-    Channel, page::PageResponse, send::SendResponse, session::SessionResponse,
-};
+use countersign_shared::{page::PageResponse, send::SendResponse, session::SessionResponse};
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -113,11 +111,12 @@ pub(in crate::http) struct OpenApiDocument {
 }
 
 /// What a pretend phone received.
+#[cfg(feature = "sandbox")]
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(in crate::http) struct SandboxMessage {
     recipient: String,
-    channel: Channel,
+    channel: countersign_shared::Channel,
     otp: String,
     text: String,
     #[schema(format = DateTime)]
