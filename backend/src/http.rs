@@ -4,6 +4,7 @@
 pub mod allowed_origins;
 mod bulkhead;
 pub mod connections;
+mod docs;
 pub mod drain;
 pub mod extract;
 pub mod middleware;

@@ -64,7 +64,8 @@ pub struct Introspection {
     pub claims: Option<Claims>,
 }
 
-/// The schema, which a derive cannot generate: two forms, distinguished by `active`.
+/// The schema, which a derive cannot generate: two forms, distinguished by `active`. Each has
+/// a name, which generators of clients need.
 #[cfg(feature = "openapi")]
 mod schema {
     use std::borrow::Cow;
@@ -73,33 +74,29 @@ mod schema {
         PartialSchema, ToSchema,
         openapi::{
             AllOfBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type,
-            schema::AdditionalProperties,
+            extensions::Extensions, schema::AdditionalProperties,
         },
     };
 
     use super::{Claims, Introspection};
 
+    /// An object whose `active` is always the same.
+    fn active(is: bool, said: &str) -> ObjectBuilder {
+        let word = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .extensions(Some(Extensions::from_iter([("const", is)])));
+        ObjectBuilder::new()
+            .description(Some(said))
+            .property("active", word)
+            .required("active")
+    }
+
     impl PartialSchema for Introspection {
         fn schema() -> RefOr<Schema> {
-            let active = |is: bool, said: &str| {
-                let word = ObjectBuilder::new()
-                    .schema_type(Type::Boolean)
-                    .enum_values(Some([is]));
-                ObjectBuilder::new()
-                    .description(Some(said))
-                    .property("active", word)
-                    .required("active")
-            };
-            let holds = AllOfBuilder::new()
-                .item(active(true, "It is a proof of ours, and it holds."))
-                .item(Ref::from_schema_name(Claims::name()));
             OneOfBuilder::new()
                 .description(Some("What is known of a token: its claims, or nothing."))
-                .item(holds)
-                .item(
-                    active(false, "It is forged, over, spent, or of another service.")
-                        .additional_properties(Some(AdditionalProperties::FreeForm(false))),
-                )
+                .item(Ref::from_schema_name("ActiveProof"))
+                .item(Ref::from_schema_name("InactiveProof"))
                 .into()
         }
     }
@@ -110,7 +107,19 @@ mod schema {
         }
 
         fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-            schemas.push((Claims::name().into_owned(), Claims::schema()));
+            let holds = "It is a proof of ours, and it holds.";
+            let holds = AllOfBuilder::new()
+                .item(active(true, holds))
+                .item(Ref::from_schema_name(Claims::name()));
+            let over = "It is forged, over, consumed, or of another service.";
+            let over = active(false, over)
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+            schemas.extend([
+                ("ActiveProof".to_owned(), holds.into()),
+                ("InactiveProof".to_owned(), over.into()),
+                (Claims::name().into_owned(), Claims::schema()),
+            ]);
+            Claims::schemas(schemas);
         }
     }
 }

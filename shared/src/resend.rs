@@ -7,7 +7,7 @@ use crate::{Channel, EndUser};
 /// Path of the request.
 pub const PATH: &str = "/api/otp/resend";
 
-/// Requests another delivery of the code. Answered with [`crate::send::SendResponse`].
+/// Requests another delivery of the code. The answer is that of a send.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "validator", derive(validator::Validate))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -43,8 +43,8 @@ pub struct VerifyRequest {
     pub end_user: Option<EndUser>,
 }
 
-/// The answer to the right code. A wrong one is answered with a [`crate::Problem`] whose
-/// `verified` is false.
+/// The answer to the right code. A wrong one is answered with a problem whose `verified` is
+/// false.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifyResponse {
@@ -55,7 +55,7 @@ pub struct VerifyResponse {
     /// The number that is now verified, in E.164.
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::e164))]
     pub recipient: String,
-    /// The proof, for an application's server: see [`crate::proof`].
+    /// The proof, for an application's server, which verifies or introspects it.
     pub proof: String,
     /// When the proof expires, RFC 3339 in UTC.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]

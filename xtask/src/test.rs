@@ -280,8 +280,8 @@ fn docs(totals: &mut Totals) -> Outcome {
     count(&mut check, totals, check_line)
 }
 
-/// Contract test: schemathesis generates `cases` requests for each operation, in at most
-/// `seconds`.
+/// Contract test: a generated client verifies a number, and schemathesis generates `cases`
+/// requests for each operation, in at most `seconds`.
 fn contract(totals: &mut Totals, cases: &str, seconds: &str) -> Outcome {
     let source = Path::new("backend/tests/contract");
     let home = Path::new("target/contract");
@@ -290,13 +290,18 @@ fn contract(totals: &mut Totals, cases: &str, seconds: &str) -> Outcome {
         python_packages(home, &requirements)
     })?;
     let python = std::path::absolute(home.join("venv/bin/python"));
-    let mut check = command(&python.map_err(|error| error.to_string())?.to_string_lossy());
-    check
-        .arg(source.join("check.py"))
-        .env("COUNTERSIGN_BIN", service()?)
-        .env("CASES", cases)
-        .env("SECONDS_AT_MOST", seconds);
-    count(&mut check, totals, check_line)
+    let python = python.map_err(|error| error.to_string())?;
+    let service = service()?;
+    for script in ["client.py", "check.py"] {
+        let mut check = command(&python.to_string_lossy());
+        check
+            .arg(source.join(script))
+            .env("COUNTERSIGN_BIN", &service)
+            .env("CASES", cases)
+            .env("SECONDS_AT_MOST", seconds);
+        count(&mut check, totals, check_line)?;
+    }
+    Ok(())
 }
 
 /// Builds the service, and returns its path.

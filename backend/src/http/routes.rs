@@ -24,6 +24,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use countersign_shared as shared;
+use utoipa::OpenApi;
 
 use crate::http::{
     bulkhead::Bulkheads,
@@ -34,6 +35,63 @@ use crate::http::{
 use crate::verification::ApplicationRegistry;
 
 use self::{config::PublicConfig, docs::Contract, events::Streams, health::Readiness};
+
+/// What the calls say of themselves, in the order a reader meets them.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Countersign",
+        description = "Countersign verifies phone numbers: it sends a one-time code by SMS, voice or \
+            WhatsApp, checks the answer, and gives a signed proof that your own server can trust.\n\n\
+            Requests name only the fields below, each once, and are at most 4 KiB. Times are RFC \
+            3339 in UTC; durations are whole seconds. Every GET but the stream takes HEAD too. Every \
+            failure is `application/problem+json` (RFC 9457): branch on its `code`; texts may \
+            change. Any other path is 404 `not_found`, any other method 405 `method_not_allowed` \
+            with the header `Allow`.",
+        license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later"),
+    ),
+    servers((url = "/")),
+    tags(
+        (name = "Verification", description = "The four operations of an application: send a code, send it again, check it, ask about the proof."),
+        (name = "Proofs", description = "Proofs checked without asking."),
+        (name = "Form", description = "For a form of your own in a browser, beside the first three."),
+        (name = "Page", description = "For Countersign's own page only."),
+        (name = "Service", description = "Whether the service is well, and its documents."),
+        (name = "Plivo", description = "For Plivo only."),
+    ),
+    components(schemas(shared::Problem)),
+    paths(
+        send::send,
+        resend::resend,
+        verify::verify,
+        introspect::introspect,
+        keys::keys,
+        config::config,
+        session::session,
+        events::events,
+        page::page,
+        page_failure::report,
+        health::live,
+        health::ready,
+        docs::document,
+        docs::docs,
+        docs::file,
+        docs::file_in,
+        docs::llms,
+        callback::post,
+        callback::get,
+    ),
+)]
+pub(super) struct Api;
+
+/// What there is in sandbox only.
+#[cfg(feature = "sandbox")]
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "Sandbox", description = "There in sandbox only, where nothing is really sent.")),
+    paths(sandbox::messages),
+)]
+pub(super) struct SandboxApi;
 
 /// A path of ours, and the methods it knows.
 pub(crate) type Listed = (String, &'static str);
@@ -129,36 +187,25 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
             page_failure::report
         ))
         .service(readable!(shared::proof::KEYS_PATH, keys::keys))
+        .service(readable!(paths::SESSION, session::session).wrap(limits.reads.guard()))
         .service(
-            readable!(
-                &format!("{}/{{session_uuid}}", shared::session::PATH),
-                session::session
-            )
-            .wrap(limits.reads.guard()),
+            resource(paths::EVENTS, "GET")
+                .route(web::get().to(events::events))
+                .wrap(limits.reads.guard()),
         )
         .service(
-            resource(
-                &format!(
-                    "{}/{{session_uuid}}{}",
-                    shared::session::PATH,
-                    shared::session::EVENTS
-                ),
-                "GET",
-            )
-            .route(web::get().to(events::events))
-            .wrap(limits.reads.guard()),
-        )
-        .service(
-            resource(&format!("{}/{{secret}}", paths::CALLBACK), "GET, POST")
+            resource(paths::CALLBACK_OF_SECRET, "GET, POST")
                 .route(web::post().to(callback::post))
                 .route(web::get().to(callback::get)),
         )
         .service(readable!(shared::config::PATH, config::config))
         .service(readable!(paths::OPENAPI, docs::document))
         .service(readable!(paths::DOCS, docs::docs))
-        .service(readable!(&format!("{}/{{file}}", paths::DOCS), docs::file))
-        .service(readable!("/healthz", health::live))
-        .service(readable!("/readyz", health::ready));
+        .service(readable!(paths::DOCS_FILE, docs::file))
+        .service(readable!(paths::DOCS_FILE_IN, docs::file_in))
+        .service(readable!(paths::LLMS, docs::llms))
+        .service(readable!(paths::LIVE, health::live))
+        .service(readable!(paths::READY, health::ready));
     #[cfg(feature = "sandbox")]
     config.service(readable!(paths::SANDBOX_MESSAGES, sandbox::messages));
     config.service(web::scope("/api").default_service(web::to(nothing_here)));

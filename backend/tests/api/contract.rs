@@ -1,4 +1,6 @@
-//! The API description as served, and its page.
+//! The API description as served, its page, and the documents.
+
+use std::{collections::BTreeSet, fs, path::Path};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -48,7 +50,13 @@ async fn documented_calls_without_a_parameter_answer_as_documented() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 7);
+    assert_eq!(seen, 8);
+}
+
+/// The values of an attribute, wherever it stands.
+fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
+    let rest = html.split(attribute).skip(1);
+    rest.map(|rest| rest.split_once('"').unwrap().0).collect()
 }
 
 #[actix_web::test]
@@ -56,21 +64,42 @@ async fn the_page_is_self_contained_and_has_nothing_inline() {
     let app = TestApp::start().await;
     let page = app.get("/api/docs").await;
     assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let policy = page.header("content-security-policy");
-    assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval';"));
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"));
+    assert!(!policy.contains("unsafe"), "{policy}");
     for inline in ["<style", "style=", "<script>", "onclick", "//"] {
         assert!(!page.text.contains(inline), "{inline}");
     }
-    for (name, content_type) in [
-        ("page.js", "text/javascript; charset=utf-8"),
-        ("page.css", "text/css; charset=utf-8"),
-        ("icon.svg", "image/svg+xml"),
-    ] {
-        assert!(page.text.contains(&format!("docs/{name}")), "{name}");
-        let file = app.get(&format!("/api/docs/{name}")).await;
-        assert_eq!(file.status, 200, "{name}");
-        assert_eq!(file.header("content-type"), content_type);
-        assert!(!file.text.contains("innerHTML"), "{name}");
+    let links = [values(&page.text, "href=\""), values(&page.text, "src=\"")].concat();
+    assert!(links.len() > 5, "{links:?}");
+    for link in links {
+        let file = app.get(&format!("/api/{link}")).await;
+        assert_eq!(file.status, 200, "{link}");
+        assert_eq!(file.header("cache-control"), "no-cache", "{link}");
+        let content_type = match link.rsplit_once('.').unwrap().1 {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "svg" => "image/svg+xml",
+            _ => "application/json",
+        };
+        assert_eq!(file.header("content-type"), content_type, "{link}");
+        let loads = file.text.split("url(").skip(1);
+        for load in loads.filter(|_| content_type.starts_with("text/css")) {
+            let load = load.trim_start_matches(['"', '\'']);
+            assert!(load.starts_with("data:"), "{link}: {load:.60}");
+        }
+        let kept = app
+            .request(Method::GET, &format!("/api/{link}"))
+            .header("if-none-match", file.header("etag"));
+        assert_eq!(app.call(kept).await.status, 304, "{link}");
+        let packed = app
+            .request(Method::HEAD, &format!("/api/{link}"))
+            .header("accept-encoding", "gzip");
+        let packed = app.call(packed).await;
+        assert_eq!(packed.header("content-encoding"), "gzip", "{link}");
+        let length: usize = packed.header("content-length").parse().unwrap();
+        assert!(length < file.text.len(), "{link}");
     }
     for path in [
         "/api/docs/",
@@ -78,6 +107,89 @@ async fn the_page_is_self_contained_and_has_nothing_inline() {
         "/api/docs/..%2froutes.rs",
     ] {
         app.get(path).await.problem(404, "not_found");
+    }
+}
+
+/// The Markdown files below a folder of the repository, by their paths in it.
+fn documents(folder: &str) -> Vec<String> {
+    let top = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let entries = fs::read_dir(top.join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let documents = names.filter(|name| Path::new(name).extension().is_some_and(|it| it == "md"));
+    documents.map(|name| format!("{folder}/{name}")).collect()
+}
+
+/// Where the links of a document lead, without their fragments.
+fn links(markdown: &str) -> Vec<&str> {
+    let links = markdown.split("](").skip(1);
+    let links = links.map(|link| link.split_once(')').unwrap().0);
+    let links = links.filter(|link| !link.starts_with(['#']) && !link.starts_with("https:"));
+    links.map(|link| link.split('#').next().unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn every_document_is_served_and_its_links_lead_to_others() {
+    let app = TestApp::start().await;
+    let below = ["docs", "docs/integrate", "docs/adr"]
+        .map(documents)
+        .concat();
+    assert!(below.len() > 40, "{below:?}");
+    let mut paths: Vec<String> = below.iter().map(|path| format!("/api/{path}")).collect();
+    paths.push("/api/docs/README.md".to_owned());
+    let mut known = BTreeSet::new();
+    for path in &paths {
+        let document = app.get(path).await;
+        assert_eq!(document.status, 200, "{path}");
+        assert_eq!(
+            document.header("content-type"),
+            "text/markdown; charset=utf-8",
+            "{path}"
+        );
+        assert_eq!(document.header("cache-control"), "no-cache", "{path}");
+        assert!(document.text.starts_with("# "), "{path}");
+        known.extend(links(&document.text).into_iter().map(str::to_owned));
+    }
+    assert!(known.len() > 40, "{known:?}");
+    for link in &known {
+        assert_eq!(app.get(link).await.status, 200, "{link}");
+    }
+    let api = app.get("/api/docs/api.md").await;
+    let again = app
+        .request(Method::GET, "/api/docs/api.md")
+        .header("if-none-match", api.header("etag"));
+    assert_eq!(app.call(again).await.status, 304);
+    let packed = app
+        .request(Method::HEAD, "/api/docs/api.md")
+        .header("accept-encoding", "br");
+    assert_eq!(app.call(packed).await.header("content-encoding"), "br");
+    for path in [
+        "/api/docs/adr",
+        "/api/docs/adr/",
+        "/api/docs/docs/api.md",
+        "/api/docs/.env",
+    ] {
+        app.get(path).await.problem(404, "not_found");
+    }
+}
+
+#[actix_web::test]
+async fn llms_txt_lists_every_document_but_the_decisions() {
+    let app = TestApp::start().await;
+    let list = app.get("/llms.txt").await;
+    assert_eq!(list.status, 200);
+    assert_eq!(list.header("content-type"), "text/plain; charset=utf-8");
+    assert!(list.text.starts_with("# Countersign\n\n> "));
+    assert_eq!(app.get("/api/docs/llms.txt").await.text, list.text);
+    let listed: BTreeSet<_> = links(&list.text).into_iter().collect();
+    for path in ["docs", "docs/integrate"].map(documents).concat() {
+        assert!(
+            listed.contains(&*format!("/api/{path}")),
+            "{path} in docs/llms.txt"
+        );
+    }
+    assert!(listed.contains("/api/docs/README.md"));
+    for link in listed {
+        assert_eq!(app.get(link).await.status, 200, "{link}");
     }
 }
 

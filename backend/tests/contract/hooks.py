@@ -19,7 +19,7 @@ def operation(case):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    if operation(case) == "send" and response.status_code == 200:
+    if operation(case) == "send_otp" and response.status_code == 200:
         sent = response.json()
         recipients[sent["session_uuid"]] = sent["recipient"]
 
@@ -37,9 +37,9 @@ def before_call(context, case, kwargs):
     if not isinstance(case.body, dict):
         return
     recipient = case.body.get("recipient")
-    if operation(case) == "send" and isinstance(recipient, str):
+    if operation(case) == "send_otp" and isinstance(recipient, str):
         case.body["recipient"] = steered_away(recipient)
-    if operation(case) == "verify":
+    if operation(case) == "verify_otp":
         try_the_right_code(case)
 
 

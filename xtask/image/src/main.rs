@@ -84,7 +84,7 @@ fn write(
     Ok(lines.join("\n"))
 }
 
-/// Of the program, and of the page that is inside it.
+/// Of the program, and of the pages that are inside it.
 fn sbom(name: &str, target: &str) -> Result<Vec<u8>, String> {
     let features = match name {
         "countersign-sandbox" => "embed-page,sandbox",
@@ -92,10 +92,23 @@ fn sbom(name: &str, target: &str) -> Result<Vec<u8>, String> {
     };
     let features = ["--no-default-features", "--features", features];
     let mut tree = Tree::default();
-    tree.add(&cargo_tree("countersign-backend", target, &features)?)?;
+    tree.add(&cargo_tree(
+        "countersign-backend",
+        target,
+        "normal",
+        &features,
+    )?)?;
     tree.add(&cargo_tree(
         "countersign-frontend",
         "wasm32-unknown-unknown",
+        "normal",
+        &[],
+    )?)?;
+    // The page at /api/docs comes out of a build dependency.
+    tree.add(&cargo_tree(
+        "utoipa-swagger-ui-vendored",
+        target,
+        "build",
         &[],
     )?)?;
     let lock = String::from_utf8_lossy(&read(Path::new("Cargo.lock"))?).into_owned();
@@ -103,8 +116,14 @@ fn sbom(name: &str, target: &str) -> Result<Vec<u8>, String> {
     Ok(format!("{bill:#}\n").into_bytes())
 }
 
-fn cargo_tree(package: &str, target: &str, features: &[&str]) -> Result<String, String> {
-    let edges = ["--edges", "normal,no-proc-macro"];
+fn cargo_tree(
+    package: &str,
+    target: &str,
+    edges: &str,
+    features: &[&str],
+) -> Result<String, String> {
+    let edges = format!("{edges},no-proc-macro");
+    let edges = ["--edges", &edges];
     let of = ["tree", "--locked", "--package", package, "--target", target];
     output(
         "cargo",

@@ -80,7 +80,10 @@ pub async fn add(
         .extensions_mut()
         .remove::<FramedBy>();
     let headers = response.headers_mut();
-    if let Some(policy) = policy {
+    // The page of the API's document has a policy of its own.
+    if let Some(policy) = policy
+        && !headers.contains_key(CONTENT_SECURITY_POLICY)
+    {
         let policy = match &framed_by {
             Some(FramedBy(origin)) => policy.framed_by(origin),
             None => policy.unframed.clone(),

@@ -1,5 +1,5 @@
-//! The contract's failures: the very problems that are answered, so that no
-//! example can be another.
+//! The failures of the OpenAPI document: the very problems that are answered, so that no
+//! example can be another. Each handler names its own by [`failures!`].
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,30 @@ use utoipa::{
     },
 };
 
-use super::builders::{always, json, request_id, sometimes, text};
+use super::{always, json, sometimes, text};
 use crate::{http::problem::ApiError, verification::Refusal};
+
+/// Makes a type for the `responses` of a handler, of groups of failures.
+macro_rules! failures {
+    ($name:ident: $($group:expr),* $(,)?) => {
+        struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<
+                String,
+                utoipa::openapi::RefOr<utoipa::openapi::Response>,
+            > {
+                $crate::http::openapi::failures::responses(&[$($group),*])
+            }
+        }
+    };
+}
+pub(in crate::http) use failures;
 
 const WAIT: &str = "Whole seconds to wait; equal to `retry_after`.";
 
 /// What names an example of it: its code, and what makes it another one.
-pub(super) fn name(error: &ApiError) -> String {
+fn name(error: &ApiError) -> String {
     let code = error.problem().code.as_str();
     match error {
         ApiError::InvalidField(field) => format!("{code}.{field}"),
@@ -31,7 +48,7 @@ pub(super) fn name(error: &ApiError) -> String {
 }
 
 /// The problem as it is answered.
-pub(super) fn example(error: &ApiError) -> Example {
+fn example(error: &ApiError) -> Example {
     let problem = Problem {
         request_id: Some("11df34f8cc137857".to_owned()),
         ..error.problem()
@@ -42,36 +59,36 @@ pub(super) fn example(error: &ApiError) -> Example {
         .build()
 }
 
-/// One response for each status.
-pub(super) fn responses(errors: &[ApiError]) -> BTreeMap<u16, Response> {
-    let mut by_status: BTreeMap<u16, Vec<ApiError>> = BTreeMap::new();
-    for error in errors {
-        by_status
-            .entry(error.problem().status)
-            .or_default()
-            .push(*error);
+/// One response for each status. A panic costs its request, whichever it is.
+pub(in crate::http) fn responses(groups: &[&[ApiError]]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<String, Vec<ApiError>> = BTreeMap::new();
+    for error in groups
+        .iter()
+        .copied()
+        .flatten()
+        .chain([&ApiError::Internal])
+    {
+        let status = error.problem().status.to_string();
+        by_status.entry(status).or_default().push(*error);
     }
     by_status
         .into_iter()
-        .map(|(status, errors)| (status, response(&errors)))
+        .map(|(status, errors)| (status, response(&errors).into()))
         .collect()
 }
 
-fn response(errors: &[ApiError]) -> Response {
+/// The response with these failures, its examples in it: `complete` moves them to where
+/// they are kept once.
+pub(super) fn response(errors: &[ApiError]) -> Response {
     let problems: Vec<Problem> = errors.iter().map(ApiError::problem).collect();
     let mut titles: Vec<&str> = problems.iter().map(|problem| &*problem.title).collect();
     titles.dedup();
-    let examples = errors.iter().map(|error| {
-        let name = name(error);
-        let place = format!("#/components/examples/{name}");
-        (name, RefOr::<Example>::Ref(Ref::new(place)))
-    });
+    let examples = errors.iter().map(|error| (name(error), example(error)));
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(Problem::name())))
         .examples_from_iter(examples);
     let mut response = ResponseBuilder::new()
         .description(titles.join(", or: "))
-        .header("X-Request-Id", request_id())
         .content(CONTENT_TYPE, content.build());
     let waits = problems
         .iter()

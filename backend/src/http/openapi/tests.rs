@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use countersign_shared::{
     ErrorCode, Problem,
     config::ConfigResponse,
-    page::PageRequest,
+    page::{PageRequest, PageResponse},
     proof::Introspection,
     resend::ResendRequest,
     send::{SendRequest, SendResponse},
@@ -53,7 +53,14 @@ fn examples(document: &Value) -> Vec<(String, Value)> {
                 let schema = content["schema"]["$ref"].as_str().unwrap_or_default();
                 let name = schema.rsplit('/').next().unwrap_or_default();
                 let there = content["examples"].as_object();
-                let free = ["text/html", "text/css", "text/javascript", "image/svg+xml"];
+                let free = [
+                    "text/html",
+                    "text/css",
+                    "text/javascript",
+                    "image/svg+xml",
+                    "text/markdown",
+                    "text/plain",
+                ];
                 assert!(
                     there.is_some() || free.iter().any(|it| media_type.starts_with(it)),
                     "{media_type} of {} has no example",
@@ -110,10 +117,23 @@ fn the_pretend_phones_are_named_in_sandbox_only() {
     assert!(!live.to_string().contains("pretend phones"));
 }
 
+/// A generated client makes a function of each operation, and a module of each tag.
 #[test]
 fn every_operation_has_a_name_of_its_own_and_a_summary() {
     let document = document(true);
     let operations = operations(&document);
+    let tags = document["tags"].as_array().unwrap();
+    for (_, path, operation) in &operations {
+        let name = operation["operationId"].as_str().unwrap();
+        let words: Vec<_> = name.split('_').collect();
+        let is_word =
+            |word: &&str| !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase());
+        assert!(words.len() > 1 && words.iter().all(is_word), "{name}");
+        let [tag] = &operation["tags"].as_array().unwrap()[..] else {
+            panic!("{path} has not one tag");
+        };
+        assert!(tags.iter().any(|it| it["name"] == *tag), "{tag}");
+    }
     for name in ["operationId", "summary"] {
         let names: BTreeSet<_> = operations
             .iter()
@@ -130,6 +150,41 @@ fn every_operation_has_a_name_of_its_own_and_a_summary() {
             );
         }
     }
+}
+
+#[test]
+fn an_application_finds_its_four_operations_by_their_tag() {
+    let names: BTreeSet<_> = operations(&document(false))
+        .into_iter()
+        .filter(|(_, _, operation)| operation["tags"][0] == "Verification")
+        .map(|(_, _, operation)| operation["operationId"].as_str().unwrap().to_owned())
+        .collect();
+    let four = ["introspect_proof", "resend_otp", "send_otp", "verify_otp"];
+    assert_eq!(names, BTreeSet::from(four.map(str::to_owned)));
+}
+
+/// Texts are Markdown, in which a link of rustdoc's leads nowhere.
+#[test]
+fn no_text_has_a_link_of_rustdocs() {
+    fn walk(value: &Value) -> usize {
+        match value {
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| match value {
+                    Value::String(text) if name == "description" || name == "summary" => {
+                        for link in ["[`", "`]", "](crate", "](super", "](Self", "::"] {
+                            assert!(!text.contains(link), "{text}");
+                        }
+                        1
+                    }
+                    _ => walk(value),
+                })
+                .sum(),
+            Value::Array(items) => items.iter().map(walk).sum(),
+            _ => 0,
+        }
+    }
+    assert!(walk(&document(true)) > 200);
 }
 
 #[test]
@@ -180,18 +235,27 @@ fn every_example_is_read_as_the_shared_type() {
             "PageRequest" => valid::<PageRequest>(&value),
             "ResendRequest" => valid::<ResendRequest>(&value),
             "VerifyRequest" => valid::<VerifyRequest>(&value),
-            "SendResponse" => drop(read::<SendResponse>(&value)),
+            "SendAnswer" if value["page_url"].is_string() => drop(read::<PageResponse>(&value)),
+            "SendResponse" | "SendAnswer" => drop(read::<SendResponse>(&value)),
             "VerifyResponse" => drop(read::<VerifyResponse>(&value)),
             "SessionResponse" => drop(read::<SessionResponse>(&value)),
             "ConfigResponse" => drop(read::<ConfigResponse>(&value)),
             "Introspection" => drop(read::<Introspection>(&value)),
+            "IntrospectRequest" => {
+                assert!(value["consume"] == Value::Null || value["consume"] == true);
+            }
+            "SessionEvent" => {
+                let data = value["data"].as_str().unwrap();
+                drop(serde_json::from_str::<SessionResponse>(data).unwrap());
+            }
+            "JsonWebKeySet" => drop(read::<jsonwebtoken::jwk::JwkSet>(&value)),
             "Problem" => assert_ne!(read::<Problem>(&value).code, ErrorCode::Unknown),
-            "" => {}
+            "" | "Liveness" | "Readiness" | "OpenApiDocument" => {}
             other => panic!("{other} is read as nothing"),
         }
         seen.insert(schema);
     }
-    assert_eq!(seen.len(), 11, "{seen:?}");
+    assert_eq!(seen.len(), 18, "{seen:?}");
 }
 
 #[test]

@@ -9,10 +9,43 @@ use countersign_plivo::signature::Signatures;
 
 use crate::http::extract::body::FormBody;
 use crate::{
-    http::{problem::ApiError, state::AppState},
+    http::{
+        openapi::{
+            examples,
+            failures::failures,
+            groups::{FORM, STORE},
+        },
+        paths,
+        problem::ApiError,
+        state::AppState,
+    },
     verification::{CallbackRefusal, Verification, log_refused},
 };
 
+failures!(PostFailures: FORM, REFUSED, STORE);
+failures!(GetFailures: REFUSED, STORE);
+
+/// What else a callback is refused for.
+const REFUSED: &[ApiError] = &[ApiError::NotFound, ApiError::CallbackRejected];
+
+/// Tell how a delivery goes
+///
+/// Plivo is told the address with each send, once `PUBLIC_URL` is set. A callback must be
+/// signed (V2 or V3) for exactly that address, be younger than two hours and bring a nonce
+/// that did not come before.
+#[utoipa::path(
+    post,
+    path = paths::CALLBACK_OF_SECRET,
+    operation_id = "receive_callback",
+    tag = "Plivo",
+    params(("secret" = String, Path)),
+    request_body(
+        content = Object,
+        content_type = "application/x-www-form-urlencoded",
+        examples(("delivered" = (value = json!({"SessionUUID": examples::SESSION, "Status": "delivered"})))),
+    ),
+    responses((status = 200, description = "Taken."), PostFailures),
+)]
 pub(super) async fn post(
     state: Data<AppState>,
     secret: Path<String>,
@@ -22,6 +55,17 @@ pub(super) async fn post(
     receive(&state.verification, &secret, &request, form.fields()).await
 }
 
+/// Tell how a delivery goes, by GET
+///
+/// As by POST, with the fields in the query.
+#[utoipa::path(
+    get,
+    path = paths::CALLBACK_OF_SECRET,
+    operation_id = "receive_callback_by_get",
+    tag = "Plivo",
+    params(("secret" = String, Path)),
+    responses((status = 200, description = "Taken."), GetFailures),
+)]
 pub(super) async fn get(
     state: Data<AppState>,
     secret: Path<String>,

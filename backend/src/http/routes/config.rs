@@ -8,11 +8,16 @@ use actix_web::{
     web::{Data, Query},
 };
 use countersign_core::{Application, country};
-use countersign_shared::config::ConfigResponse;
+use countersign_shared::{self as shared, config::ConfigResponse};
 use serde::Deserialize;
 
 use crate::{
-    http::{per_application::PerApplication, precompressed::Precompressed, problem::ApiError},
+    http::{
+        openapi::{examples, failures::failures},
+        per_application::PerApplication,
+        precompressed::Precompressed,
+        problem::ApiError,
+    },
     verification::ApplicationRegistry,
 };
 
@@ -58,6 +63,26 @@ pub(super) struct Asked {
     application: Option<String>,
 }
 
+failures!(ConfigFailures: &[ApiError::InvalidField("application")]);
+
+/// Read how it is set up
+#[utoipa::path(
+    get,
+    path = shared::config::PATH,
+    operation_id = "get_config",
+    tag = "Form",
+    params(("application" = Option<String>, Query, description = "The application's id; the first one when absent.")),
+    responses(
+        (
+            status = 200,
+            description = "What a client needs to draw itself.",
+            body = ConfigResponse,
+            examples(("two_countries" = (value = json!(examples::config())))),
+        ),
+        (status = 304, description = "The caller has it already."),
+        ConfigFailures,
+    ),
+)]
 pub(super) async fn config(
     request: HttpRequest,
     config: Data<PublicConfig>,

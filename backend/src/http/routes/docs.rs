@@ -1,64 +1,162 @@
-//! `GET /api/openapi.json`, and `GET /api/docs`: the contract, and a page to read
-//! and try it.
-//!
-//! The page is a document, a script and a style of our own origin and nothing
-//! else, so that it works offline and under the policy of every other answer.
+//! `GET /api/openapi.json`, and `GET /api/docs`: the contract, a page to read and try it, and
+//! the documents as Markdown.
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, HeaderValue},
+    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue},
     web::{Data, Path},
 };
 
 use crate::http::{
-    openapi::{self, page},
+    docs::{
+        FILES, PAGE, POLICY,
+        documents::{Document, LLMS},
+    },
+    openapi::{
+        self,
+        failures::failures,
+        schemas::{DocsFileName, DocsFolderName, OpenApiDocument},
+    },
+    paths,
     precompressed::Precompressed,
     problem::ApiError,
 };
 
-/// The contract and its page, made once: the same for everyone.
-pub(super) struct Contract {
-    document: Precompressed,
-    page: Precompressed,
-    files: Vec<(&'static str, Precompressed)>,
-}
+/// The contract, made once: the same for everyone.
+pub(super) struct Contract(Precompressed);
 
 impl Contract {
-    /// Makes them ready to be read.
+    /// Makes it ready to be read.
     pub(super) fn new(is_sandbox: bool) -> Self {
         let document = openapi::document(is_sandbox);
         let json = serde_json::to_vec(&document).expect("the document is JSON");
-        let html = page::HTML;
-        let file = |file: &page::File| {
-            let content = file.content.as_bytes().to_vec();
-            (file.name, Precompressed::new(file.content_type, content))
-        };
-        Self {
-            document: Precompressed::new("application/json", json),
-            page: Precompressed::new("text/html; charset=utf-8", html.as_bytes().to_vec()),
-            files: page::FILES.iter().map(file).collect(),
-        }
+        Self(Precompressed::new("application/json", json))
     }
 }
 
+failures!(NoFailures:);
+failures!(FileFailures: &[ApiError::NotFound]);
+
+/// Read this document
+#[utoipa::path(
+    get,
+    path = paths::OPENAPI,
+    operation_id = "get_openapi",
+    tag = "Service",
+    responses(
+        (
+            status = 200,
+            description = "OpenAPI 3.1.",
+            body = OpenApiDocument,
+            examples(("head" = (value = json!({"openapi": "3.1.0"})))),
+        ),
+        (status = 304, description = "The caller has it already."),
+        NoFailures,
+    ),
+)]
 pub(super) async fn document(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
-    answer(&contract.document, &request)
+    answer(&contract.0, &request)
 }
 
-pub(super) async fn docs(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
-    answer(&contract.page, &request)
+/// Read and try it
+#[utoipa::path(
+    get,
+    path = paths::DOCS,
+    operation_id = "get_docs",
+    tag = "Service",
+    responses(
+        (status = 200, description = "A page.", body = String, content_type = "text/html; charset=utf-8"),
+        (status = 304, description = "The caller has it already."),
+        NoFailures,
+    ),
+)]
+pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
+    let mut page = answer(PAGE.packed(), &request);
+    page.headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    page
 }
 
+/// Read a document, or a file of that page
+///
+/// The documents of the repository are Markdown: `README.md`, `api.md` and so on, which `llms.txt`
+/// lists.
+#[utoipa::path(
+    get,
+    path = paths::DOCS_FILE,
+    operation_id = "get_docs_file",
+    tag = "Service",
+    params(("file" = inline(DocsFileName), Path)),
+    responses(
+        (
+            status = 200,
+            description = "The file.",
+            content(
+                (String = "text/javascript; charset=utf-8"),
+                (String = "text/css; charset=utf-8"),
+                (String = "image/svg+xml"),
+                (String = "text/markdown; charset=utf-8"),
+                (String = "text/plain; charset=utf-8"),
+            ),
+        ),
+        (status = 304, description = "The caller has it already."),
+        FileFailures,
+    ),
+)]
 pub(super) async fn file(
     request: HttpRequest,
-    contract: Data<Contract>,
     name: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let mut files = contract.files.iter();
-    let (_, file) = files
-        .find(|(file, _)| *file == *name)
-        .ok_or(ApiError::NotFound)?;
-    Ok(answer(file, &request))
+    let mut files = FILES.iter();
+    match files.find(|file| *file.name == *name) {
+        Some(file) => Ok(answer(file.packed(), &request)),
+        None => document_at(&name, &request),
+    }
+}
+
+/// Read a document in a folder
+///
+/// Such as `adr`, the decisions, and `integrate`, the ways to integrate.
+#[utoipa::path(
+    get,
+    path = paths::DOCS_FILE_IN,
+    operation_id = "get_docs_file_in",
+    tag = "Service",
+    params(("folder" = inline(DocsFolderName), Path), ("file" = String, Path)),
+    responses(
+        (status = 200, description = "The document.", body = String, content_type = "text/markdown; charset=utf-8"),
+        (status = 304, description = "The caller has it already."),
+        FileFailures,
+    ),
+)]
+pub(super) async fn file_in(
+    request: HttpRequest,
+    place: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    document_at(&format!("{}/{}", place.0, place.1), &request)
+}
+
+/// Read what there is to read
+///
+/// The documents, each with a line about it (llmstxt.org).
+#[utoipa::path(
+    get,
+    path = paths::LLMS,
+    operation_id = "get_llms_txt",
+    tag = "Service",
+    responses(
+        (status = 200, description = "Links to the documents.", body = String, content_type = "text/plain; charset=utf-8"),
+        (status = 304, description = "The caller has it already."),
+        FileFailures,
+    ),
+)]
+pub(super) async fn llms(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    document_at(LLMS, &request)
+}
+
+fn document_at(path: &str, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    let document = Document::find(path).ok_or(ApiError::NotFound)?;
+    Ok(answer(document.packed(), request))
 }
 
 /// Kept, and asked for anew each time: another version may answer next.

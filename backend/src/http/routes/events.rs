@@ -35,7 +35,18 @@ pub(super) use self::streams::Streams;
 use super::session::{look, parse_id};
 use crate::{
     http::{
-        bulkhead::Bulkheads, connections::Serving, drain::Drain, problem::ApiError, state::AppState,
+        bulkhead::Bulkheads,
+        connections::Serving,
+        drain::Drain,
+        openapi::{
+            examples,
+            failures::failures,
+            groups::{READER, SESSION, STORE},
+            schemas::{LastEventId, SessionEvent},
+        },
+        paths,
+        problem::ApiError,
+        state::AppState,
     },
     verification::{Caller, Refusal, Verification},
 };
@@ -54,6 +65,36 @@ const LIFE: Duration = Duration::from_mins(10);
 /// When to come again where there are too many.
 const FULL_WAIT: Duration = Duration::from_secs(30);
 
+failures!(EventsFailures: SESSION, READER, STORE);
+
+/// Watch a session
+///
+/// Server-sent events (the HTML standard): one at the start and one for each change, a
+/// comment every five seconds in between. It ends when the session is verified, exhausted or
+/// over, and after ten minutes; browsers come back by themselves.
+#[utoipa::path(
+    get,
+    path = paths::EVENTS,
+    operation_id = "watch_session",
+    tag = "Form",
+    params(
+        ("session_uuid" = inline(SessionId), Path, description = "The session, as send named it."),
+        LastEventId,
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The session now, and each change of it.",
+            headers(("X-Accel-Buffering" = String, description = "Keeps a proxy from collecting.")),
+            // Before OpenAPI 3.2 the schema of a stream is that of each event in it.
+            body = SessionEvent,
+            content_type = "text/event-stream",
+            examples(("delivered" = (value = json!(examples::session_event())))),
+        ),
+        (status = 204, description = "`Last-Event-ID` is the end of the session: nothing more will come."),
+        EventsFailures,
+    ),
+)]
 pub(super) async fn events(
     state: Data<AppState>,
     (streams, bulkheads): (Data<Streams>, Data<Bulkheads>),

@@ -7,7 +7,17 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::{
-    http::{drain::Drain, problem::ApiError, state::AppState},
+    http::{
+        drain::Drain,
+        openapi::{
+            failures::failures,
+            groups::{ENDING, STORE},
+            schemas,
+        },
+        paths,
+        problem::ApiError,
+        state::AppState,
+    },
     verification::Refusal,
 };
 
@@ -40,14 +50,51 @@ impl Readiness {
     }
 }
 
-/// The process runs. Touches nothing.
+failures!(LiveFailures:);
+
+/// Whether the process runs
+///
+/// Touches nothing else.
+#[utoipa::path(
+    get,
+    path = paths::LIVE,
+    operation_id = "get_liveness",
+    tag = "Service",
+    responses(
+        (
+            status = 200,
+            description = "Yes.",
+            body = schemas::Liveness,
+            examples(("yes" = (value = json!({"status": "ok"})))),
+        ),
+        LiveFailures,
+    ),
+)]
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// The process can serve: the store answers. Plivo is not asked: its bad day
+failures!(ReadyFailures: STORE, ENDING);
+
+/// Whether the process can serve
+///
+/// The store works, and the process is not shutting down. Plivo is not asked: its bad day
 /// must not take every instance out of the load balancer.
-/// Nor is it ready when it is about to end.
+#[utoipa::path(
+    get,
+    path = paths::READY,
+    operation_id = "get_readiness",
+    tag = "Service",
+    responses(
+        (
+            status = 200,
+            description = "Yes.",
+            body = schemas::Readiness,
+            examples(("yes" = (value = json!({"status": "ready"})))),
+        ),
+        ReadyFailures,
+    ),
+)]
 pub(super) async fn ready(
     state: Data<AppState>,
     readiness: Data<Readiness>,

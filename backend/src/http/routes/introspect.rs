@@ -1,13 +1,58 @@
 //! `POST /api/proofs/introspect` (RFC 7662).
 
 use actix_web::web::{Data, Json};
-use countersign_shared::proof::Introspection;
+use countersign_shared::{self as shared, proof::Introspection};
 
 use crate::http::extract::{body::FormBody, requester::Client};
+use crate::http::openapi::{
+    examples,
+    failures::failures,
+    groups::{APPLICATION, CALLER, FORM, STORE, UPSTREAM},
+    schemas::IntrospectRequest,
+};
 use crate::http::problem::Challenge;
 use crate::http::step::to_the_end;
 use crate::http::{bulkhead::Bulkheads, drain::Drain, problem::ApiError, state::AppState};
 
+failures!(IntrospectFailures: FORM, FIELDS, CALLER, APPLICATION, STORE, &UPSTREAM[1..]);
+
+/// What is wrong with a field of it.
+const FIELDS: &[ApiError] = &[
+    ApiError::InvalidField("token"),
+    ApiError::InvalidField("consume"),
+];
+
+/// Ask about a proof
+///
+/// By your own server, with its key (RFC 7662). A proof that was consumed, or is for another
+/// application, is inactive. A sandbox without keys answers anybody.
+#[utoipa::path(
+    post,
+    path = shared::proof::INTROSPECT_PATH,
+    operation_id = "introspect_proof",
+    tag = "Verification",
+    request_body(
+        content = IntrospectRequest,
+        content_type = "application/x-www-form-urlencoded",
+        examples(
+            ("ask" = (value = json!({"token": examples::PROOF}))),
+            ("consume" = (value = json!({"token": examples::PROOF, "consume": true}))),
+        ),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "What is known of it.",
+            body = Introspection,
+            examples(
+                ("active" = (value = json!(examples::active()))),
+                ("inactive" = (value = json!(examples::inactive()))),
+            ),
+        ),
+        IntrospectFailures,
+    ),
+    security(("bearer" = []), ("basic" = [])),
+)]
 pub(super) async fn introspect(
     state: Data<AppState>,
     bulkheads: Data<Bulkheads>,

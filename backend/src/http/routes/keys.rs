@@ -6,9 +6,37 @@ use actix_web::{
     web::Data,
 };
 
-use crate::{http::state::AppState, proof::KEYS_KEPT};
+use countersign_shared as shared;
 
-/// The public keys that proofs are checked with. During a rotation there are two.
+use crate::{
+    http::{
+        openapi::{examples, failures::failures, schemas::JsonWebKeySet},
+        state::AppState,
+    },
+    proof::KEYS_KEPT,
+};
+
+failures!(KeysFailures:);
+
+/// Read the public keys
+///
+/// What proofs are checked with (RFC 7517). During a rotation there are two.
+#[utoipa::path(
+    get,
+    path = shared::proof::KEYS_PATH,
+    operation_id = "get_public_keys",
+    tag = "Proofs",
+    responses(
+        (
+            status = 200,
+            description = "The keys, for five minutes at a time.",
+            headers(("Cache-Control" = String, description = "How long they may be kept.")),
+            body = JsonWebKeySet,
+            examples(("one" = (value = json!(examples::keys())))),
+        ),
+        KeysFailures,
+    ),
+)]
 pub(super) async fn keys(state: Data<AppState>) -> HttpResponse {
     let kept = u32::try_from(KEYS_KEPT.as_secs()).unwrap_or_default();
     HttpResponse::Ok()

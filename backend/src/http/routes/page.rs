@@ -1,17 +1,59 @@
 //! `POST /api/otp/page`: the code of a page that a server began.
 
 use actix_web::web::{Data, Json};
-use countersign_shared::{self as shared, page::PageRequest, send::SendResponse};
+use countersign_shared::{self as shared, Channel, page::PageRequest, send::SendResponse};
 
 use super::{send::answer, session::parse_id};
 use crate::http::{
     drain::Drain,
     extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
+    openapi::{
+        examples,
+        failures::failures,
+        groups::{APPLICATION, BODY, CALLER, CHANNEL, KEY, NUMBER, SESSION, STORE, UPSTREAM},
+    },
     problem::ApiError,
     state::AppState,
     step::to_the_end,
 };
 
+failures!(PageFailures: BODY, KEY, FIELDS, &SESSION[1..], CHANNEL, NUMBER, CALLER, APPLICATION, UPSTREAM, STORE);
+
+/// What is wrong with a field of it alone.
+const FIELDS: &[ApiError] = &[
+    ApiError::InvalidField("page"),
+    ApiError::InvalidField("locale"),
+];
+
+/// Send a page's code
+///
+/// What our page does when the person presses its button: sends the one code of a page that
+/// an application's server began with `page`. The number is masked.
+#[utoipa::path(
+    post,
+    path = shared::page::PATH,
+    operation_id = "send_page_otp",
+    tag = "Page",
+    params(IdempotencyKey),
+    request_body(content = PageRequest, examples(
+        ("pressed" = (value = json!(examples::page_pressed()))),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "A code is on its way.",
+            body = SendResponse,
+            links(("verify" = (
+                operation_id = "verify_otp",
+                description = "Check the code.",
+                request_body = json!({"session_uuid": "$response.body#/session_uuid"}),
+            ))),
+            examples(("sent" = (value = json!(examples::sent(Channel::Sms))))),
+        ),
+        PageFailures,
+    ),
+    security((), ("bearer" = []), ("basic" = [])),
+)]
 pub(super) async fn page(
     state: Data<AppState>,
     drain: Data<Drain>,

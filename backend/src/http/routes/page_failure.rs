@@ -2,8 +2,25 @@
 
 use actix_web::HttpResponse;
 
-/// Logs the beacon, which carries no data: `countersign_http_requests_total` counts it by
-/// its route.
+use crate::http::{
+    openapi::{failures::failures, groups::CALLER},
+    paths,
+};
+
+failures!(ReportFailures: CALLER);
+
+/// Report that the page's program failed
+///
+/// Sent by our own page, once and without data, so that the operator hears of it.
+// Logs the beacon, which carries no data: `countersign_http_requests_total` counts it by
+// its route.
+#[utoipa::path(
+    post,
+    path = paths::PAGE_FAILURES,
+    operation_id = "report_page_failure",
+    tag = "Page",
+    responses((status = 204, description = "Counted."), ReportFailures),
+)]
 pub(super) async fn report() -> HttpResponse {
     log::warn!(event = "page.failed"; "the page's program failed in a browser");
     HttpResponse::NoContent().finish()

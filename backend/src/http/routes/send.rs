@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 use countersign_core::{Application, SessionRules};
 use countersign_platform::clock::whole_seconds_up;
 use countersign_shared::{
-    self as shared,
+    self as shared, Channel,
     page::{self, PageResponse},
     send::{SendRequest, SendResponse},
     session::{NextAction, SessionStatus},
@@ -17,14 +17,82 @@ use crate::{
         drain::Drain,
         extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
         middleware::cross_origin,
+        openapi::{
+            examples,
+            failures::failures,
+            groups::{APPLICATION, BODY, CALLER, CHANNEL, END_USER, KEY, NUMBER, STORE, UPSTREAM},
+            schemas::SendAnswer,
+        },
         page::embedding,
-        problem::{ApiError, Challenge},
+        problem::{
+            ApiError::{self, InvalidField},
+            Challenge,
+        },
         state::AppState,
         step::to_the_end,
     },
     verification::{Requester, SendCommand, Sent, WayBack},
 };
 
+failures!(SendFailures: BODY, KEY, FIELDS, END_USER, CHANNEL, NUMBER, CALLER, APPLICATION, UPSTREAM, STORE);
+
+/// What is wrong with a field of a send alone.
+const FIELDS: &[ApiError] = &[
+    InvalidField("recipient"),
+    InvalidField("locale"),
+    InvalidField("nonce"),
+    InvalidField("purpose"),
+    InvalidField("application"),
+    InvalidField("return_to"),
+    InvalidField("embed"),
+];
+
+/// Send a code
+///
+/// Starts a session and sends its first code. The digits that are sent are the digits that
+/// were given, less a zero right after the calling code as in `+44 (0)20 …`.
+#[utoipa::path(
+    post,
+    path = shared::send::PATH,
+    operation_id = "send_otp",
+    tag = "Verification",
+    params(IdempotencyKey),
+    request_body(content = SendRequest, examples(
+        ("at_least" = (value = json!(examples::send_at_least()))),
+        ("with_everything" = (value = json!(examples::send_with_everything()))),
+        ("a_page" = (value = json!(examples::send_a_page()))),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "A code is on its way; or with `page`, the address where the person asks for it.",
+            body = SendAnswer,
+            links(
+                ("verify" = (
+                    operation_id = "verify_otp",
+                    description = "Check the code.",
+                    request_body = json!({"session_uuid": "$response.body#/session_uuid"}),
+                )),
+                ("resend" = (
+                    operation_id = "resend_otp",
+                    description = "Send it once more.",
+                    request_body = json!({"session_uuid": "$response.body#/session_uuid"}),
+                )),
+                ("session" = (
+                    operation_id = "get_session",
+                    description = "Look at the session.",
+                    parameters(("session_uuid" = "$response.body#/session_uuid")),
+                )),
+            ),
+            examples(
+                ("sent" = (value = json!(examples::sent(Channel::Sms)))),
+                ("a_page" = (value = json!(examples::page()))),
+            ),
+        ),
+        SendFailures,
+    ),
+    security((), ("bearer" = []), ("basic" = [])),
+)]
 pub(super) async fn send(
     state: Data<AppState>,
     drain: Data<Drain>,

@@ -9,10 +9,44 @@ use countersign_shared::{
 
 use super::send::next_actions;
 use crate::{
-    http::{bulkhead::Bulkheads, problem::ApiError, state::AppState},
+    http::{
+        bulkhead::Bulkheads,
+        openapi::{
+            examples,
+            failures::failures,
+            groups::{READER, SESSION, STORE},
+        },
+        paths,
+        problem::ApiError,
+        state::AppState,
+    },
     verification::{Caller, SessionView, Verification},
 };
 
+failures!(SessionFailures: SESSION, READER, STORE);
+
+/// Look at a session
+///
+/// The session as its holder may see it, for instance after a reload.
+#[utoipa::path(
+    get,
+    path = paths::SESSION,
+    operation_id = "get_session",
+    tag = "Form",
+    params(("session_uuid" = inline(SessionId), Path, description = "The session, as send named it.")),
+    responses(
+        (
+            status = 200,
+            description = "How it stands.",
+            body = SessionResponse,
+            examples(
+                ("delivered" = (value = json!(examples::session_delivered()))),
+                ("undelivered" = (value = json!(examples::session_undelivered()))),
+            ),
+        ),
+        SessionFailures,
+    ),
+)]
 pub(super) async fn session(
     state: Data<AppState>,
     bulkheads: Data<Bulkheads>,

@@ -9,14 +9,61 @@ use countersign_shared::{
 };
 
 use super::session::parse_id;
-use crate::http::{
-    drain::Drain,
-    extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
-    problem::ApiError,
-    state::AppState,
-    step::to_the_end,
+use crate::{
+    http::{
+        drain::Drain,
+        extract::{body::JsonBody, idempotency_key::IdempotencyKey, requester::Client},
+        openapi::{
+            examples,
+            failures::failures,
+            groups::{APPLICATION, BODY, CALLER, DONE, END_USER, KEY, SESSION, STORE, UPSTREAM},
+        },
+        problem::ApiError,
+        state::AppState,
+        step::to_the_end,
+    },
+    verification::Refusal,
 };
 
+failures!(VerifyFailures: BODY, KEY, SESSION, OTP, END_USER, DONE, CALLER, APPLICATION, UPSTREAM, STORE);
+
+/// What is wrong with a code.
+const OTP: &[ApiError] = &[
+    ApiError::InvalidField("otp"),
+    ApiError::Refused(Refusal::OtpLength { expected: 6 }),
+    ApiError::Refused(Refusal::OtpIncorrect { checks_left: 4 }),
+    ApiError::Refused(Refusal::OtpIncorrect { checks_left: 0 }),
+];
+
+/// Check a code
+///
+/// The right code succeeds once. A wrong one uses up a check; one of another length does
+/// not.
+#[utoipa::path(
+    post,
+    path = shared::verify::PATH,
+    operation_id = "verify_otp",
+    tag = "Verification",
+    params(IdempotencyKey),
+    request_body(content = VerifyRequest, examples(
+        ("code" = (value = json!(examples::verify()))),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The code was right. The proof is for your own server.",
+            body = VerifyResponse,
+            links(("introspect" = (
+                operation_id = "introspect_proof",
+                description = "Ask about the proof.",
+                request_body = json!({"token": "$response.body#/proof"}),
+            ))),
+            examples(("verified" = (value = json!(examples::verified())))),
+        ),
+        VerifyFailures,
+    ),
+    security((), ("bearer" = []), ("basic" = [])),
+)]
 pub(super) async fn verify(
     state: Data<AppState>,
     drain: Data<Drain>,

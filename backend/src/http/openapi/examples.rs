@@ -1,4 +1,4 @@
-//! What the contract's examples say.
+//! The examples of the OpenAPI document, as values of the types that are read and answered.
 
 use countersign_shared::{
     Channel, EndUser, Locale, Purpose, SessionId,
@@ -9,20 +9,24 @@ use countersign_shared::{
     send::{SendRequest, SendResponse},
     session::{
         Attempt, AttemptReason, AttemptStatus,
-        NextAction::{ChangeChannel, ChangeRecipient, Resend, Verify},
+        NextAction::{self, ChangeChannel, ChangeRecipient, Resend, Verify},
         SessionResponse, SessionStatus,
     },
     verify::{VerifyRequest, VerifyResponse},
 };
+use serde_json::{Value, json};
 
-use super::call::Example;
+use super::{
+    json,
+    schemas::{SessionEvent, SessionEventName},
+};
 
 /// A number that is kept for fiction.
-pub(super) const RECIPIENT: &str = "+14155550123";
-pub(super) const OTP: &str = "601905";
-pub(super) const SESSION: &str = "51630b05-1f2b-4c1a-835b-968f259175d1";
+pub(in crate::http) const RECIPIENT: &str = "+14155550123";
+pub(in crate::http) const OTP: &str = "601905";
+pub(in crate::http) const SESSION: &str = "51630b05-1f2b-4c1a-835b-968f259175d1";
 /// The head of one; the rest is of no use to a reader.
-pub(super) const PROOF: &str = "eyJ0eXAiOiJjb3VudGVyc2lnbi1wcm9vZitqd3Qi…";
+pub(in crate::http) const PROOF: &str = "eyJ0eXAiOiJjb3VudGVyc2lnbi1wcm9vZitqd3Qi…";
 const ASKED_AT: &str = "2026-11-24T09:44:30Z";
 const ENDS_AT: &str = "2026-11-24T09:54:30Z";
 
@@ -30,8 +34,8 @@ fn session_uuid() -> SessionId {
     SessionId::parse(SESSION).expect("it is a session's name")
 }
 
-pub(super) fn send_requests() -> [Example<SendRequest>; 3] {
-    let least = SendRequest {
+pub(in crate::http) fn send_at_least() -> SendRequest {
+    SendRequest {
         recipient: RECIPIENT.to_owned(),
         channel: None,
         locale: None,
@@ -43,56 +47,52 @@ pub(super) fn send_requests() -> [Example<SendRequest>; 3] {
         embed: None,
         state: None,
         end_user: None,
-    };
-    let all = SendRequest {
+    }
+}
+
+pub(in crate::http) fn send_with_everything() -> SendRequest {
+    SendRequest {
         recipient: "+44 7700 900123".to_owned(),
         channel: Some(Channel::Voice),
         locale: Locale::parse("en-GB").ok(),
         nonce: Some("a-word-of-mine".to_owned()),
         purpose: Some(Purpose::SignUp),
         application: Some("shop".to_owned()),
-        page: false,
-        return_to: None,
-        embed: None,
-        state: None,
         end_user: Some(EndUser {
             address: Some("203.0.113.7".to_owned()),
             id: Some("user-4711".to_owned()),
         }),
-    };
-    let page = SendRequest {
+        ..send_at_least()
+    }
+}
+
+pub(in crate::http) fn send_a_page() -> SendRequest {
+    SendRequest {
         page: true,
         return_to: Some("https://shop.example/account/phone".to_owned()),
         state: Some("a-word-to-come-back".to_owned()),
         purpose: Some(Purpose::SignIn),
-        ..least.clone()
-    };
-    [
-        ("at_least", least),
-        ("with_everything", all),
-        ("a_page", page),
-    ]
+        ..send_at_least()
+    }
 }
 
-pub(super) fn resend_requests() -> [Example<ResendRequest>; 2] {
-    let by = |channel| ResendRequest {
+pub(in crate::http) fn resend(channel: Option<Channel>) -> ResendRequest {
+    ResendRequest {
         session_uuid: SESSION.to_owned(),
         channel,
         end_user: None,
-    };
-    [("again", by(None)), ("as_a_call", by(Some(Channel::Voice)))]
+    }
 }
 
-pub(super) fn verify_requests() -> [Example<VerifyRequest>; 1] {
-    let request = VerifyRequest {
+pub(in crate::http) fn verify() -> VerifyRequest {
+    VerifyRequest {
         session_uuid: SESSION.to_owned(),
         otp: OTP.to_owned(),
         end_user: None,
-    };
-    [("code", request)]
+    }
 }
 
-pub(super) fn sent(channel: Channel) -> SendResponse {
+pub(in crate::http) fn sent(channel: Channel) -> SendResponse {
     SendResponse {
         session_uuid: session_uuid(),
         recipient: RECIPIENT.to_owned(),
@@ -106,7 +106,7 @@ pub(super) fn sent(channel: Channel) -> SendResponse {
     }
 }
 
-pub(super) fn page() -> PageResponse {
+pub(in crate::http) fn page() -> PageResponse {
     PageResponse {
         page_url: format!("https://verify.example.com/?page={SESSION}"),
         expires_at: ENDS_AT.to_owned(),
@@ -114,16 +114,15 @@ pub(super) fn page() -> PageResponse {
     }
 }
 
-pub(super) fn page_requests() -> [Example<PageRequest>; 1] {
-    let request = PageRequest {
+pub(in crate::http) fn page_pressed() -> PageRequest {
+    PageRequest {
         page: SESSION.to_owned(),
         channel: None,
         locale: None,
-    };
-    [("pressed", request)]
+    }
 }
 
-pub(super) fn verified() -> VerifyResponse {
+pub(in crate::http) fn verified() -> VerifyResponse {
     VerifyResponse {
         verified: true,
         message: "The phone number is verified.".to_owned(),
@@ -133,9 +132,28 @@ pub(super) fn verified() -> VerifyResponse {
     }
 }
 
-/// One that goes well, and one that does not.
-pub(super) fn sessions() -> [Example<SessionResponse>; 2] {
-    let seen = |status, reason, next_actions| SessionResponse {
+pub(in crate::http) fn session_delivered() -> SessionResponse {
+    session(
+        AttemptStatus::Delivered,
+        None,
+        vec![Verify, Resend, ChangeRecipient],
+    )
+}
+
+pub(in crate::http) fn session_undelivered() -> SessionResponse {
+    session(
+        AttemptStatus::Undelivered,
+        Some(AttemptReason::Unreachable),
+        vec![ChangeChannel, Verify, Resend, ChangeRecipient],
+    )
+}
+
+fn session(
+    status: AttemptStatus,
+    reason: Option<AttemptReason>,
+    next_actions: Vec<NextAction>,
+) -> SessionResponse {
+    SessionResponse {
         session_uuid: session_uuid(),
         status: SessionStatus::Pending,
         recipient: "+•••••••••23".to_owned(),
@@ -152,26 +170,10 @@ pub(super) fn sessions() -> [Example<SessionResponse>; 2] {
         resend_in: 5,
         checks_left: 5,
         next_actions,
-    };
-    let usual = [Verify, Resend, ChangeRecipient];
-    let lost = [&[ChangeChannel], &usual[..]].concat();
-    [
-        (
-            "delivered",
-            seen(AttemptStatus::Delivered, None, usual.to_vec()),
-        ),
-        (
-            "undelivered",
-            seen(
-                AttemptStatus::Undelivered,
-                Some(AttemptReason::Unreachable),
-                lost,
-            ),
-        ),
-    ]
+    }
 }
 
-pub(super) fn introspections() -> [Example<Introspection>; 2] {
+pub(in crate::http) fn active() -> Introspection {
     let claims = Claims {
         iss: "https://verify.example.com".to_owned(),
         aud: "countersign".to_owned(),
@@ -187,14 +189,50 @@ pub(super) fn introspections() -> [Example<Introspection>; 2] {
         purpose: None,
         sandbox: false,
     };
-    let said = |claims: Option<Claims>| Introspection {
-        active: claims.is_some(),
-        claims,
-    };
-    [("active", said(Some(claims))), ("inactive", said(None))]
+    Introspection {
+        active: true,
+        claims: Some(claims),
+    }
 }
 
-pub(super) fn config() -> ConfigResponse {
+pub(in crate::http) fn inactive() -> Introspection {
+    Introspection {
+        active: false,
+        claims: None,
+    }
+}
+
+pub(in crate::http) fn session_event() -> SessionEvent {
+    SessionEvent {
+        id: "5f1d7a84e0c2b396".to_owned(),
+        event: SessionEventName::Session,
+        data: json(&session_delivered()).to_string(),
+    }
+}
+
+#[cfg(feature = "sandbox")]
+pub(in crate::http) fn message() -> Value {
+    json!({
+        "recipient": RECIPIENT,
+        "channel": "sms",
+        "otp": OTP,
+        "text": format!("{OTP} is your Countersign verification code."),
+        "time": "2026-11-24T09:44:30.987984Z",
+    })
+}
+
+pub(in crate::http) fn keys() -> Value {
+    json!({"keys": [{
+        "use": "sig",
+        "alg": "EdDSA",
+        "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+    }]})
+}
+
+pub(in crate::http) fn config() -> ConfigResponse {
     let country = |code: &str, calling_code, example: &str, prefix: &str, groups: &[u8]| Country {
         code: code.to_owned(),
         calling_code,
