@@ -169,26 +169,24 @@ fn name_tab(page: Page) {
     });
 }
 
-/// Lets time pass while the page is there, and looks again when it is seen again, the
-/// network is back, or the computer slept.
+/// Runs the page's clock, and asks how the session stands when the page is visible
+/// again, the network is back, or the computer slept.
 fn keep_time(page: Page, actions: Actions) {
     let clock = StoredValue::new(Clock::default());
-    // The person is not told that a code expired before the server was asked.
-    let is_waking = StoredValue::new(false);
     effect(move || {
         clock::every(TICK_INTERVAL, move || {
-            let slept = clock
+            let wake = clock
                 .try_update_value(|it| it.tick(clock::since_open(), clock::wall()))
                 .flatten();
-            if let Some(slept) = slept {
-                page.slept.update_value(|before| *before += slept);
-                is_waking.set_value(true);
+            if let Some(wake) = wake {
+                page.slept.update_value(|total| *total += wake.slept);
                 spawn(async move {
                     page.look(None).await;
-                    is_waking.try_set_value(false);
+                    clock.try_update_value(|it| it.woken(wake));
                 });
             }
-            if !is_waking.get_value() {
+            // After a sleep the service is asked before a session is shown as expired.
+            if !clock.with_value(Clock::is_waking) {
                 actions.tick();
             }
         });

@@ -20,7 +20,7 @@ use countersign_shared::{
 };
 
 pub use check::{Background, Check, CheckRequest, Checked};
-pub use clock::Clock;
+pub use clock::{Clock, Wake};
 pub use code_entry::{USUAL_LENGTH, read as read_code, tidy as tidy_code};
 pub use countdown::Deadline;
 pub use failure::{Failure, FailureKind};

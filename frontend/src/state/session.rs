@@ -146,7 +146,12 @@ impl Session {
         self.attempts = attempts.collect();
         self.otp_length = Some(answer.otp_length);
         self.expires = Some(Deadline::after(now, answer.expires_in).or_near(self.expires));
-        self.resend = Some(Deadline::after(now, answer.resend_in).or_near(self.resend));
+        let is_open = self.resend.is_some_and(|resend| resend.is_over(now));
+        // An open resend stays open: a deadline of right now would be ahead of the time
+        // that is shown, and the countdown would begin once more.
+        if answer.resend_in > 0 || !is_open {
+            self.resend = Some(Deadline::after(now, answer.resend_in).or_near(self.resend));
+        }
         self.checks_left = Some(answer.checks_left);
     }
 
