@@ -75,13 +75,15 @@ export async function atStep(page, step) {
 export async function sendCode(page, number, origin) {
   await open(page, origin);
   await page.locator("#phone").fill(number);
-  await page.getByRole("button", { name: "Text me a code" }).click();
-  await atStep(page, "enter-code");
+  await pressUntil(page.getByRole("button", { name: "Text me a code" }), (within) =>
+    expect(page.locator("#app")).toHaveAttribute("data-step", "enter-code", within),
+  );
 }
 
 /**
  * Presses a button until what it leads to holds: the service's wait between two codes
- * may not be over yet. The button may be gone because an earlier press succeeded late.
+ * may not be over yet, or a browser under load has dropped the press. The button may be
+ * gone because an earlier press succeeded late.
  */
 export async function pressUntil(button, holds) {
   await expect(async () => {
