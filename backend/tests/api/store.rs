@@ -58,7 +58,7 @@ async fn a_file_that_was_taken_away_serves_nothing() {
 }
 
 /// Everything in the directory: the file, its log, its index.
-fn bytes_of(directory: &Path) -> Vec<u8> {
+pub(crate) fn bytes_of(directory: &Path) -> Vec<u8> {
     let entries = std::fs::read_dir(directory).unwrap();
     entries
         .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
