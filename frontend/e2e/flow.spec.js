@@ -109,6 +109,18 @@ test("the same code comes again after the wait", async ({ page, number }) => {
   await atStep(page, "verified");
 });
 
+test("a code typed while the same one is sent again is checked afterwards", async ({ page, number }) => {
+  await sendCode(page, number);
+  const code = await codeFor(page, number);
+  const release = await hold(page, "**/api/otp/resend");
+  const again = page.getByRole("button", { name: "Send again", exact: true });
+  await expect(again).not.toHaveAttribute("aria-disabled", "true");
+  await again.click();
+  await page.locator("#code").fill(code);
+  release();
+  await atStep(page, "verified");
+});
+
 test("a press during the wait sends nothing", async ({ page, number, patient }) => {
   await sendCode(page, number, patient.origin);
   // The last news of the delivery would replace what is announced.

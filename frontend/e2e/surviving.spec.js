@@ -163,6 +163,8 @@ test("a computer that slept: the countdown goes on, and the service is asked", a
     return Number(minutes) * 60 + Number(seconds);
   };
   await expect(page.locator("#expires")).toContainText(/\d:\d\d/);
+  // Later news of the delivery would bring the service's own word on the time.
+  await expect(page.locator("#deliveries .delivered")).toBeVisible();
   const before = await left();
   // The service is away, so that only the clock can tell.
   await page.route("**/api/otp/sessions/**", (route) => route.abort());

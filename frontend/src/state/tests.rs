@@ -281,7 +281,7 @@ fn news_of_a_delivery_does_not_close_an_open_resend() {
     let mut flow = in_enter_code();
     let mut delivered = session_response(SessionStatus::Pending);
     delivered.resend_in = 0;
-    let later = NOW + Duration::from_secs(60);
+    let later = NOW + Duration::from_mins(1);
     flow.follow(&delivered, later);
     // The time that is shown lags behind the clock by a tick.
     let shown = later.checked_sub(Duration::from_millis(200)).unwrap();
