@@ -46,11 +46,11 @@ pub struct Create<'a> {
     pub app_uuid: Option<&'a str>,
     /// Digits in the code.
     pub otp_length: u8,
-    /// Where Plivo calls back, if the world can reach us.
+    /// Callback URL, if there is a public one.
     pub callback_url: Option<&'a str>,
 }
 
-/// What Plivo answered to a code.
+/// Plivo's answer to a check.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answered {
     /// Its success or a refusal.

@@ -64,7 +64,7 @@ pub enum StartError {
     File {
         /// The variable that names the file.
         variable: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// Another sandbox uses the same store, with codes of its own.

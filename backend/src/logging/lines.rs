@@ -173,7 +173,7 @@ mod tests {
         lines.flush();
         let written: usize = taken.try_iter().map(|bytes| bytes.len()).sum();
         assert_eq!(written, (MAX_WAITING + 1) * line.len());
-        // What comes now finds room again.
+        // The queue has room again.
         lines.add(b"later\n");
         lines.flush();
         assert_eq!(taken.try_iter().last().unwrap(), b"later\n");

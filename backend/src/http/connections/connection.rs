@@ -23,7 +23,8 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Timeout for a connection without any traffic and without a request in progress.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(80);
-/// Timeout for a client that reads too slowly, longer than a tunnel.
+/// Timeout for a client that reads too slowly: long enough for a phone that loses its
+/// network for a moment.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Minimum bytes that a client must read within that timeout, so that trickling does not
 /// count.

@@ -162,7 +162,7 @@ mod tests {
             ("Bearer x".to_owned(), "wrong Bearer"),
             ("Bearer".to_owned(), "wrong Bearer"),
             (format!("Bearer {shop}x"), "wrong Bearer"),
-            // What a proxy in front asks browsers for.
+            // Credentials for a proxy in front.
             (basic("staging", "letmein"), "nothing"),
             ("Basic %".to_owned(), "nothing"),
             ("Negotiate abc".to_owned(), "nothing"),
