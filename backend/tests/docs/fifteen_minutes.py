@@ -48,7 +48,10 @@ def other_ports(text):
 
 
 def samples(directory, replaced):
-    """A repository that has the samples in deploy/, on those ports."""
+    """A repository that has the samples in deploy/, on those ports, and a page."""
+    page = directory / "frontend/dist/index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text('<!doctype html><html><head></head><body><div id="app"></div></body></html>')
     for name in ("nginx.conf", "prometheus/prometheus.yml", "prometheus/countersign.rules.yml"):
         sample = Path("deploy") / name
         copy = directory / sample
