@@ -1,4 +1,4 @@
-//! Puts the parts together and serves them.
+//! Builds the application from its parts and serves it.
 
 pub mod check_config;
 mod clock_skew;
@@ -66,12 +66,12 @@ use countersign_metrics::Metrics;
 use countersign_platform::clock::{Clock, SystemClock};
 use countersign_store::Store;
 
-/// How long what is under way may take in the end: once while others are still
-/// served, and once more when nobody listens. A step takes hardly more than ten
-/// seconds; only a caller who dawdles over his request is cut off.
+/// Timeout for requests in progress at shutdown, used twice: while the listener is still
+/// open, and after it is closed. A step takes little more than ten seconds; only a request
+/// whose body is still uploading is aborted.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(11);
-/// How long after that the last answers may take to leave. Idle connections are
-/// not waited for any longer.
+/// Timeout after that for the last responses to be sent. Idle connections are not waited
+/// for.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The running service.
@@ -89,21 +89,21 @@ pub struct App {
 }
 
 impl App {
-    /// Starts the service: it answers when this returns.
+    /// Starts the service, which accepts requests when this returns.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let sockets = Sockets::bind(&config)?;
         let store = open_store(&config, None).await?;
         Self::start_on(sockets, config, store, Arc::new(SystemClock::default())).await
     }
 
-    /// The same, by another clock than the machine's and the store's.
+    /// Starts the service with a clock in place of the machine's and the store's.
     pub async fn start_at(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let sockets = Sockets::bind(&config)?;
         let store = open_store(&config, Some(clock.clone())).await?;
         Self::start_on(sockets, config, store, clock).await
     }
 
-    /// The same, over a store that is open already.
+    /// Starts the service over an open store.
     pub async fn start_over(config: Config, store: Arc<dyn Store>) -> Result<Self, StartError> {
         let sockets = Sockets::bind(&config)?;
         Self::start_on(sockets, config, store, Arc::new(SystemClock::default())).await
@@ -179,7 +179,7 @@ impl App {
                 Some(messages) => service.app_data(messages.clone()),
                 None => service,
             };
-            // The last one wrapped is the first one met.
+            // The middleware wrapped last runs first.
             service
                 .wrap(Condition::new(are_listed, cors(applications.clone())))
                 .wrap(Condition::new(are_listed, from_fn(preflight::narrow)))
@@ -217,28 +217,28 @@ impl App {
         })
     }
 
-    /// Where it listens.
+    /// Address of the API.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the metrics are served, if they are.
+    /// Address of the metrics, if they are served.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
-    /// Does at once what is done periodically.
+    /// Runs the periodic maintenance now.
     pub async fn sweep(&self) {
         self.maintenance.often().await;
         self.maintenance.once().await;
     }
 
-    /// Reads the keys that sign proofs at once, which is done periodically.
+    /// Reloads the signing keys now; maintenance does it periodically.
     pub fn reload_keys(&self) {
         self.maintenance.state.proofs.reload();
     }
 
-    /// Reads the applications at once, which is done periodically.
+    /// Reloads the applications now; maintenance does it periodically.
     pub fn reload_applications(&self) {
         self.maintenance.reload_applications();
     }
@@ -249,7 +249,7 @@ impl App {
         self.simulator.as_deref()
     }
 
-    /// Runs until a signal stops it, and what is under way has ended.
+    /// Runs until a signal stops it and requests in progress have ended.
     pub async fn run(mut self, mut signals: StopSignals) -> std::io::Result<()> {
         let stop = tokio::select! {
             ended = &mut self.server => {
@@ -258,14 +258,14 @@ impl App {
             }
             stop = signals.next() => stop,
         };
-        // Load balancers learn of it, and send elsewhere what comes from now on.
+        // Load balancers see `/readyz` fail and send new requests elsewhere.
         self.drain.begin();
         log::info!(event = "server.stopping"; "finishing what is under way");
         if stop == Stop::Terminate {
             let grace = tokio::time::sleep(self.shutdown_grace);
             tokio::select! {
                 () = grace => {}
-                // Somebody is in a hurry.
+                // A second signal skips the grace period.
                 _ = signals.next() => {}
             }
         }
@@ -274,15 +274,16 @@ impl App {
         Ok(())
     }
 
-    /// Stops it, and waits for what is under way.
+    /// Graceful shutdown: stops the service and waits for requests in progress.
     pub async fn stop(self) {
         self.drain.begin();
-        // A worker without connections ends at once, and with it the steps whose
-        // callers have gone: so they come first. Meanwhile whoever comes is served.
+        // Workers without connections end at once, and with them the steps whose callers
+        // are gone, so those steps are awaited first. Requests are still accepted
+        // meanwhile.
         tokio::time::timeout(DRAIN_TIMEOUT, self.drain.finished())
             .await
             .ok();
-        // From here on nobody listens, and who comes goes elsewhere.
+        // The listener is closed: new connections are refused.
         let closed = self.handle.stop(true);
         let finished = async {
             let finished = tokio::time::timeout(DRAIN_TIMEOUT, self.drain.finished());
@@ -304,13 +305,13 @@ impl App {
     }
 }
 
-/// Whether pages of other sites may call, now or once the file of applications says so.
+/// Whether pages on other origins may call, now or after a reload of the applications file.
 fn are_origins_listed(config: &Config) -> bool {
     let mut applications = config.applications.iter();
     config.applications_file.is_some() || applications.any(|it| !it.origins.is_empty())
 }
 
-/// Says who may ask about proofs while no application has a key.
+/// Logs who may introspect proofs while no application has a key.
 fn announce_keys(state: &AppState) {
     if state.applications.current().have_keys() {
         return;

@@ -1,7 +1,7 @@
-//! The settings, and the only reader of the environment.
+//! The configuration, and the only reader of the environment.
 //!
-//! Every variable stands in [`variables::VARIABLES`] with its default and its
-//! meaning; `--help` and `.env.example` are that table.
+//! Every variable is in [`variables::VARIABLES`] with its default and meaning; `--help`,
+//! `.env.example` and `docs/configuration.md` are that table.
 
 mod applications;
 mod budget;
@@ -42,7 +42,7 @@ use crate::http::{
 };
 use crate::{logging, proof};
 
-/// Why the process does not start: one line that names the variable.
+/// A configuration error: one line that names the variable.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     variable: &'static str,
@@ -57,73 +57,73 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Everything that can be set.
+/// The whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where API and page are served.
+    /// Listen address of API and page.
     pub listen: SocketAddr,
-    /// Where the metrics are served, if they are.
+    /// Listen address of the metrics, if they are served.
     pub metrics: Option<SocketAddr>,
-    /// How the world reaches us, without a slash at the end.
+    /// Public URL, without a slash at the end.
     pub public_url: Option<String>,
-    /// Who delivers the codes.
+    /// The upstream that delivers codes.
     pub upstream: Upstream,
-    /// How many calls of Plivo are under way at most.
+    /// Maximum concurrent calls of Plivo.
     pub calls_at_once: NonZeroU16,
-    /// How one verification runs.
+    /// Rules of a session.
     pub rules: SessionRules,
-    /// Whom codes are sent to.
+    /// Countries and channels that codes are sent to.
     pub policy: AccessPolicy,
-    /// Where sessions and limits are kept.
+    /// The store.
     pub store: StoreConfig,
-    /// How numbers are proven to applications.
+    /// Signing of proofs.
     pub proofs: proof::Settings,
-    /// Who calls, and for whom codes are sent.
+    /// The applications.
     pub applications: Applications,
-    /// The file that they come from, which is read again while the service runs.
+    /// The file they are loaded from, which is reloaded while the service runs.
     pub applications_file: Option<ApplicationsFile>,
-    /// Who forwards requests to us.
+    /// Trusted proxies.
     pub trusted_proxies: TrustedProxies,
-    /// How often codes are sent and tried, over all sessions.
+    /// Limits on sends and checks, over all sessions.
     pub limits: Limits,
-    /// How many requests to send, resend and verify one address may make.
+    /// Limit of send, resend and verify requests by address.
     pub requests_per_address: Option<Quota>,
-    /// How many introspections one address may make.
+    /// Limit of introspections by address.
     pub introspections_per_address: Option<Quota>,
-    /// How many requests one application's server may make.
+    /// Limit of requests by application.
     pub requests_per_application: Option<Quota>,
-    /// How often one address may read sessions.
+    /// Limit of session reads by address.
     pub reads_per_address: Option<Quota>,
-    /// How many connections one address may have open.
+    /// Limit of open connections by address.
     pub connections_per_address: Option<NonZeroU32>,
-    /// How long requests are still taken when the service is about to end.
+    /// Grace period in which requests are still accepted after SIGTERM.
     pub shutdown_grace: Duration,
-    /// What codes cost and may cost, where that is known.
+    /// Prices and spending caps, if configured.
     pub budget: Option<Budget>,
-    /// A file of numbers that nothing is sent to.
+    /// The test numbers file.
     pub test_numbers_file: Option<PathBuf>,
-    /// How long decisions about sends are kept, if they are.
+    /// How long decisions about sends are stored, if they are.
     pub decisions_kept_for: Option<Duration>,
-    /// A file of whom the operator blocks and allows.
+    /// The access list file.
     pub access_list_file: Option<PathBuf>,
     /// The built page.
     pub page_dir: PathBuf,
-    /// True when `page_dir` was asked for, so that its absence is an error.
+    /// True if `page_dir` was set, so that its absence is an error.
     pub page_required: bool,
-    /// How the log is written.
+    /// Format of the log.
     pub log: logging::Settings,
     /// The files that values were read from.
     pub secret_files: Vec<SecretFile>,
 }
 
 impl Config {
-    /// Reads the process's environment and, behind it, the file `.env` of the
-    /// working directory.
+    /// Reads the process environment, and the file `.env` in the working directory for what
+    /// is not set.
     pub fn from_environment() -> Result<Self, ConfigError> {
         Self::read(environment()?)
     }
 
-    /// Reads every variable through `lookup`. An empty value counts as none.
+    /// Reads every variable through `lookup`. An empty value counts as unset.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let reader = Reader::new(&lookup);
         let upstream = upstream::read_upstream(&reader)?;
@@ -175,37 +175,37 @@ impl Config {
                 },
                 filter: reader.required(&variables::RUST_LOG)?,
             },
-            // After all that was read.
+            // Last, so that other errors are reported first.
             secret_files: reader.files(),
         })
     }
 }
 
-/// Looks variables up in the process's environment and, behind it, in the file `.env` of
-/// the working directory.
+/// Looks up variables in the process environment, then in the file `.env` in the working
+/// directory.
 fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigError> {
     let file = values::read_env_file(std::path::Path::new(".env"))?;
     Ok(move |name: &str| {
         std::env::var_os(name).map_or_else(
             || file.get(name).cloned(),
-            // A value that is no text fails the variable's own check.
+            // A value that is not UTF-8 fails the variable's own check.
             |value| Some(value.to_string_lossy().into_owned()),
         )
     })
 }
 
-/// What fetching prices needs, of a service that may have none yet.
+/// Settings of `--fetch-prices`, for a service that may have no prices yet.
 #[derive(Debug)]
 pub struct PriceSettings {
-    /// Whose prices.
+    /// The account.
     pub upstream: Upstream,
     /// The channels in use.
     pub channels: Vec<Channel>,
-    /// Where they are kept.
+    /// Path of the file.
     pub prices_file: PathBuf,
 }
 
-/// What fetching prices needs, from the environment.
+/// Reads the settings of `--fetch-prices` from the environment.
 pub fn prices_from_environment() -> Result<PriceSettings, ConfigError> {
     let lookup = environment()?;
     let reader = Reader::new(&lookup);
@@ -217,7 +217,7 @@ pub fn prices_from_environment() -> Result<PriceSettings, ConfigError> {
     })
 }
 
-/// `LISTEN_ADDR` alone, for a process that asks the running service something.
+/// Reads `LISTEN_ADDR` alone, for a process that calls the running service.
 pub fn listen_address() -> Result<SocketAddr, ConfigError> {
     read_listen(&Reader::new(&environment()?))
 }
@@ -244,8 +244,8 @@ fn read_connections_per_address(reader: &Reader<'_>) -> Result<Option<NonZeroU32
     reader.parse(variable, "a count from 1, or off").map(Some)
 }
 
-/// With what is under way, and the connections' end, it stays below the 30
-/// seconds that service managers wait before they kill.
+/// Together with the shutdown timeouts it stays below the 30 seconds that service managers
+/// wait before they kill.
 fn read_shutdown_grace(reader: &Reader<'_>) -> Result<Duration, ConfigError> {
     let variable = &variables::SHUTDOWN_GRACE;
     let grace = reader.duration(variable)?;
@@ -275,7 +275,7 @@ fn read_origins(
     })
 }
 
-/// A file that is there, or the start says so.
+/// A file that must exist.
 fn read_file(reader: &Reader<'_>, variable: &Variable) -> Result<Option<PathBuf>, ConfigError> {
     let path = reader.text(variable)?.map(PathBuf::from);
     match path {
@@ -299,7 +299,7 @@ fn read_hosts(reader: &Reader<'_>) -> Result<Hosts, ConfigError> {
     })
 }
 
-/// What fits into a message.
+/// The brand name, as far as it fits into a message.
 fn is_brand_name(name: &str) -> bool {
     (1..=40).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }

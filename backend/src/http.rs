@@ -1,5 +1,4 @@
-//! The HTTP side: what comes in and what goes out, and the only code that knows
-//! actix-web beside `app`.
+//! The HTTP layer: requests and responses. Beside `app` the only code that uses actix-web.
 
 pub mod allowed_origins;
 mod bulkhead;

@@ -18,21 +18,21 @@ pub use self::{
     trace_id::trace_id,
 };
 
-/// How the log is written.
+/// Format of the log.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// One JSON object a line, for machines.
+    /// One JSON object per line.
     pub json: bool,
-    /// What is written, in `env_logger`'s words.
+    /// The filter, in `env_logger`'s syntax.
     pub filter: String,
 }
 
-/// Starts the log, with the defaults when the settings cannot be read.
+/// Starts the log, with defaults if the settings are invalid.
 pub fn start(settings: Option<&Settings>) {
     let (json, filter) = settings.map_or((false, "info"), |log| (log.json, log.filter.as_str()));
     let lines = Lines::to(std::io::stderr());
     let logger = Builder::new()
-        // A line for each stranger whose bytes are no HTTP, as often as he likes.
+        // actix_http logs every malformed request: anyone could flood the log.
         .filter_module("actix_http", LevelFilter::Off)
         .parse_filters(filter)
         .target(Target::Pipe(Box::new(lines.clone())))
@@ -46,29 +46,27 @@ pub fn start(settings: Option<&Settings>) {
         .build();
     log::set_max_level(logger.filter());
     let logger = Guarded { logger, lines };
-    // A second start, in tests, changes nothing.
+    // A second start, in tests, has no effect.
     log::set_boxed_logger(Box::new(logger)).ok();
     std::panic::set_hook(Box::new(|panic| {
-        // The place only: the message may hold what a caller sent.
+        // Only the location: the message may contain what a caller sent.
         let place = panic
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
         log::error!(event = "panic", place = place.as_str(); "a panic");
-        // It may be the end.
+        // The process may be about to end.
         flush();
     }));
 }
 
-/// Waits until all that was logged is written, or for a moment where nobody reads
-/// it. To be called before the process ends.
+/// Flushes the log, with a timeout. To be called before the process ends.
 pub fn flush() {
     log::logger().flush();
 }
 
-/// Libraries write requests and answers, with numbers and codes, at debug level.
-/// So they are held at info whatever the filter says; our own code has no such
-/// line at any level.
+/// Libraries log requests and responses, with numbers and codes, at debug level. They are
+/// kept at info whatever the filter says; our own code has no such line at any level.
 struct Guarded {
     logger: Logger,
     lines: Lines,

@@ -1,10 +1,11 @@
-//! Countersign: does what its arguments say, or serves until it is told to stop.
+//! The program: runs the command of its arguments, or serves until it is stopped.
 
 use std::process::ExitCode;
 
 use countersign_backend::{app::command, logging};
 
-/// musl's own has one lock for all threads (`docs/adr/0022-an-allocator-with-musl.md`).
+/// musl's allocator has one lock for all threads
+/// (`docs/adr/0022-an-allocator-with-musl.md`).
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,8 +1,8 @@
-//! Proofs: what a verified number is worth to an application's server.
+//! Proofs: signed tokens about verified numbers, for applications' servers.
 //!
-//! A proof is a JWT under the rules of RFC 8725: each key has one algorithm, Ed25519
-//! (RFC 8037) or ES256, a type of its own, and keys are taken by their thumbprints from
-//! our own file and from nowhere else.
+//! A proof is a JWT that follows RFC 8725: each key has one algorithm, Ed25519 (RFC 8037)
+//! or ES256; the type is explicit; and keys are found by thumbprint in our own file and
+//! nowhere else.
 
 mod keys_file;
 mod signing_key;
@@ -26,73 +26,72 @@ pub use self::{
     signing_key::ProofAlgorithm,
 };
 
-/// How long whoever fetches the public keys may keep them.
+/// Cache lifetime of the public keys.
 pub const KEYS_KEPT: Duration = Duration::from_mins(5);
-/// How old a key is before it signs: by then every instance has read it, and
-/// whoever kept the keys has fetched it.
+/// Age at which a new key begins to sign: by then every instance has loaded it and cached
+/// key sets have expired.
 const ANNOUNCED: Duration = Duration::from_mins(6);
-/// How far the clocks of two instances may be apart.
+/// Maximum clock skew between instances.
 pub(crate) const SKEW: Duration = Duration::from_secs(5);
 
-/// What the audience of a test number's proof ends with.
+/// Suffix of the audience of a test number's proof.
 const TEST_AUDIENCE: &str = ":test";
 
-/// The longest that a proof holds (NIST SP 800-63B and OWASP ASVS 6.5.5 give a code no
-/// more).
+/// Maximum lifetime of a proof (NIST SP 800-63B and OWASP ASVS 6.5.5 allow a code no more).
 pub const MAX_LIFETIME: Duration = Duration::from_mins(10);
 
-/// How numbers are proven to applications.
+/// Settings of proofs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The file with the signing keys.
+    /// Path of the signing keys.
     pub keys_file: PathBuf,
-    /// True when the file was asked for, so that its absence is an error.
+    /// True if the path was configured, so that its absence is an error.
     pub is_given: bool,
-    /// Who says so; the address we listen on when absent.
+    /// Issuer; the listen address if absent.
     pub issuer: Option<String>,
-    /// What a key is made for, where one is made.
+    /// Algorithm of a new key.
     pub algorithm: ProofAlgorithm,
-    /// How long a proof holds.
+    /// Lifetime of a proof.
     pub lifetime: Duration,
 }
 
-/// A proof, and its end.
+/// A proof and its expiry.
 #[derive(Clone, Debug)]
 pub struct Proof {
     /// The token.
     pub token: String,
-    /// Until when it holds.
+    /// Expiry.
     pub expires_at: SystemTime,
 }
 
-/// What one proof is about.
+/// Content of a proof.
 pub struct Subject<'a> {
-    /// Whose number is verified.
+    /// The verified number.
     pub recipient: &'a PhoneNumber,
-    /// How its last code travelled.
+    /// Channel of the last code.
     pub channel: Channel,
-    /// The application that it is for.
+    /// The application.
     pub application: &'a str,
-    /// `aud` of its proofs.
+    /// Its audience.
     pub audience: &'a str,
-    /// What the application gave to be repeated.
+    /// Nonce.
     pub nonce: Option<&'a str>,
-    /// What the verification was for.
+    /// Purpose.
     pub purpose: Option<Purpose>,
 }
 
-/// What all proofs of this service have in common.
+/// Content that all proofs of this service share.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// Who says so.
+    /// Issuer.
     pub issuer: String,
-    /// How long a proof holds.
+    /// Lifetime of a proof.
     pub lifetime: Duration,
-    /// Whether nothing is really sent.
+    /// True in sandbox.
     pub sandbox: bool,
 }
 
-/// Signs proofs, and knows its own.
+/// Signs and verifies proofs.
 pub struct Proofs {
     terms: Terms,
     path: PathBuf,
@@ -100,8 +99,7 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// Reads the keys. Where the file is not one that was asked for and is not
-    /// there, it is made.
+    /// Loads the keys. If the path was not configured and there is no file, it is made.
     pub fn open(
         path: PathBuf,
         is_given: bool,
@@ -117,13 +115,12 @@ impl Proofs {
         })
     }
 
-    /// Who says so, as every proof names it.
+    /// The issuer.
     pub fn issuer(&self) -> &str {
         &self.terms.issuer
     }
 
-    /// Reads the keys again, which may have been rotated. Where that fails the
-    /// known ones stay.
+    /// Reloads the keys, which may have been rotated. If that fails, the loaded ones stay.
     pub fn reload(&self) {
         match keys_file::read(&self.path) {
             Ok(keys) => {
@@ -138,12 +135,12 @@ impl Proofs {
         keys.clone()
     }
 
-    /// How long a proof holds.
+    /// Lifetime of a proof.
     pub fn lifetime(&self) -> Duration {
         self.terms.lifetime
     }
 
-    /// The public keys, the newest first.
+    /// The public keys, newest first.
     pub fn public_keys(&self) -> JwkSet {
         JwkSet {
             keys: (self.keys().signing.iter())
@@ -152,13 +149,13 @@ impl Proofs {
         }
     }
 
-    /// A proof that a number is verified.
+    /// Signs a proof.
     pub fn sign(&self, subject: &Subject<'_>, now: SystemTime) -> Proof {
         self.sign_for(subject.audience.to_owned(), subject, now)
     }
 
-    /// The same of a test number: for an audience of its own, so that whoever checks
-    /// nothing else refuses it.
+    /// Signs a proof of a test number, with an audience of its own, so that an application
+    /// that checks nothing else refuses it.
     pub fn sign_test(&self, subject: &Subject<'_>, now: SystemTime) -> Proof {
         let audience = format!("{}{TEST_AUDIENCE}", subject.audience);
         self.sign_for(audience, subject, now)
@@ -191,7 +188,7 @@ impl Proofs {
         }
     }
 
-    /// What a token says, if it is a proof of ours that holds, for whichever application.
+    /// The claims of a token, if it is a valid proof of ours, for any application.
     pub fn read(&self, token: &str, now: SystemTime) -> Option<Claims> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.typ.as_deref() != Some(TYPE) {
@@ -204,10 +201,10 @@ impl Proofs {
             .find(|key| Some(&key.id) == header.kid.as_ref())?;
         let mut validation = Validation::new(key.algorithm.into());
         validation.set_issuer(&[&self.terms.issuer]);
-        // Whose it is the application that asks tells.
+        // The audience is checked by the caller.
         validation.validate_aud = false;
         validation.set_required_spec_claims(&["iss", "aud", "exp"]);
-        // By our clock, below.
+        // Expiry is checked by our clock, below.
         validation.validate_exp = false;
         let claims: Claims = jsonwebtoken::decode(token, &key.checks, &validation)
             .ok()?
@@ -221,7 +218,7 @@ impl Proofs {
     }
 }
 
-/// How the code travelled, in the words of RFC 8176.
+/// Authentication methods of a channel (RFC 8176).
 fn amr(channel: Channel) -> Vec<String> {
     let way = match channel {
         Channel::Sms => Some("sms"),

@@ -1,4 +1,4 @@
-//! `countersign-sandbox`: Countersign to try, without settings and without an account.
+//! The program `countersign-sandbox`: a trial without settings and without an account.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! A verification's steps over the store and Plivo: what is asked of whom, in which
-//! order. The rules themselves stand in `countersign-core`, and nothing here adds one.
+//! The steps of a verification, over the store and Plivo: which is called when. The rules
+//! are in `countersign-core`; nothing here adds one.
 //!
 //! Every step reserves in the store, then calls Plivo, then settles. What was
 //! reserved is released only when the request certainly never left.
@@ -59,45 +59,45 @@ use self::{
 };
 use crate::{logging, proof::Proofs};
 
-/// How long a step of the store may take. A reservation that takes longer is refused
-/// before Plivo is asked.
+/// Timeout of a store step. A reservation that takes longer is refused before Plivo is
+/// called.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a verification is made of.
+/// The parts of a verification.
 pub struct Parts {
-    /// Where sessions and limits are kept.
+    /// The store.
     pub store: StoreHandle,
-    /// Names and seals what is kept.
+    /// Names and seals rows.
     pub keys: RowKeys,
-    /// Who delivers and checks codes.
+    /// The client of Plivo.
     pub plivo: GuardedPlivo,
-    /// How one verification runs.
+    /// Rules of a session.
     pub rules: SessionRules,
-    /// Whose codes they are.
+    /// The applications.
     pub applications: ApplicationRegistry,
-    /// Whom the operator blocks and allows.
+    /// The access list.
     pub access_list: Option<AccessListFile>,
-    /// Numbers that nothing is sent to.
+    /// The test numbers.
     pub test_numbers: Option<TestNumbersFile>,
-    /// How often codes are sent and tried.
+    /// Limits on sends and checks.
     pub limits: Limits,
-    /// What codes cost and may cost, if that is known.
+    /// Prices and spending caps, if configured.
     pub budget: Option<Budget>,
-    /// How long decisions are kept, if they are.
+    /// How long decisions are stored, if they are.
     pub decisions_kept_for: Option<Duration>,
-    /// Whether real charges are asked for of every session.
+    /// Whether the real charges of every session are fetched.
     pub collects_charges: bool,
-    /// Signs what a verified number is worth.
+    /// Signs proofs.
     pub proofs: Arc<Proofs>,
-    /// Where Plivo calls back, if the world can reach us.
+    /// The callback URL, if there is a public one.
     pub callbacks: Option<Callbacks>,
-    /// What proofs are dated by.
+    /// The clock that dates proofs.
     pub clock: Arc<dyn Clock>,
-    /// What is counted.
+    /// Metrics.
     pub metrics: Arc<Metrics>,
 }
 
-/// Takes the steps of a verification.
+/// Runs the steps of a verification.
 pub struct Verification {
     store: StoreHandle,
     keys: RowKeys,
@@ -124,7 +124,7 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Puts the parts together.
+    /// Builds it from its parts.
     pub fn new(parts: Parts) -> Self {
         Self {
             store: parts.store,
@@ -151,23 +151,22 @@ impl Verification {
         }
     }
 
-    /// The rules in force.
+    /// The rules of a session.
     pub fn rules(&self) -> &SessionRules {
         &self.rules
     }
 
-    /// Whether strangers are counted by their addresses.
+    /// Whether anonymous callers are limited by address.
     pub fn limits_strangers(&self) -> bool {
         !self.limits.checks_per_address.is_empty()
     }
 
-    /// From here on the request's log lines say which number they are about.
+    /// Adds the number's hash to the request's log context.
     fn note_number(&self, number: &PhoneNumber) {
         logging::note("number", self.keys.number_tag(number));
     }
 
-    /// The refusal of a step that has to wait. It logs which limit was hit, never
-    /// whose.
+    /// The refusal of a rate-limited step. Logs which limit was hit, never whose.
     fn must_wait(&self, wait: &Wait) -> Refusal {
         let rule = wait
             .limit
@@ -181,12 +180,12 @@ impl Verification {
     }
 }
 
-/// Until when a step of the store that begins now may take.
+/// The deadline of a store step that begins now.
 fn store_deadline() -> std::time::Instant {
     (Instant::now() + STORE_TIMEOUT).into_std()
 }
 
-/// A moment as callers see it.
+/// A time in the API's format.
 fn system_time(moment: Millis) -> std::time::SystemTime {
     moment.into()
 }

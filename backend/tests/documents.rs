@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use countersign_backend::config::variables::VARIABLES;
+
 const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn read(path: &str) -> String {
@@ -202,5 +204,139 @@ fn the_dashboard_is_valid() {
             "{}",
             panel["title"]
         );
+    }
+}
+
+/// The parts of `docs/configuration.md`, each with the variable that it begins with.
+const PARTS: [(&str, &str); 9] = [
+    ("Addresses", "LISTEN_ADDR"),
+    ("Plivo", "PLIVO_MODE"),
+    ("Store and keys", "STORE_URL"),
+    ("Proofs", "PROOF_ISSUER"),
+    ("Codes and where they go", "OTP_LENGTH"),
+    ("Applications and callers", "APPLICATIONS_FILE"),
+    ("Limits", "LIMIT_SENDS_PER_NUMBER"),
+    ("Fraud and money", "KNOWN_NUMBERS_FOR"),
+    ("Page, message and log", "BRAND_NAME"),
+];
+
+/// `docs/configuration.md`, from the table of variables.
+fn configuration() -> String {
+    let mut text = String::from(
+        "# Configuration\n\n\
+         Everything is set by environment variables, or by a file `.env` in the working directory; the environment wins. If one\n\
+         is missing, malformed or contradictory, the service does not start and names it in one line.\n\
+         `countersign --check-config` says so beforehand, `countersign --help` prints this page, and\n\
+         [`.env.example`](../.env.example) is the same as a file to start from. Where `NAME_FILE` is offered, it names a file that\n\
+         holds the value.\n\n\
+         Times are a number and a unit (`30s`, `10m`, `1h`, `90d`), quotas a count in a time (`5/10m`), several between commas.\n\n\
+         This page is the program's own table: a test holds the two together.\n",
+    );
+    for variable in VARIABLES {
+        if let Some((title, _)) = PARTS.iter().find(|(_, first)| *first == variable.name) {
+            text += &format!("\n## {title}\n\n| variable | default | |\n|---|---|---|\n");
+        }
+        let file = if variable.from_file {
+            format!(", `{}_FILE`", variable.name)
+        } else {
+            String::new()
+        };
+        let default = variable.default.map(|default| format!("`{default}`"));
+        text += &format!(
+            "| `{}`{file} | {} | {} |\n",
+            variable.name,
+            default.unwrap_or_default(),
+            variable.meaning.replace('|', "\\|")
+        );
+    }
+    text
+}
+
+/// `UPDATE_DOCUMENTS=1` writes it.
+#[test]
+fn the_page_of_variables_is_the_table() {
+    let expected = configuration();
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(Path::new(TOP).join("docs/configuration.md"), &expected).unwrap();
+    }
+    assert_eq!(read("docs/configuration.md"), expected);
+    for (title, first) in PARTS {
+        let is_there = VARIABLES.iter().any(|it| it.name == first);
+        assert!(is_there, "{title} begins with {first}");
+    }
+}
+
+/// What a line says to be the default of a variable: in a table's second column, or in
+/// brackets behind its name, or before its name in brackets.
+fn defaults_said(line: &str, name: &str) -> Vec<String> {
+    let quoted_name = format!("`{name}`");
+    let mut said = Vec::new();
+    if let Some(rest) = line.strip_prefix(&format!("| {quoted_name} | `")) {
+        said.extend(rest.split('`').next());
+    }
+    for (at, _) in line.match_indices(&quoted_name) {
+        let (before, behind) = (&line[..at], &line[at + quoted_name.len()..]);
+        let value = behind
+            .strip_prefix(" (`")
+            .and_then(|it| it.split('`').next());
+        said.extend(value);
+        let words = before
+            .strip_suffix(" (")
+            .and_then(|it| it.rsplit(' ').next());
+        said.extend(words.filter(|it| it.bytes().all(|byte| byte.is_ascii_digit())));
+    }
+    said.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn defaults_that_are_repeated_elsewhere_are_right() {
+    let documents = fs::read_dir(Path::new(TOP).join("docs")).unwrap();
+    let names = documents.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let documents: Vec<String> = names
+        .filter(|name| Path::new(name).extension().is_some_and(|it| it == "md"))
+        .map(|name| format!("docs/{name}"))
+        .collect();
+    let mut count = 0;
+    for document in documents {
+        for line in read(&document).lines() {
+            for variable in VARIABLES {
+                let Some(default) = variable.default else {
+                    continue;
+                };
+                for said in defaults_said(line, variable.name) {
+                    assert_eq!(said, default, "{} in {document}", variable.name);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+/// Each variable that a document names is one.
+#[test]
+fn documents_name_variables_that_there_are() {
+    for document in ["docs/limits.md", "docs/protection.md", "docs/operate.md"] {
+        for word in quoted(&read(document)) {
+            let begins = [
+                "LIMIT_",
+                "CONVERSION_",
+                "SPEND_",
+                "PLIVO_",
+                "PROOF_",
+                "KNOWN_",
+            ];
+            if begins.iter().any(|begin| word.starts_with(begin))
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            {
+                let name = word.strip_suffix("_FILE").unwrap_or(&word);
+                let is_known = VARIABLES
+                    .iter()
+                    .any(|it| it.name == word || it.name == name);
+                assert!(is_known || word.ends_with('_'), "{word} in {document}");
+            }
+        }
     }
 }

@@ -3,7 +3,6 @@
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -18,25 +17,18 @@ const binary =
   process.env.ACCOUNTS_BIN ?? resolve(repository, "target/debug/examples/accounts");
 const PASSWORD = "correct horse";
 
-async function freePort() {
-  const server = createServer();
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address();
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
 async function startAccounts(settings) {
   const directory = mkdtempSync(join(tmpdir(), "accounts-"));
   const child = spawn(binary, {
     env: { ACCOUNTS_DB: join(directory, "accounts.db"), ...settings },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  await new Promise((found, failed) => {
+  const started = await new Promise((found, failed) => {
     createInterface({ input: child.stdout }).once("line", found);
     child.once("exit", () => failed(new Error("the application ended")));
   });
   return {
+    origin: /http:\/\/\S+/.exec(started)[0],
     stop: () =>
       new Promise((gone) => {
         child.removeAllListeners("exit");
@@ -52,19 +44,18 @@ async function startAccounts(settings) {
 const test = base.extend({
   acceptsSandbox: ["true", { option: true }],
   world: async ({ acceptsSandbox }, use) => {
-    const address = `127.0.0.1:${await freePort()}`;
     const key = newKey();
     const service = await startService({
       API_KEY_HASHES: key.hash,
       RESEND_WAITS: "1s",
     });
     const accounts = await startAccounts({
-      ACCOUNTS_ADDR: address,
+      ACCOUNTS_ADDR: "127.0.0.1:0",
       COUNTERSIGN_URL: service.origin,
       COUNTERSIGN_KEY: key.secret,
       ACCEPT_SANDBOX: acceptsSandbox,
     });
-    await use({ countersign: service.origin, origin: `http://${address}` });
+    await use({ countersign: service.origin, origin: accounts.origin });
     await accounts.stop();
     await service.stop();
   },

@@ -1,7 +1,7 @@
 // Another application, on an origin of its own, and a service that knows it.
 
 import { createServer } from "node:http";
-import { test as base, expect } from "./fixtures.js";
+import { test as base, expect, pressUntil } from "./fixtures.js";
 import { newKey, startService } from "./service.js";
 
 /** Starts it; its pages are set by the test. */
@@ -89,8 +89,9 @@ export async function askForCode(frame, number) {
   await frame.getByLabel("Phone number", { exact: true }).fill(number);
   // Until the page knows the countries, a press only asks for them.
   await expect(frame.getByText("We will text")).toBeVisible();
-  await frame.getByRole("button", { name: "Text me a code" }).click();
-  await expect(frame.getByLabel("6-digit code")).toBeVisible();
+  await pressUntil(frame.getByRole("button", { name: "Text me a code" }), (within) =>
+    expect(frame.getByLabel("6-digit code")).toBeVisible(within),
+  );
 }
 
 /** The code that a number received. */

@@ -35,8 +35,9 @@ test("one line verifies a number, and the element tells its page", async ({
   const frame = page.frameLocator("countersign-verify iframe");
   await askForCode(frame, number);
   const element = page.locator("countersign-verify iframe");
-  const height = await element.evaluate((frame) => frame.style.height);
-  expect(height).toMatch(/^\d+(\.\d+)?px$/);
+  await expect
+    .poll(() => element.evaluate((frame) => frame.style.height))
+    .toMatch(/^\d+(\.\d+)?px$/);
   expect(await element.getAttribute("allow")).toBe("otp-credentials");
   await frame.locator("#code").fill(await codeFrom(page, number, hosting.origin));
   await heard(page).toHaveLength(1);

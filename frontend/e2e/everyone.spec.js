@@ -1,4 +1,4 @@
-import { test, expect, open, sendCode } from "./fixtures.js";
+import { test, expect, listen, open, sendCode } from "./fixtures.js";
 import { eachState, isAccessible, picture } from "./states.js";
 
 const SIZES = {
@@ -66,6 +66,7 @@ test("a failure is announced in an alert that was there before", async ({ page }
 });
 
 test("what happened is told in passing", async ({ page, number }) => {
+  const announced = await listen(page);
   await sendCode(page, number);
-  await expect(page.locator("#announcement")).toContainText("We texted a code to");
+  await expect.poll(announced).toContainEqual(expect.stringContaining("We texted a code to"));
 });

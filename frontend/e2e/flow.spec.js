@@ -1,4 +1,16 @@
-import { test, expect, atStep, codeFor, messages, open, sendCode, spaced, wrong } from "./fixtures.js";
+import {
+  test,
+  expect,
+  atStep,
+  codeFor,
+  codeSelected,
+  hold,
+  messages,
+  open,
+  sendCode,
+  spaced,
+  wrong,
+} from "./fixtures.js";
 
 test("a number is verified", async ({ page, number }) => {
   await open(page);
@@ -32,8 +44,8 @@ test("a wrong code leaves four tries, the right one still works", async ({ page,
   const code = await codeFor(page, number);
   await page.locator("#code").pressSequentially(wrong(code));
   await expect(page.getByRole("alert")).toContainText("4 tries left");
-  await expect(page.locator("#code")).toBeFocused();
   // What was typed is selected: typing replaces it.
+  await codeSelected(page);
   await page.keyboard.type(code);
   await atStep(page, "verified");
 });
@@ -97,8 +109,22 @@ test("the same code comes again after the wait", async ({ page, number }) => {
   await atStep(page, "verified");
 });
 
+test("a code typed while the same one is sent again is checked afterwards", async ({ page, number }) => {
+  await sendCode(page, number);
+  const code = await codeFor(page, number);
+  const release = await hold(page, "**/api/otp/resend");
+  const again = page.getByRole("button", { name: "Send again", exact: true });
+  await expect(again).not.toHaveAttribute("aria-disabled", "true");
+  await again.click();
+  await page.locator("#code").fill(code);
+  release();
+  await atStep(page, "verified");
+});
+
 test("a press during the wait sends nothing", async ({ page, number, patient }) => {
   await sendCode(page, number, patient.origin);
+  // The last news of the delivery would replace what is announced.
+  await expect(page.locator("#deliveries .delivered")).toBeVisible();
   const asked = [];
   page.on("request", (request) => {
     if (request.url().endsWith("/api/otp/resend")) asked.push(request);
@@ -120,7 +146,16 @@ test("a call brings the same code", async ({ page, number }) => {
 });
 
 test("the number can be changed, and what was typed is kept", async ({ page, number, numbers }) => {
+  const recipients = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/api/otp/send")) recipients.push(request.postDataJSON().recipient);
+  });
   await sendCode(page, number);
+  // From now on a code may be sent again: the page does not send one by itself.
+  await expect(page.getByRole("button", { name: "Send again", exact: true })).not.toHaveAttribute(
+    "aria-disabled",
+    "true",
+  );
   await page.getByRole("button", { name: "Change number" }).click();
   await atStep(page, "enter-phone");
   await expect(page.locator("#phone")).toHaveValue(spaced(number));
@@ -130,6 +165,7 @@ test("the number can be changed, and what was typed is kept", async ({ page, num
   await page.getByRole("button", { name: "Text me a code" }).click();
   await atStep(page, "enter-code");
   expect(await messages(page, other)).toHaveLength(1);
+  expect(recipients).toEqual([number, other]);
 });
 
 test("the keyboard alone is enough", async ({ page, number }) => {
@@ -148,6 +184,7 @@ test("the keyboard alone is enough", async ({ page, number }) => {
   await expect(page.locator("#code")).toBeFocused();
   await page.keyboard.type(await codeFor(page, number));
   await atStep(page, "verified");
+  await expect(page.locator("#verified-heading")).toBeFocused();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await atStep(page, "enter-phone");
@@ -200,9 +237,11 @@ for (const [typed, said] of [
 test("where the text did not get through a call is offered at once", async ({ page, patient }) => {
   // Numbers that end with 92 are out of reach.
   const number = "+447700900992";
+  const deliver = await hold(page, "**/api/otp/sessions/**");
   await sendCode(page, number, patient.origin);
   const call = page.getByRole("button", { name: "Call me instead" });
   await expect(call).toHaveAttribute("aria-disabled", "true");
+  deliver();
   await expect(page.locator(".advice")).toContainText("The message did not get through.");
   await expect(call).not.toHaveAttribute("aria-disabled", "true");
   await call.click();

@@ -5,8 +5,8 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test as base, expect } from "./fixtures.js";
-import { startService } from "./service.js";
+import { test as base, atStep, expect, hold } from "./fixtures.js";
+import { beginPage, newKey, startService } from "./service.js";
 
 const LOCALES = readdirSync(new URL("../locales/", import.meta.url)).map((file) =>
   file.replace(".json", ""),
@@ -20,7 +20,12 @@ const test = base.extend({
       const [theme, logo] = [join(directory, "theme.css"), join(directory, "logo.svg")];
       writeFileSync(theme, ":root { --main: rgb(15, 118, 110); }");
       writeFileSync(logo, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"/>`);
-      const hosting = { RETURN_URLS: `${APPLICATION}/`, EMBED_ORIGINS: APPLICATION };
+      const key = newKey();
+      const hosting = {
+        API_KEY_HASHES: key.hash,
+        RETURN_URLS: `${APPLICATION}/`,
+        EMBED_ORIGINS: APPLICATION,
+      };
       const services = {
         sandbox: await startService(hosting),
         live: await startService({
@@ -36,6 +41,10 @@ const test = base.extend({
           BRAND_LOGO_FILE: logo,
         }),
       };
+      for (const service of Object.values(services)) {
+        const known = { origin: service.origin, key: key.secret };
+        service.known = await beginPage(known, "+14155550123", { return_to: `${APPLICATION}/` });
+      }
       await use(services);
       await Promise.all(Object.values(services).map((service) => service.stop()));
       rmSync(directory, { recursive: true });
@@ -44,30 +53,40 @@ const test = base.extend({
   ],
 });
 
+const link = (parameters) => (service) => `${service.origin}/?${new URLSearchParams(parameters)}`;
+
+// Each way to open the page, with the step that it begins with.
 const WAYS = {
-  plain: {},
-  hosted: { return_to: `${APPLICATION}/a?b="c"&d=<e>`, state: `"'<&>`, nonce: "n" },
-  framed: { embed: APPLICATION, state: "s" },
-  refused: { return_to: "https://evil.example/" },
+  plain: ["enter-phone", link({})],
+  hosted: [
+    "enter-phone",
+    link({ return_to: `${APPLICATION}/a?b="c"&d=<e>`, state: `"'<&>`, nonce: "n" }),
+  ],
+  framed: ["enter-phone", link({ embed: APPLICATION, state: "s" })],
+  known: ["confirm-number", (service) => service.known],
+  refused: ["refused", link({ return_to: "https://evil.example/" })],
 };
 
 for (const locale of LOCALES) {
   for (const service of ["sandbox", "live"]) {
     test(`${locale}, ${service}: each document comes to life`, async ({ page, services }) => {
-      for (const [way, parameters] of Object.entries(WAYS)) {
-        const query = new URLSearchParams({ ...parameters, locale });
-        await page.goto(`${services[service].origin}/?${query}`);
+      for (const [way, [step, address]] of Object.entries(WAYS)) {
+        const url = new URL(address(services[service]));
+        url.searchParams.set("locale", locale);
+        await page.goto(url.href);
         await expect(page.locator("#app"), way).toHaveAttribute("data-ready", "");
         await expect(page.locator("html"), way).toHaveAttribute("lang", locale);
         await expect(page.locator("html"), way).not.toHaveAttribute("data-failed");
+        await atStep(page, step);
         // A handler answers.
-        if (way === "refused") {
-          await page.locator("#language").selectOption(locale === "de" ? "fr" : "de");
-          await expect(page.locator("html"), way).toHaveAttribute("lang", /de|fr/);
-        } else {
+        if (step === "enter-phone") {
           await expect(page.locator("#country option").nth(1)).toBeAttached();
           await page.locator("#send").click();
           await expect(page.locator("#phone-failure"), way).not.toBeEmpty();
+        } else {
+          const other = locale === "de" ? "fr" : "de";
+          await page.locator("#language").selectOption(other);
+          await expect(page.locator("html"), way).toHaveAttribute("lang", other);
         }
       }
     });
@@ -78,12 +97,7 @@ test("what was typed, chosen and focused before the program came stays", async (
   page,
   services,
 }) => {
-  let release;
-  const gate = new Promise((open) => (release = open));
-  await page.route("**/*_bg.wasm", async (route) => {
-    await gate;
-    await route.continue();
-  });
+  const release = await hold(page, "**/*_bg.wasm");
   await page.goto(services.sandbox.origin);
   await page.locator("#language").selectOption("fr");
   await page.locator("#phone").pressSequentially("+4477009");

@@ -1,17 +1,8 @@
 // A page for a number that the application's server knows.
 
 import { claims, codeFrom, expect, test } from "./application.js";
+import { beginPage } from "./service.js";
 import { isAccessible, picture } from "./states.js";
-
-/** Begins a page as the application's server does, and answers its address. */
-async function begun(hosting, number, more) {
-  const answer = await fetch(`${hosting.origin}/api/otp/send`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${hosting.key}` },
-    body: JSON.stringify({ recipient: number, page: true, purpose: "sign_in", ...more }),
-  });
-  return (await answer.json()).page_url;
-}
 
 test("the number is fixed and masked, and one press sends one code", async ({
   page,
@@ -21,7 +12,7 @@ test("the number is fixed and masked, and one press sends one code", async ({
 }) => {
   application.pages.set("/account/phone", "<title>back</title>");
   const return_to = `${application.origin}/account/phone`;
-  const address = await begun(hosting, number, { return_to, state: "s", nonce: "n0nce" });
+  const address = await beginPage(hosting, number, { return_to, state: "s", nonce: "n0nce", purpose: "sign_in" });
   await page.goto(`${address}&locale=en`);
   const known = page.locator("#known-number");
   await expect(known).toHaveText(new RegExp(`^\\+•+${number.slice(-2)}$`));
@@ -55,7 +46,7 @@ test("whoever comes second is told that it was used", async ({
   hosting,
 }) => {
   const return_to = `${application.origin}/account/phone`;
-  const address = await begun(hosting, number, { return_to });
+  const address = await beginPage(hosting, number, { return_to });
   const name = new URL(address).searchParams.get("page");
   await page.goto(`${address}&locale=en`);
   await page.request.post(`${hosting.origin}/api/otp/page`, { data: { page: name } });

@@ -1,17 +1,12 @@
 // The page before its program is there, or when it never comes.
 
-import { test, expect, atStep, messages } from "./fixtures.js";
+import { test, expect, atStep, hold, messages } from "./fixtures.js";
 import { isAccessible, picture } from "./states.js";
 
 const program = "**/*_bg.wasm";
 
 test("what is seen first is what stays", async ({ page }) => {
-  let release;
-  const gate = new Promise((open) => (release = open));
-  await page.route(program, async (route) => {
-    await gate;
-    await route.continue();
-  });
+  const release = await hold(page, program);
   await page.goto("/");
   const seen = () =>
     page.evaluate(() =>
@@ -29,17 +24,12 @@ test("what is seen first is what stays", async ({ page }) => {
 });
 
 test("a button that was pressed too early has been pressed", async ({ page, number }) => {
-  await page.route(program, async (route) => {
-    await pressed;
-    await route.continue();
-  });
-  let press;
-  const pressed = new Promise((done) => (press = done));
+  const release = await hold(page, program);
   await page.goto("/");
   await page.locator("#phone").fill(number);
   await page.locator("#phone").press("Enter");
   await page.locator("#send").click();
-  press();
+  release();
   await atStep(page, "enter-code");
   expect(await messages(page, number)).toHaveLength(1);
 });
@@ -124,8 +114,14 @@ test("late, the page says that one can wait", async ({ page }) => {
   await page.route(program, () => {});
   await page.goto("/");
   const slow = page.locator(".slow");
+  // The ten seconds are a style's: here they begin and end when the test says so.
+  await page.evaluate(() =>
+    document.getAnimations().forEach((animation) => {
+      animation.pause();
+      animation.currentTime = 0;
+    }),
+  );
   await expect(slow).toBeHidden();
-  // The ten seconds are a style's: they are over at once here.
   await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
   await expect(slow).toBeVisible();
   await picture(page, "slow");

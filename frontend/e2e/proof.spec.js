@@ -1,7 +1,7 @@
 // The proof reaches the application, or the person is told that it did not.
 
 import { askForCode, claims, codeFrom, expect, framing, link, test } from "./application.js";
-import { wrong } from "./fixtures.js";
+import { pressUntil, wrong } from "./fixtures.js";
 
 const heading = (frame) => frame.getByRole("heading", { name: "Phone number verified" });
 const codeField = (frame) => frame.getByLabel("6-digit code");
@@ -50,12 +50,13 @@ const places = {
 /**
  * What lies between the page and the service's checks. The first check is made and
  * its answer lost, by a broken connection or without a trace; after that nothing
- * passes until it is mended.
+ * passes until it is mended. A gate makes the checks wait for what the test does first.
  */
 async function brokenNetwork(page, loss = "broken") {
-  const network = { keys: [], proofs: [], isMended: false, saysVerified: false };
+  const network = { keys: [], proofs: [], isMended: false, saysVerified: false, gate: undefined };
   await page.route("**/api/otp/verify", async (route) => {
     network.keys.push(route.request().headers()["idempotency-key"]);
+    await network.gate;
     if (network.isMended) {
       const response = await route.fetch();
       const { proof } = await response.json();
@@ -98,6 +99,18 @@ async function comeBack(page) {
       document.dispatchEvent(new Event("visibilitychange", { bubbles: true })),
     );
   }
+}
+
+/**
+ * Mends the network after the act: by its own repetition the page might settle the
+ * check first, and the code field be gone.
+ */
+async function mendAfter(network, act) {
+  let open;
+  network.gate = new Promise((opened) => (open = opened));
+  await act();
+  network.isMended = true;
+  open();
 }
 
 async function claimsNothing(frame) {
@@ -191,11 +204,7 @@ for (const [name, { open, frame: frameOf, succeeds }] of Object.entries(places))
 
 /** Takes the way out that is offered: a new code. */
 async function anotherCode(page, frame, number, hosting) {
-  // The server's wait between two codes may not be over yet.
-  await expect(async () => {
-    await newCode(frame).click({ timeout: 500 });
-    await expect(newCode(frame)).toBeHidden({ timeout: 500 });
-  }).toPass();
+  await pressUntil(newCode(frame), (within) => expect(newCode(frame)).toBeHidden(within));
   await codeField(frame).fill(await codeFrom(page, number, hosting.origin));
 }
 
@@ -210,8 +219,8 @@ test("an answer that never comes is fetched while the person waits", async ({
   await open(page, application, hosting);
   await typeCode(page, page, number, hosting.origin);
   await expect.poll(() => network.keys.length).toBe(1);
-  network.isMended = true;
   await expect(page.getByRole("button", { name: "Checking" })).toBeVisible();
+  network.isMended = true;
   await succeeds(page, number, network);
 });
 
@@ -242,8 +251,7 @@ test("a code that is typed while another's answer is outstanding comes after it"
   await page.goto(hosting.origin);
   const code = await typeCode(page, page, number, hosting.origin, wrong);
   await expect(page.getByRole("alert")).toContainText("We cannot reach the service");
-  network.isMended = true;
-  await codeField(page).fill(code);
+  await mendAfter(network, () => codeField(page).fill(code));
   await places["the plain page"].succeeds(page, number, network);
   expect(new Set(network.keys).size).toBe(2);
 });
@@ -259,7 +267,6 @@ test("the right code is not lost behind a wrong one that is typed after it", asy
   await open(page, application, hosting);
   const code = await typeCode(page, page, number, hosting.origin);
   await expect(page.getByRole("alert")).toContainText("We cannot reach the service");
-  network.isMended = true;
-  await codeField(page).fill(wrong(code));
+  await mendAfter(network, () => codeField(page).fill(wrong(code)));
   await succeeds(page, number, network);
 });

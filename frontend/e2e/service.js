@@ -17,6 +17,18 @@ export function newKey() {
   return { secret: /^csk_\S+$/m.exec(said)[0], hash: /^sha256:\S+$/m.exec(said)[0] };
 }
 
+/** Begins a page for a number as the application's server does; answers its address. */
+export async function beginPage({ origin, key }, recipient, more = {}) {
+  const answer = await fetch(`${origin}/api/otp/send`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+    body: JSON.stringify({ recipient, page: true, ...more }),
+  });
+  const { page_url, message } = await answer.json();
+  if (!page_url) throw new Error(message);
+  return page_url;
+}
+
 /** Starts it; answers its origin, its log lines and a way to stop it. */
 export async function startService(settings = {}) {
   const directory = mkdtempSync(join(tmpdir(), "countersign-e2e-"));

@@ -27,8 +27,8 @@ const test = base.extend({
   },
 });
 
-const colour = (page) =>
-  page.locator("#send").evaluate((button) => getComputedStyle(button).backgroundColor);
+const hasColour = (page, colour) =>
+  expect(page.locator("#send")).toHaveCSS("background-color", colour);
 
 test("a name, a logo and a style are there at first sight", async ({ browser, theme }) => {
   const context = await browser.newContext({ javaScriptEnabled: false });
@@ -36,19 +36,19 @@ test("a name, a logo and a style are there at first sight", async ({ browser, th
   await page.goto(theme.origin);
   await expect(page.locator("#brand")).toHaveText("Example <Bank> & Co");
   await expect(page).toHaveTitle("Verify your phone number · Example <Bank> & Co");
-  expect(await colour(page)).toBe("rgb(15, 118, 110)");
-  const width = await page.locator("img.logo").evaluate((logo) => logo.naturalWidth);
-  expect(width).toBeGreaterThan(0);
+  await hasColour(page, "rgb(15, 118, 110)");
+  const logo = page.locator("img.logo");
+  await expect.poll(() => logo.evaluate((image) => image.naturalWidth)).toBeGreaterThan(0);
   await context.close();
 });
 
 test("a style that is edited is seen after a reload", async ({ page, theme }) => {
   await open(page, theme.origin);
-  expect(await colour(page)).toBe("rgb(15, 118, 110)");
+  await hasColour(page, "rgb(15, 118, 110)");
   theme.write(":root { --main: rgb(120, 20, 90); }");
   await page.reload();
   await expect(page.locator("#app")).toHaveAttribute("data-ready", "");
-  expect(await colour(page)).toBe("rgb(120, 20, 90)");
+  await hasColour(page, "rgb(120, 20, 90)");
 });
 
 test("without a style of the operator's there is no request for one", async ({ page, request }) => {

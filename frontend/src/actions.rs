@@ -1,5 +1,5 @@
-//! What a person can do. What asks the service is an action; `answers` takes over what
-//! the service says.
+//! The user's actions. Requests run as a Leptos `Action`; `answers` applies the
+//! responses.
 
 mod ask;
 
@@ -20,7 +20,7 @@ use crate::{
     state::{self, Background, Ending, Flow, Recipient, Step, Task},
 };
 
-/// What a person can do. Copied freely.
+/// The user's actions. `Copy`.
 #[derive(Clone, Copy)]
 pub(crate) struct Actions {
     page: Page,
@@ -44,7 +44,7 @@ impl Actions {
         expect_context()
     }
 
-    /// Loads the set-up, and resumes the session from before a reload.
+    /// Fetches the configuration, and resumes the session stored before a reload.
     pub(crate) fn open(self) {
         let page = self.page;
         match storage::kept() {
@@ -61,16 +61,15 @@ impl Actions {
                     self.ask(Ask::Session(Some(ticket)));
                 }
             }
-            // A session for another link's proof is of no use to this one.
+            // The stored session is for another nonce or page.
             Some(kept) => storage::forget_check(kept),
             None => {}
         }
         self.ask(Ask::Config(None));
     }
 
-    /// The button was pressed before this program was there: it has been pressed,
-    /// where the number says its country itself. A guessed one is seen before it
-    /// is used.
+    /// Handles a press from before hydration, if the number names its country itself.
+    /// With a guessed country, the user sees the number first.
     pub(crate) fn press_again(self) {
         if self
             .page
@@ -81,20 +80,20 @@ impl Actions {
         }
     }
 
-    /// Asks for a code for the number that was typed.
+    /// Sends a code to the typed number.
     pub(crate) fn send_typed(self) {
         self.send_typed_by(untrack(|| self.page.first_channel()));
     }
 
-    /// The same, by this channel.
+    /// Sends a code to the typed number by this channel.
     pub(crate) fn send_typed_by(self, channel: Channel) {
         let page = self.page;
         if page.flow.with_untracked(Flow::is_busy) {
             return;
         }
         if page.config.with_untracked(Option::is_none) {
-            // The set-up is missing: the button fetches it, and the number to be
-            // texted is shown before anything is sent.
+            // Without the configuration, the button fetches it first, so that the user
+            // sees the number before a code is sent.
             if let Some(ticket) = page.begin(Task::Configure) {
                 self.ask(Ask::Config(Some(ticket)));
             }
@@ -109,8 +108,8 @@ impl Actions {
         }
     }
 
-    /// Asks for a new code for the number of the session that ended; without the
-    /// number, for the number.
+    /// Sends a new code to the ended session's number; if only its masked form is
+    /// known, returns to the first step.
     pub(crate) fn send_new(self) {
         let recipient = self
             .page
@@ -144,7 +143,7 @@ impl Actions {
         }
     }
 
-    /// Asks for a code for the number that the application knows.
+    /// Sends a code to the number that the application knows.
     pub(crate) fn send_to_known(self) {
         let host = Host::read();
         let Some(name) = host.page else {
@@ -160,7 +159,7 @@ impl Actions {
         }
     }
 
-    /// Asks for the code once more, by this channel.
+    /// Resends the code by this channel.
     pub(crate) fn resend(self, channel: Channel) {
         let page = self.page;
         let now = page.clock();
@@ -188,27 +187,38 @@ impl Actions {
         }
     }
 
-    /// Takes what the code field holds, and answers what it should hold. A whole
-    /// code that comes by typing, paste or autofill is sent at once; after that only
-    /// the button sends it again.
+    /// Handles input in the code field, and returns what the field should contain. A
+    /// complete code from typing, paste or autofill is submitted once; after that only
+    /// the button submits it.
     pub(crate) fn type_code(self, typed: &str) -> String {
         let page = self.page;
-        let (length, has_ended) = untrack(|| {
-            page.session(|session| Some((session.otp_length, session.ending.is_some())))
-        })
-        .unwrap_or_default();
+        let length = untrack(|| page.session(|session| session.otp_length));
         let length = length.unwrap_or(state::USUAL_LENGTH);
         let tidy = state::tidy_code(typed, length);
         page.code.set(tidy.clone());
-        let is_whole = state::read_code(&tidy, length).is_ok();
-        if is_whole && !has_ended && page.sent_by_itself.with_value(|sent| *sent != tidy) {
-            page.sent_by_itself.set_value(tidy.clone());
-            self.verify();
-        }
+        self.submit_complete();
         tidy
     }
 
-    /// Checks the code that was typed.
+    /// Submits the field's text if it is a complete code that was not submitted yet and
+    /// no task is pending.
+    pub(crate) fn submit_complete(self) {
+        let page = self.page;
+        let code = page.code.get_untracked();
+        let is_submitted = page.sent_by_itself.with_value(|sent| *sent == code);
+        let is_due = page.flow.with_untracked(|flow| {
+            let session = flow.session().filter(|session| session.ending.is_none());
+            let length = session.map(|it| it.otp_length.unwrap_or(state::USUAL_LENGTH));
+            let is_complete = length.is_some_and(|it| state::read_code(&code, it).is_ok());
+            is_complete && !flow.is_busy()
+        });
+        if is_due && !is_submitted {
+            page.sent_by_itself.set_value(code);
+            self.verify();
+        }
+    }
+
+    /// Submits the typed code.
     pub(crate) fn verify(self) {
         let page = self.page;
         let Some((length, ending)) = page.flow.with_untracked(|flow| {
@@ -242,15 +252,15 @@ impl Actions {
             .flow
             .try_update(|flow| flow.begin_check(&otp, key, now));
         if let Some(request) = begun.flatten() {
-            // Before it leaves: a reload may come between.
+            // Stored before the request is sent, in case of a reload.
             page.keep();
             self.ask(Ask::Verify(request, Some(otp)));
         }
     }
 
-    /// The page can be seen again, or the network is back: the phone may have slept,
-    /// an answer may have been lost, or another tab may have finished.
-    pub(crate) fn look_again(self) {
+    /// The page is visible again, or the network is back: the device may have slept, a
+    /// response may be lost, or another tab may have finished.
+    pub(crate) fn refresh(self) {
         let now = self.page.clock();
         if self.page.flow.try_update(|flow| flow.hurry(now)) == Some(true) {
             self.tick();
@@ -259,12 +269,12 @@ impl Actions {
         }
     }
 
-    /// Asks in the background how the session stands.
+    /// Fetches the session in the background.
     pub(crate) fn follow(self) {
         self.ask(Ask::Session(None));
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(crate) fn tick(self) {
         let page = self.page;
         let now = page.clock();
@@ -276,7 +286,7 @@ impl Actions {
         }
         match page.flow.try_update(|flow| flow.tick(now)).flatten() {
             Some(Background::Repeat(request)) => self.ask(Ask::Verify(request, None)),
-            Some(Background::Look) => {
+            Some(Background::FetchSession) => {
                 page.keep();
                 self.follow();
             }
@@ -284,7 +294,7 @@ impl Actions {
         }
     }
 
-    /// What helps where a session has ended.
+    /// The way out of an ended session.
     pub(crate) fn begin_again(self) {
         match untrack(|| self.page.session(|session| session.ending)) {
             Some(Ending::Expired | Ending::AlreadyVerified) => self.send_new(),
@@ -293,7 +303,7 @@ impl Actions {
         }
     }
 
-    /// Back to the first step, with the number as it was typed.
+    /// Returns to the first step and keeps the typed number.
     pub(crate) fn change_number(self) {
         let page = self.page;
         page.flow.update(Flow::start_over);
@@ -304,20 +314,20 @@ impl Actions {
         page.keep();
     }
 
-    /// Back to the first step for another number.
+    /// Returns to the first step for another number.
     pub(crate) fn verify_another(self) {
         self.page.phone.set(String::new());
         self.change_number();
     }
 
-    /// Gives the proof to the application that the person came from.
+    /// Hands the proof to the application.
     pub(crate) fn hand_over(self) {
         let proof = self.page.flow.with_untracked(|flow| match &flow.step {
             Step::Verified(verified) => Some(verified.proof.clone()),
             Step::EnterPhone | Step::EnterCode(_) => None,
         });
         if let Some(proof) = proof {
-            Host::read().tell(Outcome::Verified(&proof));
+            Host::read().report(Outcome::Verified(&proof));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the service answered, taken over into the page's state.
+//! Applies the service's responses to the page's state.
 
 use countersign_shared::{
     Channel, ErrorCode, config::ConfigResponse, send::SendResponse, session::SessionResponse,
@@ -15,13 +15,13 @@ use crate::{
 };
 
 impl Page {
-    /// Begins a task, unless one is under way.
+    /// Begins a task, unless one is pending.
     pub(crate) fn begin(self, task: Task) -> Option<Ticket> {
         self.flow.try_update(|flow| flow.begin(task)).flatten()
     }
 
-    /// The set-up came, or did not. Nobody waits for the first try, and it is
-    /// silent when it fails: the first press of the button says so.
+    /// Handles the response with the configuration. The first request is made in the
+    /// background and fails silently: pressing the button repeats it.
     pub(crate) fn configured(
         self,
         ticket: Option<Ticket>,
@@ -53,7 +53,7 @@ impl Page {
         }
     }
 
-    /// A code was asked for, for a new session or once more.
+    /// Handles the response to a send or a resend.
     pub(crate) fn sent(self, ticket: Ticket, answer: Result<SendResponse, Failure>) {
         self.forget_key(answer.as_ref().err());
         let answer = match answer {
@@ -72,7 +72,7 @@ impl Page {
         }
     }
 
-    /// What is said when a code is on its way.
+    /// The announcement of a sent code.
     fn sent_text(self, channel: Channel, is_again: bool) -> String {
         let recipient = self.session(|session| Some(session.recipient.clone()));
         let number = recipient.map(|recipient| self.shown(&recipient));
@@ -87,8 +87,8 @@ impl Page {
         })
     }
 
-    /// Asks whether a code is right, for the person or to repeat it. A code that was
-    /// typed since follows, once the one before it is settled.
+    /// Checks a code, at the user's request or as a repetition. A code typed meanwhile
+    /// is checked once the earlier check is settled.
     pub(crate) async fn check(self, mut request: CheckRequest, typed: Option<String>) {
         loop {
             let checked = self.check_once(&request).await;
@@ -137,14 +137,14 @@ impl Page {
             self.focus.set(Some(Target::Code));
         }
         if checked == Checked::Refused {
-            self.look(None).await;
+            self.fetch_session(None).await;
         }
         checked
     }
 
-    /// Asks how the session stands. With a ticket the person may be told of a
-    /// failure; without one, all stays as it is without an answer.
-    pub(crate) async fn look(self, ticket: Option<Ticket>) {
+    /// Fetches the session. With a ticket, a failure is shown; without one, it is
+    /// ignored.
+    pub(crate) async fn fetch_session(self, ticket: Option<Ticket>) {
         let Some(Some((id, tickets))) = self.flow.try_with_untracked(|flow| {
             let session = flow.session().filter(|session| session.ending.is_none())?;
             let is_free = flow.pending.is_none() || ticket.is_some();
@@ -160,22 +160,22 @@ impl Page {
                 self.keep();
             }
             (Err(failure), Some(ticket)) => self.fail(ticket, failure),
-            // Whatever was asked meanwhile knows better.
+            // A later request's response is newer.
             (Ok(answer), None) if self.flow.try_with_untracked(Flow::tickets) == Some(tickets) => {
-                self.seen(&answer);
+                self.apply_session(&answer);
             }
             (_, None) => {}
         }
     }
 
-    /// How the session stands, told without having been asked.
-    pub(crate) fn seen(self, answer: &SessionResponse) {
+    /// Applies a session received by event or poll.
+    pub(crate) fn apply_session(self, answer: &SessionResponse) {
         let now = self.clock();
         self.flow.try_update(|flow| flow.follow(answer, now));
         self.keep();
     }
 
-    /// The task failed.
+    /// Applies a failure.
     fn fail(self, ticket: Ticket, failure: Failure) {
         let now = self.clock();
         let counted = self
@@ -195,12 +195,13 @@ impl Page {
         }
     }
 
-    /// The page's clock: what the browser says, and what it slept through.
+    /// The page's clock: the browser's monotonic clock, plus the time slept.
     pub(crate) fn clock(self) -> std::time::Duration {
         clock::since_open() + self.slept.try_get_value().unwrap_or_default()
     }
 
-    /// Keeps for a reload what is needed to go on, and nothing once it is over.
+    /// Saves in session storage what a reload needs, and clears it once the session is
+    /// over.
     pub(crate) fn keep(self) {
         let now = self.clock();
         self.flow.try_with_untracked(|flow| match flow.session() {
@@ -211,8 +212,8 @@ impl Page {
         });
     }
 
-    /// The idempotency key for what is asked: the same one while no answer has
-    /// come, so that a second press after a lost connection costs no second message.
+    /// The idempotency key of a request: reused until a response arrives, so that
+    /// pressing again after a lost connection sends no second message.
     pub(crate) fn key(self, asked: &str) -> String {
         let known = self.unanswered.get_value().filter(|it| it.asked == asked);
         let unanswered = known.unwrap_or_else(|| Unanswered {
@@ -224,9 +225,9 @@ impl Page {
         unanswered.key
     }
 
-    /// An answer came: the next request is another one. Only where Plivo did not answer
-    /// the service in time is the same asked once more: when the code arrives all the
-    /// same, the service's answer to it becomes the code's session.
+    /// Forgets the idempotency key after a response. Only after a timeout upstream the
+    /// same request is repeated once under its key: if the code arrives after all, that
+    /// response becomes the code's session.
     fn forget_key(self, failure: Option<&Failure>) {
         if failure.is_some_and(Failure::is_unanswered) {
             return;
@@ -245,7 +246,7 @@ impl Page {
     }
 }
 
-/// What has happened, by the channel.
+/// The text "we sent a code", by channel.
 pub(crate) const fn sent_to(channel: Option<Channel>) -> Key {
     match channel {
         Some(Channel::Sms) => key!("sent-sms"),

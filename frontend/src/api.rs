@@ -1,4 +1,4 @@
-//! The service's calls. The only place that knows fetch.
+//! Client of the service's API. The only module that uses fetch.
 
 use std::pin::Pin;
 
@@ -22,30 +22,31 @@ use crate::{
     state::{Failure, FailureKind},
 };
 
-/// Longer than the server takes at worst, so that its own answer is seen.
+/// Request timeout: longer than the server takes at worst, so that its own timeout
+/// response is seen.
 const TIMEOUT_MILLISECONDS: u32 = 20_000;
 
 /// A message on a pretend phone.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Message {
-    /// Who received it, in E.164.
+    /// Recipient, in E.164.
     pub(crate) recipient: String,
     /// The code in it.
     pub(crate) otp: String,
-    /// The whole text, or what the call says.
+    /// The text of the message or call.
     pub(crate) text: String,
 }
 
-/// How the service is set up, for that application.
+/// Fetches the configuration, for an application.
 pub(crate) async fn config(application: Option<&str>) -> Result<ConfigResponse, Failure> {
     match application {
-        // An id has nothing that would need encoding.
+        // An application id needs no percent-encoding.
         Some(id) => get(&format!("{}?application={id}", config::PATH)).await,
         None => get(config::PATH).await,
     }
 }
 
-/// Asks for a code.
+/// Sends a code.
 pub(crate) fn send(
     request: &SendRequest,
     key: &str,
@@ -53,7 +54,7 @@ pub(crate) fn send(
     answer(post(send::PATH, request, key))
 }
 
-/// Asks for the code of a page that a server began.
+/// Sends the code of a page that the application's server began.
 pub(crate) fn page(
     request: &PageRequest,
     key: &str,
@@ -61,7 +62,7 @@ pub(crate) fn page(
     answer(post(page::PATH, request, key))
 }
 
-/// Asks for the code once more.
+/// Resends the code.
 pub(crate) fn resend(
     request: &ResendRequest,
     key: &str,
@@ -69,7 +70,7 @@ pub(crate) fn resend(
     answer(post(resend::PATH, request, key))
 }
 
-/// Tries a code.
+/// Checks a code.
 pub(crate) fn verify(
     request: &VerifyRequest,
     key: &str,
@@ -77,13 +78,13 @@ pub(crate) fn verify(
     answer(post(verify::PATH, request, key))
 }
 
-/// How a session stands.
+/// Fetches a session.
 pub(crate) async fn session(id: SessionId) -> Result<SessionResponse, Failure> {
     get(&session::path(id)).await
 }
 
-/// A session's changes as the service tells them, until this is dropped. The browser
-/// comes back by itself after a lost connection.
+/// The event stream of a session, closed when dropped. The browser reconnects by
+/// itself.
 pub(crate) struct SessionEvents {
     source: EventSource,
     _seen: Closure<dyn FnMut(MessageEvent)>,
@@ -91,8 +92,8 @@ pub(crate) struct SessionEvents {
 }
 
 impl SessionEvents {
-    /// Begins to listen: `seen` is told each change, `lost` that the connection is.
-    /// Nothing where the browser cannot listen.
+    /// Connects: `seen` receives each change, `lost` is called when the connection is
+    /// lost. None if the browser lacks `EventSource`.
     pub(crate) fn listen(
         id: SessionId,
         seen: impl Fn(SessionResponse) + 'static,
@@ -126,7 +127,7 @@ impl Drop for SessionEvents {
     }
 }
 
-/// What the pretend phones received, newest first. There in sandbox only.
+/// The messages on pretend phones, newest first. Sandbox only.
 pub(crate) async fn sandbox_messages(recipient: Option<&str>) -> Result<Vec<Message>, Failure> {
     match recipient {
         Some(number) => {
@@ -137,20 +138,20 @@ pub(crate) async fn sandbox_messages(recipient: Option<&str>) -> Result<Vec<Mess
     }
 }
 
-/// The texts of a language.
+/// Fetches the texts of a language.
 pub(crate) async fn texts(path: &str) -> Result<Texts, Failure> {
     get(path).await
 }
 
-/// What is asked for, once it is there.
+/// A pending request.
 type Asked = Pin<Box<dyn Future<Output = Result<JsValue, Failure>>>>;
 
 async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
     answer(exchange("GET", path.to_owned(), None, None)).await
 }
 
-/// The key makes a repeated request one request to the server. The request is written
-/// before anything waits, so that calls with one kind of answer share the rest.
+/// A POST with an idempotency key. The body is serialized before the future is made, so
+/// that calls with the same response type share the rest.
 fn post(path: &str, body: &impl Serialize, key: &str) -> Asked {
     let body = json::write(body);
     exchange("POST", path.to_owned(), Some(key.to_owned()), body)
@@ -160,8 +161,8 @@ async fn answer<T: DeserializeOwned>(asked: Asked) -> Result<T, Failure> {
     read(asked.await?)
 }
 
-/// One request and its answer, as far as all calls are alike. Boxed: unboxed,
-/// each call would carry a copy of it.
+/// One request and its response, without what differs by type. Boxed, because otherwise
+/// each call would carry a copy.
 fn exchange(
     method: &'static str,
     path: String,
@@ -176,8 +177,8 @@ fn exchange(
         if is_ok {
             return Ok(body);
         }
-        // A failure in another form comes from something in between, such as a
-        // proxy: nothing of it is fit to be shown.
+        // An error of another shape comes from something in between, such as a proxy,
+        // and is not shown.
         match json::read::<Problem>(body) {
             Some(problem) => Err(Failure::from(&problem)),
             None => Err(unreachable()),
@@ -185,7 +186,7 @@ fn exchange(
     })
 }
 
-/// Whether the status is one of success, and the body.
+/// Whether the status is 2xx, and the body.
 async fn fetch(
     method: &str,
     path: &str,
@@ -193,7 +194,7 @@ async fn fetch(
     body: Option<String>,
 ) -> Result<(bool, String), JsValue> {
     let headers = Headers::new()?;
-    // A browser without randomness makes none.
+    // Without randomness there is no key.
     if let Some(key) = key.filter(|key| !key.is_empty()) {
         headers.set("idempotency-key", &key)?;
     }

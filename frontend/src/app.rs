@@ -1,4 +1,4 @@
-//! The frame around the steps: which step is seen, what is announced, and the time.
+//! The application component: the current step, announcements and the clock.
 
 use std::time::Duration;
 
@@ -17,27 +17,26 @@ use crate::{
     state::{Clock, StepName},
 };
 
-/// How often countdowns are looked at. More than once a second, so that none
-/// skips one.
+/// Interval between updates of countdowns: less than a second, so that none skips one.
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What the server chose to begin with. One document is rendered for each, and in
-/// each language.
+/// The state that the server starts the page in. One document is prerendered for each,
+/// in each language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// The first step.
+    /// The phone form.
     EnterPhone,
-    /// The first step, where the application knows the number.
+    /// The first step for a number that the application knows.
     ConfirmNumber,
-    /// The page's address asks for what is not allowed.
+    /// The page's parameters are not allowed.
     Refused,
 }
 
 impl Start {
-    /// Every start.
+    /// All of them.
     pub const ALL: [Self; 3] = [Self::EnterPhone, Self::ConfirmNumber, Self::Refused];
 
-    /// Its name on the document's root.
+    /// Name in the `data-start` attribute of the document's root.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EnterPhone => "enter-phone",
@@ -46,7 +45,7 @@ impl Start {
         }
     }
 
-    /// The start of that name; else the usual one.
+    /// The start with that name, or the phone form.
     pub fn named(name: &str) -> Self {
         let named = Self::ALL.into_iter().find(|start| start.as_str() == name);
         named.unwrap_or(Self::EnterPhone)
@@ -55,11 +54,11 @@ impl Start {
 
 /// The whole page.
 ///
-/// What it renders first depends on its properties alone, because it was rendered
-/// when it was built, and is hydrated: whatever the browser knows comes in effects.
+/// The first render depends on the properties alone, because it hydrates a prerendered
+/// document; everything that only the browser knows is applied in effects.
 #[component]
 pub fn App(
-    /// What to begin with.
+    /// The state to start in.
     start: Start,
     /// The document's language.
     language: Language,
@@ -77,7 +76,7 @@ pub fn App(
         keep_time(page, actions);
         effect(move || actions.open());
     }
-    effect(move || Host::read().keep_told_of_height());
+    effect(move || Host::read().report_height());
 
     let step = Memo::new(move |_| page.flow.with(|flow| flow.step.name()));
     effect(move || name_step(start, step.get()));
@@ -99,8 +98,8 @@ pub fn App(
         Signal::derive(move || Some(page.announcement.get()).filter(|text| !text.is_empty()));
     view! {
         <main>
-            // The style shows it where the document's root says so, from the first
-            // paint on.
+            // Shown by the style, by an attribute of the document's root, from the
+            // first paint on.
             <p class="banner" id="sandbox" data-testid="sandbox-banner">
                 {t!("sandbox")}
             </p>
@@ -120,7 +119,7 @@ pub fn App(
     }
 }
 
-/// Names the step on the mount point, for the style and for tests.
+/// Sets the step's name on the mount point, for the style and for tests.
 fn name_step(start: Start, step: StepName) {
     if let Some(mount_point) = document::mount_point() {
         let name = match start {
@@ -133,7 +132,7 @@ fn name_step(start: Start, step: StepName) {
     }
 }
 
-/// The document's language and direction, once another one is chosen.
+/// Sets the document's language and direction when another language is chosen.
 fn follow_language(page: Page) {
     effect(move || {
         let locale = page.i18n.locale();
@@ -142,7 +141,7 @@ fn follow_language(page: Page) {
     });
 }
 
-/// Names the tab after the step.
+/// Sets the document's title by step.
 fn name_tab(page: Page) {
     effect(move || {
         let heading = page
@@ -169,33 +168,31 @@ fn name_tab(page: Page) {
     });
 }
 
-/// Lets time pass while the page is there, and looks again when it is seen again, the
-/// network is back, or the computer slept.
+/// Runs the page's clock, and fetches the session when the page is visible again, the
+/// network is back, or the computer has slept.
 fn keep_time(page: Page, actions: Actions) {
     let clock = StoredValue::new(Clock::default());
-    // The person is not told that a code expired before the server was asked.
-    let is_waking = StoredValue::new(false);
     effect(move || {
         clock::every(TICK_INTERVAL, move || {
-            let slept = clock
+            let wake = clock
                 .try_update_value(|it| it.tick(clock::since_open(), clock::wall()))
                 .flatten();
-            if let Some(slept) = slept {
-                page.slept.update_value(|before| *before += slept);
-                is_waking.set_value(true);
+            if let Some(wake) = wake {
+                page.slept.update_value(|total| *total += wake.slept);
                 spawn(async move {
-                    page.look(None).await;
-                    is_waking.try_set_value(false);
+                    page.fetch_session(None).await;
+                    clock.try_update_value(|it| it.woken(wake));
                 });
             }
-            if !is_waking.get_value() {
+            // After a sleep the service is asked before a session is shown as expired.
+            if !clock.with_value(Clock::is_waking) {
                 actions.tick();
             }
         });
         for event in ["visibilitychange", "online"] {
             document::on_window(event, move || {
                 if document::is_visible() {
-                    actions.look_again();
+                    actions.refresh();
                 }
             });
         }

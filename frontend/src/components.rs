@@ -1,4 +1,4 @@
-//! The page's components, one a file.
+//! The page's components, one per file.
 
 mod cancel;
 mod code_field;

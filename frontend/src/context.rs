@@ -1,5 +1,4 @@
-//! The page's state: signals over the pure `state`, in a context that every
-//! component may ask for.
+//! The page's state: signals around the pure `state`, provided as context.
 
 use std::time::Duration;
 
@@ -14,56 +13,57 @@ use crate::{
     state::{self, FailureKind, Flow, Recipient, Session, StepName, Task},
 };
 
-/// What should have the focus.
+/// An element to focus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The phone field.
     Phone,
     /// The code field, with its text selected: typing replaces it.
     Code,
-    /// What helps where a session has ended.
+    /// The button of an ended session.
     EndedAction,
     /// The last step's heading.
     Verified,
 }
 
-/// A request that no final answer came to.
+/// A request without a final response.
 #[derive(Clone)]
 pub(crate) struct Unanswered {
-    /// What it asked.
+    /// The request.
     pub(crate) asked: String,
     /// Its idempotency key.
     pub(crate) key: String,
-    /// True once the service said that Plivo did not answer in time.
+    /// True after a timeout upstream.
     pub(crate) has_timed_out: bool,
 }
 
-/// The page's state. Copied freely: it holds signals only.
+/// The page's state. `Copy`: it contains only signals.
 #[derive(Clone, Copy)]
 pub(crate) struct Page {
-    /// Where the person stands.
+    /// The state machine.
     pub(crate) flow: RwSignal<Flow>,
     /// The page's clock.
     pub(crate) now: RwSignal<Duration>,
-    /// How the service is set up, once known.
+    /// The configuration, once loaded.
     pub(crate) config: RwSignal<Option<ConfigResponse>>,
-    /// What the phone field holds.
+    /// Text of the phone field.
     pub(crate) phone: RwSignal<String>,
     /// The selected country's code.
     pub(crate) country: RwSignal<String>,
-    /// What the code field holds.
+    /// Text of the code field.
     pub(crate) code: RwSignal<String>,
-    /// What screen readers are told in passing.
+    /// Announcement for screen readers.
     pub(crate) announcement: RwSignal<String>,
-    /// What is to have the focus, until it has it.
+    /// Element to focus next.
     pub(crate) focus: RwSignal<Option<Target>>,
-    /// How long the computer slept, as far as the browser's clock stood still.
+    /// Time slept, during which the browser's monotonic clock stood still.
     pub(crate) slept: StoredValue<Duration>,
-    /// The newest request that no final answer came to.
+    /// The latest request without a final response.
     pub(crate) unanswered: StoredValue<Option<Unanswered>>,
-    /// The code that was last sent without a press: it is not sent so twice.
+    /// The code last submitted automatically, which is not submitted automatically
+    /// again.
     pub(crate) sent_by_itself: StoredValue<String>,
-    /// The words.
+    /// The texts.
     pub(crate) i18n: I18n,
 }
 
@@ -123,7 +123,7 @@ impl Page {
             .unwrap_or_else(|| self.first_channel())
     }
 
-    /// True when a code may travel by this channel.
+    /// True if the channel is offered.
     pub(crate) fn offers(self, channel: Channel) -> bool {
         self.config.with(|config| {
             let channels = config.as_ref().map(|config| &config.channels);
@@ -131,7 +131,7 @@ impl Page {
         })
     }
 
-    /// The number as a person reads it.
+    /// The recipient, formatted for display.
     pub(crate) fn shown(self, recipient: &Recipient) -> String {
         match recipient {
             Recipient::Masked(masked) => masked.clone(),
@@ -139,12 +139,12 @@ impl Page {
         }
     }
 
-    /// A number in E.164, spaced for reading.
+    /// A number in E.164, formatted for display.
     pub(crate) fn spaced(self, number: &PhoneNumber) -> String {
         self.with_countries(|countries| state::preview(number, countries))
     }
 
-    /// What was typed, as a number.
+    /// The typed number, parsed.
     pub(crate) fn typed_number(self) -> Result<PhoneNumber, FailureKind> {
         let country = self.selected_country();
         self.with_countries(|countries| {
@@ -153,18 +153,18 @@ impl Page {
         })
     }
 
-    /// Something about the session, while there is one.
+    /// Reads a property of the session, if there is one.
     pub(crate) fn session<T>(self, pick: impl FnOnce(&Session) -> Option<T>) -> Option<T> {
         self.flow.with(|flow| flow.session().and_then(pick))
     }
 
-    /// True while this task is under way.
+    /// True while this task is pending.
     pub(crate) fn is_doing(self, task: Task) -> bool {
         self.flow
             .with(|flow| flow.pending.is_some_and(|ticket| ticket.task == task))
     }
 
-    /// The text of the button that asks for a code by this channel.
+    /// The label of the button that sends a code by this channel.
     pub(crate) fn send_text(self, is_sending: bool, channel: Channel) -> String {
         self.i18n.get(match (is_sending, channel) {
             (true, _) => key!("sending"),
@@ -174,7 +174,7 @@ impl Page {
         })
     }
 
-    /// What support needs to find what went wrong in that step.
+    /// The text with the failed request's id, for support.
     pub(crate) fn failure_reference(self, step: StepName) -> Option<String> {
         let failure = self
             .flow
@@ -186,7 +186,7 @@ impl Page {
         )
     }
 
-    /// What went wrong in that step, and what to do about it.
+    /// The text of the failure in that step.
     pub(crate) fn failure_text(self, step: StepName) -> Option<String> {
         let (failure, repeats) = self.flow.with(|flow| {
             let failure = flow.failure.filter(|_| flow.step.name() == step);

@@ -1,8 +1,8 @@
-//! Every word the page says, in the reader's language.
+//! The page's texts, in the user's language.
 //!
-//! The texts stand in `locales/<language>.json`. A key that English lacks does not
-//! compile; a text that another language lacks is English there. Numbers, waits
-//! and plurals are the browser's work (ECMA-402, in `platform::intl`).
+//! The texts are in `locales/<language>.json`. A key that is missing in English does
+//! not compile; one that is missing in another language shows the English text.
+//! Numbers, durations and plurals are formatted by the browser (`platform::intl`).
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -24,9 +24,9 @@ pub type Texts = BTreeMap<String, Text>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Text {
-    /// The same for any number.
+    /// One text.
     Plain(String),
-    /// Its plural forms, by their names in CLDR.
+    /// Plural forms, by CLDR category.
     Plural(BTreeMap<String, String>),
 }
 
@@ -63,12 +63,12 @@ impl<'de> Deserialize<'de> for Text {
 pub struct Key(&'static str);
 
 impl Key {
-    /// The key of that name. In a constant, as `key!` and `t!` use it, a missing
-    /// text is a compile error.
+    /// The key with that name. In a constant, as in `key!` and `t!`, a missing text is
+    /// a compile error.
     ///
     /// # Panics
     ///
-    /// When English has no such text.
+    /// If English lacks the text.
     pub const fn new(name: &'static str) -> Self {
         assert!(
             is_key(name.as_bytes(), ENGLISH.as_bytes()),
@@ -78,7 +78,7 @@ impl Key {
     }
 }
 
-/// Whether `"name":` stands in the JSON.
+/// Whether the JSON contains `"name":`.
 const fn is_key(name: &[u8], json: &[u8]) -> bool {
     let mut start = 0;
     while start + name.len() + 2 < json.len() {
@@ -104,7 +104,7 @@ macro_rules! key {
     };
 }
 
-/// A text as a view shows it: it follows the reader's language.
+/// A text in a view, as a signal that follows the language.
 macro_rules! t {
     ($name:literal) => {
         $crate::i18n::text($crate::i18n::key!($name))
@@ -113,7 +113,7 @@ macro_rules! t {
 
 pub(crate) use {key, t};
 
-/// The text of that key, in whatever language is read. Call it in a component.
+/// A signal of the text of a key in the current language. Call it in a component.
 pub(crate) fn text(key: Key) -> Signal<String> {
     let language = I18n::expect();
     Signal::derive(move || language.get(key))
@@ -136,7 +136,7 @@ impl Language {
         }
     }
 
-    /// The texts, with English ones where this language has none.
+    /// The texts, with the English one for each that is missing.
     #[cfg(any(feature = "ssr", test))]
     #[must_use]
     pub fn or_english(self) -> Self {
@@ -155,7 +155,7 @@ impl Language {
         self.named(key.0)
     }
 
-    /// The text of the error code's key, which a test holds to be there.
+    /// The text of an error code. A test checks that every code has one.
     pub(crate) fn named(&self, name: &str) -> String {
         match self.texts.get(name) {
             Some(Text::Plain(text)) => text.clone(),
@@ -163,12 +163,12 @@ impl Language {
         }
     }
 
-    /// The text of that key with something in its gap.
+    /// The text of a key with its gap filled.
     pub(crate) fn filled(&self, key: Key, content: &str) -> String {
         fill(&self.get(key), content)
     }
 
-    /// The text of that key for so many things.
+    /// The text of a key in the plural form of a count.
     pub(crate) fn counted(&self, key: Key, count: u64) -> String {
         let category = intl::plural_category(&self.locale, count);
         let text = match self.texts.get(key.0) {
@@ -180,7 +180,7 @@ impl Language {
         fill(text, &intl::number(&self.locale, count, 1))
     }
 
-    /// A number in the language's digits, with so many of them at least.
+    /// Formats a number in the language's digits, zero-padded to a minimum width.
     pub(crate) fn number(&self, number: u64, digits: u8) -> String {
         intl::number(&self.locale, number, digits)
     }
@@ -194,7 +194,7 @@ impl Language {
         )
     }
 
-    /// A wait as `in 2 minutes`, never shorter than it is.
+    /// A duration as `in 2 minutes`, rounded up.
     pub(crate) fn when(&self, seconds: u64) -> String {
         let (count, unit) = match seconds {
             0..=90 => (seconds, "second"),
@@ -205,7 +205,7 @@ impl Language {
     }
 }
 
-/// The language that the page speaks. Copied freely: it is a signal.
+/// The page's current language. `Copy`, because it is a signal.
 #[derive(Clone, Copy)]
 pub(crate) struct I18n(RwSignal<Language>);
 
@@ -224,7 +224,7 @@ impl I18n {
         self.with(|language| language.get(key))
     }
 
-    /// Something in the language.
+    /// Reads something of the current language.
     pub(crate) fn with<T>(self, say: impl FnOnce(&Language) -> T) -> T {
         self.0.with(say)
     }
@@ -234,22 +234,22 @@ impl I18n {
         self.with(|language| language.locale.clone())
     }
 
-    /// From now on the page speaks this one.
+    /// Switches the language.
     pub(crate) fn speak(self, language: Language) {
         self.0.set(language);
     }
 }
 
-/// Fills a text's only gap, `{…}`.
+/// Fills the text's only gap, `{…}`.
 fn fill(text: &str, content: &str) -> String {
     match around_gap(text) {
         Some((before, after)) => format!("{before}{content}{after}"),
-        // Some languages say one and two in words.
+        // Some languages write "one" and "two" as words, without a gap.
         None => text.to_owned(),
     }
 }
 
-/// What stands before and after a text's gap, if it has one.
+/// The text before and after its gap, if it has one.
 pub(crate) fn around_gap(text: &str) -> Option<(&str, &str)> {
     let (before, rest) = text.split_once('{')?;
     Some((before, rest.split_once('}')?.1))

@@ -1,10 +1,10 @@
 //! Countersign's page: three steps from a phone number to a verified one.
 //!
-//! Components (`components/`) over signals in a context (`context`); what a person
-//! can do is an action (`actions`), whose answers are taken over in `answers`. The
-//! rules are in [`state`], which knows no browser. The first paint needs no
-//! program: the same components are rendered to documents while the page is built
-//! (`bin/prerender.rs`), and [`start`] hydrates them.
+//! Components (`components/`) are derived from signals in a context (`context`). The
+//! user's actions are in `actions`; `answers` applies the responses to them. The rules
+//! are in [`state`], which knows no browser. The first paint needs no program: the same
+//! components are prerendered when the page is built (`bin/prerender.rs`), and
+//! [`start`] hydrates them.
 
 mod actions;
 mod answers;
@@ -27,7 +27,7 @@ use {
     platform::{document, json},
 };
 
-/// Brings the page to life, for as long as it is open.
+/// Hydrates the page, for as long as it is open.
 #[cfg(feature = "hydrate")]
 pub fn start() {
     if let Some(page) = mount() {
@@ -35,9 +35,8 @@ pub fn start() {
     }
 }
 
-/// Brings the page to life until the answer is dropped: hydrates a document that was
-/// rendered. While somebody works on the page (`trunk serve`) and in tests none was,
-/// and it is rendered here.
+/// Hydrates the prerendered document, until the returned handle is dropped. With `trunk
+/// serve` and in tests nothing is prerendered, and the page is rendered here.
 #[cfg(feature = "hydrate")]
 pub fn mount() -> Option<leptos::mount::UnmountHandle<impl leptos::tachys::view::Mountable>> {
     let mount_point = document::mount_point()?;
@@ -61,7 +60,7 @@ pub fn mount() -> Option<leptos::mount::UnmountHandle<impl leptos::tachys::view:
         None => return None,
     };
     reactive::spawn(async move {
-        // Once the effects have run.
+        // After the effects have run.
         leptos::task::tick().await;
         document::set_attribute("data-ready", "");
         // Only an invalid name could fail.

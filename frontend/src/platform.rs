@@ -1,5 +1,5 @@
-//! The only place that knows the browser, besides `api`. Nothing here may be called
-//! while a document is rendered: components call it in effects and in handlers.
+//! The only module, besides `api`, that uses the browser. Nothing here may be called
+//! while prerendering: components call it in effects and event handlers.
 
 pub(crate) mod clock;
 pub(crate) mod document;
@@ -17,12 +17,12 @@ fn window() -> Option<Window> {
     web_sys::window()
 }
 
-/// False when the device surely has no network.
+/// False if the browser reports that it is offline.
 pub(crate) fn is_online() -> bool {
     window().is_none_or(|window| window.navigator().on_line())
 }
 
-/// The reader's languages, the preferred one first.
+/// The user's languages, preferred first.
 pub(crate) fn languages() -> Vec<String> {
     let languages = window().map(|window| window.navigator().languages());
     languages
@@ -32,8 +32,8 @@ pub(crate) fn languages() -> Vec<String> {
         .collect()
 }
 
-/// The language to ask for the code in: the reader's own kind of the page's
-/// language, or else the page's.
+/// The locale of the message: the user's variant of the page's language if they have
+/// one, else the page's language.
 pub(crate) fn message_locale(page: &str) -> Option<Locale> {
     let language = |tag: &str| tag.split('-').next().unwrap_or_default().to_owned();
     let own = languages()
@@ -43,16 +43,15 @@ pub(crate) fn message_locale(page: &str) -> Option<Locale> {
         .or_else(|| Locale::parse(page).ok())
 }
 
-/// Leaves for another page, which takes this one's place in the history.
+/// Navigates to a URL, replacing this page in the history.
 pub(crate) fn go_to(address: &str) {
     if let Some(window) = window() {
-        // Only an address that is none could fail, and the server has read it.
+        // Only a malformed URL could fail, and the server has validated it.
         let _ = window.location().replace(address);
     }
 }
 
-/// A name for one request, which a repetition of it bears too. Nothing when the
-/// browser has no randomness.
+/// A random idempotency key. None if the browser has no randomness.
 pub(crate) fn random_key() -> Option<String> {
     let mut bytes = [0; 16];
     let crypto = window()?.crypto().ok()?;

@@ -1,4 +1,4 @@
-//! Renders the page's documents: one for each language and start.
+//! Prerenders the page's documents, one per language and start.
 
 use countersign_shared::page_locale::{self, PAGE_LOCALES};
 use leptos::prelude::*;
@@ -9,20 +9,21 @@ use crate::{
     i18n::{I18n, Language, key},
 };
 
-/// A document of the page.
+/// A prerendered document.
 pub struct Document {
-    /// Its path in the built page.
+    /// Path in the built page.
     pub path: String,
     /// Its HTML.
     pub html: String,
 }
 
-/// All documents, made of `index.html` as it was built and of each language's
-/// texts. `texts` answers the content of a language's file.
+/// Renders all documents from the built `index.html` and the texts of each language.
+/// `texts` returns the content of a language's file.
 ///
 /// # Errors
 ///
-/// When a language's file cannot be read, or `template` lacks what is to be replaced.
+/// If a language's file cannot be read, or `template` lacks a part that is to be
+/// replaced.
 pub fn documents(
     template: &str,
     texts: impl Fn(&str) -> Option<String>,
@@ -53,7 +54,8 @@ fn document(template: &str, start: Start, language: &Language) -> Result<String,
         Start::EnterPhone | Start::ConfirmNumber => key!("phone-heading"),
         Start::Refused => key!("refused-heading"),
     });
-    // In a script only `</script` and `<!--` mean something, and both have this sign.
+    // In a script element only `</script` and `<!--` are special, and both begin with
+    // `<`.
     let texts = serde_json::to_string(language.texts()).map_err(|error| error.to_string())?;
     let texts = texts.replace('<', "\\u003c");
     let app = render(language, {
@@ -93,7 +95,7 @@ fn render<V: IntoView>(language: &Language, view: impl FnOnce() -> V) -> String 
     html
 }
 
-/// The text with what begins and ends so replaced.
+/// Replaces the part of the text between two markers.
 fn replaced(text: &str, (start, end): (&str, &str), with: &str) -> Result<String, String> {
     let missing = || format!("index.html has no {start}…{end}");
     let (before, rest) = text.split_once(start).ok_or_else(missing)?;

@@ -1,5 +1,5 @@
-//! The three steps and how one leads to another. Pure: no browser, no network,
-//! no clock but the one handed in.
+//! The page's state machine: three steps and their transitions. Pure: no browser, no
+//! network, no clock but the time that is passed in.
 
 mod check;
 mod clock;
@@ -20,7 +20,7 @@ use countersign_shared::{
 };
 
 pub use check::{Background, Check, CheckRequest, Checked};
-pub use clock::Clock;
+pub use clock::{Clock, Wake};
 pub use code_entry::{USUAL_LENGTH, read as read_code, tidy as tidy_code};
 pub use countdown::Deadline;
 pub use failure::{Failure, FailureKind};
@@ -31,28 +31,28 @@ pub use phone_entry::{
 pub use session::{Delivery, Ending, Recipient, Session};
 pub use task::{Task, Ticket};
 
-/// Where the person stands.
+/// The current step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// A phone number is to be typed.
+    /// The user enters a phone number.
     EnterPhone,
-    /// A code was sent and is to be typed.
+    /// A code was sent; the user enters it.
     EnterCode(Session),
-    /// Done.
+    /// The number is verified.
     Verified(Verified),
 }
 
-/// A number that is verified. There is none without its proof: a page that only
-/// hears that the session is verified has nothing for its application.
+/// A verified number. It always has its proof: a page that only learns that the session
+/// is verified has nothing to give to its application.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
     /// The number.
     pub recipient: Recipient,
-    /// What shows it to an application.
+    /// The proof, for the application.
     pub proof: String,
 }
 
-/// Which step it is, whatever is in it.
+/// A step without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepName {
     /// The first.
@@ -64,7 +64,7 @@ pub enum StepName {
 }
 
 impl Step {
-    /// Which step it is.
+    /// The step's name.
     pub const fn name(&self) -> StepName {
         match self {
             Self::EnterPhone => StepName::EnterPhone,
@@ -75,7 +75,7 @@ impl Step {
 }
 
 impl StepName {
-    /// The name on the page's mount point.
+    /// Name in the `data-step` attribute of the mount point.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EnterPhone => "enter-phone",
@@ -85,14 +85,14 @@ impl StepName {
     }
 }
 
-/// The whole state that the page's looks follow from.
+/// The state that the views are derived from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow {
-    /// Where the person stands.
+    /// The current step.
     pub step: Step,
-    /// What is under way.
+    /// The pending task.
     pub pending: Option<Ticket>,
-    /// What went wrong last.
+    /// The last failure.
     pub failure: Option<Failure>,
     tickets: u32,
 }
@@ -109,9 +109,8 @@ impl Default for Flow {
 }
 
 impl Flow {
-    /// A session from before a reload, of which only the name and the masked
-    /// number are known until the server answers; and the check whose answer was
-    /// outstanding.
+    /// A session stored before a reload. Until the server answers, only its id, the
+    /// masked number and an outstanding check are known.
     pub fn resuming(id: SessionId, masked: String, check: Option<Check>) -> Self {
         Self {
             step: Step::EnterCode(Session::resuming(id, masked, check)),
@@ -127,15 +126,15 @@ impl Flow {
         }
     }
 
-    /// True while the person waits for an answer. Resuming goes on in the
-    /// background and gives way.
+    /// True while the user waits for a response. Resuming happens in the background and
+    /// does not block.
     pub fn is_busy(&self) -> bool {
         self.pending
             .is_some_and(|ticket| ticket.task != Task::Resume)
     }
 
-    /// Starts a task unless one is under way: however often a button is
-    /// pressed, one request goes out.
+    /// Begins a task unless one is pending, so that pressing a button repeatedly makes
+    /// one request.
     pub fn begin(&mut self, task: Task) -> Option<Ticket> {
         if self.is_busy() {
             return None;
@@ -150,13 +149,12 @@ impl Flow {
         Some(ticket)
     }
 
-    /// How many tasks have begun.
+    /// The number of tasks begun.
     pub const fn tickets(&self) -> u32 {
         self.tickets
     }
 
-    /// Ends a task. False when its answer no longer matters, because the person
-    /// has gone elsewhere.
+    /// Ends a task. False if its response is obsolete because the user has moved on.
     fn settle(&mut self, ticket: Ticket) -> bool {
         let is_current = self.pending == Some(ticket);
         if is_current {
@@ -165,13 +163,13 @@ impl Flow {
         is_current
     }
 
-    /// The page's set-up arrived.
+    /// The configuration arrived.
     pub fn configured(&mut self, ticket: Ticket) {
         self.settle(ticket);
     }
 
-    /// A code is on its way, for a new session or once more. True when the
-    /// answer counted.
+    /// A code was sent, for a new session or as a resend. True if the response was
+    /// current.
     pub fn sent(&mut self, ticket: Ticket, answer: &SendResponse, now: Duration) -> bool {
         let counts = self.settle(ticket);
         if counts {
@@ -183,14 +181,14 @@ impl Flow {
         counts
     }
 
-    /// How the session stands, after a reload or a while in the background.
+    /// The session was fetched, after a reload or in the background.
     pub fn resumed(&mut self, ticket: Ticket, answer: &SessionResponse, now: Duration) {
         if self.settle(ticket) {
             self.follow(answer, now);
         }
     }
 
-    /// Takes over how the session stands, as far as it is still the one shown.
+    /// Applies a fetched session if it is still the current one.
     pub fn follow(&mut self, answer: &SessionResponse, now: Duration) {
         let Step::EnterCode(session) = &mut self.step else {
             return;
@@ -204,7 +202,8 @@ impl Flow {
             SessionStatus::Verified => (Ending::AlreadyVerified, ErrorCode::SessionAlreadyVerified),
             SessionStatus::ChecksExhausted => (Ending::ChecksExhausted, ErrorCode::ChecksExhausted),
         };
-        // It may be the check whose answer is outstanding that has ended it.
+        // The outstanding check itself may have ended the session: repeat it at once,
+        // for its response.
         if let Some(check) = &mut session.check {
             check.hurry(now);
             return;
@@ -213,11 +212,12 @@ impl Flow {
         self.failure = Some(FailureKind::Refused(code).into());
     }
 
-    /// The task failed; a check fails by [`Flow::checked`]. True when that counted.
+    /// A task failed, other than a check ([`Flow::checked`]). True if the response was
+    /// current.
     pub fn failed(&mut self, ticket: Ticket, failure: Failure, now: Duration) -> bool {
         let counts = self.settle(ticket);
         if counts {
-            // As above.
+            // The outstanding check itself may have ended the session.
             if failure.ends_session() && self.hurry(now) {
                 return true;
             }
@@ -241,13 +241,13 @@ impl Flow {
         counts
     }
 
-    /// What was typed cannot be sent.
+    /// The input is invalid.
     pub fn refuse(&mut self, kind: FailureKind) {
         self.failure = Some(kind.into());
     }
 
-    /// Time has passed: a session may have ended. Answers what the page is to do by
-    /// itself.
+    /// Advances the clock, which may expire the session. Returns what the page does in
+    /// the background.
     pub fn tick(&mut self, now: Duration) -> Option<Background> {
         if !self.is_due(now) {
             return None;
@@ -265,13 +265,13 @@ impl Flow {
     /// True when [`Flow::tick`] would change something.
     pub fn is_due(&self, now: Duration) -> bool {
         self.session().is_some_and(|session| match &session.check {
-            // An answer that is outstanding comes also when the session is over.
+            // The response to a check may still arrive after the session has expired.
             Some(check) => check.is_due(now),
             None => session.ending.is_none() && session.expires.is_some_and(|it| it.is_over(now)),
         })
     }
 
-    /// Back to the first step. What is under way no longer matters.
+    /// Returns to the first step and abandons the pending task.
     pub fn start_over(&mut self) {
         self.step = Step::EnterPhone;
         self.pending = None;

@@ -13,8 +13,8 @@ use crate::{
 
 /// Where the service finds the page. Trunk alone builds elsewhere (see `Trunk.toml`).
 pub(crate) const DIST: &str = "frontend/dist";
-/// Size budget of the page in bytes of brotli. The goal is 120,000 (ADR 26).
-/// A little above what it is: paths of the machine that builds it are in it.
+/// Size budget of the page in bytes of brotli; the goal is 120,000 (ADR 26). A little above
+/// the current size, which depends on paths of the build machine.
 const BUDGET: usize = 143_000;
 /// The packer, which makes it smaller.
 const PACK: &str = "frontend/pack";

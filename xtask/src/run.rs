@@ -24,7 +24,7 @@ pub(crate) fn run() -> Outcome {
     let mut service = command(&program.display().to_string());
     if !Path::new(".env").exists() && env::var_os("PLIVO_MODE").is_none() {
         service.env("PLIVO_MODE", "sandbox");
-        // So that the simulator can call back.
+        // The simulator calls back at this address.
         if env::var_os("PUBLIC_URL").is_none() {
             service.env("PUBLIC_URL", format!("http://{}", listen_addr()));
         }

@@ -42,7 +42,7 @@ fn passing_to(config: &str, address: &str) -> String {
     )
 }
 
-/// An address that listens on every interface is reached on loopback.
+/// Maps an unspecified listen address to loopback.
 fn reachable(address: &str) -> String {
     match address.parse::<SocketAddr>() {
         Ok(parsed) if parsed.ip().is_unspecified() && parsed.is_ipv4() => {

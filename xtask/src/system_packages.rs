@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::command::{Outcome, command, exists, output, run, say};
 
 /// Programs, and the Debian packages that contain them.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 11] = [
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
     ("/usr/bin/python3", "python3-venv"),
@@ -13,6 +13,7 @@ const NEEDED: [(&str, &str); 10] = [
     ("/usr/bin/caddy", "caddy"),
     ("/usr/sbin/nginx", "nginx-light"),
     ("/usr/bin/promtool", "prometheus"),
+    ("/usr/bin/openssl", "openssl"),
     ("/usr/bin/skopeo", "skopeo"),
     ("/usr/bin/umoci", "umoci"),
     ("/usr/bin/musl-gcc", "musl-tools"),

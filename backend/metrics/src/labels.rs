@@ -40,7 +40,7 @@ macro_rules! words {
 }
 
 words! {
-    /// The clocks that the one that dates proofs is compared with.
+    /// Clocks that the clock of proofs is compared with.
     OtherClock:
     /// This machine's wall clock, as it is set now.
     Machine = "machine",

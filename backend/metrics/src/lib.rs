@@ -147,7 +147,7 @@ fn process() -> Registry {
 const UPSTREAM_SECONDS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// The same for a store, in milliseconds.
+/// Bucket bounds for a store, in milliseconds.
 const STORE_SECONDS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 5.0,
 ];

@@ -1,4 +1,4 @@
-//! What codes cost, and where they are not entered.
+//! Metrics of costs and conversion.
 
 use countersign_core::{CountryCode, Limit, MicroDollars};
 use countersign_shared::Channel;
@@ -87,7 +87,7 @@ impl Metrics {
         self.spend_charged.get_or_create(&label).inc_by(amount.0);
     }
 
-    /// What a verified number of that country has cost since midnight, by UTC.
+    /// Cost per verified number of a country since midnight, by UTC.
     pub fn cost_per_verified(&self, country: CountryCode, cost: MicroDollars) {
         let label = CountryLabels {
             country: CountryLabel(country),

@@ -34,7 +34,7 @@ impl Clock {
         self.moved.notify_waiters();
     }
 
-    /// Waits until `time`, or until somebody moves the clock past it.
+    /// Waits until `time`, or until the clock is advanced past it.
     pub(crate) async fn reach(&self, time: SystemTime) {
         loop {
             let moved = self.moved.notified();

@@ -1,9 +1,9 @@
-//! The price list (`/v1/Account/{auth_id}/Pricing/`), made up: a rate for each country
-//! that the simulator knows, and networks that cost more.
+//! The price list (`/v1/Account/{auth_id}/Pricing/`), with invented prices: a rate for each
+//! country that the simulator knows, and networks that cost more.
 
 use serde_json::{Value, json};
 
-/// Countries, with what a message costs at least.
+/// Countries and their lowest price of a message.
 const RATES: [(&str, &str, &str); 6] = [
     ("US", "United States", "0.00550"),
     ("GB", "United Kingdom", "0.04200"),
@@ -13,10 +13,10 @@ const RATES: [(&str, &str, &str); 6] = [
     ("ID", "Indonesia", "0.31000"),
 ];
 
-/// What the list says of a country, by its ISO 3166-1 code.
+/// The list of a country by its ISO 3166-1 code.
 pub(crate) fn of_country(code: &str) -> Option<Value> {
     let (iso, name, rate) = RATES.iter().find(|(iso, ..)| *iso == code)?;
-    // One network costs half as much again, and calls ten cents.
+    // One network costs half as much again; calls cost ten cents.
     let dearer: f64 = rate.parse::<f64>().unwrap_or_default() * 1.5;
     Some(json!({
         "country": name,

@@ -24,7 +24,7 @@ use crate::{
 const SESSIONS: &str = "/v1/Account/{auth_id}/Verify/Session/";
 const SESSION: &str = "/v1/Account/{auth_id}/Verify/Session/{session_uuid}/";
 const PRICING: &str = "/v1/Account/{auth_id}/Pricing/";
-/// What Plivo answers without credentials, word for word.
+/// Plivo's response without credentials, verbatim.
 const UNAUTHORIZED: &str =
     "Could not verify your access level for that URL.\nYou have to login with proper credentials";
 
@@ -166,7 +166,7 @@ async fn list(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResp
     }
 }
 
-/// What messages and calls cost in a country.
+/// Handles the price list of a country.
 async fn pricing(world: Data<World>, request: HttpRequest, body: Bytes) -> HttpResponse {
     if let Some(answer) = refused(&world, &request, &body) {
         return answer;
@@ -237,7 +237,7 @@ fn refusal(text: &AnswerText) -> HttpResponse {
     answer(text.status, text.body())
 }
 
-/// Every answer has an id of its own.
+/// Every response has its own id.
 fn answer(status: u16, mut body: Value) -> HttpResponse {
     body["api_id"] = random::uuid().into();
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -34,9 +34,9 @@ pub struct PlivoClient {
 /// A code to deliver.
 #[derive(Debug)]
 pub struct Create<'a> {
-    /// Where the code goes.
+    /// Recipient.
     pub recipient: &'a PhoneNumber,
-    /// By which channel.
+    /// Channel.
     pub channel: Channel,
     /// The language of the message.
     pub locale: &'a Locale,
@@ -46,11 +46,11 @@ pub struct Create<'a> {
     pub app_uuid: Option<&'a str>,
     /// Digits in the code.
     pub otp_length: u8,
-    /// Where Plivo calls back, if the world can reach us.
+    /// Callback URL, if there is a public one.
     pub callback_url: Option<&'a str>,
 }
 
-/// What Plivo answered to a code.
+/// Plivo's answer to a check.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answered {
     /// Its success or a refusal.
@@ -84,7 +84,7 @@ pub struct Retrieved {
     pub status: UpstreamStatus,
     /// Each attempt, oldest first.
     pub attempts: Vec<UpstreamAttempt>,
-    /// What they cost, in the same order.
+    /// Their charges, in the same order.
     pub charges: Charges,
 }
 
@@ -198,7 +198,7 @@ impl PlivoClient {
         }
     }
 
-    /// What codes cost in a country, by its ISO 3166-1 code (reference: Pricing API).
+    /// Fetches the prices of a country by its ISO 3166-1 code (reference: Pricing API).
     pub async fn prices(
         &self,
         country: &str,
@@ -231,7 +231,7 @@ impl PlivoClient {
         let mut request = self
             .http
             .request(method, url)
-            // Up to the last byte of the answer.
+            // Until the last byte of the response.
             .timeout(within);
         if let Some(body) = body {
             request = request.json(body);

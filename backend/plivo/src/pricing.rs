@@ -1,5 +1,5 @@
-//! Plivo's price list (reference: Pricing API). Whether Verify bills exactly these is not
-//! documented: they are what is expected, and real charges take their place.
+//! Plivo's price list (reference: Pricing API). Whether Verify bills exactly these prices
+//! is not documented: they are estimates, replaced by real charges.
 
 use countersign_core::MicroDollars;
 use serde::Deserialize;
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::PlivoError;
 
-/// What one code costs in a country, on its dearest network: which one a number is on
-/// is not known before it is sent to.
+/// Prices of one code in a country, on its most expensive network, because a number's
+/// network is not known beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountryPrices {
-    /// A message.
+    /// Price of a message.
     pub sms: MicroDollars,
-    /// A call of a minute, which a code takes less than.
+    /// Price of a call of one minute; a code takes less.
     pub voice: MicroDollars,
 }
 
@@ -57,7 +57,7 @@ impl Rated {
     }
 }
 
-/// Reads the list of one country.
+/// Parses the price list of a country.
 pub(crate) fn read(body: &[u8]) -> Result<CountryPrices, PlivoError> {
     let pricing: Pricing = serde_json::from_slice(body).map_err(|_| PlivoError::InvalidResponse)?;
     let message = pricing.message.ok_or(PlivoError::InvalidResponse)?;

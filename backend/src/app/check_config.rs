@@ -1,7 +1,7 @@
-//! `--check-config`: says whether a start would come about, and changes nothing.
+//! `--check-config`: validates the configuration as a start would, and changes nothing.
 //!
-//! The addresses are not listened on, so that it can be asked beside a running
-//! service, and Plivo is not asked: only it knows whether credentials are good.
+//! It does not listen, so that it can run beside a running service, and does not call
+//! Plivo, so credentials are not checked.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     verification::ApplicationRegistry,
 };
 
-/// What the start would say of the files and of the store's home.
+/// The errors that a start would report about files and the store.
 pub async fn check(config: &Config) -> Result<(), StartError> {
     tls::set_up();
     wiring::connections(config)?;
@@ -28,7 +28,7 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
     let keys = |key| StoreKeys::new(key).map_err(|_| KeyFileError::Malformed);
     match &config.store {
         StoreConfig::Sqlite { path, secret_key } => {
-            // The place first: it is what a key kept beside it is missing with.
+            // The store's path first: a key kept beside it depends on it.
             sqlite::check(path, None)?;
             let key = match secret_key {
                 Some(key) => Some(key.clone()),

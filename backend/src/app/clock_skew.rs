@@ -1,5 +1,6 @@
-//! Whether the clock that proofs are dated by agrees with the machine's, which may
-//! have been set since the start, and with the store's, which may be a server's.
+//! Measures clock skew: the clock that dates proofs against the machine's wall clock, which
+//! may have been set since the start, and against the store's, which may be on another
+//! machine.
 
 use std::{
     sync::{
@@ -15,7 +16,7 @@ use countersign_store::StoreHandle;
 
 use crate::proof;
 
-/// Compares clocks, and remembers which are known to be apart.
+/// Compares the clocks and remembers which differ.
 pub(super) struct ClockSkew {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -28,7 +29,7 @@ struct Known {
     of_store: AtomicBool,
 }
 
-/// What is worth a line in the log.
+/// What to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum News {
     Apart,
@@ -62,7 +63,7 @@ impl ClockSkew {
     /// Compares the clocks.
     pub(super) async fn measure(&self, store: &StoreHandle) {
         self.note(OtherClock::Machine, SystemTime::now());
-        // What fails here fails in what follows, and is logged there.
+        // A failure here also fails the next request, which is logged.
         if let Ok(now) = store.now().await {
             self.note(OtherClock::Store, now.into());
         }

@@ -1,4 +1,4 @@
-//! What the program is asked to do, by its arguments.
+//! The command line.
 
 use std::{error::Error, process::ExitCode, time::SystemTime};
 
@@ -17,7 +17,7 @@ use crate::{
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Does what the arguments say; a failure is one line in the log.
+/// Runs the command of the arguments; a failure is one line in the log.
 pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -118,7 +118,7 @@ fn new_key(id: &str) -> Outcome {
 }
 
 async fn try_plivo(words: &[&str]) -> Outcome {
-    // Between the lines of a conversation only what is wrong.
+    // During the dialogue only errors are logged.
     logging::start(Some(&logging::Settings {
         json: false,
         filter: "error".to_owned(),
@@ -136,7 +136,7 @@ async fn carry(from: &str, to: &str) -> Outcome {
     ))
 }
 
-/// A log line is the only way to say what is wrong with the settings.
+/// Errors in the settings are reported as a log line.
 fn settings() -> Result<Config, ConfigError> {
     let settings = Config::from_environment();
     logging::start(settings.as_ref().map(|config| &config.log).ok());

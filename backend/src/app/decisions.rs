@@ -1,5 +1,5 @@
-//! `--decisions [word…] [--csv]`: what was decided about sends, as far as it is kept, for
-//! people or as CSV. Nothing is changed.
+//! `--decisions [word…] [--csv]`: lists the stored decisions about sends, as text or CSV.
+//! Read-only.
 
 use std::{
     fmt::Write,
@@ -13,12 +13,12 @@ use countersign_store::{NoObserver, StoreError, StoreHandle};
 use super::{StartError, open_store};
 use crate::config::Config;
 
-/// How long the store may take for some rows.
+/// Timeout of the store per batch.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Rows that are read at once.
+/// Rows per batch.
 const ROWS_AT_ONCE: usize = 100;
 
-/// Why nothing can be told.
+/// Why it failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DecisionsError {
     #[error(transparent)]

@@ -9,31 +9,31 @@ use crate::{http::connections::TooFewFiles, proof::KeysError};
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address is taken or not ours.
+    /// The API's address is in use or not local.
     #[error("LISTEN_ADDR: cannot listen on {address}: {source}")]
     Listen {
-        /// What was asked for.
+        /// The configured value.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The metrics' address is taken or not ours.
+    /// The address of the metrics is in use or not local.
     #[error("METRICS_ADDR: cannot listen on {address}: {source}; name another one, or off")]
     Metrics {
-        /// What was asked for.
+        /// The configured value.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The system lets the process open too few files.
+    /// The limit of open files is too low.
     #[error(transparent)]
     Files(#[from] TooFewFiles),
-    /// The page that was asked for is not there.
+    /// The configured page directory has no page.
     #[error("PAGE_DIR: {directory} has no page to serve: {source}")]
     Page {
-        /// What was asked for.
+        /// The configured value.
         directory: String,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The store's file could not be opened.
@@ -51,23 +51,23 @@ pub enum StartError {
     /// The client of Plivo could not be set up.
     #[error("the HTTPS client cannot start: {0}")]
     Client(#[from] reqwest::Error),
-    /// Others can write a file with a key in it.
+    /// A key file is writable by others.
     #[error("{variable}: others can write {path}, and so choose what is in it; chmod 600 it")]
     WritableKeyFile {
-        /// The variable that names it.
+        /// The variable that names the file.
         variable: String,
         /// The file.
         path: PathBuf,
     },
-    /// A file of the operator's cannot be read.
+    /// A file of the operator's is invalid.
     #[error("{variable}: {problem}")]
     File {
-        /// The variable that names it.
+        /// The variable that names the file.
         variable: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// Another sandbox works over the same store, with codes of its own.
+    /// Another sandbox uses the same store, with codes of its own.
     #[error(
         "STORE_URL: another sandbox works over this store, and each knows only its own codes; \
          run one simulator, and both services with PLIVO_MODE=live and PLIVO_BASE_URL at its address"

@@ -10,10 +10,10 @@ use countersign_shared::Channel;
 
 use crate::config::{PriceSettings, Upstream};
 
-/// How long one country may take.
+/// Timeout per country.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why no prices are written.
+/// Why no file was written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchPricesError {
     #[error("--fetch-prices: list ISO country codes, such as US,GB")]
@@ -33,7 +33,7 @@ pub(super) enum FetchPricesError {
     },
 }
 
-/// Fetches and writes them; answers what to tell.
+/// Fetches the prices and writes the file; returns the message to print.
 pub(super) async fn run(
     settings: PriceSettings,
     countries: &str,

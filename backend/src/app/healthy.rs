@@ -12,11 +12,11 @@ use countersign_platform::tls;
 
 use crate::config;
 
-/// Shorter than the timeout of any health check.
+/// Request timeout, shorter than that of any health check.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks the service that runs with the same settings whether it is ready: one line, and
-/// exit code 0 or 1.
+/// Requests `/readyz` of the service with the same settings: prints one line, and exits
+/// with 0 or 1.
 #[expect(clippy::print_stdout, reason = "the answer to an argument")]
 pub async fn main() -> ExitCode {
     let outcome = match config::listen_address() {
@@ -42,7 +42,7 @@ async fn ask(address: SocketAddr) -> Result<(), String> {
     tls::set_up();
     let client = Client::builder()
         .no_proxy()
-        // An image may have none, and this is plain HTTP.
+        // No certificates are loaded: the image may have none, and this is plain HTTP.
         .tls_certs_only([])
         .redirect(Policy::none())
         .timeout(TIMEOUT)
@@ -63,7 +63,7 @@ async fn ask(address: SocketAddr) -> Result<(), String> {
     }
 }
 
-/// An address that listens on every interface is reached on loopback.
+/// Maps an unspecified listen address to loopback.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Who may read and write the files with keys in them.
+//! Permissions of files that contain keys.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use countersign_store::key_file;
 use super::StartError;
 use crate::config::{Config, StoreConfig};
 
-/// Refuses files that others can write: whoever does so chooses the key. Warns of those
+/// Refuses files that others can write, because they could choose the key. Warns of files
 /// that everybody can read.
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
     for (variable, path) in files(config) {
         let is_secret = variable != APPLICATIONS;
         match exposure(&path) {
             Exposure::Private => {}
-            // It has hashes only.
+            // It contains only hashes.
             Exposure::Readable if !is_secret => {}
             Exposure::Readable => log::warn!(
                 event = "key_file.readable", variable = variable.as_str();

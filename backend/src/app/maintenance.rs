@@ -1,4 +1,4 @@
-//! What is done periodically.
+//! Periodic maintenance.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,13 +10,13 @@ use crate::http::{middleware::rate_limit::RateLimits, state::AppState};
 
 /// Interval between two runs.
 const INTERVAL: Duration = Duration::from_secs(30);
-/// Interval between what is due every moment.
+/// Interval between the frequent tasks.
 const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What is done periodically, and with what.
+/// Periodic maintenance and what it works on.
 pub(super) struct Maintenance {
     pub(super) state: Data<AppState>,
-    /// Where the applications come from a file.
+    /// The applications file, if there is one.
     applications: Option<ApplicationsFile>,
     limits: RateLimits,
     skew: ClockSkew,
@@ -59,15 +59,15 @@ impl Maintenance {
         tokio::join!(often, seldom);
     }
 
-    /// Reads changed lists, keeps decisions, and asks Plivo for charges that are due.
+    /// The frequent tasks: reloads changed lists, writes queued decisions, and fetches
+    /// charges that are due from Plivo.
     pub(super) async fn often(&self) {
         self.state.verification.reload_files().await;
         self.state.verification.keep_decisions().await;
         self.state.verification.collect_charges().await;
     }
 
-    /// Reads the applications again, which may have changed. Where that fails the known
-    /// ones stay.
+    /// Reloads the applications file. If that fails, the loaded ones stay.
     pub(super) fn reload_applications(&self) {
         let Some(read) = self.applications.as_ref().map(ApplicationsFile::read) else {
             return;
@@ -81,8 +81,8 @@ impl Maintenance {
         }
     }
 
-    /// Reads rotated keys and changed applications, looks at what is spent and at the clocks, and drops rate limits
-    /// that nobody uses.
+    /// The other tasks: reloads rotated keys and changed applications, checks the budget
+    /// and clock skew, and drops idle rate limits.
     pub(super) async fn once(&self) {
         self.state.proofs.reload();
         self.reload_applications();

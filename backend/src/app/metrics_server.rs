@@ -1,5 +1,4 @@
-//! `GET /metrics`, on an address of its own: what it says is for the operator,
-//! not for the world.
+//! `GET /metrics`, on an address of its own, because metrics are for the operator only.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -14,17 +13,17 @@ use actix_web::{
 
 use super::Metrics;
 
-/// The text format's name (Prometheus: exposition formats).
+/// Content type of the text format (Prometheus: exposition formats).
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers whoever reads the metrics. It is up for as long as the application.
+/// The metrics server, which lives as long as the application.
 pub(crate) struct MetricsServer {
     address: SocketAddr,
     handle: ServerHandle,
 }
 
 impl MetricsServer {
-    /// Serves on a socket that is bound already.
+    /// Serves on a bound socket.
     pub(crate) fn start(listener: TcpListener, metrics: &Arc<Metrics>) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let metrics = Data::from(metrics.clone());
@@ -33,10 +32,10 @@ impl MetricsServer {
                 .app_data(metrics.clone())
                 .route("/metrics", web::get().to(read))
         })
-        // One reads it, every now and then.
+        // One worker is enough for a scraper.
         .workers(1)
         .max_connections(64)
-        // It ends with the application, which a signal ends.
+        // The application handles signals and stops it.
         .disable_signals()
         .listen(listener)?
         .run();
@@ -45,12 +44,12 @@ impl MetricsServer {
         Ok(Self { address, handle })
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it at once.
+    /// Stops it at once.
     pub(crate) async fn stop(self) {
         self.handle.stop(false).await;
     }

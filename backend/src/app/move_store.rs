@@ -1,5 +1,5 @@
-//! `--move-store FROM TO`: carries sessions and counts from one store to another, with
-//! the service stopped.
+//! `--move-store FROM TO`: copies sessions and counts from one store to another while the
+//! service is stopped.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use secrecy::SecretString;
 use super::StartError;
 use crate::config::{ConfigError, StoreConfig};
 
-/// Why nothing, or not all, was moved.
+/// Why the move failed, before or after some rows were copied.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MoveStoreError {
-    /// One of the addresses, or the key, cannot be used.
+    /// A store URL or the key is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// One of the stores does not open.
+    /// A store cannot be opened.
     #[error(transparent)]
     Open(#[from] StartError),
-    /// The rows were not taken.
+    /// Copying failed.
     #[error("--move-store: {0}")]
     Move(#[from] MoveError),
 }
 
-/// Copies all that is live at `from` to `to`, both written as in `STORE_URL`, and answers
-/// how many rows there were. The names in both are made with one key: `SECRET_KEY`, or the
-/// one that is kept beside the file at `from`.
+/// Copies all live rows from `from` to `to`, both in the form of `STORE_URL`, and returns
+/// their number. Row names in both are hashed with one key: `SECRET_KEY`, or the key file
+/// beside the SQLite file at `from`.
 pub(super) async fn run(from: &str, to: &str) -> Result<usize, MoveStoreError> {
     tls::set_up();
     let from = StoreConfig::from_environment(from, None)?;

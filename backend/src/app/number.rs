@@ -1,6 +1,5 @@
-//! `--number +1…`: what is known of a number now, for the operator whom somebody asks
-//! about a code. Nothing is sent and nothing is changed, so it can be asked beside the
-//! running service.
+//! `--number +1…`: prints what is known of a number, for support. Read-only, and sends
+//! nothing, so it can run beside the service.
 
 use std::{
     fmt::Write,
@@ -18,13 +17,13 @@ use countersign_store::{NoObserver, StoreError, StoreHandle};
 use super::{StartError, open_store, wiring};
 use crate::config::Config;
 
-/// How long the store may take.
+/// Timeout of the store.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why nothing can be told.
+/// Why it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum NumberError {
-    /// It is no number.
+    /// The argument is not a phone number.
     #[error("--number: give a phone number with its country code, such as +14155550123")]
     Invalid,
     /// The store cannot be opened.
@@ -35,7 +34,7 @@ pub enum NumberError {
     Store(#[from] StoreError),
 }
 
-/// What is known of the number, in lines for people.
+/// Describes the number's state, one fact per line.
 pub async fn report(config: &Config, number: &str) -> Result<String, NumberError> {
     let number = PhoneNumber::parse(number).map_err(|_| NumberError::Invalid)?;
     let keys = wiring::row_keys(config).map_err(StartError::from)?;
@@ -107,13 +106,13 @@ fn passes(view: &NumberView, at: Millis) -> String {
     }
 }
 
-/// Rounded up: at that second it passes.
+/// Rounded up, so that the wait is over at that second.
 fn time(at: Millis) -> String {
     let at: SystemTime = Millis(at.0.div_ceil(1000) * 1000).into();
     humantime::format_rfc3339_seconds(at).to_string()
 }
 
-/// The name on the wire.
+/// The channel's name in the API.
 fn word(value: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()

@@ -1,5 +1,4 @@
-//! What an operator does on a bad night, beside the running service: `--stop` and
-//! `--start` sends, `--free` a number.
+//! Commands beside the running service: `--stop` and `--start` sends, `--free` a number.
 
 use std::{
     fmt::Write,
@@ -17,10 +16,10 @@ use countersign_store::{NoObserver, StoreError, StoreHandle};
 use super::{StartError, open_store, wiring};
 use crate::config::Config;
 
-/// How long the store may take.
+/// Timeout of the store.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why nothing was done.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OperatorError {
     #[error("--free: give a phone number with its country code, such as +14155550123")]
@@ -33,7 +32,7 @@ pub(super) enum OperatorError {
     Store(#[from] StoreError),
 }
 
-/// Begins or ends a stop; answers what is stopped now.
+/// Begins or ends a stop, and returns the current ones.
 pub(super) async fn stop(
     config: &Config,
     words: &[&str],
@@ -51,7 +50,7 @@ pub(super) async fn stop(
     Ok(told(&stops))
 }
 
-/// What is stopped now.
+/// The current stops.
 pub(super) async fn stops(config: &Config) -> Result<String, OperatorError> {
     Ok(told(&run(config, SetStop { change: None }).await?))
 }
@@ -67,7 +66,7 @@ fn told(stops: &[Stop]) -> String {
     text
 }
 
-/// Frees a number of its waits and counts, or has it forgotten.
+/// Resets a number's waits and counts, or erases what is known of it.
 pub(super) async fn free(
     config: &Config,
     number: &str,

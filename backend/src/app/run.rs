@@ -1,5 +1,5 @@
-//! The run of this process as the store knows it: how the last one ended, and whose
-//! simulator holds the codes of a sandbox.
+//! The run of this process as recorded in the store: whether the last one ended properly,
+//! and which process's simulator has the codes of a sandbox.
 
 use std::{
     path::Path,
@@ -15,29 +15,29 @@ use countersign_store::StoreHandle;
 use super::{StartError, wiring};
 use crate::config::{Config, Upstream};
 
-/// How long the store may take for it; without it the service does all the same.
+/// Timeout of the store at the start; the service starts without it, too.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The same at the end, for which service managers do not wait long.
+/// Timeout of the store at shutdown: service managers do not wait long.
 const END_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The run of this process.
 pub(super) struct Run {
     store: StoreHandle,
     instance: Key,
-    /// This process, where its simulator holds the codes.
+    /// This process, if its simulator has the codes.
     simulator: Option<Process>,
 }
 
-/// A process among all that share the store.
+/// A process that uses the store.
 struct Process {
     host: String,
     id: u32,
 }
 
 impl Run {
-    /// Marks that it has begun, and says so where the last one did not end. A sandbox does
-    /// not start beside another one.
+    /// Records the start, and logs if the last run did not end properly. A second sandbox
+    /// over the same store does not start.
     pub(super) async fn begin(config: &Config, store: StoreHandle) -> Result<Self, StartError> {
         let keys = wiring::row_keys(config)?;
         let host = host();
@@ -63,12 +63,12 @@ impl Run {
         Ok(run)
     }
 
-    /// Keeps what this process holds.
+    /// Renews the lease of the simulator.
     pub(super) async fn renew(&self) {
         self.hold_simulator().await.ok();
     }
 
-    /// Marks that it has ended as it was told to.
+    /// Records a proper end.
     pub(super) async fn end(&self) {
         let deadline = Instant::now() + END_TIMEOUT;
         let release = async {
@@ -80,7 +80,7 @@ impl Run {
         };
         let instance = self.instance.clone();
         let end = self.store.run(EndRun { instance }, deadline);
-        // Where the store is away the next start says that this run did not end well.
+        // If the store is unreachable, the next start reports a crash.
         tokio::join!(release, end).1.ok();
     }
 
@@ -93,7 +93,7 @@ impl Run {
             owner: owner.clone(),
             gone,
         };
-        // Where the store is not there, there is nothing to share either.
+        // Without the store nothing is shared.
         let Ok(Err(other)) = self.store.run(hold(None), deadline()).await else {
             return Ok(());
         };
@@ -121,7 +121,8 @@ impl Process {
         })
     }
 
-    /// Whether it ran on this host and does not any more. Elsewhere nobody can tell.
+    /// Whether the process ran on this host and is gone. On another host that cannot be
+    /// known.
     fn is_gone(&self, this_host: &str) -> bool {
         let processes = Path::new("/proc");
         self.host == this_host
@@ -130,7 +131,7 @@ impl Process {
     }
 }
 
-/// The machine's name, or the container's.
+/// Host name of the machine or container.
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()

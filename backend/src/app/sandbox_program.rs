@@ -1,4 +1,4 @@
-//! What `countersign-sandbox` is: the service in sandbox over a temporary store.
+//! The program `countersign-sandbox`: the service in sandbox over a temporary store.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::{
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// Starts it, prints three lines, and runs until it is stopped. Nothing is left behind.
+/// Starts it, prints three lines, runs until it is stopped, and removes its store.
 #[expect(clippy::print_stdout, reason = "the three lines")]
 pub async fn run() -> Outcome {
     let directory = tempfile::Builder::new()
@@ -36,7 +36,7 @@ pub async fn run() -> Outcome {
     Ok(())
 }
 
-/// Where it is, how it is called, and how it becomes real.
+/// The three lines: its address, a first call, and how to go live.
 fn welcome(address: SocketAddr, metrics: Option<SocketAddr>) -> [String; 3] {
     let address = healthy::reachable(address);
     let metrics = metrics.map(healthy::reachable);

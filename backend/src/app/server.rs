@@ -1,5 +1,5 @@
-//! The server: what the framework's `HttpServer` would put together, but with
-//! connections of our own, which have more deadlines than its.
+//! The HTTP server: built like actix-web's `HttpServer`, but with connections of our own,
+//! which enforce more deadlines.
 
 use std::{
     fmt::Debug,
@@ -19,13 +19,13 @@ use actix_web::{
 
 use crate::http::connections::{Connections, HEAD_TIMEOUT, KEEP_ALIVE, introduce};
 
-/// Bytes of answers that a connection keeps for a caller who is slow to read them.
+/// Response bytes buffered per connection for a slow reader.
 const WRITE_BUFFER: usize = 16 * 1024;
-/// How long a connection may take to close.
+/// Timeout for closing a connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves an application on a socket that is bound already. Requests under way have
-/// `shutdown_timeout` to end.
+/// Serves an application on a bound socket. At shutdown, requests in progress have
+/// `shutdown_timeout`.
 pub(super) fn serve<F, I, S, B>(
     listener: TcpListener,
     connections: Connections,
@@ -69,7 +69,7 @@ where
             .h1_write_buffer_size(WRITE_BUFFER)
             .local_addr(address)
             .on_connect_ext(introduce)
-            // What it says of host and address nobody here asks for.
+            // Host and address in it are not used.
             .finish(map_config(application, |()| AppConfig::default()));
         let admit = move |socket: TcpStream| {
             let peer = socket.peer_addr().ok();

@@ -1,19 +1,19 @@
-//! Where it listens.
+//! Listening sockets.
 
 use std::net::{SocketAddr, TcpListener};
 
 use super::StartError;
 use crate::config::Config;
 
-/// What is listened on.
+/// The bound sockets.
 pub(super) struct Sockets {
     pub(super) api: TcpListener,
-    /// With the address that was asked for.
+    /// With the configured address.
     pub(super) metrics: Option<(SocketAddr, TcpListener)>,
 }
 
 impl Sockets {
-    /// First of all: a refusal of the store's is then the only line there is.
+    /// Checked first, so that a refusal by the store is the only line in the log.
     pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
         let api = TcpListener::bind(config.listen).map_err(|source| StartError::Listen {
             address: config.listen,

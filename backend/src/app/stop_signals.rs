@@ -1,12 +1,12 @@
-//! The signals that end the service.
+//! The signals that stop the service.
 //!
-//! SIGHUP and SIGQUIT end it as gracefully as SIGTERM does: by default each of them
-//! kills at once, without a line in the log.
+//! SIGHUP and SIGQUIT stop it as gracefully as SIGTERM; by default they kill a process at
+//! once, without a line in the log.
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that end the service.
+/// The signals that stop the service.
 pub struct StopSignals {
     #[cfg(unix)]
     terminate: Signal,
@@ -14,22 +14,22 @@ pub struct StopSignals {
     interrupt: Signal,
     #[cfg(unix)]
     quit: Signal,
-    /// None under `nohup`, which asks to outlive the terminal.
+    /// None under `nohup`, where the process is to outlive the terminal.
     #[cfg(unix)]
     hang_up: Option<Signal>,
 }
 
-/// Which one came.
+/// Where a signal came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Of a service manager's, who may send requests for a moment more.
+    /// A service manager, which may still send requests for a moment.
     Terminate,
-    /// Of a person's.
+    /// A person at the terminal.
     Interrupt,
 }
 
 impl StopSignals {
-    /// From now on they do not end the process by themselves.
+    /// Installs the handlers: from now on the signals do not end the process by themselves.
     pub fn listen() -> std::io::Result<Self> {
         #[cfg(unix)]
         {
@@ -71,8 +71,8 @@ async fn received(signal: Option<&mut Signal>) {
     }
 }
 
-/// Whether whoever started the process had it ignore the signal. Where the system does
-/// not say (only Linux has this file), it had not.
+/// Whether the signal was ignored when the process started. If the system does not say
+/// (only Linux has this file), it was not.
 #[cfg(unix)]
 fn is_ignored(signal: SignalKind) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

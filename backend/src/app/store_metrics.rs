@@ -1,4 +1,4 @@
-//! What the store tells of itself, counted.
+//! Metrics of the store.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! `--try-plivo`: the first day with a live account. It does once what the service does
-//! all day, shows each of our assumptions beside what Plivo did, and writes a recording
+//! `--try-plivo`: checks our assumptions with a live account. It runs each operation of the
+//! service once, compares Plivo's behaviour with each assumption, and writes a recording
 //! that the simulator replays.
 
 mod listen;
@@ -22,15 +22,15 @@ use countersign_plivo::Account;
 
 use crate::config::{Config, Upstream};
 
-/// How often a session is looked at whose end is waited for.
+/// Polling interval for the end of a session.
 const POLL: Duration = Duration::from_secs(2);
-/// Longer than any life of a code that Plivo's console offers.
+/// Timeout for a session's expiry: longer than any that Plivo's console offers.
 const MAX_SESSION_LIFETIME: Duration = Duration::from_hours(1);
-/// A name that no session has.
+/// A session id that does not exist.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 const USAGE: &str = "countersign --try-plivo +14155550123 [--used] [--expired] [--record FILE]";
 
-/// What is asked for.
+/// Arguments of `--try-plivo`.
 pub struct Options {
     recipient: PhoneNumber,
     used: bool,
@@ -39,7 +39,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads what stands behind `--try-plivo`.
+    /// Parses the arguments behind `--try-plivo`.
     pub fn parse(words: &[&str]) -> Result<Self, &'static str> {
         let (recipient, mut rest) = words.split_first().ok_or(USAGE)?;
         let mut options = Self {
@@ -69,7 +69,7 @@ impl Options {
     }
 }
 
-/// Talks to the person at the terminal, and to Plivo.
+/// The dialogue at the terminal, and the calls of Plivo.
 pub async fn run(config: Config, options: Options) -> Result<(), String> {
     let Upstream::Live(account) = config.upstream else {
         return Err(
@@ -127,7 +127,7 @@ impl Try {
         })
     }
 
-    /// A code is sent, and sent again.
+    /// Sends a code and resends it.
     async fn deliver(&mut self) -> Result<(), String> {
         say(&format!(
             "sending a code to {}",
@@ -170,7 +170,7 @@ impl Try {
         Ok(())
     }
 
-    /// What Plivo calls back with, if it can reach us.
+    /// The callbacks, if Plivo can reach us.
     async fn hear(&mut self) {
         let Some(listener) = &mut self.listener else {
             say("PUBLIC_URL is not set: no callbacks are waited for");
@@ -209,7 +209,7 @@ impl Try {
         }
     }
 
-    /// A wrong code, the right one, and a session that is not there.
+    /// Checks a wrong code, the right one, and a code of an unknown session.
     async fn check(&mut self) -> Result<(), String> {
         let wrong = another(&self.otp);
         self.validated("wrong_code", &self.session.clone(), &wrong)
@@ -227,7 +227,7 @@ impl Try {
             .is("status_after_success", &status.to_lowercase()));
         let charges = session.field("charges");
         let charge = charges["validation_charge"].as_str().unwrap_or("0");
-        // What a message costs is the account's own business: shown, and not kept.
+        // Prices are private to the account: printed, not recorded.
         if let Some(total) = charges["total_charge"].as_str() {
             say(&format!(
                 "            charged so far, in US dollars: {}",
@@ -250,7 +250,7 @@ impl Try {
             .map(drop)
     }
 
-    /// A code after its time: some ten minutes.
+    /// Checks an expired code, after some ten minutes.
     async fn outlive(&mut self) -> Result<(), String> {
         say("sending one more, to let it expire");
         let created = self.create().await?;

@@ -1,4 +1,4 @@
-//! The parts, made from the settings.
+//! Builds the application's parts from the configuration.
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
@@ -43,7 +43,7 @@ const _: () = assert!(
     "the simulator closes connections that are in use"
 );
 
-/// The store that the settings name. `clock` replaces its own.
+/// The configured store. `clock` replaces its own.
 pub async fn open_store(
     config: &Config,
     clock: Option<Arc<dyn Clock>>,
@@ -65,7 +65,7 @@ pub async fn open_store(
     })
 }
 
-/// What the handlers share.
+/// The handlers' shared state.
 pub(super) fn state(
     config: &Config,
     applications: ApplicationRegistry,
@@ -125,7 +125,7 @@ pub(super) fn state(
     }))
 }
 
-/// Whom the operator blocks and allows.
+/// The access list.
 pub(super) fn access_list(config: &Config) -> Result<Option<AccessListFile>, StartError> {
     let parse = |text: &str| AccessList::parse(text).map_err(|problem| problem.to_string());
     let path = config.access_list_file.clone();
@@ -137,7 +137,7 @@ pub(super) fn access_list(config: &Config) -> Result<Option<AccessListFile>, Sta
     Ok(file.map(Arc::new))
 }
 
-/// Numbers that nothing is sent to.
+/// The test numbers.
 pub(super) fn test_numbers(
     config: &Config,
     clock: Arc<dyn Clock>,
@@ -166,7 +166,7 @@ pub(super) fn rate_limits(config: &Config) -> RateLimits {
     }
 }
 
-/// The page, or none with a word in the log: an API alone is of use too.
+/// The page; without one, a warning in the log, because the API alone is useful, too.
 pub(super) fn page(
     config: &Config,
     applications: &ApplicationRegistry,
@@ -197,7 +197,7 @@ pub(super) fn page(
     }
 }
 
-/// As many as there is room for.
+/// The maximum number of connections that open files allow.
 pub(super) fn connections(config: &Config) -> Result<Connections, TooFewFiles> {
     let sandbox = matches!(config.upstream, Upstream::Sandbox);
     Ok(Connections::new(
@@ -207,7 +207,7 @@ pub(super) fn connections(config: &Config) -> Result<Connections, TooFewFiles> {
     ))
 }
 
-/// Where Plivo calls back, once the world can reach us.
+/// The callback URL, if there is a public address.
 fn callbacks(config: &Config, account: &Account, keys: &StoreKeys) -> Option<Callbacks> {
     let public_url = config.public_url.as_ref()?;
     let secret = keys.callback_secret();
@@ -219,12 +219,12 @@ fn callbacks(config: &Config, account: &Account, keys: &StoreKeys) -> Option<Cal
     })
 }
 
-/// What names rows and seals what is in them.
+/// The keys that name and seal rows.
 pub(super) fn row_keys(config: &Config) -> Result<RowKeys, KeyFileError> {
     store_keys(config).map(RowKeys::new)
 }
 
-/// What keeps the store unreadable.
+/// The store's secret key.
 fn store_keys(config: &Config) -> Result<StoreKeys, KeyFileError> {
     let key = match &config.store {
         StoreConfig::Sqlite {
@@ -258,7 +258,7 @@ pub(super) fn proofs(
     Proofs::open(path, settings.is_given, settings.algorithm, terms, now)
 }
 
-/// What is answered to everyone alike.
+/// The public configuration, which is the same for all callers.
 pub(super) fn fixed_answers(config: &Config, applications: &ApplicationRegistry) -> FixedAnswers {
     let is_sandbox = matches!(config.upstream, Upstream::Sandbox);
     FixedAnswers::new(applications.clone(), is_sandbox, config.rules.otp_length)
@@ -289,7 +289,7 @@ pub(super) fn simulator(
     let settings = Settings {
         session_lifetime: config.rules.session_lifetime,
         otp_length: config.rules.otp_length,
-        // Here the waits decide how often a code is sent.
+        // The resend backoff alone bounds attempts here.
         max_attempts: u32::MAX,
         ..Settings::default()
     };

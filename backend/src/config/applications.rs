@@ -1,4 +1,4 @@
-//! The applications: a file of them, or one that the variables make.
+//! The applications: from a file, or one from the variables.
 
 mod file;
 
@@ -17,12 +17,12 @@ use countersign_core::{
 };
 use countersign_shared::{Channel, Purpose};
 
-/// The id of the one application that variables make.
+/// Id of the application that the variables configure.
 const DEFAULT_ID: &str = "default";
-/// The keys that one application may have: the one before stays while it is replaced.
+/// Maximum keys per application: the old one stays valid while it is replaced.
 const MAX_KEYS: usize = 2;
 
-/// What each application has in its file where there is one.
+/// Variables that the applications file replaces.
 const OF_ONE_APPLICATION: [&Variable; 9] = [
     &variables::API_KEY_HASHES,
     &variables::ALLOWED_ORIGINS,
@@ -35,7 +35,7 @@ const OF_ONE_APPLICATION: [&Variable; 9] = [
     &variables::PLIVO_APP_UUID,
 ];
 
-/// The file of applications, and what holds for each unless it says otherwise.
+/// The applications file, and the defaults for what an application does not set.
 #[derive(Clone, Debug)]
 pub struct ApplicationsFile {
     /// The file.
@@ -45,7 +45,7 @@ pub struct ApplicationsFile {
 }
 
 impl ApplicationsFile {
-    /// What is in it now; one line where that cannot be used.
+    /// Loads the file; the error is one line.
     pub fn read(&self) -> Result<Applications, ConfigError> {
         let path = self.path.display();
         let text = std::fs::read_to_string(&self.path).map_err(|error| {
@@ -113,7 +113,7 @@ impl ApplicationsFile {
         })
     }
 
-    /// What the service serves, or less.
+    /// A subset of what the service allows.
     fn policy(
         &self,
         channels: Option<Vec<String>>,
@@ -199,7 +199,7 @@ fn key_hashes<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<KeyHash>, 
     Ok(hashes)
 }
 
-/// The applications, and the file that they are read from again.
+/// The applications, and the file they are reloaded from.
 pub(super) fn read_applications(
     reader: &Reader<'_>,
     policy: &AccessPolicy,

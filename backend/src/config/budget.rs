@@ -1,4 +1,4 @@
-//! What codes cost and may cost.
+//! Prices and spending caps.
 
 use countersign_core::{Budget, Prices};
 use countersign_shared::Channel;
@@ -13,7 +13,7 @@ pub(super) fn read_budget(
     let caps = match reader.is_set(&variables::SPEND_CAP) {
         true => reader.caps(&variables::SPEND_CAP)?,
         false if sandbox => Vec::new(),
-        // Whoever says nothing would find out by the bill.
+        // Required, because an operator who forgets it would only learn from the bill.
         false => {
             return Err(variables::SPEND_CAP.error(
                 "is not set; say what codes may cost in US dollars, such as 5/1h,50/1d, or off",

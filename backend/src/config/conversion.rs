@@ -1,4 +1,4 @@
-//! How many of the codes sent somewhere must be entered.
+//! The conversion breaker.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -10,11 +10,11 @@ use super::{
     variables::{self, Variable},
 };
 
-/// Fewer sends than that say nothing of a destination.
+/// Fewer sends than this say nothing about a destination.
 const MIN_SENDS: u32 = 5;
 const MAX_SENDS: u32 = 100_000;
 const HOUR: Duration = Duration::from_hours(1);
-/// What the breaker looks at.
+/// The breaker's thresholds.
 const WINDOW: Duration = Duration::from_hours(24);
 
 pub(super) fn read_conversion(
@@ -33,7 +33,7 @@ pub(super) fn read_conversion(
     let of_country = || limits.sends_per_country.iter().chain(&limits.sends_total);
     let of_range = || limits.sends_per_range.iter().chain(of_country());
     let min = |variable, usual, quotas: &[&Quota]| read_min_sends(reader, variable, usual, quotas);
-    // Read in any mode: a mistake shows before the breaker is needed.
+    // Validated in any mode, so that an error shows before the breaker is needed.
     let rule = ConversionRule {
         floor: reader.percent(&variables::CONVERSION_FLOOR, 90)?,
         min_per_country: min(
@@ -61,7 +61,7 @@ pub(super) fn read_conversion(
     Ok(is_on.then_some(rule))
 }
 
-/// A count that the limits can reach; none where not even the least one is.
+/// The default minimum of sends, within what the limits allow; none if they allow too few.
 fn read_min_sends(
     reader: &Reader<'_>,
     variable: &Variable,

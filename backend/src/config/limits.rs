@@ -1,4 +1,4 @@
-//! How often codes are sent and tried.
+//! Limits on sends and checks.
 
 use std::{num::NonZeroU64, time::Duration};
 
@@ -10,17 +10,17 @@ use super::{
     variables::{self, Variable},
 };
 
-/// Distinct numbers that one limit tells apart.
+/// Maximum distinct numbers counted by one limit.
 const MAX_DISTINCT: NonZeroU64 = NonZeroU64::new(1000).unwrap();
 
-/// What one number may do in sandbox, where everybody tries with the same few.
+/// Limits by number in sandbox, where everybody uses the same few numbers.
 const SANDBOX_PER_NUMBER: Quota = Quota {
     count: NonZeroU64::new(100).unwrap(),
     per: Duration::from_hours(1),
 };
 
-/// In sandbox everybody tries from one address and with the few numbers that are
-/// kept for fiction: what counts strangers together is off there unless set.
+/// In sandbox all requests come from one address and use the few fictitious numbers, so
+/// limits that count several people together are off unless set.
 pub(super) fn read_limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, ConfigError> {
     let together = |variable: &Variable| {
         if sandbox && !reader.is_set(variable) {
@@ -52,8 +52,7 @@ pub(super) fn read_limits(reader: &Reader<'_>, sandbox: bool) -> Result<Limits, 
     })
 }
 
-/// Which different things there were is remembered one by one, so there must not
-/// be too many.
+/// Distinct values are stored one by one, so their number is bounded.
 fn few(
     quotas: impl Fn(&Variable) -> Result<Vec<Quota>, ConfigError>,
     variable: &Variable,

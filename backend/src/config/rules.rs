@@ -1,4 +1,4 @@
-//! How a verification runs, and for whom.
+//! Rules of a session, and the access policy.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -14,12 +14,12 @@ use super::{
     variables,
 };
 
-/// A code lives 10 minutes at most by NIST SP 800-63B (section 5.1.3.2) and OWASP ASVS
-/// (6.5.5); some minutes more are for networks that deliver late.
+/// NIST SP 800-63B (section 5.1.3.2) and OWASP ASVS (6.5.5) allow a code 10 minutes; a few
+/// more are for networks that deliver late.
 const SESSION_LIFETIMES: RangeInclusive<Duration> =
     Duration::from_mins(1)..=Duration::from_mins(15);
 
-/// How long numbers are known at most.
+/// Maximum of `KNOWN_NUMBERS_FOR`.
 const MAX_KNOWN_FOR: Duration = Duration::from_hours(400 * 24);
 
 pub(super) fn read_rules(
@@ -39,7 +39,7 @@ pub(super) fn read_rules(
             OneTimeCode::MAX_LENGTH,
         )?,
         session_lifetime: lifetime,
-        // Plivo itself takes no more than ten for one code.
+        // Plivo itself allows no more than ten checks.
         checks_per_session: reader.within(&variables::CHECKS_PER_SESSION, 1, 10)?,
         resend_waits: reader.durations(&variables::RESEND_WAITS)?,
         default_locale: Locale::parse(&reader.required(&variables::DEFAULT_LOCALE)?)
@@ -109,8 +109,8 @@ pub(super) fn read_countries(
     }
 }
 
-/// The ISO 3166-1 alpha-2 code of a country that is commonly written another way: as
-/// in a domain, in the European Union, as a language or in three letters.
+/// The ISO 3166-1 alpha-2 code for a common misspelling: a domain, the European Union's
+/// code, a language, or three letters.
 fn meant_by(text: &str) -> Option<&'static str> {
     Some(match text {
         "UK" | "EN" | "GBR" => "GB",

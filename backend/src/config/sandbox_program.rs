@@ -1,5 +1,5 @@
-//! The settings of the program `countersign-sandbox`: every variable has a value, the
-//! store is a temporary one, and nothing is ever sent.
+//! Settings of the program `countersign-sandbox`: every variable has a default, the store
+//! is temporary, and nothing is ever sent.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
@@ -12,13 +12,12 @@ use super::{
     variables::{self, Variable},
 };
 
-/// Warnings only: the program's own three lines are what there is to read. The warning
-/// that this is a sandbox is one of them, and certificates are not needed.
+/// Log level: warnings only, because the program prints three lines of its own. The warning
+/// about the sandbox is one of them, and certificates are not needed.
 const LOG: &str = "warn,countersign_backend::app=error,rustls_platform_verifier=off";
 
 impl Config {
-    /// The environment, where it says something, and else what needs no thought; the
-    /// store is below `directory`.
+    /// Reads the environment, with defaults for everything; the store is in `directory`.
     pub fn for_sandbox_program(directory: &Path) -> Result<Self, ConfigError> {
         Self::sandbox_program(directory, environment()?)
     }
@@ -36,7 +35,7 @@ impl Config {
         Self::read(|name| {
             let address = |address: Option<SocketAddr>| address.map(|it| it.to_string());
             let preset = match name {
-                // A free port that was found is the one that callbacks are sent to.
+                // Callbacks are sent to the port found.
                 "LISTEN_ADDR" => return address(listen).or_else(|| given(name)),
                 "METRICS_ADDR" => return address(metrics).or_else(|| given(name)),
                 "PLIVO_MODE" => Some("sandbox".to_owned()),
@@ -52,7 +51,7 @@ impl Config {
     }
 }
 
-/// What would outlive the process, or reach a phone.
+/// Variables that would persist data or reach a phone.
 fn refuse_what_is_not_temporary(reader: &Reader<'_>) -> Result<(), ConfigError> {
     use variables::{PLIVO_MODE, PROOF_SIGNING_KEYS_FILE, SECRET_KEY, STORE_URL};
     if reader
@@ -71,8 +70,8 @@ fn refuse_what_is_not_temporary(reader: &Reader<'_>) -> Result<(), ConfigError> 
     }
 }
 
-/// The address, with a port that is free: a default that is taken gives way, an address
-/// that was asked for does not. `None` where the variable's own check is to speak.
+/// The address with a free port: a default port in use is replaced, a configured one is
+/// not. `None` if the variable is invalid, which its own check reports.
 fn free_address(reader: &Reader<'_>, variable: &Variable) -> Option<SocketAddr> {
     let address: SocketAddr = reader.text(variable).ok()??.parse().ok()?;
     let any_port = SocketAddr::new(address.ip(), 0);
@@ -83,7 +82,7 @@ fn free_address(reader: &Reader<'_>, variable: &Variable) -> Option<SocketAddr> 
     bound(address).or_else(|_| bound(any_port)).ok()
 }
 
-/// How the simulator in this process reaches the service, if it may: in clear text on
+/// The URL by which the simulator in this process reaches the service: plain HTTP, on
 /// loopback only.
 fn loopback_url(address: SocketAddr) -> Option<String> {
     let ip = match address.ip() {

@@ -1,4 +1,4 @@
-//! What outlives the process: where sessions and limits are kept, and the keys.
+//! The store and its keys.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,28 +8,28 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{ConfigError, environment, read_public_url, values::Reader, variables};
 use crate::proof::{self, ProofAlgorithm};
 
-/// Where sessions and limits are kept, and the key of the names in there.
+/// The store and the key that its row names are hashed with.
 #[derive(Clone, Debug)]
 pub enum StoreConfig {
-    /// A file, for one instance.
+    /// A SQLite file, for one instance.
     Sqlite {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The key; kept beside the file when absent.
+        /// The key; stored beside the file if absent.
         secret_key: Option<SecretString>,
     },
     /// Redis, for several instances.
     Redis {
-        /// Where it is.
+        /// Its URL.
         address: Address,
-        /// The key, the same for all of them.
+        /// The key, shared by all instances.
         secret_key: SecretString,
     },
 }
 
 impl StoreConfig {
-    /// The store at `url`, written as in `STORE_URL`; the key is `secret_key` where it is
-    /// given, and that of the environment else.
+    /// Parses a store URL in the form of `STORE_URL`; the key is `secret_key` if given,
+    /// otherwise the environment's.
     pub fn from_environment(
         url: &str,
         secret_key: Option<&SecretString>,
@@ -111,11 +111,11 @@ pub(super) fn read_proofs(
     })
 }
 
-/// The address listened on is another for each instance: none would take the
-/// proofs of the others for its own.
+/// With Redis an issuer is required: the listen address differs by instance, and none would
+/// accept the proofs of another.
 fn read_issuer(reader: &Reader<'_>, store: &StoreConfig) -> Result<Option<String>, ConfigError> {
     let issuer = match reader.text(&variables::PROOF_ISSUER)? {
-        // Whoever compares it does so letter by letter.
+        // Applications compare the issuer byte by byte.
         Some(issuer) => Some(issuer.trim_end_matches('/').to_owned()),
         None => read_public_url(reader)?,
     };

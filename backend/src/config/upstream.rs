@@ -1,4 +1,4 @@
-//! Who delivers the codes.
+//! The upstream that delivers codes.
 
 use std::num::NonZeroU16;
 
@@ -11,7 +11,7 @@ use super::{
     variables::{self, Variable},
 };
 
-/// Who delivers the codes.
+/// The upstream that delivers codes.
 #[derive(Clone, Debug)]
 pub enum Upstream {
     /// The simulator inside this process: nothing is really sent.
@@ -56,7 +56,7 @@ pub(super) fn read_upstream(reader: &Reader<'_>) -> Result<Upstream, ConfigError
     }
 }
 
-/// With fewer, the share of the checks would be all or nothing.
+/// With fewer permits the share reserved for checks would be all or nothing.
 pub(super) fn read_calls_at_once(reader: &Reader<'_>) -> Result<NonZeroU16, ConfigError> {
     let variable = &variables::PLIVO_CALLS_AT_ONCE;
     let count: u16 = reader.parse(variable, "5 to 10000")?;

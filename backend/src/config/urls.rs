@@ -1,9 +1,9 @@
-//! How addresses are written.
+//! Parsing of URLs.
 
 use countersign_platform::tls;
 
-/// Where Plivo is. The token travels with every call: in clear text on loopback
-/// only.
+/// Plivo's base URL. Plain HTTP is allowed on loopback only, because the token is in every
+/// call.
 pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
     let url = reqwest::Url::parse(text)
         .map_err(|_| "must be an address such as https://api.plivo.com")?;
@@ -20,9 +20,8 @@ pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// A host of its own: page and API name their paths from its root, so nothing
-/// below a path would be found. As browsers write an origin, so that it is the
-/// same text wherever it is compared.
+/// A public URL is an origin without a path, because page and API use paths from the root.
+/// Normalised as browsers do, so that it is the same text wherever it is compared.
 pub(super) fn host_url(text: &str) -> Result<String, &'static str> {
     base_url(text)?;
     let url = reqwest::Url::parse(text)

@@ -1,4 +1,4 @@
-//! How values are written: durations, lists, quotas, addresses.
+//! Parsing of values: durations, lists, quotas, addresses.
 
 use std::{
     cell::RefCell,
@@ -17,27 +17,27 @@ use ipnet::IpNet;
 
 use super::{ConfigError, variables::Variable};
 
-/// The shortest and the longest wait there is.
+/// The shortest and the longest wait.
 const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
 
-/// The longest time that anything is counted over.
+/// The longest window of a quota.
 const MAX_QUOTA_PERIOD: Duration = Duration::from_hours(30 * 24);
-/// More than anybody has a use for.
+/// Maximum number of entries in a list.
 const MAX_QUOTAS: usize = 8;
 
-/// Reads variables through a lookup and names them when they are wrong.
+/// Reads variables through a lookup, and names the variable in errors.
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     /// The files that values were read from.
     files: RefCell<Vec<SecretFile>>,
 }
 
-/// A file that holds a value.
+/// A file that contains a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretFile {
     /// The variable that names it.
     pub variable: String,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
 }
 
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `20%`, from 1 to `most`.
+    /// Parses `20%`, from 1 to `most`.
     pub(super) fn percent(&self, variable: &Variable, most: u8) -> Result<u8, ConfigError> {
         let text = self.required(variable)?;
         let number = text.strip_suffix('%').and_then(|text| text.parse().ok());
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| variable.error(format!("must be a share of 1% to {most}%")))
     }
 
-    /// Letters, digits and hyphens: what goes into a path or a header.
+    /// Letters, digits and hyphens, which are safe in a path and a header.
     pub(super) fn identifier(&self, variable: &Variable) -> Result<String, ConfigError> {
         let text = self.required(variable)?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A duration in a range, which `form` names; none where it is off.
+    /// A duration in a range, which `form` names; none for `off`.
     pub(super) fn kept_for(
         &self,
         variable: &Variable,
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| variable.error("must list durations of 1s to 1h, such as 30s,60s"))
     }
 
-    /// `120/1m`, or `off` for none.
+    /// Parses a quota, `120/1m`; none for `off`.
     pub(super) fn quota(&self, variable: &Variable) -> Result<Option<Quota>, ConfigError> {
         match self.quotas(variable)?.as_slice() {
             [] => Ok(None),
@@ -266,7 +266,7 @@ pub(super) fn parse_caps(text: &str) -> Option<Vec<Quota>> {
     listed(text, dollars)
 }
 
-/// Nobody counts to four thousand million codes.
+/// A count larger than `u32` is as good as none.
 fn codes(text: &str) -> Option<u64> {
     text.parse::<u32>().ok().map(u64::from)
 }
@@ -311,8 +311,8 @@ fn have_different_times(quotas: &[Quota]) -> bool {
     times.len() == quotas.len()
 }
 
-/// In quotes as a shell would take away: nothing that can be set has them around all
-/// of it.
+/// Whether the value is in quotes, which a shell would remove: no value is quoted as a
+/// whole.
 fn is_quoted(text: &str) -> bool {
     ['"', '\''].into_iter().any(|quote| {
         let rest = text.strip_prefix(quote);
@@ -320,15 +320,15 @@ fn is_quoted(text: &str) -> bool {
     })
 }
 
-/// The parts between commas, without spaces around them.
+/// The comma-separated parts, trimmed.
 pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
 }
 
-/// The lines of `.env`, where there is one. The process's own environment is
-/// left as it is: changing it is unsafe once threads run.
+/// The variables in `.env`, if there is one. The process environment is not changed,
+/// because that is unsafe once threads run.
 pub(super) fn read_env_file(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
     let error = |problem: String| ConfigError {
         variable: ".env",
@@ -337,7 +337,7 @@ pub(super) fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Conf
     match dotenvy::from_path_iter(path) {
         Ok(lines) => lines
             .collect::<Result<_, _>>()
-            // The library's message quotes the line, and a line may hold a secret.
+            // The library's message quotes the line, which may contain a secret.
             .map_err(|_| error("a line is not NAME=value".to_owned())),
         Err(dotenvy::Error::Io(problem)) if problem.kind() == std::io::ErrorKind::NotFound => {
             Ok(HashMap::new())

@@ -8,9 +8,9 @@ use super::ConfigError;
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What holds when it is not set.
+    /// Default value.
     pub default: Option<&'static str>,
-    /// One line: what it is, its unit and range.
+    /// One line: its meaning, unit and range.
     pub meaning: &'static str,
     /// Whether `<name>_FILE` may name a file that holds the value.
     pub from_file: bool,
@@ -35,7 +35,7 @@ macro_rules! variables {
             from_file: $from_file,
         };)+
 
-        /// Every variable there is.
+        /// All variables.
         pub const VARIABLES: &[&Variable] = &[$(&$name),+];
     };
 }
@@ -179,7 +179,7 @@ variables! {
         "What is logged: error, warn, info, debug, or per module as env_logger reads it.";
 }
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub fn help() -> String {
     let mut text = String::from(
         "countersign: verifies phone numbers by one-time codes\n\n\
@@ -228,7 +228,7 @@ mod tests {
                     variable.name
                 );
             }
-            // The one choice without a default: the example is the way to try it.
+            // The only required variable: sandbox is the way to try it.
             match (variable.name, variable.default) {
                 ("PLIVO_MODE", _) => expected += "PLIVO_MODE=sandbox\n",
                 (name, default) => {

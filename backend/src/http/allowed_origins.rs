@@ -1,4 +1,4 @@
-//! The sites whose pages may call.
+//! Origins that may call the API (CORS).
 
 use actix_cors::Cors;
 use actix_web::http::{
@@ -8,24 +8,24 @@ use actix_web::http::{
 
 use crate::verification::ApplicationRegistry;
 
-/// How long a browser remembers that it may call, in seconds.
+/// `Access-Control-Max-Age` in seconds.
 const REMEMBERED: usize = 3600;
 
-/// What the pages inside an application have as their origin, by its framework. Every
-/// application in the world that is made with it has the same one.
+/// Origins of pages inside native applications, by framework. Every application made with
+/// the framework has the same one.
 const HYBRID_APPLICATIONS: [&str; 3] = [
     "capacitor://localhost",
     "ionic://localhost",
     "tauri://localhost",
 ];
 
-/// The sites whose pages may call, as `Origin` names them.
+/// The allowed origins, as `Origin` names them.
 #[derive(Clone, Debug, Default)]
 pub struct AllowedOrigins(Vec<String>);
 
 impl AllowedOrigins {
-    /// Takes origins as browsers write them: scheme, host, and the port where it
-    /// is not the usual one, in lower case. Answers the first that is none.
+    /// Parses origins as browsers write them: scheme, host, and a non-default port, in
+    /// lower case. Returns the first invalid one.
     pub fn new(origins: Vec<String>) -> Result<Self, String> {
         let wrong = origins.iter().find(|origin| !is_origin(origin));
         match wrong.cloned() {
@@ -34,8 +34,7 @@ impl AllowedOrigins {
         }
     }
 
-    /// The same for callers, and the origins that the pages of applications on
-    /// phones and desktops have.
+    /// Parses allowed origins, including those of native applications.
     pub fn for_callers(origins: Vec<String>) -> Result<Self, String> {
         let is_known = |origin: &str| is_origin(origin) || HYBRID_APPLICATIONS.contains(&origin);
         match origins.iter().find(|origin| !is_known(origin)).cloned() {
@@ -54,13 +53,13 @@ impl AllowedOrigins {
         self.0.iter().any(|allowed| allowed == origin)
     }
 
-    /// As they are written.
+    /// As text.
     pub fn into_list(self) -> Vec<String> {
         self.0
     }
 }
 
-/// What tells browsers whose pages may call (the Fetch standard, "CORS protocol").
+/// The CORS middleware (Fetch standard).
 pub fn cors(registry: ApplicationRegistry) -> Cors {
     Cors::default()
         .allowed_origin_fn(move |origin, _| {
@@ -68,14 +67,14 @@ pub fn cors(registry: ApplicationRegistry) -> Cors {
             origin.is_ok_and(|origin| registry.current().allow_origin(origin))
         })
         .allowed_methods([Method::GET, Method::POST])
-        // Those that `middleware::preflight` has left in.
+        // Those that `middleware::preflight` left.
         .allow_any_header()
         .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(REMEMBERED)
 }
 
 fn is_origin(text: &str) -> bool {
-    // No host has a star in it; who writes one hopes for a pattern.
+    // A host contains no `*`; whoever writes one expects a pattern.
     !text.contains('*')
         && reqwest::Url::parse(text).is_ok_and(|url| {
             matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text

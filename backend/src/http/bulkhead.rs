@@ -1,5 +1,5 @@
-//! A bound on how many requests of one kind are at the store at once, so that
-//! their number never stands in the way of other kinds.
+//! Bulkheads: bound the concurrent store requests of one kind, so that they never crowd out
+//! other kinds.
 
 use std::time::Duration;
 
@@ -7,22 +7,21 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::verification::Refusal;
 
-/// How many of one kind are at the store at once. Beside these a store has no
-/// reason to be slower than on a quiet day.
+/// Permits per bulkhead, few enough not to slow the store for others.
 const MAX_AT_ONCE: usize = 64;
-/// How long one waits for its turn. Longer than a burst takes.
+/// Maximum wait for a permit, longer than a burst.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// The bulkheads of one application.
 #[derive(Default)]
 pub(super) struct Bulkheads {
-    /// What reads a session: each answer, and each look of a stream.
+    /// Session reads: each response, and each poll of a stream.
     pub(super) reads: Bulkhead,
-    /// What asks about proofs.
+    /// Introspection.
     pub(super) introspections: Bulkhead,
 }
 
-/// Permits for requests of one kind; a request that finds none waits at most `MAX_WAIT`.
+/// Permits for requests of one kind; a request waits for one at most `MAX_WAIT`.
 pub(super) struct Bulkhead(Semaphore);
 
 impl Default for Bulkhead {
@@ -32,11 +31,11 @@ impl Default for Bulkhead {
 }
 
 impl Bulkhead {
-    /// Waits for a turn, first come, first served. It lasts as long as the permit.
+    /// Waits for a permit, in order of arrival.
     pub(super) async fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
         match tokio::time::timeout(MAX_WAIT, self.0.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
-            // It is never closed: the wait was too long.
+            // The semaphore is never closed, so this is the timeout.
             Ok(Err(_)) | Err(_) => Err(Refusal::TemporarilyUnavailable {
                 retry_after: MAX_WAIT,
             }),

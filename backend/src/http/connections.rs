@@ -1,6 +1,5 @@
-//! How many connections there are: so many from one address, and never so many
-//! that files for Plivo and the store run out. Where they become many, those on
-//! which nothing happens make room for new ones.
+//! Connection limits: by address, and in total, so that files for Plivo and the store never
+//! run out. If there are many, idle ones are closed to make room.
 
 mod activity;
 mod connection;
@@ -26,23 +25,23 @@ use crate::{
     verification::{Caller, ClientKey},
 };
 
-/// Files that are not for callers: the store's, the log's, the metrics' and the
-/// runtime's. Plivo's sockets come on top.
+/// File descriptors reserved for the store, the log, the metrics and the runtime, beside
+/// Plivo's sockets.
 const KEPT_FILES: usize = 128;
-/// With fewer a service is of no use.
+/// Minimum number of connections.
 const MIN_CONNECTIONS: usize = 64;
-/// More than one machine of this kind serves.
+/// Maximum number of connections, more than one machine serves.
 const MAX_CONNECTIONS: usize = 50_000;
-/// Bytes of answers that the system takes before their caller does.
+/// Send buffer of a socket in bytes.
 const SEND_BUFFER: usize = 128 * 1024;
-/// How long nothing must have happened on a connection that makes room.
+/// Minimum idle time of a connection that may be closed to make room.
 const QUIET: Duration = Duration::from_secs(1);
-/// Interval between looks at how many there are.
+/// Interval between checks of their number.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-/// Interval between lines in the log while there are many.
+/// Interval between log lines while there are many.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The connections that are open. Clones are the same ones.
+/// The open connections. Clones share them.
 #[derive(Clone)]
 pub struct Connections(Arc<Shared>);
 
@@ -61,8 +60,8 @@ struct Open {
 }
 
 impl Connections {
-    /// Of `most` in all. Through a proxy comes everybody, so trusted ones have no
-    /// bound of their own; nor has loopback, where proxies and developers are.
+    /// With at most `most` in all. Trusted proxies have no bound by address, because
+    /// everybody comes through them; nor has loopback, where proxies and developers are.
     pub fn new(most: usize, most_per_address: Option<NonZeroU32>, proxies: TrustedProxies) -> Self {
         Self(Arc::new(Shared {
             most,
@@ -72,20 +71,20 @@ impl Connections {
         }))
     }
 
-    /// How many there may be.
+    /// The maximum number.
     pub fn most(&self) -> usize {
         self.0.most
     }
 
-    /// A new connection, or none where its address has too many: then it is closed
-    /// before a word is read.
+    /// Admits a connection, or refuses it if its address has too many: it is then closed
+    /// before anything is read.
     pub fn admit(&self, socket: TcpStream) -> Option<Connection<TcpStream>> {
         let peer = socket.peer_addr().ok()?.ip();
         prepare(&socket);
         self.enter(peer, socket)
     }
 
-    /// Makes room where it is needed, for as long as anybody else has these.
+    /// Closes idle connections when there are many, for as long as the others are in use.
     pub async fn keep_room(self) {
         let shared = Arc::downgrade(&self.0);
         drop(self);
@@ -109,8 +108,8 @@ impl Connections {
         }
     }
 
-    /// Where there are many, closes those that have been quiet for longest, and
-    /// answers how many: seven eighths of all are many, three quarters are not.
+    /// If there are many, closes the longest idle ones, and returns how many. Many is seven
+    /// eighths of the maximum; closing stops at three quarters.
     fn make_room(&self) -> usize {
         let (many, most) = (self.0.most - self.0.most / 8, self.0.most / 4 * 3);
         let open = self.open();
@@ -170,8 +169,7 @@ impl Connections {
     }
 }
 
-/// What the system keeps of an answer for a caller who does not read is bounded,
-/// too, in bytes and in time.
+/// Bounds what the system buffers for a client that does not read, in bytes and time.
 fn prepare(socket: &TcpStream) {
     use rustix::net::sockopt;
     sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER).ok();
@@ -182,12 +180,12 @@ fn prepare(socket: &TcpStream) {
     }
 }
 
-/// What requests over a connection know of it.
+/// Connection data available to its requests.
 pub fn introduce(connection: &Connection<TcpStream>, kept: &mut Extensions) {
     kept.insert(connection.activity());
 }
 
-/// Given back when the connection closes.
+/// Slot of a connection, released when it closes.
 struct Place {
     connections: Connections,
     number: u64,
@@ -201,8 +199,8 @@ impl Drop for Place {
     }
 }
 
-/// What a connection counts for its address; released when the connection closes, or
-/// an application's key came over it.
+/// A connection's count for its address; released when it closes, or presents an
+/// application's key.
 struct Count {
     connections: Connections,
     address: ClientKey,
@@ -220,7 +218,7 @@ impl Drop for Count {
     }
 }
 
-/// Callers have no room beside so many calls of Plivo.
+/// Too few file descriptors for clients beside so many calls of Plivo.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "PLIVO_CALLS_AT_ONCE: {calls} calls leave callers no room among the {files} files that the system lets this process open; raise that limit (ulimit -n, LimitNOFILE) or set fewer"
@@ -230,16 +228,15 @@ pub struct TooFewFiles {
     files: usize,
 }
 
-/// Lets the process open as many files as the system allows it at all, and
-/// answers how many connections that is room for, beside so many calls of Plivo.
-/// In `sandbox` both ends of a call are in this process.
+/// Raises the limit of open files to its maximum, and returns how many connections fit
+/// beside so many calls of Plivo. In `sandbox` both ends of a call are in this process.
 pub fn budget(calls_at_once: NonZeroU16, sandbox: bool) -> Result<usize, TooFewFiles> {
     let calls = usize::from(calls_at_once.get());
     connections(open_files(), calls, sandbox)
 }
 
 fn connections(files: Option<usize>, calls: usize, sandbox: bool) -> Result<usize, TooFewFiles> {
-    // None is no limit at all.
+    // None means unlimited.
     let Some(files) = files else {
         return Ok(MAX_CONNECTIONS);
     };
@@ -247,7 +244,7 @@ fn connections(files: Option<usize>, calls: usize, sandbox: bool) -> Result<usiz
     let room = files.saturating_sub(KEPT_FILES + sockets);
     match room.min(MAX_CONNECTIONS) {
         room if room >= MIN_CONNECTIONS => Ok(room),
-        // Nobody but a developer is there.
+        // Only a developer connects there.
         _ if sandbox => Ok(MIN_CONNECTIONS),
         _ => Err(TooFewFiles { calls, files }),
     }

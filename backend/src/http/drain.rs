@@ -1,10 +1,10 @@
-//! Graceful shutdown: whether it has begun, and what is still under way.
+//! Graceful shutdown: whether it has begun, and the requests in progress.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// What is under way, and whether the end has begun. One for each application.
+/// The requests in progress and the state of the shutdown. One per application.
 #[derive(Clone)]
 pub struct Drain(Arc<Parts>);
 
@@ -23,37 +23,37 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// From now on the service is not ready, and closes each connection after its
-    /// answer.
+    /// Begins the shutdown: the service is no longer ready, and closes each connection
+    /// after its response.
     pub fn begin(&self) {
         self.0.has_begun.send_replace(true);
     }
 
-    /// Whether the end has begun.
+    /// Whether the shutdown has begun.
     pub fn has_begun(&self) -> bool {
         *self.0.has_begun.borrow()
     }
 
-    /// Waits for it.
+    /// Waits until the shutdown begins.
     pub async fn begun(&self) {
         let mut has_begun = self.0.has_begun.subscribe();
         has_begun.wait_for(|begun| *begun).await.ok();
     }
 
-    /// Something begins that is not to be cut off; it ends with the answer.
+    /// Registers work that must not be cut off; it ends when the returned value is dropped.
     pub fn enter(&self) -> UnderWay {
         self.0.under_way.send_modify(|count| *count += 1);
         UnderWay(self.clone())
     }
 
-    /// Waits until nothing is under way.
+    /// Waits until no work is in progress.
     pub async fn finished(&self) {
         let mut under_way = self.0.under_way.subscribe();
         under_way.wait_for(|count| *count == 0).await.ok();
     }
 }
 
-/// A request, or a step that goes on without its caller.
+/// A request in progress, or a step that continues without its caller.
 #[must_use = "it is under way as long as this lives"]
 pub struct UnderWay(Drain);
 

@@ -1,4 +1,4 @@
-//! What handlers take from a request.
+//! Extractors.
 
 pub(crate) mod body;
 pub mod caller;

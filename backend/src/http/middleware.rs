@@ -1,4 +1,4 @@
-//! What every request passes on its way in and out.
+//! Middleware.
 
 pub mod api_key;
 pub(crate) mod catch_panic;

@@ -50,10 +50,10 @@ use crate::http::{
 };
 use crate::verification::ApplicationRegistry;
 
-/// Where the page's files are read.
+/// Path of the page's files.
 const FILES: &str = "/{file:.*}";
 
-/// The page's files, and what is made of its HTML.
+/// The page's files and documents.
 #[derive(Clone)]
 pub struct SinglePageApp {
     files: Data<PageFiles>,
@@ -62,7 +62,7 @@ pub struct SinglePageApp {
     embed: Data<Embed>,
 }
 
-/// What answers a request for the page itself.
+/// State of the handlers of the page.
 struct Served {
     html: String,
     files: Data<PageFiles>,
@@ -74,7 +74,7 @@ struct Served {
 }
 
 impl Served {
-    /// The application's own documents.
+    /// Documents with the application's branding.
     fn index(&self, application: &Arc<Application>) -> Arc<Index> {
         self.indices.get(application, || {
             let is_first = self.applications.current().first().id == application.id;
@@ -84,21 +84,21 @@ impl Served {
     }
 }
 
-/// What the operator makes of the page, as it is set.
+/// Settings of the page.
 #[derive(Clone)]
 pub struct PageSettings {
-    /// Where it is.
+    /// Source of the built page.
     pub source: PageSource,
-    /// Whose it is: their names and branding, and who may send people here.
+    /// The applications: their branding, return URLs and embedding origins.
     pub applications: ApplicationRegistry,
-    /// True when nothing is really sent.
+    /// True in sandbox.
     pub is_sandbox: bool,
-    /// The language where the reader's own is not there.
+    /// Language for users whose own is not available.
     pub default_locale: String,
 }
 
 impl SinglePageApp {
-    /// Reads the page, which is there when it has an `index.html`.
+    /// Loads the page; none without an `index.html`.
     pub fn read(settings: PageSettings) -> std::io::Result<Self> {
         let files = settings.source.files()?;
         let index = files.get("/index.html");
@@ -128,12 +128,12 @@ impl SinglePageApp {
         })
     }
 
-    /// The hashes of what stands inside the HTML.
+    /// Hashes of inline scripts and styles, for the content security policy.
     pub fn inline(&self) -> &Inline {
         &self.inline
     }
 
-    /// Serves the files, each in the best encoding the browser takes.
+    /// Registers the routes: each file in the best encoding that the browser accepts.
     pub fn configure(&self, config: &mut ServiceConfig) {
         let mut scope = web::scope("")
             .app_data(self.served.clone())
@@ -153,7 +153,7 @@ impl SinglePageApp {
             .route(SCRIPT_PATH, web::head().to(embed_script))
             .route(TYPES_PATH, web::get().to(embed_types))
             .route(TYPES_PATH, web::head().to(embed_types));
-        // Of routes that fit the first counts.
+        // The first matching route is used.
         let scope = scope
             .route(FILES, web::get().to(file))
             .route(FILES, web::head().to(file));
@@ -168,18 +168,17 @@ async fn file(request: HttpRequest, files: Data<PageFiles>) -> Result<HttpRespon
     found.ok_or(ApiError::NotFound)
 }
 
-/// The element that applications embed the page with.
+/// The embed script.
 async fn embed_script(request: HttpRequest, embed: Data<Embed>) -> HttpResponse {
     embed.script(&request)
 }
 
-/// Its types.
+/// The embed script's type declarations.
 async fn embed_types(request: HttpRequest, embed: Data<Embed>) -> HttpResponse {
     embed.types(&request)
 }
 
-/// The page in the reader's language, for the application that the reader came
-/// from.
+/// The page in the user's language, for the application in its parameters.
 async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
     let query = Query::parse(request.query_string());
     let asked = query.as_ref().ok().and_then(|query| query.locale.clone());
@@ -209,7 +208,7 @@ async fn page(request: HttpRequest, served: Data<Served>) -> HttpResponse {
     answer
 }
 
-/// The page for somebody who came alone, or from an application.
+/// The page without, or with an application's parameters.
 fn hosted(
     request: &HttpRequest,
     served: &Served,
@@ -255,7 +254,7 @@ async fn begun(
     Ok(framed(html, host.way))
 }
 
-/// A page that is for this person only, in whoever's frame it is to be.
+/// A response for this user only, which an origin may embed.
 fn framed(html: String, way: ReturnTarget) -> HttpResponse {
     let mut answer = once(HttpResponse::Ok(), html);
     if let ReturnTarget::Embed(origin) = way {
@@ -264,7 +263,7 @@ fn framed(html: String, way: ReturnTarget) -> HttpResponse {
     answer
 }
 
-/// A page that is for this person only.
+/// A response for this user only: not stored.
 fn once(mut answer: HttpResponseBuilder, html: String) -> HttpResponse {
     answer
         .insert_header((CONTENT_TYPE, HTML))
@@ -272,7 +271,7 @@ fn once(mut answer: HttpResponseBuilder, html: String) -> HttpResponse {
         .body(html)
 }
 
-/// The reader's languages, the preferred one first (RFC 9110, 12.5.4).
+/// The user's languages, preferred first (RFC 9110, 12.5.4).
 fn accepted_languages(request: &HttpRequest) -> impl Iterator<Item = String> + use<> {
     let ranked = AcceptLanguage::parse(request).map(|accepted| accepted.ranked());
     ranked
@@ -284,8 +283,7 @@ fn accepted_languages(request: &HttpRequest) -> impl Iterator<Item = String> + u
         })
 }
 
-/// How long browsers keep a file: one with a hash in its name for ever, the
-/// others until the server has a newer one.
+/// Caching of a file: one with a hash in its name for ever, others are revalidated.
 async fn keep(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -319,7 +317,7 @@ fn is_hashed(path: &str) -> bool {
         .is_some_and(|name| name.split(['-', '.', '_']).any(is_hash))
 }
 
-/// The hashes of what stands inside those elements, each once.
+/// The hashes of the content of these elements, without duplicates.
 fn hashes(documents: &[String], name: &str) -> Vec<String> {
     let mut hashes = Vec::new();
     for content in documents.iter().flat_map(|html| inside(html, name)) {
@@ -331,8 +329,8 @@ fn hashes(documents: &[String], name: &str) -> Vec<String> {
     hashes
 }
 
-/// What stands between `<name …>` and `</name>` where no `src` is given. Data is no
-/// script that a policy would stop.
+/// The content of inline `<name …>` elements, without those with `src` and without data
+/// blocks, which no policy stops.
 fn inside<'a>(html: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (start, end) = (format!("<{name}"), format!("</{name}>"));
     html.match_indices(&start)

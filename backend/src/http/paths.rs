@@ -1,14 +1,14 @@
-//! The paths of our own calls that no other crate knows.
+//! Paths that only this crate knows.
 
-/// What the pretend phones received, in sandbox.
+/// Messages on pretend phones, in sandbox.
 pub const SANDBOX_MESSAGES: &str = "/sandbox/messages";
-/// Where the `OpenAPI` document is.
+/// The `OpenAPI` document.
 pub const OPENAPI: &str = "/api/openapi.json";
-/// The page to read it and try it.
+/// The documentation page.
 pub const DOCS: &str = "/api/docs";
-/// Where the page reports that its program died.
+/// Reports of a failed page program.
 pub const PAGE_FAILURES: &str = "/api/page/failures";
-/// Where Plivo calls back; the secret stands below it.
+/// Plivo's callbacks; the secret follows.
 pub const CALLBACK: &str = "/api/plivo/callback";
 /// Where it stands.
 pub const CALLBACK_OF_SECRET: &str = "/api/plivo/callback/{secret}";

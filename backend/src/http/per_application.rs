@@ -1,4 +1,4 @@
-//! What is made once for each application, and again when the application changed.
+//! A cache of values per application, rebuilt when the application changes.
 
 use std::{
     collections::HashMap,
@@ -7,10 +7,10 @@ use std::{
 
 use countersign_core::{Application, ApplicationId};
 
-/// What is made once for each application.
+/// Values per application.
 pub(super) struct PerApplication<T>(Mutex<Made<T>>);
 
-/// Each with the application that it was made for.
+/// Each with the application it was built for.
 type Made<T> = HashMap<ApplicationId, (Arc<Application>, Arc<T>)>;
 
 impl<T> Default for PerApplication<T> {
@@ -20,7 +20,7 @@ impl<T> Default for PerApplication<T> {
 }
 
 impl<T> PerApplication<T> {
-    /// Of that application.
+    /// The value of an application.
     pub(super) fn get(&self, application: &Arc<Application>, make: impl FnOnce() -> T) -> Arc<T> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, value)) = known.get(&application.id)

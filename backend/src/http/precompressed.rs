@@ -1,4 +1,4 @@
-//! Content that is the same for everyone, compressed once.
+//! Static content, compressed once.
 
 use std::{
     convert::Infallible,
@@ -22,13 +22,13 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-/// A little less than the best: a start should not wait for the last byte.
+/// Brotli quality slightly below the maximum, to keep the start quick.
 const BROTLI_QUALITY: u32 = 9;
 
-/// Bytes of a body that are handed over at once.
+/// Chunk size of a body.
 const PIECE: usize = 8 * 1024;
 
-/// A content in every encoding that browsers take.
+/// Content in every supported encoding.
 #[derive(Clone)]
 pub struct Precompressed {
     content_type: &'static str,
@@ -45,7 +45,7 @@ impl Precompressed {
         Self::packed(content_type, content.into(), Some(brotli), Some(gzip))
     }
 
-    /// Takes what was compressed before.
+    /// Uses precompressed content.
     pub fn packed(
         content_type: &'static str,
         plain: Bytes,
@@ -61,16 +61,16 @@ impl Precompressed {
         }
     }
 
-    /// The content as it is.
+    /// The uncompressed content.
     pub fn plain(&self) -> &[u8] {
         &self.plain
     }
 
-    /// The content in the encoding that the browser likes best; nothing but its
-    /// tag where the browser has it already (RFC 9110, 8.4.1, 8.8.3 and 13.1.2).
+    /// The content in the browser's preferred encoding, or 304 if the browser has it (RFC
+    /// 9110, 8.4.1, 8.8.3 and 13.1.2).
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let (encoding, content) = self.best(request);
-        // Each encoding is another content to a cache.
+        // Caches must distinguish the encodings.
         let suffix = encoding.map_or("", ContentEncoding::as_str);
         let tag = EntityTag::new_strong(format!("{}{suffix}", self.tag));
         if has_already(request, &tag) {
@@ -111,9 +111,9 @@ impl Precompressed {
     }
 }
 
-/// A body that is taken piece by piece: what the server holds for a caller who does
-/// not read is little more than one piece. All of it at once would be copied, so it
-/// must not be taken for bytes (`try_into_bytes`).
+/// A body sent in chunks: for a client that does not read, the server buffers little more
+/// than one. It must not be converted to bytes (`try_into_bytes`), because the whole would
+/// be copied.
 struct Pieces(Bytes);
 
 impl MessageBody for Pieces {

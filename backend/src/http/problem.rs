@@ -1,8 +1,8 @@
-//! Every failure on its way out, and the only place that knows status codes.
+//! Error responses, and the only module that knows status codes.
 //!
-//! A handler's [`ApiError`] travels as a [`Problem`] in the response's
-//! extensions; [`render`] gives it its request id and writes it. Failures of the
-//! framework's own, which carry none, get one by their status.
+//! A handler's [`ApiError`] is attached to the response as a [`Problem`]; [`render`] adds
+//! the request id and writes it. The framework's own errors, which have none, get one by
+//! their status.
 
 mod refusal;
 mod words;
@@ -36,12 +36,13 @@ use self::{
 use crate::{logging::RequestId, verification::Refusal};
 use countersign_platform::clock::whole_seconds_up;
 
-/// How a caller without a right key is asked for one (RFC 9110, 11.6.1).
+/// `WWW-Authenticate` challenges (RFC 9110, 11.6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// RFC 6750.
     Bearer,
-    /// RFC 7617; only where it was tried, as browsers ask people for a password then.
+    /// RFC 7617; sent only if Basic was tried, because browsers show a password dialog for
+    /// it.
     Basic,
 }
 
@@ -54,40 +55,40 @@ impl Challenge {
     }
 }
 
-/// A request that did not get what it asked for.
+/// An error response.
 #[derive(Clone, Copy, Debug)]
 pub enum ApiError {
     /// A malformed body.
     InvalidBody,
-    /// A field that is missing or malformed; the name is one of ours.
+    /// A missing or malformed field; the name is one of ours.
     InvalidField(&'static str),
-    /// A field that the call does not have; the name is one of a list of ours.
+    /// An unknown field; the name is from a list of ours.
     UnknownField(&'static str),
     /// The body is too large.
     TooLarge,
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     TooSlow,
     /// The body is not declared as plain JSON.
     UnsupportedMediaType,
-    /// Another site's page asks, and it is not on the list.
+    /// A page of an origin that is not listed.
     OriginNotAllowed,
-    /// No key, or a wrong or revoked one.
+    /// A missing, wrong or revoked key.
     Unauthorized(Challenge),
     /// A page called with an application's key.
     KeyFromBrowser,
-    /// A callback that Plivo did not sign, or that came before.
+    /// A callback that is not signed by Plivo, or repeated.
     CallbackRejected,
     /// The body is not declared as a form.
     NoForm,
-    /// There is nothing at that path.
+    /// No such path.
     NotFound,
-    /// The path knows these methods only.
+    /// Method not allowed; the allowed ones.
     MethodNotAllowed(&'static str),
-    /// A rule said no.
+    /// A refused step.
     Refused(Refusal),
-    /// The service is about to end.
+    /// The service is shutting down.
     Ending,
-    /// A fault of ours.
+    /// An internal error.
     Internal,
 }
 
@@ -131,7 +132,7 @@ impl ResponseError for ApiError {
 }
 
 impl ApiError {
-    /// The failure as callers see it.
+    /// The response's content.
     pub fn problem(&self) -> Problem {
         let field = |problem: Problem, name| Problem {
             field: Some(Cow::Borrowed(name)),
@@ -255,13 +256,13 @@ fn waiting(
     retry_after: Duration,
 ) -> Problem {
     Problem {
-        // Never 0: a caller who waits that long must pass.
+        // At least 1: a caller who waits that long must pass.
         retry_after: Some(whole_seconds_up(retry_after).max(1)),
         ..problem(status, code, detail, &[Retry])
     }
 }
 
-/// The framework's own failures, by their status.
+/// Maps the framework's own errors by status.
 fn by_status(status: StatusCode) -> ApiError {
     match status.as_u16() {
         404 => ApiError::NotFound,
@@ -273,10 +274,10 @@ fn by_status(status: StatusCode) -> ApiError {
     }
 }
 
-/// A failure that says so in words for people: it goes out as it is.
+/// An error page for people, which is sent unchanged.
 pub struct ForPeople;
 
-/// Writes every other failure as problem+json.
+/// Writes all other errors as problem+json.
 pub async fn render(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -315,7 +316,7 @@ pub async fn render(
         .map(ToString::to_string);
     *written.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(status);
     if matches!(problem.status, 408 | 413) {
-        // Nothing on this connection is to be waited for.
+        // The rest of this connection is not read.
         written
             .head_mut()
             .set_connection_type(ConnectionType::Close);
@@ -326,7 +327,7 @@ pub async fn render(
     if let Some(seconds) = problem.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
     }
-    // For the request's line in the log.
+    // For the request's log line.
     written.extensions_mut().insert(problem.code);
     let body = serde_json::to_vec(&problem)?;
     Ok(response.into_response(written.set_body(BoxBody::new(body))))

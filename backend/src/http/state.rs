@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! Shared state of the handlers.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use crate::{
     verification::{ApplicationRegistry, Introspection, Verification},
 };
 
-/// What the handlers share: one for the application, made before its workers.
+/// Shared state of the handlers: one per application, made before its workers.
 pub struct AppState {
-    /// Whose codes they are.
+    /// The applications.
     pub applications: ApplicationRegistry,
-    /// Whether nothing is really sent.
+    /// True in sandbox.
     pub is_sandbox: bool,
-    /// How the world reaches us, without a slash at its end.
+    /// Public URL, without a slash at its end.
     pub public_url: String,
     /// Sends and checks codes.
     pub verification: Verification,
-    /// Looks at proofs.
+    /// Introspects proofs.
     pub introspection: Introspection,
-    /// Publishes the keys of proofs.
+    /// Publishes the public keys of proofs.
     pub proofs: Arc<Proofs>,
-    /// Says whether it works.
+    /// The store, for readiness.
     pub store: StoreHandle,
 }

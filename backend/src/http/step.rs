@@ -1,4 +1,4 @@
-//! Runs a step of a verification for a request.
+//! Runs a verification step for a request.
 
 use std::{future::Future, time::Duration};
 
@@ -8,13 +8,11 @@ use crate::{
     verification::Refusal,
 };
 
-/// How long a caller waits for a step. Plivo has 8 seconds of them; the rest is
-/// for a store that is slow, too.
+/// Timeout of a step: 8 seconds for Plivo, the rest for a slow store.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Runs a step to its end also when the caller hangs up or has waited long
-/// enough: a step that was cut off between Plivo and the store would lose what
-/// happened.
+/// Runs a step to its end even if the client disconnects or the timeout passes: a step cut
+/// off between Plivo and the store would lose its outcome.
 pub(super) async fn to_the_end<T: Send + 'static>(
     drain: &Drain,
     step: impl Future<Output = T> + Send + 'static,

@@ -1,15 +1,15 @@
-//! What all log lines of one request carry: its id, and what is found out about it on
-//! the way, such as whom it is about.
+//! Log context of a request: its id, and fields found out on the way, such as the number's
+//! hash.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::request_id::RequestId;
 
-/// The request that is being worked on, for the log.
+/// The current request, for the log.
 #[derive(Clone)]
 pub struct Context(Arc<Mutex<Vec<Field>>>);
 
-/// A name and a value.
+/// A field.
 pub(super) type Field = (&'static str, String);
 
 tokio::task_local! {
@@ -17,17 +17,17 @@ tokio::task_local! {
 }
 
 impl Context {
-    /// Of the request of this id.
+    /// The context of a request id.
     pub fn new(id: RequestId) -> Self {
         Self(Arc::new(Mutex::new(vec![("request_id", id.to_string())])))
     }
 
-    /// Does work for this request: its log lines carry what is known of it.
+    /// Runs a future in this context: its log lines carry the fields.
     pub async fn scope<T>(&self, work: impl Future<Output = T>) -> T {
         CURRENT.scope(self.clone(), work).await
     }
 
-    /// The same, for work that waits for nothing.
+    /// Runs a closure in this context.
     pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self.clone(), work)
     }
@@ -38,7 +38,7 @@ impl Context {
         fields.push((name, value));
     }
 
-    /// What its lines carry.
+    /// The fields.
     pub(super) fn fields() -> Vec<Field> {
         let fields = |context: &Self| {
             let fields = context.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,21 +48,20 @@ impl Context {
     }
 }
 
-/// The id of the request that is being worked on.
+/// The current request's id.
 pub fn request_id() -> Option<String> {
     let id = |(name, value)| (name == "request_id").then_some(value);
     Context::fields().into_iter().find_map(id)
 }
 
-/// From now on all lines of the request that is being worked on carry it. Where there is
-/// none, nothing happens.
+/// Adds a field to the current request's context, if there is one.
 pub fn note(name: &'static str, value: impl Into<String>) {
     CURRENT
         .try_with(|context| context.note(name, value.into()))
         .ok();
 }
 
-/// Work for the same request that goes on in another task.
+/// Carries the context over to another task.
 pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let context = CURRENT.try_with(Clone::clone).ok();
     async move {

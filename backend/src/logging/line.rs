@@ -1,4 +1,4 @@
-//! One event as one line.
+//! Formats an event as one line.
 
 use std::{io::Write, time::SystemTime};
 
@@ -9,10 +9,10 @@ use log::{
 
 use super::context::{Context, Field};
 
-/// Longer than most lines.
+/// Initial capacity, longer than most lines.
 const USUAL_LENGTH: usize = 320;
 
-/// Named values.
+/// Fields.
 #[derive(Default)]
 struct Fields<'a>(Vec<(Key<'a>, Value<'a>)>);
 
@@ -27,7 +27,7 @@ impl<'a> Fields<'a> {
     fn of(record: &'a Record<'a>, context: &'a [Field]) -> Self {
         let mut fields = Self(Vec::with_capacity(12));
         record.key_values().visit(&mut fields).ok();
-        // So that all lines of one request are found by one name.
+        // Every line of a request has this field.
         for (name, value) in context {
             fields.push(name, value.as_str());
         }
@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
         self.0.push((Key::from_str(name), value.into()));
     }
 
-    /// In the order of their names; of two with one name, the later.
+    /// Sorted by name; of two with the same name, the later.
     fn sorted(mut self) -> Vec<(Key<'a>, Value<'a>)> {
         self.0
             .sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
@@ -57,7 +57,7 @@ fn time() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
-/// An object of names and values.
+/// The fields as a JSON object.
 pub(super) fn as_json(record: &Record<'_>) -> Vec<u8> {
     let (time, context) = (time(), Context::fields());
     let mut fields = Fields::of(record, &context);
@@ -78,10 +78,10 @@ pub(super) fn as_json(record: &Record<'_>) -> Vec<u8> {
     line
 }
 
-/// For people.
+/// As text.
 pub(super) fn as_text(record: &Record<'_>) -> Vec<u8> {
     let context = Context::fields();
-    // A line break from a library must not look like a line of ours.
+    // Escaped, so that a line break in a library's message cannot fake a line of ours.
     let message = record.args().to_string().replace(['\n', '\r'], " ");
     let mut line = format!("{} {:5} {message}", time(), level(record.level())).into_bytes();
     for (name, value) in Fields::of(record, &context).sorted() {

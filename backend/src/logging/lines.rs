@@ -1,6 +1,6 @@
-//! Where lines go: into a bounded queue, and from there to standard error by a thread
-//! of its own. No request waits for the reader of the log, and the lines of one moment
-//! leave in one write.
+//! The log writer: lines go into a bounded queue, and a thread writes them to standard
+//! error. No request waits for a slow reader of the log, and lines of the same moment are
+//! written at once.
 
 use std::{
     io::Write,
@@ -13,31 +13,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Lines that wait where the reader stalls, and no more: some two megabytes.
+/// Queue length; some two megabytes.
 const MAX_WAITING: usize = 8192;
-/// How long lines gather before the next write. The first one after a silence
-/// leaves at once.
+/// Interval between writes. The first line after a silence is written at once.
 const GATHER_TIME: Duration = Duration::from_millis(5);
-/// How long the end waits for a reader who stalls.
+/// Timeout for a stalled reader at shutdown.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 enum Message {
-    /// With its line break.
+    /// A line with its line break.
     Line(Vec<u8>),
-    /// Somebody waits until what came before is written.
+    /// A flush: somebody waits until earlier lines are written.
     Flush(SyncSender<()>),
 }
 
-/// Takes lines, in order. Clones take them to the same place.
+/// Enqueues lines in order. Clones share the queue.
 #[derive(Clone)]
 pub(super) struct Lines {
     queue: SyncSender<Message>,
-    /// Lines that found no room since the last write.
+    /// Lines dropped since the last write.
     dropped: Arc<AtomicU64>,
 }
 
 impl Lines {
-    /// Writes them there.
+    /// Starts the thread that writes to the output.
     pub(super) fn to(place: impl Write + Send + 'static) -> Self {
         let (queue, waiting) = sync_channel(MAX_WAITING);
         let dropped = Arc::<AtomicU64>::default();
@@ -55,7 +54,7 @@ impl Lines {
         }
     }
 
-    /// Waits until all of them are written, but not for ever.
+    /// Flushes the queue, with a timeout.
     pub(super) fn flush(&self) {
         let until = Instant::now() + FLUSH_TIMEOUT;
         let (done, written) = sync_channel(1);
@@ -76,7 +75,7 @@ impl Write for Lines {
         Ok(lines.len())
     }
 
-    /// The end waits, and nobody else.
+    /// Only shutdown blocks here.
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
@@ -93,10 +92,10 @@ fn write(waiting: &Receiver<Message>, dropped: &AtomicU64, mut place: impl Write
         }
         let dropped = dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            // There is room now.
+            // The queue has room now.
             log::warn!(event = "log.dropped", lines = dropped; "the log was not read fast enough");
         }
-        // Where it cannot be written there is nobody to tell.
+        // If it cannot be written there is nobody to tell.
         place.write_all(&lines).ok();
         for done in flushes {
             done.send(()).ok();
@@ -174,7 +173,7 @@ mod tests {
         lines.flush();
         let written: usize = taken.try_iter().map(|bytes| bytes.len()).sum();
         assert_eq!(written, (MAX_WAITING + 1) * line.len());
-        // What comes now finds room again.
+        // The queue has room again.
         lines.add(b"later\n");
         lines.flush();
         assert_eq!(taken.try_iter().last().unwrap(), b"later\n");

@@ -1,4 +1,4 @@
-//! The id that all log lines of one request share.
+//! The request id, which all log lines of a request share.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct RequestId([u8; 8]);
 
 impl RequestId {
-    /// A new one.
+    /// A random id.
     pub fn random() -> Self {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");

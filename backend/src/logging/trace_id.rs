@@ -1,13 +1,13 @@
-//! The id that a tracing tool gave to what a person does, across all services (W3C Trace
-//! Context).
+//! The trace id of W3C Trace Context, by which tracing tools follow a request across
+//! services.
 
-/// The trace's id in a header `traceparent`; nothing where it is malformed, so that nobody
-/// can write anything else into the log.
+/// The trace id in a `traceparent` header; none if it is malformed, so that nobody can
+/// write anything else into the log.
 pub fn trace_id(traceparent: &str) -> Option<&str> {
     let mut parts = traceparent.split('-');
     let (version, trace, parent, flags) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    // A later version may add parts, this one has none.
+    // Later versions may add parts; this one has none.
     let ends_here = version != "00" || parts.next().is_none();
     let fits = version != "ff"
         && is_hexadecimal(version, 2)

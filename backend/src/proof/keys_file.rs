@@ -17,16 +17,16 @@ use super::{
     subject_key::SubjectKey,
 };
 
-/// Why there are no keys.
+/// Errors of the keys file.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// A file that was asked for is not there.
+    /// The configured file does not exist.
     #[error("PROOF_SIGNING_KEYS_FILE: {path} is missing; countersign --rotate-proof-key makes it")]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// What is in the file is no keys.
+    /// The file's content is invalid.
     #[error("PROOF_SIGNING_KEYS_FILE: {path} holds no signing keys that can be read")]
     Malformed {
         /// The file.
@@ -37,40 +37,40 @@ pub enum KeysError {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The first key was made a moment ago.
+    /// The first key was just made.
     #[error(
         "PROOF_SIGNING_KEYS_FILE: {path} was made a moment ago and its first key signs already; there is nothing to do, and a new key can be put in front in {seconds} seconds"
     )]
     JustMade {
         /// The file.
         path: PathBuf,
-        /// How long until it may be rotated.
+        /// Time until it may be rotated.
         seconds: u64,
     },
-    /// The newest key is not in use everywhere yet.
+    /// The newest key is not used by all instances yet.
     #[error(
         "PROOF_SIGNING_KEYS_FILE: {path} was rotated a moment ago; wait for {seconds} seconds, so that no proof loses its key"
     )]
     TooSoon {
         /// The file.
         path: PathBuf,
-        /// How long until it may be rotated again.
+        /// Time until it may be rotated again.
         seconds: u64,
     },
 }
 
-/// What is in the file.
+/// Content of the file.
 pub(super) struct KeyFile {
-    /// The keys that sign, the newest first. Never empty.
+    /// Signing keys, newest first. Never empty.
     pub(super) signing: Vec<SigningKey>,
     /// The key of `sub`, which is never rotated.
     pub(super) subject: SubjectKey,
 }
 
-/// As the file has it, the newest first.
+/// The file's format, newest key first.
 #[derive(Serialize, Deserialize)]
 struct Content {
     /// 32 bytes in base64. Whoever changes it gives every number another `sub`.
@@ -117,8 +117,7 @@ impl Kept {
     }
 }
 
-/// The keys in the file, the newest first. Where none is given and none is there,
-/// one is made.
+/// Loads the keys, newest first. If no path is configured and there is no file, it is made.
 pub(super) fn read_or_make(
     path: &Path,
     is_given: bool,
@@ -129,7 +128,7 @@ pub(super) fn read_or_make(
         Err(KeysError::Missing { path }) if !is_given => {
             let made = write(&Content::new(algorithm, now));
             match private_file::create(&path, made.expose_secret()) {
-                // Another process was faster: its key counts.
+                // Another process made the file first: its key is used.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => read(&path),
                 Err(source) => Err(KeysError::Unusable { path, source }),
                 Ok(()) => read(&path),
@@ -139,7 +138,7 @@ pub(super) fn read_or_make(
     }
 }
 
-/// What `read_or_make` would say, and nothing is made.
+/// The result of `read_or_make`, without making anything.
 pub fn check(path: &Path, is_given: bool) -> Result<(), KeysError> {
     match read(path) {
         Err(KeysError::Missing { .. }) if !is_given => Ok(()),
@@ -147,7 +146,7 @@ pub fn check(path: &Path, is_given: bool) -> Result<(), KeysError> {
     }
 }
 
-/// What is in the file.
+/// Content of the file.
 pub(super) fn read(path: &Path) -> Result<KeyFile, KeysError> {
     let malformed = || KeysError::Malformed {
         path: path.to_owned(),
@@ -177,13 +176,12 @@ fn write(content: &Content) -> SecretString {
 pub struct Rotated {
     /// Its name.
     pub id: String,
-    /// How long until it signs: the one before does so meanwhile. Zero where there
-    /// is none before.
+    /// Time until it signs; the one before does meanwhile. Zero without one before.
     pub signs_in: Duration,
 }
 
-/// Puts a new key in front of the newest one and drops the others; makes the file
-/// where there is none. The new one may be of another algorithm.
+/// Adds a new key in front of the newest one and removes the others; makes the file if
+/// there is none. The new key may have another algorithm.
 pub fn rotate(
     path: &Path,
     algorithm: ProofAlgorithm,
@@ -199,8 +197,8 @@ pub fn rotate(
         ..Content::new(algorithm, now)
     });
     let keys = &mut content.keys;
-    // The one before signs until the newest is known everywhere, and what it
-    // signed is to hold to its end.
+    // The one before signs until every instance knows the newest, and its proofs must stay
+    // valid to their end.
     let settled = ANNOUNCED + MAX_LIFETIME;
     let newest = keys.first().and_then(Kept::key);
     let age = newest.map(|key| now.duration_since(key.made_at).unwrap_or_default());

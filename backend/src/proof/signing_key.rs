@@ -1,4 +1,4 @@
-//! A key that signs proofs.
+//! Signing keys.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use jsonwebtoken::{
 };
 use serde::Serialize;
 
-/// How proofs are signed.
+/// Signature algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProofAlgorithm {
     /// Ed25519 (RFC 8037).
@@ -25,7 +25,7 @@ pub enum ProofAlgorithm {
 }
 
 impl ProofAlgorithm {
-    /// The one of that name, as `alg` has it.
+    /// The algorithm with that `alg` name.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "EdDSA" => Some(Self::EdDsa),
@@ -44,28 +44,28 @@ impl From<ProofAlgorithm> for Algorithm {
     }
 }
 
-/// What makes signatures.
+/// The private key.
 enum Signs {
     Ed25519(ed25519_dalek::SigningKey),
     P256(p256::ecdsa::SigningKey),
 }
 
-/// One key.
+/// A signing key.
 pub(super) struct SigningKey {
     pub(super) made_at: SystemTime,
-    /// Its thumbprint (RFC 7638): nobody can give two keys one name.
+    /// Its thumbprint (RFC 7638), so that no two keys share an id.
     pub(super) id: String,
-    /// The only one that it is used with (RFC 8725, 3.1).
+    /// Its only algorithm (RFC 8725, 3.1).
     pub(super) algorithm: ProofAlgorithm,
     pub(super) checks: DecodingKey,
     pub(super) public: Jwk,
     signs: Signs,
-    /// What every proof that it signs begins with, encoded.
+    /// The encoded header of its proofs.
     header: String,
 }
 
 impl SigningKey {
-    /// Reads one in PEM (PKCS #8), of either kind.
+    /// Parses a key in PEM (PKCS #8).
     pub(super) fn from_pem(pem: &str, made_at: SystemTime) -> Option<Self> {
         let (algorithm, signs, encoding) =
             if let Ok(key) = ed25519_dalek::SigningKey::from_pkcs8_pem(pem) {
@@ -96,15 +96,15 @@ impl SigningKey {
         })
     }
 
-    /// A token (RFC 7515, 7.1). Where the key is read once, a signature takes a
-    /// third of the time that a library takes that reads it each time.
+    /// Signs a token (RFC 7515, 7.1). Because the key is parsed once, a signature takes a
+    /// third of the time of a library that parses it each time.
     pub(super) fn sign<C: Serialize>(&self, claims: &C) -> serde_json::Result<String> {
         let claims = serde_json::to_vec(claims)?;
         let mut token = format!("{}.", self.header);
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = match &self.signs {
             Signs::Ed25519(key) => key.sign(token.as_bytes()).to_vec(),
-            // As RFC 7518, 3.4 has it: both numbers, one behind the other.
+            // Both integers concatenated (RFC 7518, 3.4).
             Signs::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(token.as_bytes());
                 signature.to_vec()
@@ -120,7 +120,7 @@ impl SigningKey {
 pub(super) fn random_pem(algorithm: ProofAlgorithm) -> String {
     let pem = match algorithm {
         ProofAlgorithm::EdDsa => {
-            // Without the public key, as OpenSSL writes it: it follows.
+            // Without the public key, as OpenSSL writes it; it is derived.
             let key = KeypairBytes {
                 secret_key: random_bytes(),
                 public_key: None,
@@ -128,7 +128,7 @@ pub(super) fn random_pem(algorithm: ProofAlgorithm) -> String {
             key.to_pkcs8_pem(LineEnding::LF)
         }
         ProofAlgorithm::Es256 => loop {
-            // One in four thousand million is not below the curve's order.
+            // One in four thousand million is above the curve's order.
             if let Ok(key) = p256::SecretKey::from_bytes(&random_bytes().into()) {
                 break key.to_pkcs8_pem(LineEnding::LF);
             }

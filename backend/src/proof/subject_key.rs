@@ -1,4 +1,4 @@
-//! `sub` of a proof: a name for a number at an application.
+//! `sub` of a proof: a pseudonym of a number at an application.
 
 use base64::{
     Engine,
@@ -9,28 +9,28 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 
-/// The key of all names. It is never rotated: an application knows its users by them.
+/// The key of all pseudonyms. Never rotated, because applications identify users by them.
 pub(super) struct SubjectKey(SecretBox<[u8; 32]>);
 
 impl SubjectKey {
-    /// A new one, as it is kept.
+    /// A new key, as stored.
     pub(super) fn random_text() -> String {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
         STANDARD.encode(bytes)
     }
 
-    /// Reads one.
+    /// Parses a key.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text).ok()?;
         Some(Self(SecretBox::new(Box::new(bytes.try_into().ok()?))))
     }
 
-    /// The name of a number at an application, which says nothing to another one.
+    /// The pseudonym of a number at an application, which differs at every other one.
     pub(super) fn name(&self, application: &str, number: &PhoneNumber) -> String {
         let key = Hmac::<Sha256>::new_from_slice(self.0.expose_secret());
         let mut hash = key.expect("a key of any length will do");
-        // No id of an application has a zero in it.
+        // No application id contains a zero byte.
         hash.update(application.as_bytes());
         hash.update(&[0]);
         hash.update(number.as_str().as_bytes());

@@ -1,4 +1,4 @@
-//! What a caller gets of a step that was taken.
+//! Results of successful steps.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use super::system_time;
 
-/// A session that a code was sent for, first or again.
+/// A session after a send or resend.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// Its name.
+    /// Session id.
     pub session_id: SessionId,
-    /// Where the code went.
+    /// Recipient.
     pub recipient: PhoneNumber,
-    /// How it went.
+    /// Channel.
     pub channel: Channel,
-    /// When the session ends.
+    /// Expiry.
     pub expires_at: SystemTime,
-    /// How long until then.
+    /// Time left.
     pub expires_in: Duration,
-    /// How long until a resend passes.
+    /// Time until a resend is admitted.
     pub resend_in: Duration,
-    /// Codes that may still be tried.
+    /// Checks left.
     pub checks_left: u8,
 }
 
@@ -41,13 +41,13 @@ impl Sent {
     }
 }
 
-/// A number that is verified.
+/// A verified number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Verified {
-    /// Which, in E.164.
+    /// The number in E.164.
     pub recipient: String,
     /// The signed proof, for an application's server.
     pub proof: String,
-    /// Until when the proof holds, in seconds since the Unix epoch.
+    /// Expiry of the proof, in seconds since the Unix epoch.
     pub expires_at: u64,
 }

@@ -1,26 +1,26 @@
-//! The applications that are served, which may change while the service runs.
+//! The current applications, which may change while the service runs.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_core::{Application, ApplicationId, Applications};
 
-/// The applications that are served. Clones are the same ones.
+/// The current applications. Clones share them.
 #[derive(Clone)]
 pub struct ApplicationRegistry(Arc<RwLock<Arc<Applications>>>);
 
 impl ApplicationRegistry {
-    /// With these.
+    /// With these applications.
     pub fn new(applications: Applications) -> Self {
         Self(Arc::new(RwLock::new(Arc::new(applications))))
     }
 
-    /// Those of this moment.
+    /// The current ones.
     pub fn current(&self) -> Arc<Applications> {
         let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
         current.clone()
     }
 
-    /// Puts others in their place, all at once. Answers whether any of them changed.
+    /// Replaces all at once. Returns whether any changed.
     pub fn replace(&self, applications: Applications) -> bool {
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let is_other = **current != applications;
@@ -30,7 +30,7 @@ impl ApplicationRegistry {
         is_other
     }
 
-    /// The one of that id.
+    /// The application with that id.
     pub fn get(&self, id: &ApplicationId) -> Option<Arc<Application>> {
         self.current().get(id.as_str()).cloned()
     }

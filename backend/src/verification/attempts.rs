@@ -1,8 +1,6 @@
-//! How far each delivery has come: told by Plivo's callbacks, and asked of Plivo while
-//! somebody watches.
+//! Delivery status: from Plivo's callbacks, and by polling Plivo while somebody watches.
 //!
-//! What is known is in the store, so it does not matter on which instance a callback
-//! lands and on which somebody watches.
+//! The status is in the store, so callbacks and watchers may be on different instances.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -16,15 +14,15 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Refusal, SessionView, Verification, store_deadline, test_numbers};
 
-/// Interval between polls of one of Plivo's sessions, however many watch.
+/// Polling interval of a Plivo session, over all watchers.
 const POLL_INTERVAL: Duration = Duration::from_secs(3);
-/// The same where callbacks tell: they get lost, too.
+/// Polling interval if there are callbacks, which can be lost.
 const POLL_INTERVAL_BESIDE_CALLBACKS: Duration = Duration::from_secs(20);
-/// Polls a second of this instance in all. Plivo allows an account 300 requests in five
-/// seconds (reference: transport), and the sends need them.
+/// Maximum polls per second of this instance. Plivo allows an account 300 requests in five
+/// seconds (reference: transport), which sends need.
 const MAX_POLLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// When Plivo is polled.
+/// Polling settings.
 pub(super) struct PollInterval {
     interval: Duration,
     all: DefaultDirectRateLimiter,
@@ -44,8 +42,8 @@ impl PollInterval {
 }
 
 impl Verification {
-    /// Each of the session's deliveries, oldest first. When Plivo does not answer, what
-    /// was known stays: a session's own answer never fails for that.
+    /// The session's deliveries, oldest first. If Plivo does not answer, the known status
+    /// stays: reading a session never fails for that.
     pub async fn attempts(&self, view: &SessionView) -> Result<Vec<UpstreamAttempt>, Refusal> {
         let deliveries = &view.session.deliveries;
         let upstream = &view.session.upstream;
@@ -87,15 +85,15 @@ impl Verification {
         Ok(match_attempts(deliveries, &recorded.attempts))
     }
 
-    /// Whether the last delivery is known not to arrive.
+    /// Whether the last delivery has failed.
     pub(super) async fn has_failed(&self, view: &SessionView) -> Result<bool, Refusal> {
         let attempts = self.attempts(view).await?;
         let last = attempts.last().map(|attempt| attempt.status);
         Ok(last == Some(AttemptStatus::Undelivered))
     }
 
-    /// Counts and logs how deliveries have come further. Plivo's session id is what its
-    /// support asks for; its error code comes with callbacks only.
+    /// Counts and logs changes of delivery status. Plivo's support asks for its session id;
+    /// its error code comes only with callbacks.
     pub(super) fn note_changes(
         &self,
         changes: &[DeliveryChange],
@@ -117,7 +115,7 @@ impl Verification {
     }
 }
 
-/// How a delivery stands, and what to ask Plivo about it.
+/// A delivery's status, and whether to poll Plivo for it.
 pub(super) fn log_change(change: &DeliveryChange, upstream_id: &str, error_code: &str) {
     log::info!(
         event = "delivery.changed",

@@ -1,4 +1,4 @@
-//! What Plivo tells of a delivery without being asked.
+//! Plivo's delivery callbacks.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -18,40 +18,39 @@ use subtle::ConstantTimeEq;
 
 use super::{Refusal, Verification, attempts::log_change, store_deadline};
 
-/// How long a nonce is remembered. Plivo's own repetitions take seven minutes
+/// How long a nonce is stored, longer than the seven minutes of Plivo's repetitions
 /// (reference: status callbacks).
 const NONCE_TTL: Duration = Duration::from_hours(1);
 
-/// Where Plivo calls back, and what it signs with.
+/// The callback URL and the keys that verify signatures.
 pub struct Callbacks {
-    /// The whole address, as Plivo is told.
+    /// The whole URL, as sent to Plivo.
     pub url: SecretString,
-    /// What stands at its end.
+    /// The secret at its end.
     pub secret: SecretString,
-    /// Plivo's password and ours.
+    /// Credentials of the account.
     pub auth_token: SecretString,
 }
 
 /// Why a callback is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallbackRefusal {
-    /// There is nothing at that address.
+    /// The secret in the path is wrong.
     NotHere,
-    /// Not signed by Plivo, seen before, too old, or not to be understood.
+    /// Not signed by Plivo, repeated, too old, or malformed.
     Refused(&'static str),
-    /// The store is not there.
+    /// The store is unavailable.
     Store(Refusal),
 }
 
 impl Verification {
-    /// Where Plivo tells how a delivery goes, if the world can reach us.
+    /// The callback URL, if there is a public one.
     pub(super) fn callback_url(&self) -> Option<&str> {
         let callbacks = self.callbacks.as_ref();
         callbacks.map(|callbacks| callbacks.url.expose_secret())
     }
 
-    /// Takes a callback: its parameters stand in the form, or of a GET in the
-    /// query.
+    /// Handles a callback. Its parameters are in the form or, for a GET, in the query.
     pub async fn call_back(
         &self,
         secret: &str,
@@ -97,7 +96,7 @@ impl Verification {
                 let (upstream_id, error_code) = (&callback.upstream_id, &callback.error_code);
                 self.note_changes(&changes, number, upstream_id, error_code);
                 if changes.is_empty() && !error_code.is_empty() {
-                    // Whoever watches was told first, without Plivo's code.
+                    // Event streams were notified already, without Plivo's error code.
                     log_change(&told, upstream_id, error_code);
                 }
                 if has_adopted {
@@ -137,7 +136,7 @@ impl Verification {
     }
 }
 
-/// Longer ago than any session lives, and any repetition takes.
+/// Maximum age, longer than any session and any repetition.
 fn is_stale(requested_at: Option<SystemTime>, now: SystemTime) -> bool {
     requested_at.is_some_and(|at| at + 2 * NONCE_TTL < now)
 }

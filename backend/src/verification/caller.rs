@@ -1,13 +1,12 @@
-//! Who is calling, as far as limits care.
+//! Callers, for limits.
 
 use std::{net::IpAddr, sync::Arc};
 
 use countersign_core::{Application, ApplicationId};
 use ipnet::IpNet;
 
-/// The network that limits count by: an IPv4 address, or the /64 that an IPv6
-/// subscriber holds whole, so that nobody gets a fresh limit by the next of their
-/// addresses.
+/// The network that limits count by: an IPv4 address, or an IPv6 /64, which a subscriber
+/// has as a whole, so that another of its addresses gets no fresh limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey(IpNet);
 
@@ -20,37 +19,36 @@ impl std::fmt::Display for ClientKey {
 /// The caller behind a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
-    /// Where it comes from. Nothing is counted by it.
+    /// Its address, which is not counted by itself.
     address: IpAddr,
-    /// Who it is.
+    /// Its network.
     pub key: ClientKey,
-    /// The IPv6 /48 that a site holds whole.
+    /// Its IPv6 /48, which a site has as a whole.
     pub site: Option<ClientKey>,
 }
 
-/// Who asks for a step, and for whom.
+/// The requester of a step.
 #[derive(Clone, Debug)]
 pub struct Requester {
-    /// Where the call comes from.
+    /// The caller's network.
     pub caller: Caller,
-    /// The application whose key came with it; without one it is a browser, or a
-    /// stranger, which nothing tells apart.
+    /// The authenticated application; none for a browser or an anonymous client.
     pub application: Option<Arc<Application>>,
-    /// With a key: for whom. Where it does not say, it is whom the session is for.
+    /// The end user named with a key. If none is named, the session's user.
     pub end_user: Option<NamedEndUser>,
 }
 
-/// For whom an application's server calls.
+/// The end user that an application's server calls for.
 #[derive(Clone, Debug)]
 pub struct NamedEndUser {
-    /// Where they came from, where the application knows.
+    /// Their address, if the application knows it.
     pub address: Option<Caller>,
-    /// The application's own name for them.
+    /// The application's id for them.
     pub id: Option<String>,
 }
 
 impl Requester {
-    /// Somebody without a key.
+    /// An anonymous requester.
     pub fn stranger(caller: Caller) -> Self {
         Self {
             caller,
@@ -59,8 +57,7 @@ impl Requester {
         }
     }
 
-    /// Where the person is that it is about, as far as that is known: of a server's call
-    /// only what it says.
+    /// The user's network, if known: for a server's call only what it names.
     pub(super) fn person(&self) -> Option<Caller> {
         match &self.application {
             None => Some(self.caller),
@@ -68,13 +65,13 @@ impl Requester {
         }
     }
 
-    /// The application whose key came with the call.
+    /// The authenticated application.
     pub fn key(&self) -> Option<&ApplicationId> {
         self.application.as_ref().map(|it| &it.id)
     }
 }
 
-/// Two addresses that limits do not tell apart are one caller.
+/// Two addresses in the same network are equal.
 impl PartialEq for Caller {
     fn eq(&self, other: &Self) -> bool {
         (self.key, self.site) == (other.key, other.site)
@@ -84,7 +81,7 @@ impl PartialEq for Caller {
 impl Eq for Caller {}
 
 impl Caller {
-    /// Where it comes from.
+    /// Its address.
     pub fn address(&self) -> IpAddr {
         self.address
     }

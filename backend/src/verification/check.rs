@@ -1,4 +1,4 @@
-//! One try at the code.
+//! Checks of codes.
 
 use countersign_core::{
     Application, CountryCode, EndUserKeys, Verdict,
@@ -20,14 +20,14 @@ use super::{
 };
 use crate::proof::{self, Subject};
 
-/// A check that Plivo is asked about.
+/// A reserved check.
 struct Check<'a> {
     otp: &'a OneTimeCode,
     request: Option<IdempotentRequest>,
     carrier: Carrier,
 }
 
-/// A code that Plivo accepted, before it is settled.
+/// A code accepted by Plivo, before settlement.
 struct Accepted {
     recipient: PhoneNumber,
     channel: Channel,
@@ -35,7 +35,7 @@ struct Accepted {
 }
 
 impl Verification {
-    /// Checks `otp` against the session's code. Success comes once.
+    /// Checks `otp` against the session's code. Succeeds once.
     pub async fn check(
         &self,
         requester: &Requester,
@@ -49,10 +49,10 @@ impl Verification {
         }
         let end_user = match self.keys.end_user(requester) {
             Some(end_user) => end_user,
-            // A server need not say again for whom it calls.
+            // A server need not name the user again.
             None => match self.view(id).await {
                 Ok(view) => *view.session.end_user,
-                // What was answered before is answered again all the same.
+                // Replayed all the same.
                 Err(Refusal::Over(_)) => EndUserKeys::default(),
                 Err(refusal) => return Err(refusal),
             },
@@ -127,7 +127,7 @@ impl Verification {
                 }
                 CheckStep::Finish(end) => {
                     if matches!(end, CheckEnd::Wait(_) | CheckEnd::Over(_)) {
-                        // Nothing was reserved: whom it is about the log learns here.
+                        // Nothing was reserved: adds the number to the log's context here.
                         self.view(id).await.ok();
                     }
                     return self.checked(&check, end, accepted, error);
@@ -149,7 +149,7 @@ impl Verification {
             return Ok(self.check_test_code(&contact.recipient, check.otp));
         };
         if test_numbers::is_upstream_id(&upstream_id) {
-            // It was one: no code of it is taken any more.
+            // The session existed: it accepts no code any more.
             return Ok(Verdict::CodeUsed);
         }
         self.plivo
@@ -157,8 +157,8 @@ impl Verification {
             .await
     }
 
-    /// Signs the proof before the check is settled, so that it can be kept with the
-    /// settlement; it is handed out only if that verifies the session.
+    /// Signs the proof before settlement, so that it can be stored with it; it is returned
+    /// only if the settlement verifies the session.
     fn accepted(
         &self,
         reservation: &CheckReservation,

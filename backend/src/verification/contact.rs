@@ -1,23 +1,23 @@
-//! Whom a session is about.
+//! A session's contact.
 
 use countersign_shared::{Locale, PhoneNumber, Purpose};
 use serde::{Deserialize, Serialize};
 
-/// Whom a session is about: sealed in the store with the session's id, which the store
-/// does not have.
+/// A session's contact: sealed in the store with the session id, which the store does not
+/// contain.
 #[derive(Clone, Debug)]
 pub struct Contact {
-    /// Whose number is verified.
+    /// The number.
     pub recipient: PhoneNumber,
     /// The language of the messages.
     pub locale: Locale,
-    /// What the proof repeats.
+    /// Nonce of the proof.
     pub nonce: Option<String>,
-    /// What it is for.
+    /// Purpose.
     pub purpose: Option<Purpose>,
 }
 
-/// The text that is sealed.
+/// The sealed plaintext.
 #[derive(Serialize, Deserialize)]
 struct Sealed<'a> {
     recipient: &'a str,
@@ -29,7 +29,7 @@ struct Sealed<'a> {
 }
 
 impl Contact {
-    /// As it is sealed.
+    /// Serializes it for sealing.
     pub(super) fn to_text(&self) -> String {
         let sealed = Sealed {
             recipient: self.recipient.as_str(),
@@ -40,7 +40,7 @@ impl Contact {
         serde_json::to_string(&sealed).expect("plain values are JSON")
     }
 
-    /// What was sealed; nothing where it makes no sense.
+    /// Deserializes it; none if it is malformed.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let sealed: Sealed<'_> = serde_json::from_str(text).ok()?;
         Some(Self {

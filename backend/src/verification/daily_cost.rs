@@ -1,5 +1,5 @@
-//! What one verified number costs, by country and day: in a metric as the day goes, and in
-//! the log when it is over.
+//! Cost per verified number by country and day: a metric during the day, and a log line at
+//! its end.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use countersign_metrics::Metrics;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// What a country cost on one day, and what came of it.
+/// A country's cost and verified numbers on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     expected: u64,
@@ -21,12 +21,12 @@ struct Tally {
 }
 
 impl Tally {
-    /// What was charged, or was expected where that is more: charges come late.
+    /// The amount charged, or expected if that is more, because charges arrive late.
     fn spent(self) -> u64 {
         self.expected.max(self.charged)
     }
 
-    /// Of no verified number, all of it.
+    /// Without a verified number, the whole cost.
     fn per_verified(self) -> u64 {
         self.spent() / self.verified.max(1)
     }
@@ -54,7 +54,7 @@ pub(super) enum Cost {
 }
 
 impl DailyCost {
-    /// Counts it, and shows it.
+    /// Adds to the tally and updates the metric.
     pub(super) fn note(&self, metrics: &Metrics, country: CountryCode, cost: Cost) {
         let mut day = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = day.tallies.entry(country).or_default();
@@ -66,7 +66,7 @@ impl DailyCost {
         metrics.cost_per_verified(country, MicroDollars(tally.per_verified()));
     }
 
-    /// Logs a day that is over, and begins the next.
+    /// Logs a finished day and begins the next.
     pub(super) fn report(&self, metrics: &Metrics, now: SystemTime) {
         for (country, tally) in self.turn(now) {
             let spent = MicroDollars(tally.spent());
@@ -81,7 +81,7 @@ impl DailyCost {
         }
     }
 
-    /// The tallies of the day before, by country, once it is over.
+    /// The finished day's tallies by country.
     fn turn(&self, now: SystemTime) -> Vec<(CountryCode, Tally)> {
         let since = now
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -94,7 +94,7 @@ impl DailyCost {
         let is_first = day.number == 0;
         day.number = today;
         if is_first {
-            // The process has just begun: what was counted is of today.
+            // The process has just started: the counts are of today.
             return Vec::new();
         }
         let mut tallies: Vec<_> = day.tallies.drain().collect();

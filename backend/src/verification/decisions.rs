@@ -1,8 +1,7 @@
-//! What was decided about each send and resend, kept in the store.
+//! Records decisions about sends and resends in the store.
 //!
-//! Decisions are gathered for a second and appended together, so that they cost a send
-//! next to nothing; equal ones are counted. What a process that is killed has gathered is
-//! lost with it.
+//! Decisions are queued for a second and appended together, so that they cost a send next
+//! to nothing; equal ones are counted. A killed process loses its queue.
 
 use std::{
     collections::HashMap,
@@ -22,10 +21,10 @@ use ipnet::IpNet;
 
 use super::{Caller, Refusal, Verification, store_deadline};
 
-/// Decisions that wait to be kept; beyond, new ones are only counted as lost.
+/// Maximum queue length; beyond it new decisions are only counted as lost.
 const MAX_WAITING: usize = 4_096;
 
-/// Decisions that wait to be kept, with when they were taken first and how often.
+/// The queue: decisions with their first time and count.
 pub(super) struct DecisionLog {
     kept_for: Option<Duration>,
     waiting: Mutex<Waiting>,
@@ -56,7 +55,7 @@ impl DecisionLog {
         }
     }
 
-    /// Takes what waits, oldest first, and how many were lost.
+    /// Drains the queue, oldest first; returns how many were lost, too.
     fn take(&self) -> (Vec<Decision>, u64) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = std::mem::take(&mut *waiting);
@@ -74,7 +73,7 @@ impl DecisionLog {
 }
 
 impl Verification {
-    /// A code was sent.
+    /// Records a sent code.
     pub(super) fn note_sent(
         &self,
         person: Option<&Caller>,
@@ -84,7 +83,7 @@ impl Verification {
         self.note_decision(person, application, asked, "sent");
     }
 
-    /// A send or resend was refused.
+    /// Records a refused send or resend.
     pub(super) fn note_refused(
         &self,
         person: Option<&Caller>,
@@ -123,7 +122,7 @@ impl Verification {
         self.decision_log.note(decision, self.clock.now().into());
     }
 
-    /// Keeps the decisions that wait.
+    /// Stores the queued decisions.
     pub async fn keep_decisions(&self) {
         let Some(kept_for) = self.decision_log.kept_for else {
             return;
@@ -144,8 +143,8 @@ impl Verification {
     }
 }
 
-/// The word for a refusal; nothing where the request was only repeated, or nothing was
-/// decided about it.
+/// The recorded word of a refusal; none if the request was only replayed, or nothing was
+/// decided.
 fn outcome(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
         Refusal::RateLimited { rule, .. } => RefusalRule::as_str(*rule),
@@ -163,7 +162,7 @@ fn outcome(refusal: &Refusal) -> Option<&'static str> {
     })
 }
 
-/// The address without its end: enough to see where an attack comes from, and not who.
+/// The truncated address: enough to see where an attack comes from, and not who.
 fn shortened(address: IpAddr) -> String {
     let length = if address.is_ipv4() { 24 } else { 48 };
     let network = IpNet::new(address, length);

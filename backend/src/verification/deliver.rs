@@ -1,4 +1,4 @@
-//! A delivery: what a send and a resend have in common.
+//! Delivery: the common part of send and resend.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use super::{
     test_numbers::{self, Carrier},
 };
 
-/// A code that is to be delivered.
+/// A code to deliver.
 pub(super) struct Delivery {
-    /// Where the person is, as far as that is known.
+    /// The user's network, if known.
     pub(super) person: Option<Caller>,
     pub(super) session_id: SessionId,
     pub(super) recipient: Recipient,
@@ -27,12 +27,12 @@ pub(super) struct Delivery {
     pub(super) application: Arc<Application>,
     pub(super) request: Option<IdempotentRequest>,
     pub(super) carrier: Carrier,
-    /// Whether it is the session's first code.
+    /// True for the session's first code.
     pub(super) is_first: bool,
 }
 
 impl Verification {
-    /// Reserves, asks Plivo, and records, in the order that [`DeliverFlow`] tells.
+    /// Reserves, calls Plivo, and records, in the order that [`DeliverFlow`] decides.
     pub(super) async fn deliver(
         &self,
         reserve: Reserve,
@@ -113,7 +113,7 @@ impl Verification {
         }
     }
 
-    /// What the request about that session and number was answered before.
+    /// The earlier answer to this idempotent request.
     pub(super) fn repeated_delivery(
         &self,
         session_id: SessionId,
@@ -129,7 +129,7 @@ impl Verification {
         else {
             return Err(self.repeated_refusal(request, repetition));
         };
-        // Of a send: the session that the first request began.
+        // For a send, the session that the first request began.
         let first = subject
             .as_ref()
             .and_then(|subject| SessionId::parse(&self.keys.open_answer(request, subject)?).ok());
@@ -146,8 +146,8 @@ impl Verification {
         self.metrics.send_requested(country, delivery.channel);
     }
 
-    /// Asks Plivo to deliver the code. What it is besides comes from the settings,
-    /// never from a stranger.
+    /// Calls Plivo to deliver the code. Everything but recipient, channel and language
+    /// comes from the configuration.
     async fn create(&self, delivery: &Delivery) -> Result<String, PlivoError> {
         let Carrier::Plivo(admission) = &delivery.carrier else {
             self.note_test_number(&delivery.recipient.number, delivery.person.as_ref());
@@ -197,9 +197,9 @@ impl Delivery {
     }
 }
 
-/// One log line for a call that Plivo did not take, without a word of Plivo's.
+/// Logs a call that Plivo did not accept, without Plivo's text.
 pub(super) fn log_upstream(step: &str, error: PlivoError) {
-    // Said once, by whoever asks Plivo.
+    // Logged once, where Plivo is called.
     if matches!(error, PlivoError::Refused { status: 401 }) {
         return;
     }

@@ -1,5 +1,5 @@
-//! Requests that their callers may repeat under one key (the IETF draft on the
-//! Idempotency-Key header): what is kept as their answer, and how it is given again.
+//! Idempotent requests (the IETF draft on the Idempotency-Key header): storing the answer
+//! and replaying it.
 
 use std::time::Duration;
 
@@ -12,40 +12,40 @@ use serde::{Deserialize, Serialize};
 
 use super::{Refusal, Verification, Verified, refusal, store_deadline};
 
-/// How long the answer of a check can be fetched again: long enough for a retry, too
-/// short for the code to be of use once more.
+/// How long a check's answer can be replayed: long enough for a retry, too short for the
+/// code to be used again.
 pub(super) const CHECK_ANSWER_TTL: Duration = Duration::from_mins(1);
 
 /// A request under an idempotency key.
 #[derive(Clone)]
 pub struct IdempotentRequest {
-    /// Whom the key belongs to: another scope's same key is another request.
+    /// Scope of the key: the same key in another scope is another request.
     pub scope: String,
     /// The key.
     pub key: String,
-    /// The request itself: under the same key it must be the same.
+    /// The request, which must be the same under the same key.
     pub body: String,
 }
 
 impl IdempotentRequest {
-    /// What opens the answer.
+    /// The key that seals the answer.
     pub(super) fn opener(&self) -> String {
         format!("{}\n{}\n{}", self.scope, self.key, self.body)
     }
 }
 
-/// An answer as it is sealed.
+/// An answer, for sealing.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum KeptAnswer {
-    /// A number is verified.
+    /// Verified.
     Verified(Verified),
-    /// The step was not taken, and what was reserved stays counted.
+    /// Refused, and the reservation stays counted.
     Refused(Refusal),
 }
 
 impl Verification {
-    /// The answer of a failure, for a repetition of a request with a key.
+    /// The stored answer of a failure.
     pub(super) fn kept_refusal(
         &self,
         request: Option<&IdempotentRequest>,
@@ -64,8 +64,7 @@ impl Verification {
         serde_json::from_str(&self.keys.open_answer(request, sealed)?).ok()
     }
 
-    /// The claim of a request on its key; for whom it is counts what another body under the
-    /// key uses.
+    /// A request's claim of its key, with the limit that counts mismatches.
     pub(super) fn claim(
         &self,
         end_user: &EndUserKeys,
@@ -79,8 +78,8 @@ impl Verification {
         Some(claim)
     }
 
-    /// Whether a request whose step is not admitted was answered before: Plivo need not be
-    /// there to say it again.
+    /// Whether a request that is not admitted was answered before: replaying needs no
+    /// Plivo.
     pub(super) async fn find_answer(
         &self,
         claim: Option<IdempotencyClaim>,
@@ -94,7 +93,7 @@ impl Verification {
         found.transpose().map_err(|wait| self.must_wait(&wait))
     }
 
-    /// What a repeated send or resend was answered, as far as that is a refusal.
+    /// The replayed answer of a send or resend, if it is a refusal.
     pub(super) fn repeated_refusal(
         &self,
         request: &IdempotentRequest,
@@ -102,7 +101,7 @@ impl Verification {
     ) -> Refusal {
         match repetition {
             Repetition::UnderWay => Refusal::RequestUnderWay,
-            // The process died or the store was gone: what it did is not known.
+            // The process crashed or the store failed: the outcome is unknown.
             Repetition::Lost { .. } => Refusal::UpstreamTimeout,
             Repetition::Reused => Refusal::IdempotencyKeyReused,
             Repetition::Answered { answer, .. } => match answer {
@@ -118,7 +117,7 @@ impl Verification {
         }
     }
 
-    /// What a repeated check was answered.
+    /// The replayed answer of a check.
     pub(super) fn repeated_check(
         &self,
         request: Option<&IdempotentRequest>,
@@ -132,7 +131,7 @@ impl Verification {
                         return Ok(verified);
                     }
                 }
-                // Verified without its proof: there is none to give again.
+                // Verified, but its proof is lost and cannot be replayed.
                 Answer::Settled(Settlement::Verified) => {
                     return Err(Refusal::Over(SessionOver::AlreadyVerified));
                 }

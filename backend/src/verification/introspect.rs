@@ -1,4 +1,4 @@
-//! Is this a proof of ours, and is it still worth something?
+//! Introspection of proofs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,34 +13,34 @@ use countersign_store::StoreHandle;
 use super::{ApplicationRegistry, Refusal, RowKeys, store_deadline};
 use crate::proof::Proofs;
 
-/// A consumed proof is remembered that much longer than it holds: the clocks of
-/// instances may be apart.
+/// How much longer than its lifetime a consumed proof is stored, for clock skew between
+/// instances.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// Token introspection (RFC 7662).
 pub struct Introspection {
-    /// Knows our own proofs.
+    /// Verifies proofs.
     pub proofs: Arc<Proofs>,
-    /// Whose they may be.
+    /// The applications.
     pub applications: ApplicationRegistry,
-    /// Whether anybody may ask while no application has a key: in sandbox.
+    /// Whether introspection is open while no application has a key: in sandbox.
     pub is_open_without_keys: bool,
-    /// Remembers which are consumed.
+    /// Stores which proofs are consumed.
     pub store: StoreHandle,
-    /// Names them there.
+    /// Names their rows.
     pub keys: RowKeys,
-    /// What proofs are dated by.
+    /// The clock that dates proofs.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Introspection {
-    /// Whether somebody without a key may ask.
+    /// Whether introspection needs no key.
     pub fn is_open(&self) -> bool {
         self.is_open_without_keys && !self.applications.current().have_keys()
     }
 
-    /// What the token says, if it is a proof of ours that holds and was not consumed, for
-    /// `application`; for none, of any. `consume` uses it up, once over all instances.
+    /// The claims of a token, if it is a valid proof of ours for `application` (none for
+    /// any) that was not consumed. `consume` consumes it, once over all instances.
     pub async fn introspect(
         &self,
         application: Option<&Application>,
@@ -56,7 +56,8 @@ impl Introspection {
             let applications = self.applications.current();
             applications.iter().any(|it| it.audience == claims.aud)
         };
-        // Another's proof takes the same time: nobody learns that it holds.
+        // Checked last, so that another application's proof takes the same time and nobody
+        // learns that it is valid.
         let kind = if is_theirs {
             "proof"
         } else {

@@ -1,5 +1,5 @@
-//! A page for a number that an application's server knows: begun by the server, and its
-//! code is sent when the person asks for it.
+//! Pages begun by an application's server for a number it knows; the code is sent when the
+//! user asks for it.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -16,39 +16,39 @@ use super::{
     store_deadline, system_time,
 };
 
-/// A page that was begun.
+/// A begun page.
 pub struct BegunPage {
-    /// Its name.
+    /// Its id.
     pub id: SessionId,
-    /// Until when the person may ask for the code.
+    /// When the code can no longer be requested.
     pub until: SystemTime,
 }
 
-/// How a page leads back, as the application asked.
+/// How the page returns, as requested by the application.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WayBack {
-    /// To this address.
+    /// By redirect to this URL.
     pub return_to: Option<String>,
-    /// Or to the page around it, of this origin.
+    /// Or by message to the embedding page of this origin.
     pub embed: Option<String>,
-    /// The application's own word.
+    /// Opaque string of the application.
     pub state: Option<String>,
 }
 
-/// A page that is there.
+/// A begun page, read back.
 pub struct PageView {
-    /// Whose it is.
+    /// The application.
     pub application: Arc<Application>,
-    /// Whose number it is about, and what the proof is to say.
+    /// The number, and the content of the proof.
     pub contact: Contact,
-    /// How it leads back.
+    /// How it returns.
     pub way_back: WayBack,
-    /// How its code is to travel.
+    /// The channel.
     pub channel: Channel,
     user: Option<String>,
 }
 
-/// As it is sealed, with the page's name.
+/// The sealed form, opened by the page's id.
 #[derive(Serialize, Deserialize)]
 struct Content {
     application: ApplicationId,
@@ -60,7 +60,7 @@ struct Content {
 }
 
 impl Verification {
-    /// Keeps what a page is to send. A number that would be refused is refused now.
+    /// Stores a page. A number that would be refused is refused now.
     pub async fn begin_page(
         &self,
         requester: &Requester,
@@ -90,7 +90,7 @@ impl Verification {
         })
     }
 
-    /// The page as it stands.
+    /// Reads a page.
     pub async fn page(&self, id: SessionId) -> Result<PageView, Refusal> {
         let step = ViewPage {
             page: self.keys.page(id),
@@ -113,8 +113,8 @@ impl Verification {
         })
     }
 
-    /// Sends the page's code, once. Whoever asks is the person: their address counts, and
-    /// they go on without a key.
+    /// Sends the page's code, once. The request comes from the user: their address counts,
+    /// and they continue without a key.
     pub async fn send_page(
         &self,
         requester: &Requester,

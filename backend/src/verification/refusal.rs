@@ -1,4 +1,4 @@
-//! Why a step was not taken.
+//! Why a step was refused.
 
 use std::time::Duration;
 
@@ -9,48 +9,47 @@ use serde::{Deserialize, Serialize};
 
 /// `Retry-After` of an outage of the store's or Plivo's.
 const OUTAGE_RETRY_AFTER: Duration = Duration::from_secs(5);
-/// `Retry-After` when Plivo's own count for a number is full: its sessions live ten
+/// `Retry-After` if Plivo's own attempts for a number are used up: its sessions last ten
 /// minutes (reference: expiry default).
 const ATTEMPTS_RETRY_AFTER: Duration = Duration::from_mins(10);
-/// `Retry-After` of a full bulkhead: a second later other calls have ended.
+/// `Retry-After` of a full bulkhead: other calls end within a second.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Why a step was not taken. Kept as the answer of an idempotency key where the step had
-/// an effect.
+/// Why a step was refused. Stored under the idempotency key if the step had an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    /// Not a phone number we can read.
+    /// Not a valid phone number.
     RecipientInvalid,
     /// The country is not served.
     CountryNotAllowed,
-    /// The kind of number cannot take the channel.
+    /// This kind of number cannot receive the channel.
     NumberTypeNotAllowed {
-        /// Whether it can take another one that is offered here.
+        /// Whether it can receive another channel that is enabled.
         other_channel: bool,
     },
-    /// The channel is switched off.
+    /// The channel is disabled.
     ChannelNotAvailable,
-    /// The code does not have as many digits as ours have. No check was used.
+    /// The code has the wrong number of digits. No check was used.
     OtpLength {
-        /// How many they have.
+        /// The right number of digits.
         expected: u8,
     },
     /// The code is wrong.
     OtpIncorrect {
-        /// Codes that may still be tried.
+        /// Checks left.
         checks_left: u8,
     },
-    /// The session takes no further step.
+    /// The session accepts no further step.
     Over(SessionOver),
-    /// Too soon or too many.
+    /// Rate limited.
     RateLimited {
-        /// What is full.
+        /// The limit.
         rule: RefusalRule,
-        /// When the next call passes.
+        /// When the next call is admitted.
         retry_after: Duration,
     },
-    /// The same request, by its key, is under way.
+    /// A request with the same idempotency key is in progress.
     RequestUnderWay,
     /// The idempotency key was used for another request.
     IdempotencyKeyReused,
@@ -58,13 +57,12 @@ pub enum Refusal {
     UpstreamError,
     /// Plivo did not answer in time.
     UpstreamTimeout,
-    /// Something went wrong after the step may have had its effect; how it ended
-    /// is not known.
+    /// The step may have had its effect, but its outcome is unknown.
     Unsettled {
         /// When to try again.
         retry_after: Duration,
     },
-    /// Plivo or the store is not there. Nothing was done.
+    /// Plivo or the store is unavailable. Nothing was done.
     TemporarilyUnavailable {
         /// When to try again.
         retry_after: Duration,
@@ -77,13 +75,12 @@ impl Refusal {
         retry_after: OUTAGE_RETRY_AFTER,
     };
 
-    /// The store failed when what had happened was to be kept.
+    /// The store failed to record what had happened.
     pub(super) const UNSETTLED: Self = Self::Unsettled {
         retry_after: OUTAGE_RETRY_AFTER,
     };
 
-    /// Of a check that Plivo throttled: it stays counted, since whether Plivo counted it is
-    /// not known.
+    /// A check that Plivo throttled stays counted, because Plivo may have counted it.
     pub(super) fn of_check(error: PlivoError) -> Self {
         match error {
             PlivoError::Throttled { retry_after } => Self::Unsettled {
@@ -146,12 +143,12 @@ impl From<PlivoError> for Refusal {
     }
 }
 
-/// What a settlement that did not verify tells the caller; none of one that did.
+/// The refusal of a settlement that did not verify; none for one that did.
 pub(super) fn of_settlement(settlement: Settlement) -> Option<Refusal> {
     match settlement {
         Settlement::Verified => None,
         Settlement::Incorrect { checks_left } => Some(Refusal::OtpIncorrect { checks_left }),
-        // Only a new code helps.
+        // The user needs a new code.
         Settlement::CodeUsed => Some(Refusal::Over(SessionOver::Expired)),
         Settlement::Over(over) => Some(Refusal::Over(over)),
     }

@@ -1,4 +1,4 @@
-//! The same session and code, delivered once more.
+//! Resend: delivers the same code again.
 
 use countersign_core::{flow::Reserve, recipient, transitions::ReserveResend};
 use countersign_metrics::UpstreamCall;
@@ -11,7 +11,7 @@ use super::{
 use crate::logging;
 
 impl Verification {
-    /// Delivers the session's code once more, by `channel` or the last one.
+    /// Resends the session's code by `channel`, or the last one.
     pub async fn resend(
         &self,
         requester: &Requester,
@@ -56,15 +56,15 @@ impl Verification {
         let usual = view.session.last_channel();
         let channel = policy.channel(channel, usual);
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
-        // A number that took the first channel need not take the other.
+        // A number that can receive the first channel may not receive the other.
         let number = view.contact.recipient.as_str();
         let recipient = match carrier {
             Carrier::Plivo(_) => self.read_recipient(number, channel, policy)?,
             Carrier::Test => recipient::of_number(&view.contact.recipient),
         };
         self.check_number(&recipient)?;
-        // If the last way has failed, another one need not wait. Of a session that is over
-        // Plivo is not asked: nothing is sent.
+        // If the last delivery failed, another channel needs no wait. For a session that
+        // has ended Plivo is not asked, because nothing is sent.
         let is_open = view.session.status == SessionStatus::Pending;
         let at_once = is_open && channel != usual && self.has_failed(&view).await?;
         let of = (&*application, &recipient, channel);

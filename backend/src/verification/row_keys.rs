@@ -1,5 +1,5 @@
-//! The border of the store: keyed hashes for the names of rows, and sealed fields for
-//! what is read again. Behind it nothing names anybody.
+//! The border of the store: row names are keyed hashes, and fields that are read again are
+//! sealed. Nothing behind it identifies anybody.
 
 use countersign_core::{
     ApplicationId, ApplicationKeys, Destination, EndUserKeys, IdempotencyClaim, Key, Limit,
@@ -10,12 +10,12 @@ use countersign_store::{Hash, StoreKeys};
 
 use super::{Caller, Contact, IdempotentRequest, Requester};
 
-/// Names and seals what is kept, by the operator's key.
+/// Names rows and seals fields with the operator's key.
 #[derive(Clone)]
 pub struct RowKeys(StoreKeys);
 
 impl RowKeys {
-    /// With the operator's key.
+    /// From the operator's key.
     pub fn new(keys: StoreKeys) -> Self {
         Self(keys)
     }
@@ -33,7 +33,8 @@ impl RowKeys {
         keys::number(&self.hash("number", &[number.as_str().as_bytes()]))
     }
 
-    /// In the place of a number's row, of a session of a test number: each counts apart.
+    /// The row in place of a number's, for a session of a test number: each session counts
+    /// apart.
     pub(super) fn test_number(&self, session: SessionId) -> Key {
         keys::number(&self.hash("test number", &[session.as_bytes()]))
     }
@@ -43,7 +44,7 @@ impl RowKeys {
         keys::run(&self.hash("run", &[name.as_bytes()]))
     }
 
-    /// A short keyed hash of a number, by which the log and an operator know it.
+    /// A short keyed hash of a number, which identifies it in the log.
     pub fn number_tag(&self, number: &PhoneNumber) -> String {
         short_name(&self.number(number)).to_owned()
     }
@@ -52,12 +53,12 @@ impl RowKeys {
         keys::upstream(&self.hash("upstream", &[upstream_id.as_bytes()]))
     }
 
-    /// Of what is used once: a proof, or the nonce of a callback.
+    /// The row of something used once: a proof, or a callback's nonce.
     pub(super) fn single_use(&self, kind: &str, name: &str) -> Key {
         keys::single_use(&self.hash("single use", &[kind.as_bytes(), name.as_bytes()]))
     }
 
-    /// Of a limit's count for one subject.
+    /// The row of a limit for one subject.
     pub(super) fn limit(&self, limit: Limit, subject: &str) -> Key {
         let parts = [limit.as_str().as_bytes(), subject.as_bytes()];
         keys::limit(limit, &self.hash("limit", &parts))
@@ -74,7 +75,7 @@ impl RowKeys {
         }
     }
 
-    /// Whom a step is counted for; none where a server does not say.
+    /// The subjects that a step is counted for; none if the server names no user.
     pub(super) fn end_user(&self, requester: &Requester) -> Option<EndUserKeys> {
         let Some(application) = &requester.application else {
             return Some(self.address(&requester.caller));
@@ -95,7 +96,7 @@ impl RowKeys {
         })
     }
 
-    /// Whoever comes from there.
+    /// The subjects of an address.
     pub(super) fn address(&self, caller: &Caller) -> EndUserKeys {
         let hash =
             |network: super::ClientKey| self.hash("address", &[network.to_string().as_bytes()]);
@@ -106,7 +107,7 @@ impl RowKeys {
         }
     }
 
-    /// All of an application's users whose addresses it does not know.
+    /// All users of an application that knows no addresses.
     pub(super) fn without_address(&self, id: &ApplicationId) -> EndUserKeys {
         EndUserKeys {
             without_address: Some(self.hash("without address", &[id.as_str().as_bytes()])),
@@ -114,7 +115,7 @@ impl RowKeys {
         }
     }
 
-    /// The rows that an application is counted in.
+    /// The rows of an application's limits.
     pub(super) fn application(&self, id: &ApplicationId) -> ApplicationKeys {
         ApplicationKeys {
             sends: self.limit(Limit::SendsPerApplication, id.as_str()),
@@ -122,7 +123,7 @@ impl RowKeys {
         }
     }
 
-    /// The rows that a send is counted in.
+    /// The rows of a send's limits.
     pub(super) fn send(&self, end_user: EndUserKeys, recipient: &Recipient) -> SendKeys {
         let number = recipient.number.as_str();
         let mark = self.0.hash("distinct", &[number.as_bytes()]);
@@ -151,7 +152,7 @@ impl RowKeys {
         Contact::from_text(&self.0.open("contact", id.as_bytes(), &contact.0)?)
     }
 
-    /// Of a page that a server began.
+    /// The row of a page that an application's server began.
     pub(super) fn page(&self, id: SessionId) -> Key {
         keys::page(&self.hash("page", &[id.as_bytes()]))
     }
@@ -164,7 +165,7 @@ impl RowKeys {
         self.0.open("page", id.as_bytes(), &content.0)
     }
 
-    /// One of Plivo's sessions, whose id whoever knows the number opens.
+    /// The row of a Plivo session whose id is sealed with the number.
     pub(super) fn upstream(&self, number: &PhoneNumber, upstream_id: &str) -> Upstream {
         Upstream {
             key: self.upstream_key(upstream_id),
@@ -172,7 +173,7 @@ impl RowKeys {
         }
     }
 
-    /// One of Plivo's sessions of which nobody says whose it is.
+    /// The row of a Plivo session of an unknown number.
     pub(super) fn unowned_upstream(&self, upstream_id: &str) -> Upstream {
         Upstream {
             key: self.upstream_key(upstream_id),
@@ -184,7 +185,8 @@ impl RowKeys {
         self.0.open("upstream", number.as_str().as_bytes(), &id.0)
     }
 
-    /// The claim of a request on its key; `mismatch` is what another body uses.
+    /// A request's claim of its idempotency key; `mismatch` is counted when another body
+    /// uses the key.
     pub(super) fn claim(
         &self,
         request: &IdempotentRequest,
@@ -203,7 +205,7 @@ impl RowKeys {
         }
     }
 
-    /// Seals an answer with its request: the scope, the key and the body.
+    /// Seals an answer with its request: scope, key and body.
     pub(super) fn seal_answer(&self, request: &IdempotentRequest, answer: &str) -> Sealed {
         self.seal("answer", request.opener().as_bytes(), answer)
     }
@@ -222,7 +224,7 @@ impl RowKeys {
     }
 }
 
-/// Some digits of a row's name: enough to tell destinations apart in a log.
+/// A prefix of a row's name, to tell destinations apart in the log.
 fn short_name(row: &Key) -> &str {
     let (_, hash) = row.as_str().rsplit_once('/').unwrap_or_default();
     hash.get(..12).unwrap_or(hash)

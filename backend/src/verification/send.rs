@@ -15,36 +15,36 @@ use super::{
 };
 use crate::logging;
 
-/// What is asked of a send.
+/// A send request.
 pub struct SendCommand {
-    /// The application that it is for.
+    /// The application.
     pub application: Arc<Application>,
-    /// The number as a person wrote it.
+    /// The number as entered.
     pub recipient: String,
-    /// How the code is to travel; the usual way where none is named.
+    /// The channel; the default one if none.
     pub channel: Option<Channel>,
-    /// The language of the message; the usual one where none is named.
+    /// The language of the message; the default one if none.
     pub locale: Option<Locale>,
-    /// What the proof repeats.
+    /// Nonce of the proof.
     pub nonce: Option<String>,
-    /// What it is for.
+    /// Purpose.
     pub purpose: Option<Purpose>,
 }
 
-/// A send whose number was read.
+/// A send with a parsed number.
 pub(super) struct NewSend {
     pub(super) application: Arc<Application>,
     pub(super) recipient: Recipient,
     pub(super) channel: Channel,
     pub(super) contact: Contact,
     pub(super) end_user: EndUserKeys,
-    /// Where the person is, as far as that is known.
+    /// The user's network, if known.
     pub(super) person: Option<Caller>,
     /// Whether the number is a test number.
     pub(super) is_test: bool,
-    /// Whether its session goes on with a key.
+    /// Whether its session requires a key.
     pub(super) with_key: bool,
-    /// The page that asks for it.
+    /// The begun page it belongs to.
     pub(super) page: Option<Key>,
 }
 
@@ -93,7 +93,7 @@ impl Verification {
         self.begin(send, request).await
     }
 
-    /// The number that a send is to go to, and how.
+    /// Parses the number and selects the channel.
     pub(super) fn recipient(&self, command: &SendCommand) -> Result<(Channel, Recipient), Refusal> {
         let policy = &command.application.policy;
         let channel = policy.channel(command.channel, policy.default_channel());
@@ -102,7 +102,7 @@ impl Verification {
             Some(number) => Ok(recipient::of_number(&number)),
             None => self.read_recipient(&command.recipient, channel, policy),
         };
-        // Also of a number that is refused, where it is one.
+        // Also for a refused number, if it can be parsed.
         let number = recipient
             .as_ref()
             .map(|recipient| recipient.number.clone())
@@ -115,7 +115,7 @@ impl Verification {
         Ok((channel, recipient))
     }
 
-    /// Whom a session is about.
+    /// The session's contact.
     pub(super) fn contact(&self, command: &SendCommand, recipient: &Recipient) -> Contact {
         let locale = command.locale.as_ref();
         Contact {
@@ -196,7 +196,7 @@ impl Verification {
         .await
     }
 
-    /// The rules of a send, and what it is held against, first or again.
+    /// Rules and limits of a send or resend.
     pub(super) fn limits_of(
         &self,
         carrier: &Carrier,
@@ -216,7 +216,7 @@ impl Verification {
         }
     }
 
-    /// What one more code to this number is held against, first or again.
+    /// Limits of a further code to this number.
     pub(super) fn send_limits(
         &self,
         end_user: EndUserKeys,

@@ -1,4 +1,4 @@
-//! A session as its holder sees it.
+//! Reading sessions.
 
 use std::{
     sync::Arc,
@@ -14,27 +14,27 @@ use countersign_store::StoreError;
 
 use super::{Caller, Contact, Refusal, Requester, Verification, store_deadline, system_time};
 
-/// A live session, seen at one moment by whoever has its name.
+/// A snapshot of a live session, for whoever has its id.
 #[derive(Clone, Debug)]
 pub struct SessionView {
-    /// Its name.
+    /// Session id.
     pub id: SessionId,
-    /// Whom it is about.
+    /// Its contact.
     pub contact: Contact,
-    /// How it stands.
+    /// Its state.
     pub session: Session,
 }
 
 impl SessionView {
-    /// When it ends.
+    /// Its expiry.
     pub fn expires_at(&self) -> SystemTime {
         system_time(self.session.expires_at)
     }
 }
 
 impl Verification {
-    /// The session as it stands. No policy is applied: a session that is live stays so
-    /// when settings change.
+    /// Reads a session. No policy is applied: a live session stays live when the
+    /// configuration changes.
     pub async fn view(&self, id: SessionId) -> Result<SessionView, Refusal> {
         let step = ViewSession {
             session: self.keys.session(id),
@@ -50,7 +50,7 @@ impl Verification {
         })
     }
 
-    /// The application of a session that the requester may go on with.
+    /// The application of a session that the requester may use.
     pub(super) fn application_of(
         &self,
         requester: &Requester,
@@ -62,7 +62,7 @@ impl Verification {
             .ok_or(Refusal::Over(SessionOver::NotFound))
     }
 
-    /// How long until a resend by the last channel passes.
+    /// Time until a resend by the last channel is admitted.
     pub async fn resend_in(
         &self,
         caller: &Caller,
@@ -70,7 +70,7 @@ impl Verification {
     ) -> Result<Duration, StoreError> {
         let session = &view.session;
         let recipient = recipient::of_number(&view.contact.recipient);
-        // Whoever resends a session that a key made calls for its user.
+        // A resend of a session made with a key counts for that session's user.
         let end_user = if session.owner.with_key {
             *session.end_user.clone()
         } else {
@@ -87,13 +87,13 @@ impl Verification {
         self.store.read(step, store_deadline()).await
     }
 
-    /// Tells of commits of this instance, by the rows they wrote; see
+    /// Subscribes to commits of this instance by the rows they wrote; see
     /// [`Self::rows_of`].
     pub fn commits(&self) -> tokio::sync::broadcast::Receiver<Arc<[Key]>> {
         self.store.subscribe()
     }
 
-    /// The rows whose commits may change what the session's holder sees.
+    /// The rows that affect what a session's holder sees.
     pub fn rows_of(&self, view: &SessionView) -> [Key; 2] {
         [
             self.keys.session(view.id),

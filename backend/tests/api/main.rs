@@ -30,6 +30,7 @@ mod proof_claims;
 mod proofs;
 mod redis;
 mod resend;
+mod retention;
 mod sandbox;
 mod send;
 mod session;

@@ -59,7 +59,7 @@ async fn while_the_file_is_missing_requests_are_refused() {
 }
 
 /// The content of all files in the directory, including the WAL and its index.
-fn bytes_of(directory: &Path) -> Vec<u8> {
+pub(crate) fn bytes_of(directory: &Path) -> Vec<u8> {
     let entries = std::fs::read_dir(directory).unwrap();
     entries
         .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())

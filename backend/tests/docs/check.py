@@ -2,8 +2,8 @@
 in sandbox mode, and compares its answer with the printed one.
 
 Only the address is changed, and values from earlier answers (a session, a code, a proof)
-are replaced with those of this run. docs/integrate.md has a test of its own. Blocks marked
-`no-test` are skipped.
+are replaced with those of this run. docs/integrate.md and docs/fifteen-minutes.md have
+tests of their own. Blocks marked `no-test` are skipped.
 
 COUNTERSIGN_BIN is the path of the program. One line per command: "ok …" or "FAILED …".
 """
@@ -142,8 +142,8 @@ def follow(document, address):
 
 for document in DOCUMENTS:
     text = document.read_text()
-    # Covered by a test of its own, in three languages.
-    if document.name == "integrate.md" or not list(commands(text)):
+    # Covered by tests of their own.
+    if document.name in ("integrate.md", "fifteen-minutes.md") or not list(commands(text)):
         continue
     with sandbox() as (_, address, _):
         follow(document, address)

@@ -1,4 +1,4 @@
-//! What is asked of the service.
+//! Requests to the service.
 
 use countersign_shared::{Channel, page::PageRequest, resend::ResendRequest, send::SendRequest};
 
@@ -9,20 +9,20 @@ use crate::{
     state::{CheckRequest, Ticket},
 };
 
-/// What is asked of the service.
+/// Requests to the service.
 #[derive(Clone)]
 pub(super) enum Ask {
-    /// How it is set up.
+    /// Fetch the configuration.
     Config(Option<Ticket>),
-    /// A code.
+    /// Send a code.
     Send(Ticket, SendRequest),
-    /// The code of a page that a server began.
+    /// Send the code of a page that the application's server began.
     Page(Ticket, PageRequest),
-    /// The code once more.
+    /// Resend the code.
     Resend(Ticket, ResendRequest),
-    /// Whether a code is right; and the code that was typed since.
+    /// Check a code; and the code typed since.
     Verify(CheckRequest, Option<String>),
-    /// How the session stands.
+    /// Fetch the session.
     Session(Option<Ticket>),
 }
 
@@ -55,7 +55,7 @@ impl Ask {
                 page.sent(ticket, api::resend(&request, &key).await);
             }
             Self::Verify(request, typed) => page.check(request, typed).await,
-            Self::Session(ticket) => page.look(ticket).await,
+            Self::Session(ticket) => page.fetch_session(ticket).await,
         }
     }
 }

@@ -5,12 +5,12 @@ use crate::{
     platform::host::{Host, Outcome},
 };
 
-/// The way back without a proof. The style shows it where there is a way back,
-/// which the document's root says from the first paint on.
+/// The Cancel button. The style shows it from the first paint if the document's root
+/// names an application to return to.
 #[component]
 pub fn Cancel() -> impl IntoView {
     view! {
-        <button class="link cancel" id="cancel" type="button" on:click=|_| Host::read().tell(Outcome::Cancelled)>
+        <button class="link cancel" id="cancel" type="button" on:click=|_| Host::read().report(Outcome::Cancelled)>
             {t!("cancel")}
         </button>
     }

@@ -10,7 +10,7 @@ use crate::{
     state,
 };
 
-/// The code's field: one real field, drawn as boxes.
+/// One real input for the code, drawn as boxes.
 #[component]
 pub fn CodeField() -> impl IntoView {
     let page = Page::expect();
@@ -38,7 +38,7 @@ pub fn CodeField() -> impl IntoView {
         }
     };
     let on_input = move |event: ev::Event| {
-        // An input method's text is not finished: it is left alone until it is.
+        // Text under composition by an input method is left alone.
         match event.dyn_ref::<InputEvent>() {
             Some(event) if event.is_composing() => page.code.set(event_target_value(event)),
             _ => typed(),
@@ -54,7 +54,7 @@ pub fn CodeField() -> impl IntoView {
             language.filled(key!("code-label"), &count)
         })
     });
-    // Boxes are for digits that fit; anything else is shown as it was typed.
+    // Boxes are drawn only for digits that fit; other text is shown as typed.
     let typed_digits = Signal::derive(move || {
         page.code.with(|code| {
             let fits = code.len() <= usize::from(length.get());

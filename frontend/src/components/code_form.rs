@@ -9,12 +9,13 @@ use crate::{
     state::{Flow, StepName, Task},
 };
 
-/// The code's field, what is wrong with it, and its button.
+/// The code field, its error and the Verify button.
 #[component]
 pub fn CodeForm() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
-    // Also while the page asks once more by itself, unless it has told of that.
+    // Also busy while the page repeats the request by itself, unless it has shown the
+    // failure.
     let is_checking = move || {
         let is_repeating = |flow: &Flow| flow.check().is_some() && flow.failure.is_none();
         page.is_doing(Task::Verify) || page.flow.with(is_repeating)

@@ -15,19 +15,25 @@ use crate::{
     state::{Flow, Step, Task},
 };
 
-/// How often the session is asked about where its changes do not come by themselves.
+/// Polling interval for the session while no event stream is connected.
 const POLL_INTERVAL: Duration = Duration::from_secs(4);
 
-/// How many times at most: a message that takes longer is seen on the phone.
+/// Maximum number of polls per delivery.
 const MAX_POLLS: u32 = 15;
 
-/// The second step: asks for the code; when the session has ended, offers what helps.
+/// The second step: the code form, or the way out of an ended session.
 #[component]
 pub fn CodeStep() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
     watch_session(page, actions);
     watch_messages(page, actions);
+    // A code that was typed while a resend was pending.
+    effect(move || {
+        if !page.flow.with(Flow::is_busy) {
+            actions.submit_complete();
+        }
+    });
     let has_ended = Memo::new(move |_| page.session(|session| session.ending).is_some());
     let sent = Signal::derive(move || {
         page.i18n
@@ -83,8 +89,8 @@ pub fn CodeStep() -> impl IntoView {
     }
 }
 
-/// Follows how the session changes: as it happens, where the browser listens to
-/// the service's events, and by asking now and then where it does not.
+/// Follows the session by server-sent events, and by polling while no stream is
+/// connected.
 fn watch_session(page: Page, actions: Actions) {
     let id =
         Memo::new(move |_| page.session(|session| session.ending.is_none().then_some(session.id)));
@@ -93,11 +99,12 @@ fn watch_session(page: Page, actions: Actions) {
         is_visible.set(document::is_visible());
     });
     let is_streaming = StoredValue::new(false);
-    // Something came while another answer was awaited, which may know better.
+    // An event arrived while a request was pending. Its answer may be newer, so the
+    // event is dropped and the session fetched afterwards.
     let is_missed = StoredValue::new(false);
     let events = StoredValue::new_local(None);
     effect(move || {
-        // What went before is closed here, whatever comes now.
+        // Closes the previous stream.
         events.set_value(None);
         is_streaming.set_value(false);
         let Some(id) = id.get().filter(|_| is_visible.get()) else {
@@ -106,7 +113,7 @@ fn watch_session(page: Page, actions: Actions) {
         let seen = move |session| {
             is_streaming.try_set_value(true);
             if page.flow.with_untracked(|flow| flow.pending.is_none()) {
-                page.seen(&session);
+                page.apply_session(&session);
             } else {
                 is_missed.try_set_value(true);
             }
@@ -148,13 +155,12 @@ fn watch_session(page: Page, actions: Actions) {
     });
 }
 
-/// Lets the browser read the code out of a text message, anew for each message
-/// that is awaited.
+/// Starts WebOTP anew for each text message that is expected.
 fn watch_messages(page: Page, actions: Actions) {
     let watch = StoredValue::new_local(None::<Watch>);
     let awaited = Memo::new(move |_| page.flow.with(messages_awaited));
     effect(move || {
-        // What went before is aborted here, whatever comes now.
+        // Aborts the previous WebOTP request.
         watch.set_value(None);
         if awaited.get().is_none() {
             return;
@@ -170,7 +176,7 @@ fn watch_messages(page: Page, actions: Actions) {
     });
 }
 
-/// How many messages were sent, while one of them is awaited.
+/// The number of text messages sent, while one is expected.
 fn messages_awaited(flow: &Flow) -> Option<usize> {
     match &flow.step {
         Step::EnterCode(session) => {

@@ -10,13 +10,14 @@ use crate::{
     state::{StepName, Task},
 };
 
-/// The first step where the application knows the number: it is shown, masked, and the
-/// code is sent when the person asks for it.
+/// The first step for a number that the application knows: the number is masked, and
+/// pressing the button sends the code.
 #[component]
 pub fn ConfirmStep() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
-    // The document is rendered for nobody: who it is for the browser knows.
+    // The prerendered document names no recipient: it is read from the document's root
+    // in an effect.
     let host = RwSignal::new(Host::default());
     effect(move || host.set(Host::read()));
     let number = Signal::derive(move || host.with(|host| host.recipient.clone()));

@@ -9,8 +9,8 @@ use crate::{
     state,
 };
 
-/// The choice of a country: those that are served, by name in the reader's
-/// language, once they are known.
+/// Country selector: the served countries, sorted by name in the page's language, once
+/// the configuration is loaded.
 #[component]
 pub fn CountrySelect() -> impl IntoView {
     let page = Page::expect();
@@ -28,7 +28,7 @@ pub fn CountrySelect() -> impl IntoView {
             return;
         };
         spawn(async move {
-            // Once the options are there.
+            // After the options are rendered.
             leptos::task::tick().await;
             if select.value() != country {
                 select.set_value(&country);
@@ -69,15 +69,14 @@ fn label(country: &NamedCountry, is_rtl: bool) -> String {
         name, calling_code, ..
     } = country;
     if is_rtl {
-        // An option takes no markup: the isolate keeps the plus in front.
+        // An option may not contain markup, so a bidi isolate keeps the plus in front.
         format!("{name} (\u{2066}+{calling_code}\u{2069})")
     } else {
         format!("{name} (+{calling_code})")
     }
 }
 
-/// Another country was chosen by hand: a number that names its country names this
-/// one now.
+/// Replaces the calling code in the typed number when another country is selected.
 fn choose(page: Page, code: String) {
     page.country.set(code);
     let Some(chosen) = untrack(|| page.selected_country()) else {

@@ -11,7 +11,7 @@ use crate::{
     state::Delivery,
 };
 
-/// What a line says.
+/// The text of one delivery.
 #[derive(Clone, PartialEq)]
 struct Line {
     mark: &'static str,
@@ -27,7 +27,7 @@ impl Line {
             status,
             reason,
         } = delivery;
-        let said = match (status, channel) {
+        let text = match (status, channel) {
             (AttemptStatus::Delivered, Channel::Voice) => key!("delivery-call-delivered"),
             (AttemptStatus::Delivered, _) => key!("delivery-delivered"),
             (AttemptStatus::Undelivered, _) => key!("delivery-undelivered"),
@@ -53,12 +53,12 @@ impl Line {
                 Channel::Voice => key!("channel-voice"),
                 Channel::Whatsapp => key!("channel-whatsapp"),
             }),
-            status: language.get(said),
+            status: language.get(text),
             advice: (is_last && is_failed).then(|| language.get(advice)),
         }
     }
 
-    /// What is worth being told when it happens: that it came, or that it did not.
+    /// What screen readers announce: delivered or undelivered, nothing in between.
     fn news(&self) -> Option<String> {
         let Self {
             mark,
@@ -71,8 +71,8 @@ impl Line {
     }
 }
 
-/// How the code travels: a line for each time it was sent, oldest first, with what
-/// helps where the last one failed.
+/// Delivery status: one line per delivery, oldest first, with advice if the last one
+/// failed.
 #[component]
 pub fn Deliveries() -> impl IntoView {
     let page = Page::expect();
@@ -85,7 +85,8 @@ pub fn Deliveries() -> impl IntoView {
             (0..).zip(attempts).map(line).collect::<Vec<_>>()
         })
     });
-    // Heard once: not the whole list, each time a line of it changes.
+    // Announced here and not by a live region, which would read the whole list at each
+    // change.
     effect(move || {
         if let Some(news) = lines.with(|lines| lines.last().and_then(Line::news)) {
             page.announcement.set(news);

@@ -8,7 +8,7 @@ use crate::{
     state::{Ending, Task},
 };
 
-/// What helps where a session has ended.
+/// The way out of an ended session: a new code, or the first step again.
 #[component]
 pub fn Ended() -> impl IntoView {
     let page = Page::expect();

@@ -8,7 +8,7 @@ use crate::{
     reactive::{effect, spawn},
 };
 
-/// The languages, each by its own name.
+/// The offered languages, each in its own name.
 const LANGUAGES: [(&str, &str); 13] = [
     ("ar", "العربية"),
     ("de", "Deutsch"),
@@ -25,8 +25,8 @@ const LANGUAGES: [(&str, &str); 13] = [
     ("zh-Hant", "繁體中文"),
 ];
 
-/// The choice of another language. Where its texts do not come, the page goes on in
-/// the one it has.
+/// Language selector. If a language's texts cannot be loaded, the page stays in the
+/// current one.
 #[component]
 pub fn LanguageSelect() -> impl IntoView {
     let page = Page::expect();
@@ -48,7 +48,7 @@ pub fn LanguageSelect() -> impl IntoView {
             return;
         };
         if std::mem::take(&mut is_first) && select.value() != locale {
-            // Chosen before this program came.
+            // A choice made before hydration.
             speak(select.value());
         } else {
             select.set_value(&locale);

@@ -2,9 +2,9 @@ use leptos::prelude::*;
 
 use crate::i18n::t;
 
-/// What is wrong with the page itself, as long as its program is not there. Only
-/// rendered, never hydrated: it must work when the program does not. The style
-/// shows each where the document's script or the browser says so.
+/// Notices about the page itself: no script, no WebAssembly, a program that did not
+/// load. Rendered but never hydrated, so they work without the program; the style shows
+/// each one by an attribute of the document's root.
 #[component]
 pub fn Notices() -> impl IntoView {
     view! {

@@ -9,8 +9,7 @@ use crate::{
     state::Task,
 };
 
-/// What to do when no code comes: the code once more, by the same or another
-/// channel.
+/// Resend buttons: the same channel, and each other one that is offered.
 #[component]
 pub fn OtherWays() -> impl IntoView {
     let page = Page::expect();
@@ -19,7 +18,7 @@ pub fn OtherWays() -> impl IntoView {
         let now = page.now.get();
         page.session(|session| session.resend_in(now))
     });
-    // Heard once, when the countdown ends; the seconds are for the eye only.
+    // Announced once, when the countdown ends; the ticking seconds are only visible.
     let mut has_waited = false;
     effect(move || {
         let left = wait.get();
@@ -56,7 +55,7 @@ pub fn OtherWays() -> impl IntoView {
     }
 }
 
-/// The button for another channel than the last one, where codes travel by it.
+/// The resend button of another channel than the last one, if it is offered.
 #[component]
 fn OtherChannel(channel: Channel, id: &'static str, text: Key) -> impl IntoView {
     let page = Page::expect();

@@ -9,11 +9,10 @@ use crate::{
     state::{self, StepName},
 };
 
-/// The phone number's field, what is wrong with it, an example, and the number
-/// that will be texted.
+/// The phone field, its error, an example and a preview of the number.
 ///
-/// The field belongs to the person: what was typed before this program came stays,
-/// and nothing is written into it while it is being typed.
+/// An uncontrolled field: text typed before hydration is kept, and nothing is written
+/// into it while the user types.
 #[component]
 pub fn PhoneField() -> impl IntoView {
     let page = Page::expect();
@@ -86,7 +85,7 @@ pub fn PhoneField() -> impl IntoView {
     }
 }
 
-/// What was typed names its country, or leaves the chosen one.
+/// Selects the country that the typed number names, if it names one.
 fn type_phone(page: Page, typed: String) {
     let selected = page.country.get_untracked();
     let named = untrack(|| {
@@ -97,7 +96,7 @@ fn type_phone(page: Page, typed: String) {
     if let Some(named) = named.filter(|named| *named != selected) {
         page.country.set(named);
     }
-    // An offer that was made for another number goes with it.
+    // The offer of a call was for the previous number.
     if page
         .flow
         .with_untracked(|flow| flow.failure.is_some_and(|it| it.other_channel))
@@ -107,8 +106,7 @@ fn type_phone(page: Page, typed: String) {
     page.phone.set(typed);
 }
 
-/// The field is left: what was typed is spaced for reading. Never while it is
-/// being typed.
+/// Formats the number on blur, never while the user types.
 fn tidy_phone(page: Page) {
     let typed = page.phone.get_untracked();
     let tidy = untrack(|| {

@@ -11,14 +11,14 @@ use crate::{
     state::{FailureKind, Task},
 };
 
-/// The first step: asks for the phone number.
+/// The first step: the phone form.
 #[component]
 pub fn PhoneStep() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
     let mut was_pressed = None;
     effect(move || {
-        // Before this program was there; what is pressed from now on is heard.
+        // A press from before hydration; later ones are handled by the form.
         let is_pressed = was_pressed.get_or_insert_with(|| document::take("data-pressed"));
         if page.config.with(Option::is_some) && std::mem::take(is_pressed) {
             actions.press_again();
@@ -55,8 +55,7 @@ pub fn PhoneStep() -> impl IntoView {
     }
 }
 
-/// Where the number takes no text messages and a call would do: one press, the same
-/// number.
+/// Offers a call to the same number if it cannot receive text messages.
 #[component]
 fn CallInstead() -> impl IntoView {
     let page = Page::expect();

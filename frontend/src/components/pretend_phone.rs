@@ -11,17 +11,17 @@ use crate::{
     state::Recipient,
 };
 
-/// How often the phone is looked at.
+/// Polling interval for messages.
 const POLL_INTERVAL: Duration = Duration::from_millis(1_500);
 
-/// In sandbox, the phone that the code would have gone to: shows the newest message
-/// to the session's recipient, and its code.
+/// The sandbox's pretend phone: shows the newest message to the session's recipient,
+/// and its code.
 #[component]
 pub fn PretendPhone() -> impl IntoView {
     let page = Page::expect();
     let newest = RwSignal::new(None::<Message>);
     let is_looking = StoredValue::new(false);
-    let look = move || {
+    let fetch = move || {
         let recipient = page
             .flow
             .with_untracked(|flow| flow.session().map(|session| session.recipient.clone()));
@@ -47,8 +47,8 @@ pub fn PretendPhone() -> impl IntoView {
             is_looking.try_set_value(false);
         });
     };
-    look();
-    clock::every(POLL_INTERVAL, look);
+    fetch();
+    clock::every(POLL_INTERVAL, fetch);
     let (waits, label) = (t!("pretend-phone-waits"), t!("pretend-phone-code"));
     let screen = move || match newest.get() {
         None => Either::Left(view! { <p class="bubble waiting">{waits}</p> }),

@@ -2,10 +2,10 @@ use leptos::prelude::*;
 
 use crate::{context::Page, state::StepName};
 
-/// What support needs to find in the log what went wrong in a step.
+/// The failed request's id, by which support finds it in the log.
 #[component]
 pub fn Reference(
-    /// The step.
+    /// The step whose failure is shown.
     step: StepName,
 ) -> impl IntoView {
     let page = Page::expect();

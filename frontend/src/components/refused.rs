@@ -2,7 +2,7 @@ use leptos::prelude::*;
 
 use crate::i18n::t;
 
-/// Where the page's address asks for what is not allowed.
+/// Shown if the page's parameters are not allowed.
 #[component]
 pub fn Refused() -> impl IntoView {
     view! {

@@ -2,14 +2,14 @@ use leptos::prelude::*;
 
 use crate::i18n::around_gap;
 
-/// A text with a phone number in its gap, in which the number stays whole and runs
-/// from left to right in any language. Empty without a number.
+/// A text with a phone number in its gap, isolated left-to-right and not broken across
+/// lines. Empty without a number.
 #[component]
 pub fn Sentence(
     /// The text, with its gap.
     #[prop(into)]
     text: Signal<String>,
-    /// The number, as a person reads it.
+    /// The number, formatted for display.
     #[prop(into)]
     number: Signal<Option<String>>,
 ) -> impl IntoView {

@@ -10,8 +10,7 @@ use crate::{
     state::Step,
 };
 
-/// The last step: says which number is verified, and leads back to where the person
-/// came from.
+/// The last step: the verified number, and the way back to the application.
 #[component]
 pub fn Verified() -> impl IntoView {
     let page = Page::expect();
@@ -31,7 +30,7 @@ pub fn Verified() -> impl IntoView {
         })
     });
     let goes_back = host.takes_back();
-    // In a frame the page is not the person's to close.
+    // A framed page cannot be closed by the user.
     let next = match (goes_back, host.is_there()) {
         (true, _) => key!("returning"),
         (false, true) => key!("verified-hosted"),

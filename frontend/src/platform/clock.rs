@@ -1,12 +1,12 @@
-//! The browser's two clocks, and what is done again and again.
+//! The browser's clocks, and intervals.
 
 use std::time::Duration;
 
 use leptos::prelude::{on_cleanup, set_interval_with_handle};
 use web_sys::js_sys::Date;
 
-/// The time since the page was opened. It never jumps, and in some browsers it
-/// stands still while the computer sleeps.
+/// Monotonic time since the page was opened. In some browsers it stands still while the
+/// computer sleeps.
 pub(crate) fn since_open() -> Duration {
     let milliseconds = super::window()
         .and_then(|window| window.performance())
@@ -14,7 +14,7 @@ pub(crate) fn since_open() -> Duration {
     from_milliseconds(milliseconds)
 }
 
-/// The time of day, which jumps when somebody sets it.
+/// The wall clock, which jumps when it is set.
 pub(crate) fn wall() -> Duration {
     from_milliseconds(Date::now())
 }
@@ -23,7 +23,7 @@ fn from_milliseconds(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1_000.0).unwrap_or_default()
 }
 
-/// Does it again and again, until the component is gone.
+/// Runs at an interval until the component is unmounted.
 pub(crate) fn every(pause: Duration, work: impl Fn() + 'static) {
     if let Ok(interval) = set_interval_with_handle(work, pause) {
         on_cleanup(move || interval.clear());

@@ -1,4 +1,4 @@
-//! The page around this one, when this one is in a frame.
+//! Messages to the embedding page.
 
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
@@ -7,35 +7,38 @@ use web_sys::{
     js_sys::{Array, Object, Reflect},
 };
 
-/// Tells the page around this one, if that is of this origin. Nobody else hears it.
-pub(crate) fn tell(origin: &str, message: &[(&str, JsValue)]) {
+/// Posts a message to the embedding page, if it has this origin.
+pub(crate) fn post(origin: &str, message: &[(&str, JsValue)]) {
     let window = super::window();
     let parent = window.as_ref().and_then(|window| window.parent().ok()?);
-    // A page that is in no frame is its own parent.
+    // A page that is not framed is its own parent.
     let Some(parent) = parent.filter(|parent| Some(parent) != window.as_ref()) else {
         return;
     };
     let object = Object::new();
     for (name, value) in message {
-        // A new object takes any member.
+        // Setting a property of a new object cannot fail.
         let _ = Reflect::set(&object, &(*name).into(), value);
     }
-    // Fails for an origin that is none, which the server does not write.
+    // Fails for a malformed origin, which the server never writes.
     let _ = parent.post_message(&object, origin);
 }
 
-/// Answers the height of the page's content in pixels, now and whenever it
-/// changes, until the component is gone.
+/// Calls back with the height of the page's content in pixels, now and at each change,
+/// until the component is unmounted.
 pub(crate) fn on_resize(work: impl Fn(i32) + 'static) {
     let Some(body) = super::window().and_then(|window| window.document()?.body()) else {
         return;
     };
     let measured = body.clone();
-    let told = StoredValue::new(0);
+    let reported = StoredValue::new(0);
     let work = Closure::<dyn FnMut(Array)>::new(move |_| {
         let height = measured.offset_height();
-        if told.try_get_value().is_some_and(|told| told != height) {
-            told.set_value(height);
+        if reported
+            .try_get_value()
+            .is_some_and(|reported| reported != height)
+        {
+            reported.set_value(height);
             work(height);
         }
     });

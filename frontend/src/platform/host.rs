@@ -1,45 +1,45 @@
-//! The application that a person came from, and the way back to it.
+//! The application that the user came from, and the way back to it.
 //!
-//! The server has checked where to: it writes what it allows on the document's
-//! root, and nothing else is believed, least of all the page's address.
+//! The server validates the parameters and writes the allowed ones to the document's
+//! root. The page's own URL is never trusted.
 
 use countersign_shared::Channel;
 use web_sys::js_sys::encode_uri_component;
 
 use super::{document, frame};
 
-/// Where the person came from.
+/// The application around the page, from the document's root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Host {
-    /// Where the page goes at the end.
+    /// URL to return to.
     return_to: Option<String>,
-    /// The origin of the page that this one is inside of.
+    /// Origin of the embedding page.
     embedded_in: Option<String>,
-    /// The application's own word, handed back as it came.
+    /// Opaque string of the application, returned unchanged.
     state: Option<String>,
-    /// What the proof is to repeat.
+    /// Nonce for the proof.
     pub(crate) nonce: Option<String>,
-    /// The page that a server began, by its name.
+    /// Id of a page that the application's server began.
     pub(crate) page: Option<String>,
-    /// Whose number that is about, masked.
+    /// That page's recipient, masked.
     pub(crate) recipient: Option<String>,
-    /// How its code is to travel.
+    /// That page's channel.
     pub(crate) channel: Option<Channel>,
-    /// The application, where it is not the first.
+    /// Application id, unless it is the first one.
     pub(crate) application: Option<String>,
 }
 
-/// How it ended.
+/// How the verification ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome<'a> {
-    /// With this proof.
+    /// Verified, with this proof.
     Verified(&'a str),
-    /// The person would rather not.
+    /// Cancelled by the user.
     Cancelled,
 }
 
 impl Host {
-    /// What the server wrote on the document's root.
+    /// Reads the attributes of the document's root.
     pub(crate) fn read() -> Self {
         Self {
             return_to: document::attribute("data-return-to"),
@@ -53,24 +53,23 @@ impl Host {
         }
     }
 
-    /// Whether a session that was begun for that nonce and that page is this one's.
+    /// Whether a stored session belongs to this page: same nonce, same begun page.
     pub(crate) fn is_for(&self, nonce: Option<&String>, page: Option<&String>) -> bool {
         (self.nonce.as_ref(), self.page.as_ref()) == (nonce, page)
     }
 
-    /// True when there is a way back.
+    /// True if there is an application to return to.
     pub(crate) fn is_there(&self) -> bool {
         self.return_to.is_some() || self.embedded_in.is_some()
     }
 
-    /// True when the page goes away in the end.
+    /// True if the page navigates away at the end.
     pub(crate) fn takes_back(&self) -> bool {
         self.return_to.is_some()
     }
 
-    /// Hands the outcome over: to the page around this one, which stays, or by
-    /// going back.
-    pub(crate) fn tell(&self, outcome: Outcome<'_>) {
+    /// Reports the outcome: as a message to the embedding page, or by redirecting.
+    pub(crate) fn report(&self, outcome: Outcome<'_>) {
         if let Some(origin) = &self.embedded_in {
             let mut message = match outcome {
                 Outcome::Verified(proof) => vec![
@@ -82,28 +81,28 @@ impl Host {
             if let Some(state) = &self.state {
                 message.push(("state", state.as_str().into()));
             }
-            frame::tell(origin, &message);
+            frame::post(origin, &message);
         } else if let Some(address) = &self.return_to {
             super::go_to(&format!("{address}#{}", self.fragment(outcome)));
         }
     }
 
-    /// Tells the page around this one how high this one is, so that its frame fits.
-    pub(crate) fn keep_told_of_height(&self) {
+    /// Reports the content's height to the embedding page, which sizes its frame by it.
+    pub(crate) fn report_height(&self) {
         if let Some(origin) = self.embedded_in.clone() {
             frame::on_resize(move |height| {
                 let message = [
                     ("type", "countersign.resized".into()),
                     ("height", height.into()),
                 ];
-                frame::tell(&origin, &message);
+                frame::post(&origin, &message);
             });
         }
     }
 
     fn fragment(&self, outcome: Outcome<'_>) -> String {
         let said = match outcome {
-            // A proof has nothing that would need encoding (RFC 7515, 7.1).
+            // A proof needs no percent-encoding (RFC 7515, 7.1).
             Outcome::Verified(proof) => format!("proof={proof}"),
             Outcome::Cancelled => "error=cancelled".to_owned(),
         };

@@ -1,15 +1,15 @@
-//! What the browser knows about languages (ECMA-402).
+//! Formatting by the browser's `Intl` (ECMA-402).
 
 use countersign_shared::config::Country;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::js_sys::{Array, Function, Intl, Object, Reflect};
 
-/// A country by its name in the reader's language.
+/// A country with its localized name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedCountry {
     /// ISO 3166-1 alpha-2.
     pub(crate) code: String,
-    /// Its name; its code where the browser has none.
+    /// Localized name; the code if the browser has none.
     pub(crate) name: String,
     /// Its calling code.
     pub(crate) calling_code: u16,
@@ -19,7 +19,7 @@ fn languages(locale: &str) -> Array {
     Array::of1(&locale.into())
 }
 
-/// A number in the language's digits, with so many of them at least.
+/// Formats a number in the language's digits, zero-padded to a minimum width.
 pub(crate) fn number(locale: &str, number: u64, digits: u8) -> String {
     let options = Object::new();
     let _ = Reflect::set(&options, &"minimumIntegerDigits".into(), &digits.into());
@@ -30,19 +30,19 @@ pub(crate) fn number(locale: &str, number: u64, digits: u8) -> String {
         .unwrap_or_default()
 }
 
-/// Which plural form so many things have: `one`, `few`, `other` …
+/// The plural category of a count: `one`, `few`, `other` …
 pub(crate) fn plural_category(locale: &str, count: u64) -> String {
     let rules = Intl::PluralRules::new(&languages(locale), &Object::new());
     String::from(rules.select(as_number(count)))
 }
 
-/// `in 2 minutes`.
+/// A relative time such as `in 2 minutes`.
 pub(crate) fn relative_time(locale: &str, count: u64, unit: &str) -> String {
     let format = Intl::RelativeTimeFormat::new(&languages(locale), &Object::new());
     String::from(format.format(as_number(count), unit))
 }
 
-/// The countries by name in the reader's language, as that language sorts.
+/// Countries with localized names, in the language's sort order.
 pub(crate) fn named_countries(countries: &[Country], locale: &str) -> Vec<NamedCountry> {
     let languages = languages(locale);
     let names = display_names(&languages);
@@ -55,8 +55,8 @@ pub(crate) fn named_countries(countries: &[Country], locale: &str) -> Vec<NamedC
         ))
     });
     let lines: Array = lines.collect();
-    // The browser compares the names by itself: a closure of ours would be called
-    // two thousand times.
+    // Compared by the browser itself: a closure of ours would be called two thousand
+    // times.
     let compare = Intl::Collator::new(&languages, &Object::new()).compare();
     let sort = Reflect::get(&lines, &"sort".into()).unwrap_or_default();
     if let Ok(sort) = sort.dyn_into::<Function>() {

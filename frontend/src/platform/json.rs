@@ -1,5 +1,5 @@
-//! JSON by way of the browser, which has a parser already: `serde_json` is a seventh of
-//! the page's whole budget.
+//! JSON through the browser's own parser: `serde_json` would be a seventh of the page's
+//! size budget.
 
 use std::fmt;
 
@@ -14,28 +14,27 @@ use serde::{
 use wasm_bindgen::JsValue;
 use web_sys::js_sys::{Array, JSON, Object};
 
-/// A text as a value; nothing when it is no JSON.
+/// Parses JSON; none if it is malformed.
 pub(crate) fn parse(text: &str) -> Option<JsValue> {
     JSON::parse(text).ok()
 }
 
-/// A value as ours; nothing when it has another form.
+/// Deserializes a parsed value; none if it has another shape.
 pub(crate) fn read<T: DeserializeOwned>(value: JsValue) -> Option<T> {
     T::deserialize(Value(value)).ok()
 }
 
-/// Ours as a text; nothing when that cannot be.
+/// Serializes to JSON; none if that fails.
 pub(crate) fn write(value: &impl Serialize) -> Option<String> {
     let value = serde_wasm_bindgen::to_value(value).ok()?;
     JSON::stringify(&value).ok()?.as_string()
 }
 
-/// A value that `JSON.parse` made. The crate serde-wasm-bindgen reads such values
-/// too, with error texts that nobody sees here and that weigh as much as the
-/// phone step.
+/// Deserializer over values made by `JSON.parse`. serde-wasm-bindgen does the same,
+/// with error messages that are never shown here and are as large as the phone step.
 struct Value(JsValue);
 
-/// The value has another form. It says no more: no text is ever made of it.
+/// The value has another shape. Carries no message, because none is ever shown.
 #[derive(Debug)]
 struct OtherForm;
 
@@ -52,7 +51,7 @@ impl Error for OtherForm {
         Self
     }
 
-    // What these do by default is to compose a text.
+    // The defaults of these methods would format messages.
     fn invalid_type(_: Unexpected<'_>, _: &dyn Expected) -> Self {
         Self
     }
@@ -128,8 +127,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 }
 
-/// Every number of the API is a count, and none is larger than a JavaScript
-/// number can hold exactly.
+/// Numbers in the API are counts, small enough for a JavaScript number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -142,7 +140,7 @@ fn whole(number: f64) -> Option<u64> {
     (whole as f64 == number).then_some(whole)
 }
 
-/// What is left of an array, back to front once it is reversed.
+/// The remaining items of an array, in reverse.
 struct Items(Array);
 
 impl<'de> SeqAccess<'de> for Items {
@@ -159,7 +157,7 @@ impl<'de> SeqAccess<'de> for Items {
     }
 }
 
-/// What is left of an object, and the value of the key that was read last.
+/// The remaining entries of an object, and the value of the key read last.
 struct Entries {
     left: Array,
     value: JsValue,

@@ -1,6 +1,5 @@
-//! What outlives a reload: the session's name and the masked number, in this
-//! tab only, until the session is over; and the code and its key for as long as the
-//! answer to its check is outstanding.
+//! Session storage of the tab: session id and masked number until the session is over;
+//! code and idempotency key while the response to a check is outstanding.
 
 use std::time::Duration;
 
@@ -13,35 +12,35 @@ use crate::state::{Check, Session};
 
 const KEY: &str = "countersign";
 
-/// What is kept.
+/// The stored session.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept {
-    /// The session's name.
+    /// Session id.
     pub(crate) session_uuid: SessionId,
-    /// The number with all but its last two digits hidden.
+    /// Masked number.
     pub(crate) recipient: String,
-    /// What the session's proof repeats.
+    /// Nonce of the proof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<String>,
-    /// The page that a server began.
+    /// Id of the page that the application's server began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) page: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     check: Option<KeptCheck>,
 }
 
-/// The check whose answer is outstanding.
+/// A check whose response is outstanding.
 #[derive(Serialize, Deserialize)]
 struct KeptCheck {
     otp: String,
     key: String,
-    /// Until when it is repeated, in milliseconds since 1970: the page's own clock
-    /// begins anew with each page.
+    /// When to stop repeating it, in milliseconds since 1970: the page's own clock
+    /// starts anew with each page.
     repeat_until: u64,
 }
 
 impl Kept {
-    /// The check whose answer is outstanding, while the server keeps it.
+    /// The outstanding check, while the server keeps its answer.
     pub(crate) fn check(&self, now: Duration) -> Option<Check> {
         let kept = self.check.as_ref()?;
         let until = Duration::from_millis(kept.repeat_until);
@@ -55,7 +54,7 @@ impl Kept {
     }
 }
 
-/// Keeps a session for a reload.
+/// Stores a session, for a reload.
 pub(crate) fn keep(session: &Session, host: Host, now: Duration) {
     let check = session.check.as_ref().map(|check| {
         let left = check.repeat_until.saturating_sub(now);
@@ -76,7 +75,7 @@ pub(crate) fn keep(session: &Session, host: Host, now: Duration) {
     write(&kept);
 }
 
-/// Forgets the code and its key, of a session that is not resumed here.
+/// Removes code and idempotency key of a stored session that is not resumed.
 pub(crate) fn forget_check(kept: Kept) {
     write(&Kept {
         check: None,
@@ -86,18 +85,18 @@ pub(crate) fn forget_check(kept: Kept) {
 
 fn write(kept: &Kept) {
     if let (Some(storage), Some(text)) = (storage(), json::write(kept)) {
-        // A full or forbidden storage costs the resumption, nothing else.
+        // If storage is full or disabled, only resumption is lost.
         let _ = storage.set_item(KEY, &text);
     }
 }
 
-/// The session that was kept, if any.
+/// The stored session, if any.
 pub(crate) fn kept() -> Option<Kept> {
     let text = storage()?.get_item(KEY).ok()??;
     json::read(json::parse(&text)?)
 }
 
-/// Forgets it.
+/// Removes the stored session.
 pub(crate) fn clear() {
     if let Some(storage) = storage() {
         let _ = storage.remove_item(KEY);

@@ -1,7 +1,7 @@
 //! Codes that the browser reads out of a text message itself (WebOTP).
 //!
-//! Where a browser has it, and the message ends with this page's host and the
-//! code, the person only has to agree. Without it nothing is different.
+//! If the browser supports it and the message ends with this page's host and the code,
+//! the user only has to confirm. Otherwise nothing happens.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use web_sys::{
     js_sys::{Array, Object, Reflect},
 };
 
-/// How long the browser watches for the message.
+/// Timeout of a request.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A watch for a message, over when this is dropped.
+/// A WebOTP request, aborted when dropped.
 pub(crate) struct Watch {
     controller: AbortController,
     timeout: Option<TimeoutHandle>,
 }
 
 impl Watch {
-    /// Begins a watch; nothing where the browser has none.
+    /// Starts a request; none if the browser does not support it.
     pub(crate) fn begin() -> Option<(Self, impl Future<Output = Option<String>> + use<>)> {
         let window = super::window()?;
         Reflect::has(&window, &"OTPCredential".into())

@@ -1,9 +1,9 @@
-//! A check whose answer is outstanding.
+//! A check whose response is outstanding.
 //!
-//! The answer to a check can be lost on its way, and with it the proof. The server
-//! keeps it for a minute, for the same request under the same idempotency key: so
-//! long the page repeats the request by itself, and believes no other word on how
-//! the check ended. What is decided here holds for every page, also after a reload.
+//! The response to a check can be lost, and with it the proof. The server keeps it for
+//! a minute under the request's idempotency key. For that long the page repeats the
+//! request by itself, and trusts no other information about how the check ended. The
+//! same holds after a reload.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use countersign_shared::{
 
 use super::{Failure, FailureKind, Flow, Recipient, Step, Task, Ticket, Verified};
 
-/// How long an answer may take before the request is repeated beside it: what is
-/// lost without a trace looks the same.
+/// Timeout after which the request is repeated while the first one may still be
+/// pending.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// The pauses between repetitions; the last one recurs.
+/// Intervals between repetitions; the last one is used from then on.
 const REPEAT_INTERVALS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -25,25 +25,25 @@ const REPEAT_INTERVALS: [Duration; 4] = [
     Duration::from_secs(8),
 ];
 
-/// A check whose answer is outstanding. Times are the page's own.
+/// A check whose response is outstanding. Times are on the page's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The code.
     pub otp: String,
-    /// The idempotency key that it goes under.
+    /// Its idempotency key.
     pub key: String,
-    /// Until when the server surely keeps the answer.
+    /// When the server may drop the response.
     pub repeat_until: Duration,
     repeat_at: Duration,
-    /// How many times it was asked.
+    /// Number of requests made.
     asked: usize,
-    /// The server itself has waited too long for the end.
+    /// The server has reported a timeout upstream.
     timed_out: bool,
 }
 
 impl Check {
     fn new(otp: String, key: String, now: Duration) -> Self {
-        // Without a key a repetition would be a second check.
+        // Without an idempotency key a repetition would count as a second check.
         let kept_for = if key.is_empty() {
             Duration::ZERO
         } else {
@@ -59,7 +59,7 @@ impl Check {
         }
     }
 
-    /// One from before a reload, for whose answer there is still that much time.
+    /// A check stored before a reload, with the time left for its response.
     pub fn resuming(otp: String, key: String, now: Duration, left: Duration) -> Self {
         Self {
             repeat_until: now + left.min(ANSWER_KEPT_FOR),
@@ -72,12 +72,12 @@ impl Check {
         self.repeat_until <= now
     }
 
-    /// True when it is time to repeat it, or to give it up.
+    /// True if it is due to be repeated or given up.
     pub(super) fn is_due(&self, now: Duration) -> bool {
         self.repeat_at <= now || self.is_given_up(now)
     }
 
-    /// Repeats it at once.
+    /// Makes the repetition due now.
     pub(super) fn hurry(&mut self, now: Duration) {
         self.repeat_at = now;
     }
@@ -93,21 +93,22 @@ impl Check {
         }
     }
 
-    /// Whether this failure leaves open how the check ended. Then it is asked again.
+    /// Whether the check's outcome is still unknown after this failure. If so it is
+    /// repeated.
     fn stays_open(&mut self, failure: &Failure, now: Duration) -> bool {
         let stays_open = match failure.kind {
             FailureKind::Offline | FailureKind::ServerUnreachable => true,
             FailureKind::Refused(ErrorCode::RequestUnderWay) => {
-                // It ends later, and is kept from then on.
+                // The response is kept from the moment the first request ends.
                 self.repeat_until = now + ANSWER_KEPT_FOR;
                 true
             }
-            // The check goes on without its caller; whoever is told so a second time
-            // is told that nobody knows.
+            // The first timeout leaves the check running on the server; after a second
+            // one its outcome stays unknown.
             FailureKind::Refused(ErrorCode::UpstreamTimeout) => {
                 !std::mem::replace(&mut self.timed_out, true)
             }
-            // A repetition can be refused for itself.
+            // The repetition itself may have been refused.
             FailureKind::Refused(
                 ErrorCode::RateLimited
                 | ErrorCode::TemporarilyUnavailable
@@ -119,59 +120,58 @@ impl Check {
         if stays_open {
             let last = REPEAT_INTERVALS.len() - 1;
             let interval = REPEAT_INTERVALS[self.asked.saturating_sub(1).min(last)];
-            let told = Duration::from_secs(failure.retry_after.unwrap_or_default());
-            self.repeat_at = now + interval.max(told);
+            let retry_after = Duration::from_secs(failure.retry_after.unwrap_or_default());
+            self.repeat_at = now + interval.max(retry_after);
         }
         stays_open
     }
 }
 
-/// A check to ask the server for now.
+/// A request for a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRequest {
-    /// Of which session.
+    /// Session id.
     pub session: SessionId,
     /// The code.
     pub otp: String,
     /// The idempotency key.
     pub key: String,
-    /// The person's task; none where the page repeats it by itself.
+    /// The user's task; none if the page repeats the request by itself.
     pub ticket: Option<Ticket>,
 }
 
-/// What the answer to a check has changed.
+/// The effect of a response to a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
-    /// Nothing: the person has gone elsewhere, or it was known already.
+    /// None: the user has moved on, or the outcome was known already.
     Ignored,
     /// The code was right.
     Verified,
-    /// No answer came; the page repeats it by itself.
+    /// No response; the page repeats the request.
     Open,
     /// The code was wrong.
     Incorrect,
-    /// It was refused for another reason.
+    /// Refused for another reason.
     Refused,
 }
 
-/// What the page does by itself, unseen.
+/// A background action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Background {
-    /// Repeats a check.
+    /// Repeat a check.
     Repeat(CheckRequest),
-    /// Looks how the session stands: the answer to a check cannot be had any more.
-    Look,
+    /// Fetch the session: the response to the check can no longer be had.
+    FetchSession,
 }
 
 impl Flow {
-    /// The check whose answer is outstanding.
+    /// The check whose response is outstanding.
     pub fn check(&self) -> Option<&Check> {
         self.session()?.check.as_ref()
     }
 
-    /// Starts to check a code, unless something is under way. A check whose answer is
-    /// outstanding comes first, whatever was typed since: it may have been the right
-    /// one.
+    /// Begins a check, unless a task is pending. An outstanding check goes first,
+    /// whatever was typed since, because its code may have been the right one.
     pub fn begin_check(&mut self, otp: &str, key: String, now: Duration) -> Option<CheckRequest> {
         self.session()?;
         let ticket = self.begin(Task::Verify)?;
@@ -187,7 +187,7 @@ impl Flow {
         Some(check.ask(session.id, Some(ticket), now))
     }
 
-    /// What is due of an outstanding check.
+    /// The due background action of an outstanding check.
     pub(super) fn background(&mut self, now: Duration) -> Option<Background> {
         let Step::EnterCode(session) = &mut self.step else {
             return None;
@@ -195,14 +195,14 @@ impl Flow {
         let check = session.check.as_mut()?;
         if check.is_given_up(now) {
             session.check = None;
-            return Some(Background::Look);
+            return Some(Background::FetchSession);
         }
         let is_due = check.is_due(now);
         is_due.then(|| Background::Repeat(check.ask(session.id, None, now)))
     }
 
-    /// Repeats an outstanding check at once: the network may be back, or something
-    /// else has said that the session is over. False where there is none.
+    /// Makes the repetition of an outstanding check due now: the network may be back,
+    /// or the session has ended otherwise. False if there is none.
     pub fn hurry(&mut self, now: Duration) -> bool {
         let Step::EnterCode(session) = &mut self.step else {
             return false;
@@ -211,7 +211,7 @@ impl Flow {
         check.map(|check| check.hurry(now)).is_some()
     }
 
-    /// The server answered a check, or no answer came.
+    /// Applies the response to a check, or its absence.
     pub fn checked(
         &mut self,
         request: &CheckRequest,
@@ -240,7 +240,7 @@ impl Flow {
         let check = session.check.as_mut().filter(|it| it.key == request.key);
         let stays_open = match check {
             Some(check) => check.stays_open(failure, now),
-            // It was given up, or settled by its other answer.
+            // It was given up, or settled by another response.
             None if !is_asked_for => return Checked::Ignored,
             None => false,
         };
@@ -253,13 +253,13 @@ impl Flow {
                 FailureKind::Offline | FailureKind::ServerUnreachable
             );
             if is_unheard && self.pending.is_none() {
-                // Told once, not with every repetition.
+                // Shown once, not at each repetition.
                 self.failure.get_or_insert(*failure);
             }
             return Checked::Open;
         }
         session.check = None;
-        // The other answer to the same check is of no more interest.
+        // A later response to the same check is ignored.
         self.pending = self.pending.filter(|it| it.task != Task::Verify);
         self.failure = Some(session.failed(*failure));
         match failure.kind {

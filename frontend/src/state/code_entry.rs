@@ -1,12 +1,13 @@
-//! The code field: what was typed or pasted, and whether it is a whole code.
+//! The code field: normalizes its text and validates it as a code.
 
 use super::{FailureKind, digits};
 
-/// How many digits a code has, until the server has said so.
+/// Number of digits in a code, until the server has said.
 pub const USUAL_LENGTH: u8 = 6;
 
-/// What the field should hold after a change. Spaces and dashes go; of a pasted
-/// message only its code stays; anything else is left for the person to see.
+/// The text that the field should contain after a change. Spaces and dashes are
+/// removed; of a pasted message only the code remains; other text is left for the user
+/// to see.
 pub fn tidy(text: &str, length: u8) -> String {
     let plain = digits::plain(text);
     let bare: String = plain.chars().filter(|c| !is_separator(*c)).collect();
@@ -16,8 +17,8 @@ pub fn tidy(text: &str, length: u8) -> String {
     code_within(&plain, length).unwrap_or_else(|| text.to_owned())
 }
 
-/// The code, once, where it stands there twice: some phones fill it in behind what
-/// was typed, and people paste it there. Two different ones are nobody's to choose.
+/// Reduces a code that was entered twice to one: some phones append the autofilled code
+/// to the typed one, and people paste it behind. Two different codes are left alone.
 fn once(digits: String, length: u8) -> String {
     match digits.split_at_checked(length.into()) {
         Some((first, second)) if first == second => first.to_owned(),
@@ -25,7 +26,7 @@ fn once(digits: String, length: u8) -> String {
     }
 }
 
-/// The field's text as a code to send, or what is wrong with it.
+/// Validates the field's text as a code.
 pub fn read(text: &str, length: u8) -> Result<String, FailureKind> {
     let code = tidy(text, length);
     if code.is_empty() {
@@ -45,9 +46,9 @@ fn is_separator(character: char) -> bool {
     character == '-' || character.is_whitespace()
 }
 
-/// The only group of exactly `length` digits in a message, which may say it twice
-/// (<https://wicg.github.io/sms-one-time-codes/>). Two different ones would be a
-/// guess, so then there is none.
+/// The only group of exactly `length` digits in a message, which may contain it twice
+/// (<https://wicg.github.io/sms-one-time-codes/>). None if there are two different
+/// ones.
 fn code_within(message: &str, length: u8) -> Option<String> {
     let mut codes = message
         .split(|c: char| !c.is_ascii_digit() && !is_separator(c))

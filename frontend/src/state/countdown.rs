@@ -1,22 +1,20 @@
-//! Moments to come, and how long until then.
+//! Deadlines on the page's clock.
 
 use std::time::Duration;
 
-/// A moment on the page's own clock, which starts with the page and never goes
-/// back. Kept as a moment, not counted down: a tab that slept shows the right
-/// time as soon as it wakes.
+/// A moment on the page's monotonic clock. Stored as a moment rather than counted down,
+/// so that a tab shows the right time as soon as it wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// So many seconds from now.
+    /// That many seconds from now.
     pub fn after(now: Duration, seconds: u64) -> Self {
         Self(now.saturating_add(Duration::from_secs(seconds)))
     }
 
-    /// The earlier word on the same moment, when the two differ only by what
-    /// rounding and the network make of it: a countdown that is shown does not
-    /// jump for that.
+    /// Keeps the earlier deadline if the two differ only by rounding and network
+    /// latency, so that a visible countdown does not jump.
     #[must_use]
     pub fn or_near(self, earlier: Option<Self>) -> Self {
         earlier
@@ -24,13 +22,13 @@ impl Deadline {
             .unwrap_or(self)
     }
 
-    /// Whole seconds left, rounded up so that zero means that it is over.
+    /// Whole seconds left, rounded up: zero means that the deadline has passed.
     pub fn seconds_left(self, now: Duration) -> u64 {
         let left = self.0.saturating_sub(now);
         left.as_secs() + u64::from(left.subsec_nanos() > 0)
     }
 
-    /// True when the moment has passed.
+    /// True if the deadline has passed.
     pub fn is_over(self, now: Duration) -> bool {
         self.0 <= now
     }

@@ -1,14 +1,14 @@
-//! What keyboards and clipboards make of digits.
+//! Normalization of digits as keyboards and clipboards produce them.
 
-/// The zero of each script whose digits phones and keyboards type (Unicode
-/// general category Nd). Full-width digits come from Japanese keyboards.
+/// The zero of each script whose digits phones and keyboards produce (Unicode general
+/// category Nd). Full-width digits come from Japanese keyboards.
 const ZEROS: [char; 19] = [
     '٠', '۰', '०', '০', '੦', '૦', '୦', '௦', '౦', '೦', '൦', '๐', '໐', '༠', '၀', '០', '᠐', '߀', '０',
 ];
 
-/// The same text with digits of any script as ASCII, and with the spaces, dashes and
-/// signs of typesetting as plain ones. Only what cannot change a digit is taken
-/// away: the invisible marks of direction that address books put around numbers.
+/// Converts digits of any script, and typographic spaces, dashes and signs, to ASCII.
+/// Only characters that cannot change a digit are removed: the invisible direction
+/// marks that address books put around numbers.
 pub(super) fn plain(text: &str) -> String {
     text.chars()
         .filter(|character| !is_direction_mark(*character))
@@ -16,8 +16,8 @@ pub(super) fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The marks of the bidirectional algorithm (UAX 9). Characters of no width, which
-/// may stand where a digit was lost, are none of them.
+/// Control characters of the bidirectional algorithm (UAX 9). Zero-width characters,
+/// which may stand in for a lost digit, are not among them.
 fn is_direction_mark(character: char) -> bool {
     matches!(
         character,

@@ -1,4 +1,4 @@
-//! What can go wrong, as the page tells it apart.
+//! Failures, as the page distinguishes them.
 
 use std::{borrow::Cow, fmt};
 
@@ -15,9 +15,9 @@ pub struct Failure {
     pub retry_after: Option<u64>,
     /// How many more codes may be tried.
     pub checks_left: Option<u8>,
-    /// True when the same would do by another channel.
+    /// True if another channel would work.
     pub other_channel: bool,
-    /// The failed request's id in the service's log, where support can help.
+    /// The failed request's id, by which support finds it in the service's log.
     pub request_id: Option<RequestId>,
 }
 
@@ -42,28 +42,28 @@ impl fmt::Display for RequestId {
 pub enum FailureKind {
     /// The device has no network.
     Offline,
-    /// No answer came, or one that is not the service's.
+    /// No response arrived, or one that is not the service's.
     ServerUnreachable,
     /// The service refused.
     Refused(ErrorCode),
     /// No phone number was typed.
     PhoneMissing,
-    /// A national number, and no country to go with it.
+    /// A national number without a selected country.
     CountryMissing,
-    /// What was typed is no phone number.
+    /// The text is not a phone number.
     Phone(InvalidPhoneNumber),
     /// No code was typed.
     CodeMissing,
-    /// The code lacks digits.
+    /// The code is too short.
     CodeTooShort,
-    /// The code has too many digits.
+    /// The code is too long.
     CodeTooLong,
-    /// The code has something else than digits.
+    /// The code contains something other than digits.
     CodeNotDigits,
 }
 
 impl FailureKind {
-    /// The key of its text.
+    /// The key of the message.
     pub fn key(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Offline => "offline",
@@ -108,7 +108,7 @@ impl From<&Problem> for Failure {
     }
 }
 
-/// True when the person can mend it, so that nobody needs to look it up.
+/// True if the user can fix it, so that no support is needed.
 fn is_up_to_the_person(code: ErrorCode) -> bool {
     matches!(
         code,
@@ -126,7 +126,7 @@ fn is_up_to_the_person(code: ErrorCode) -> bool {
 }
 
 impl Failure {
-    /// True when it says that the session takes no further step.
+    /// True if the session accepts no further step.
     pub(super) fn ends_session(&self) -> bool {
         matches!(
             self.kind,
@@ -139,8 +139,8 @@ impl Failure {
         )
     }
 
-    /// True when no answer came, so that the same request may be made again
-    /// under the same idempotency key.
+    /// True if no response arrived, so that the same request may be repeated under the
+    /// same idempotency key.
     pub fn is_unanswered(&self) -> bool {
         matches!(
             self.kind,

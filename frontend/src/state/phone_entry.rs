@@ -1,14 +1,14 @@
-//! The phone field: what was typed or pasted, and the number it stands for.
+//! The phone field: normalizes typed or pasted text and parses it as a number.
 //!
-//! Only the shape is judged here. Whether a number exists and is served, the
-//! server decides.
+//! Only the format is validated here. The server decides whether a number exists and is
+//! served.
 
 use countersign_shared::{PhoneNumber, config::Country, phone_number::InvalidPhoneNumber};
 
 use super::{FailureKind, digits};
 
-/// The country to name where several share a calling code (ITU-T E.164 list of
-/// assigned codes): the one with most numbers.
+/// The main country of each calling code that several share (ITU-T E.164 list of
+/// assigned codes).
 const MAIN_COUNTRIES: [(u16, &str); 12] = [
     (1, "US"),
     (7, "RU"),
@@ -24,7 +24,7 @@ const MAIN_COUNTRIES: [(u16, &str); 12] = [
     (599, "CW"),
 ];
 
-/// The number that the text stands for, or what is wrong with it.
+/// Parses the text as a number.
 pub fn read(
     text: &str,
     country: Option<&Country>,
@@ -41,7 +41,7 @@ pub fn read(
     let country = country.ok_or(FailureKind::CountryMissing)?;
     let plain = plain.trim();
     match PhoneNumber::parse(plain) {
-        // Only digits and what people put between them.
+        // Only digits and separators are allowed.
         Ok(_) | Err(InvalidPhoneNumber::NoCountryCode | InvalidPhoneNumber::NotE164) => {}
         Err(refused) => return Err(FailureKind::Phone(refused)),
     }
@@ -50,12 +50,13 @@ pub fn read(
     PhoneNumber::parse(&number).map_err(FailureKind::Phone)
 }
 
-/// True when the text names its country.
+/// True if the text contains its calling code.
 pub fn names_country(text: &str) -> bool {
     international(text).is_some()
 }
 
-/// The text with its `+`, when it names its country: `+44…`, `0044…`, `tel:+44…`.
+/// The text in international form, if it contains its calling code: `+44…`, `0044…`,
+/// `tel:+44…`.
 fn international(text: &str) -> Option<String> {
     let plain = digits::plain(text);
     let plain = plain.trim();
@@ -71,9 +72,9 @@ fn international(text: &str) -> Option<String> {
         .map(|rest| format!("+{}", rest.trim_start()))
 }
 
-/// The digits behind the calling code of what was typed in that country. Some people
-/// write the calling code without its plus: where the digits are no number of the
-/// country as they stand, and are one behind its calling code, they are that.
+/// The national digits of a number typed without a plus. Some people write the calling
+/// code without its plus: if the digits are no valid length for the country, but are
+/// one without the calling code, it is removed.
 fn national<'a>(digits: &'a str, country: &Country) -> &'a str {
     let as_typed = significant(digits, country);
     if !is_possible(as_typed, country)
@@ -87,11 +88,12 @@ fn national<'a>(digits: &'a str, country: &Country) -> &'a str {
     as_typed
 }
 
-/// The digits without the prefix that is dialled inside the country. Where it
-/// begins with a zero no number does; elsewhere (8 in Russia, 1 in North America)
-/// the length tells a prefix from a digit of the number.
+/// Removes the national prefix. If the prefix begins with a zero, no number does;
+/// elsewhere (8 in Russia, 1 in North America) the length tells a prefix from a digit
+/// of the number.
 fn significant<'a>(digits: &'a str, country: &Country) -> &'a str {
-    // A server that does not say: a zero, where the example shows that it fits.
+    // Without a prefix from the server: a zero, if the example number's length fits
+    // then.
     let is_unsaid = country.groups.is_empty();
     let prefixes = country.national_prefixes.iter().map(String::as_str);
     let is_prefix = |prefix: &str, rest: &str| {
@@ -105,7 +107,7 @@ fn significant<'a>(digits: &'a str, country: &Country) -> &'a str {
         .map_or(digits, |(_, rest)| rest)
 }
 
-/// Whether mobile numbers of the country have that many digits.
+/// Whether the country's mobile numbers have that many digits.
 fn is_possible(digits: &str, country: &Country) -> bool {
     let example = || {
         let calling_code = format!("+{}", country.calling_code);
@@ -122,8 +124,7 @@ fn fits(groups: &[u8], digits: &str) -> bool {
     groups.iter().copied().map(usize::from).sum::<usize>() == digits.len()
 }
 
-/// An international number as it is dialled from everywhere: `+44 (0)7700…` without
-/// its zero.
+/// Removes the national prefix from an international number: `+44 (0)7700…`.
 fn without_national_prefix(number: &PhoneNumber, countries: &[Country]) -> PhoneNumber {
     let digits = number.digits();
     let national = country_of_number(digits, countries).and_then(|country| {
@@ -134,7 +135,7 @@ fn without_national_prefix(number: &PhoneNumber, countries: &[Country]) -> Phone
     national.unwrap_or_else(|| number.clone())
 }
 
-/// Of the countries that share a calling code the one with most numbers.
+/// The main country of a shared calling code.
 fn main_country(calling_code: u16, countries: &[Country]) -> Option<&Country> {
     let mut same_code = countries
         .iter()
@@ -147,8 +148,8 @@ fn is_main(country: &Country) -> bool {
     MAIN_COUNTRIES.contains(&(country.calling_code, country.code.as_str()))
 }
 
-/// Of the countries that share the number's calling code the one whose example is
-/// most like it.
+/// Of the countries that share the number's calling code, the one whose example number
+/// is most similar.
 fn country_of_number<'a>(digits: &str, countries: &'a [Country]) -> Option<&'a Country> {
     let calling_code = calling_code_of(digits, countries)?;
     let likeness = |country: &&Country| {
@@ -165,8 +166,7 @@ fn country_of_number<'a>(digits: &str, countries: &'a [Country]) -> Option<&'a C
         .max_by_key(likeness)
 }
 
-/// The country that the text names by its calling code; the selected one where
-/// it shares that code.
+/// The country of the text's calling code; the selected one if it shares the code.
 pub fn country_of<'a>(text: &str, countries: &'a [Country], selected: &str) -> Option<&'a Country> {
     let digits: String = international(text)?
         .chars()
@@ -179,8 +179,8 @@ pub fn country_of<'a>(text: &str, countries: &'a [Country], selected: &str) -> O
         .or_else(|| main_country(calling_code, countries))
 }
 
-/// The calling code that the digits begin with. No code is the beginning of
-/// another (ITU-T E.164), so at most one fits.
+/// The calling code that the digits begin with. At most one matches, because no code is
+/// a prefix of another (ITU-T E.164).
 fn calling_code_of(digits: &str, countries: &[Country]) -> Option<u16> {
     (1..=digits.len().min(3))
         .filter_map(|length| digits[..length].parse::<u16>().ok())
@@ -191,8 +191,7 @@ fn calling_code_of(digits: &str, countries: &[Country]) -> Option<u16> {
         })
 }
 
-/// The text after another country was chosen by hand: where it names the old
-/// country's calling code, it now names the new one's.
+/// The text after another country was selected: its calling code is replaced.
 pub fn with_country(text: &str, countries: &[Country], chosen: &Country) -> String {
     let Some(written) = international(text) else {
         return text.to_owned();
@@ -205,8 +204,8 @@ pub fn with_country(text: &str, countries: &[Country], chosen: &Country) -> Stri
     }
 }
 
-/// The country to begin with: the first of the reader's languages that names a
-/// served region, else the United States, else the first.
+/// The initial country: the region of the first preferred language that names a served
+/// one, else the United States, else the first.
 pub fn guess<'a>(languages: &[String], countries: &'a [Country]) -> Option<&'a Country> {
     let named = |code: &str| countries.iter().find(|country| country.code == code);
     languages
@@ -217,7 +216,7 @@ pub fn guess<'a>(languages: &[String], countries: &'a [Country]) -> Option<&'a C
         .or_else(|| countries.first())
 }
 
-/// The number as it will be texted, in groups as its country writes it.
+/// The number that will be texted, in its country's format.
 pub fn preview(number: &PhoneNumber, countries: &[Country]) -> String {
     let number = without_national_prefix(number, countries);
     let digits = number.digits();
@@ -229,9 +228,9 @@ pub fn preview(number: &PhoneNumber, countries: &[Country]) -> String {
     format!("+{calling_code} {}", spaced(national, country))
 }
 
-/// What was typed, spaced for reading, once it is a number. It stays national or
-/// international as it was typed; digits are neither added nor changed. Who
-/// spaces a number has a way to, and keeps it.
+/// The typed number, formatted, once it is valid. It stays national or international,
+/// and no digit is added or changed. Text that already contains separators is left
+/// alone.
 pub fn format(text: &str, country: Option<&Country>, countries: &[Country]) -> Option<String> {
     let is_spaced = |c: char| c.is_ascii_digit() || c == '+' || c == ' ';
     if text.contains(' ') && text.chars().all(is_spaced) {
@@ -245,8 +244,7 @@ pub fn format(text: &str, country: Option<&Country>, countries: &[Country]) -> O
     let plain = digits::plain(text);
     let typed: String = plain.chars().filter(char::is_ascii_digit).collect();
     let shown = preview(&number, countries);
-    // Where the number's own digits are the last of those that were typed, what
-    // came before them is a trunk prefix.
+    // If the typed digits end with the national number, the rest is a national prefix.
     let national = shown.strip_prefix(&format!("+{calling_code} "))?;
     let bare: String = national.chars().filter(char::is_ascii_digit).collect();
     let prefix = typed.strip_suffix(bare.as_str())?;
@@ -254,8 +252,8 @@ pub fn format(text: &str, country: Option<&Country>, countries: &[Country]) -> O
     Some(format!("{prefix}{gap}{national}"))
 }
 
-/// Digits in the groups of the country; in groups that are easy to compare where it
-/// has none for so many.
+/// Digits in the country's grouping, or in groups that are easy to compare if it has
+/// none for that length.
 fn spaced(national: &str, country: &Country) -> String {
     let own = country
         .groups

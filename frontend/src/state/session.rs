@@ -1,4 +1,4 @@
-//! A session as the page knows it.
+//! A session, as far as the page knows it.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use super::{Check, Deadline, Failure, FailureKind};
 /// Who the code was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
-    /// The number, as the person typed it on this visit.
+    /// The number, typed on this visit.
     Known(PhoneNumber),
-    /// All but its last digits hidden: all there is after a reload.
+    /// The masked number: all that is left after a reload.
     Masked(String),
 }
 
 impl Recipient {
-    /// The number in an answer; as it stands where it is none.
+    /// Parses the recipient in a response; a masked one is kept as text.
     pub(super) fn read(text: &str) -> Self {
         match PhoneNumber::parse(text) {
             Ok(number) => Self::Known(number),
@@ -28,7 +28,7 @@ impl Recipient {
         }
     }
 
-    /// The form that may be kept in the browser.
+    /// The masked form, which may be stored in the browser.
     pub fn masked(&self) -> String {
         match self {
             Self::Known(number) => number.masked(),
@@ -36,8 +36,8 @@ impl Recipient {
         }
     }
 
-    /// True when a message to that number went to this recipient. A masked
-    /// recipient may fit several numbers.
+    /// True if a message to that number may be for this recipient. A masked recipient
+    /// may match several numbers.
     pub fn may_be(&self, number: &str) -> bool {
         PhoneNumber::parse(number).is_ok_and(|number| match self {
             Self::Known(known) => *known == number,
@@ -46,50 +46,50 @@ impl Recipient {
     }
 }
 
-/// Why no code of a session helps any more.
+/// Why a session has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Its time is over, or the server no longer knows it.
+    /// It expired, or the server does not know it any more.
     Expired,
     /// Too many wrong codes.
     ChecksExhausted,
-    /// Its code was used.
+    /// It is verified already.
     AlreadyVerified,
 }
 
 /// One delivery of the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// How it travels.
+    /// Channel.
     pub channel: Channel,
-    /// How far it has come.
+    /// Delivery status.
     pub status: AttemptStatus,
-    /// Why it will not arrive, where the server says so.
+    /// Reason for a failed delivery, if the server gives one.
     pub reason: Option<AttemptReason>,
 }
 
-/// A session as the page knows it.
+/// A session, as far as the page knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
-    /// Its name.
+    /// Session id.
     pub id: SessionId,
     /// Who the code was sent to.
     pub recipient: Recipient,
-    /// How the last code travels; unknown until the server has answered.
+    /// Channel of the last delivery; unknown until the server has answered.
     pub channel: Option<Channel>,
-    /// Every delivery of the code that is known, oldest first.
+    /// All known deliveries, oldest first.
     pub attempts: Vec<Delivery>,
-    /// How many digits the code has; unknown until the server has answered.
+    /// Number of digits in the code; unknown until the server has answered.
     pub otp_length: Option<u8>,
-    /// When it ends.
+    /// Expiry.
     pub expires: Option<Deadline>,
-    /// When the code may be asked for once more.
+    /// When a resend is allowed.
     pub resend: Option<Deadline>,
-    /// How many more codes may be tried.
+    /// Number of checks left.
     pub checks_left: Option<u8>,
-    /// The check whose answer is outstanding.
+    /// The check whose response is outstanding.
     pub check: Option<Check>,
-    /// Why it is of no more use.
+    /// Why it has ended, once it has.
     pub ending: Option<Ending>,
 }
 
@@ -109,8 +109,7 @@ impl Session {
         }
     }
 
-    /// The session that a code was sent for, after these deliveries, and with the
-    /// check whose answer is outstanding.
+    /// The session of a sent code, with its earlier deliveries and outstanding check.
     pub(super) fn from_send(
         answer: &SendResponse,
         mut attempts: Vec<Delivery>,
@@ -146,12 +145,16 @@ impl Session {
         self.attempts = attempts.collect();
         self.otp_length = Some(answer.otp_length);
         self.expires = Some(Deadline::after(now, answer.expires_in).or_near(self.expires));
-        self.resend = Some(Deadline::after(now, answer.resend_in).or_near(self.resend));
+        let is_open = self.resend.is_some_and(|resend| resend.is_over(now));
+        // An open resend stays open: a deadline of right now would be ahead of the time
+        // that is shown, and the countdown would begin once more.
+        if answer.resend_in > 0 || !is_open {
+            self.resend = Some(Deadline::after(now, answer.resend_in).or_near(self.resend));
+        }
         self.checks_left = Some(answer.checks_left);
     }
 
-    /// Notes what a failure says about the session, and answers the failure to
-    /// show.
+    /// Applies a failure to the session, and returns the failure to show.
     pub(super) fn failed(&mut self, failure: Failure) -> Failure {
         let mut shown = failure;
         if failure.checks_left.is_some() {
@@ -176,24 +179,23 @@ impl Session {
         shown
     }
 
-    /// How far the last delivery has come.
+    /// Status of the last delivery.
     pub fn delivery(&self) -> Option<AttemptStatus> {
         self.attempts.last().map(|attempt| attempt.status)
     }
 
-    /// A resend was refused for now: the server says when it will not be.
+    /// A resend was refused: sets when the next one is allowed.
     pub(super) fn wait(&mut self, seconds: u64, now: Duration) {
         self.resend = Some(Deadline::after(now, seconds));
     }
 
-    /// Whole seconds until the code may be asked for once more; nothing while
-    /// that is unknown.
+    /// Whole seconds until a resend is allowed; none if unknown.
     pub fn resend_in(&self, now: Duration) -> Option<u64> {
         self.resend.map(|resend| resend.seconds_left(now))
     }
 
-    /// The same for one channel: where the last way has failed, another one need
-    /// not wait.
+    /// Whole seconds until a resend by this channel is allowed: if the last delivery
+    /// failed, another channel needs no wait.
     pub fn resend_by_in(&self, channel: Channel, now: Duration) -> Option<u64> {
         let failed = self.delivery() == Some(AttemptStatus::Undelivered);
         if failed && self.channel != Some(channel) {
@@ -202,7 +204,7 @@ impl Session {
         self.resend_in(now)
     }
 
-    /// Whole seconds until the session ends; nothing when it is unknown.
+    /// Whole seconds until the session expires; none if unknown.
     pub fn expires_in(&self, now: Duration) -> Option<u64> {
         self.expires.map(|expires| expires.seconds_left(now))
     }

@@ -1,24 +1,24 @@
-//! What is under way.
+//! Pending tasks.
 
-/// What the server is being asked.
+/// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// How the service is set up.
+    /// Fetch the configuration.
     Configure,
-    /// A new session and its code.
+    /// Send a code for a new session.
     Send,
-    /// The code once more.
+    /// Resend the code.
     Resend,
-    /// Whether the code is right.
+    /// Check a code.
     Verify,
-    /// How the session stands.
+    /// Fetch the session.
     Resume,
 }
 
-/// A task under way. Its answer counts only while this is the newest.
+/// A pending task. Its response counts only while this is the latest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// What was asked.
+    /// The kind of request.
     pub task: Task,
     pub(super) number: u32,
 }

@@ -277,6 +277,18 @@ fn news_of_another_session_is_not_followed() {
 }
 
 #[test]
+fn news_of_a_delivery_does_not_close_an_open_resend() {
+    let mut flow = in_enter_code();
+    let mut delivered = session_response(SessionStatus::Pending);
+    delivered.resend_in = 0;
+    let later = NOW + Duration::from_mins(1);
+    flow.follow(&delivered, later);
+    // The time that is shown lags behind the clock by a tick.
+    let shown = later.checked_sub(Duration::from_millis(200)).unwrap();
+    assert_eq!(flow.session().unwrap().resend_in(shown), Some(0));
+}
+
+#[test]
 fn a_message_belongs_to_its_recipient_even_when_masked() {
     let known = Recipient::Known(PhoneNumber::parse("+14155550123").unwrap());
     let masked = Recipient::Masked(known.masked());

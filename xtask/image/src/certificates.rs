@@ -1,11 +1,11 @@
-//! Whom the program trusts: Mozilla's list, as a crate carries it, so that two machines
-//! make the same image.
+//! Root certificates: Mozilla's list, from a crate, so that two machines build the same
+//! image.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 const LINE: usize = 64;
 
-/// All of them, as `ca-certificates.crt` has them.
+/// All of them, in the format of `ca-certificates.crt`.
 pub(crate) fn pem() -> Vec<u8> {
     let mut text = String::new();
     for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {

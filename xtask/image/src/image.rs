@@ -1,5 +1,5 @@
-//! An image of one program, as an OCI layout in a tar archive. `manifest.json` beside
-//! the layout's own index lets a Docker before version 25 load it, too.
+//! An image of one program, as an OCI layout in a tar archive. With `manifest.json` beside
+//! the layout's index, Docker before version 25 can load it, too.
 
 use std::io;
 
@@ -15,25 +15,25 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// A time that depends on nothing.
+/// A fixed timestamp.
 const CREATED: &str = "1970-01-01T00:00:00Z";
 const SECOND: u64 = 1_000_000_000;
 
-/// What goes into an image.
+/// Contents of an image.
 pub struct Image {
-    /// The program's name, and the image's.
+    /// Name of the program and the image.
     pub name: String,
     /// The image's tag.
     pub version: String,
-    /// As Go names it: `amd64` or `arm64`.
+    /// Architecture in Go's names: `amd64` or `arm64`.
     pub architecture: String,
     /// The program, statically linked.
     pub program: Vec<u8>,
-    /// What the program is made of, in `CycloneDX`.
+    /// Bill of materials, in `CycloneDX`.
     pub sbom: Vec<u8>,
-    /// The texts of the licences, by file name.
+    /// Licence texts by file name.
     pub licences: Vec<(String, Vec<u8>)>,
-    /// Labels beside those that are always there.
+    /// Additional labels.
     pub labels: Vec<(String, String)>,
 }
 
@@ -74,7 +74,7 @@ pub fn sha256(content: &[u8]) -> String {
 }
 
 impl Image {
-    /// The archive. The same image is the same bytes.
+    /// Builds the archive. The same contents give the same bytes.
     pub fn archive(&self) -> io::Result<Vec<u8>> {
         let tar = layer::tar(&self.entries())?;
         let layer = Blob::new(layer::gzip(&tar)?);
@@ -135,7 +135,7 @@ impl Image {
         for (name, text) in &self.licences {
             entries.push(Entry::file(&format!("{licences}/{name}"), text.clone()));
         }
-        // Where the store is: a volume in the one, forgotten with the other.
+        // The store: a volume for the service, temporary for the sandbox.
         entries.push(if self.is_sandbox() {
             Entry::directory("tmp").mode(0o1777)
         } else {
@@ -183,7 +183,7 @@ impl Image {
                 "WorkingDir": "/",
                 "Labels": labels,
                 "StopSignal": "SIGTERM",
-                // Docker's own: OCI has none, and engines that do not know it pass over it.
+                // Docker's own health check: OCI has none, and other engines ignore it.
                 "Healthcheck": {
                     "Test": ["CMD", program, "--healthy"],
                     "Interval": 10 * SECOND,

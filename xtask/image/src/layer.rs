@@ -1,12 +1,11 @@
-//! The one layer of an image: everything that is in it.
+//! The image's only layer, with all its files.
 
 use std::io::{self, Write};
 
 use flate2::{Compression, write::GzEncoder};
 use tar::{Builder, EntryType, Header};
 
-/// The account that the program runs as. It has a number only: there is no
-/// `/etc/passwd`.
+/// User id of the program. Numeric only: there is no `/etc/passwd`.
 pub const USER: u64 = 65_532;
 
 /// A directory or file in the image.
@@ -19,23 +18,23 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A directory that belongs to root.
+    /// A directory owned by root.
     pub fn directory(path: &str) -> Self {
         Self::new(path, 0o755, None)
     }
 
-    /// A file that belongs to root.
+    /// A file owned by root.
     pub fn file(path: &str, content: Vec<u8>) -> Self {
         Self::new(path, 0o644, Some(content))
     }
 
-    /// The same with other permissions.
+    /// The entry with other permissions.
     #[must_use]
     pub fn mode(self, mode: u32) -> Self {
         Self { mode, ..self }
     }
 
-    /// The same, belonging to the account that the program runs as.
+    /// The entry owned by the program's user.
     #[must_use]
     pub fn of_user(self) -> Self {
         Self {
@@ -54,8 +53,8 @@ impl Entry {
     }
 }
 
-/// A tar archive of the entries, in their order. Nothing of the machine is in it: no
-/// time, no name of a user.
+/// A tar archive of the entries, in order. Reproducible: it contains no time and no user
+/// name.
 pub fn tar(entries: &[Entry]) -> io::Result<Vec<u8>> {
     let mut archive = Builder::new(Vec::new());
     for entry in entries {
@@ -76,7 +75,7 @@ pub fn tar(entries: &[Entry]) -> io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
-/// Compressed, without a time or a name in its head.
+/// Compresses it, without a time or name in the header.
 pub fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content)?;

@@ -1,5 +1,5 @@
-//! Container images of Countersign, written without a container engine and without a
-//! base image: the same program makes the same bytes.
+//! Container images of Countersign, built without a container engine or base image: the
+//! same program gives the same bytes.
 
 mod certificates;
 pub mod image;

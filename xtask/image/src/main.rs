@@ -77,14 +77,14 @@ fn write(
     let lines = files.into_iter().map(|(name, content)| {
         let path = directory.join(&name);
         fs::write(&path, &content).map_err(|error| format!("{}: {error}", path.display()))?;
-        // As sha256sum writes and reads it.
+        // In the format of sha256sum.
         Ok(format!("{}  {name}", sha256(&content)))
     });
     let lines: Vec<String> = lines.collect::<Result<_, String>>()?;
     Ok(lines.join("\n"))
 }
 
-/// Of the program, and of the pages that are inside it.
+/// The crates of the program and of the pages inside it.
 fn sbom(name: &str, target: &str) -> Result<Vec<u8>, String> {
     let features = match name {
         "countersign-sandbox" => "embed-page,sandbox",

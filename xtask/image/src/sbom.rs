@@ -1,17 +1,17 @@
-//! The software bill of materials, in `CycloneDX` 1.5: every crate that is compiled into
-//! the program, and into the page that it carries, with its licence and checksum.
+//! The software bill of materials, in `CycloneDX` 1.5: every crate compiled into the
+//! program and its page, with licence and checksum.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-/// What `cargo tree` is asked for: one package a line behind its depth.
+/// Format of `cargo tree`: one package per line after its depth.
 pub const FORMAT: [&str; 4] = ["--prefix", "depth", "--format", "{p}|{l}"];
 
 /// Name and version.
 type Package = (String, String);
 
-/// Packages and what each depends on.
+/// Packages and their dependencies.
 #[derive(Default)]
 pub struct Tree {
     packages: BTreeMap<Package, Found>,
@@ -25,7 +25,7 @@ struct Found {
 }
 
 impl Tree {
-    /// Adds what `cargo tree` printed; the first package of all is what the bill is of.
+    /// Adds the output of `cargo tree`; the first package of all is the bill's subject.
     pub fn add(&mut self, printed: &str) -> Result<(), String> {
         let mut above: Vec<Package> = Vec::new();
         for line in printed.lines().filter(|line| !line.is_empty()) {
@@ -46,7 +46,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The bill of `name`, with the checksums that `Cargo.lock` holds the crates to.
+    /// The bill of `name`, with the checksums of `Cargo.lock`.
     pub fn bill(&self, name: &str, lock: &str, compiler: &str) -> Value {
         let root = self.root.clone().unwrap_or_default();
         let checksums = checksums(lock);
@@ -113,7 +113,7 @@ fn purl((name, version): &Package) -> String {
     format!("pkg:cargo/{name}@{version}")
 }
 
-/// `rustc 1.95.0 (…)`: the library comes with the compiler, and with musl.
+/// `rustc 1.95.0 (…)`: the standard library comes with the compiler, and with musl.
 fn standard_library(compiler: &str) -> Value {
     let version = compiler.split_whitespace().nth(1).unwrap_or_default();
     json!({
@@ -125,7 +125,7 @@ fn standard_library(compiler: &str) -> Value {
     })
 }
 
-/// The packages of a `Cargo.lock` that come from a registry.
+/// The packages in a `Cargo.lock` from a registry.
 fn checksums(lock: &str) -> BTreeMap<Package, String> {
     let field = |package: &str, name: &str| {
         let (_, after) = package.split_once(&format!("\n{name} = \""))?;

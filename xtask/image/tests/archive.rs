@@ -1,5 +1,5 @@
-//! An image as the engines' own readers see it: skopeo and umoci, where they are
-//! installed (`cargo xtask test` installs them).
+//! Reads an image with the engines' own libraries: skopeo and umoci (`cargo xtask test`
+//! installs them).
 
 use std::{
     fs,
@@ -71,7 +71,7 @@ fn skopeo_reads_what_the_program_needs_to_run() {
             );
             assert_eq!(labels["org.opencontainers.image.revision"], "abc");
         }
-        // skopeo leaves out what it does not know; Docker reads the text itself.
+        // skopeo omits fields that it does not know; Docker reads the JSON itself.
         let raw = format!("oci-archive:{}", file.display());
         let raw = run("skopeo", &["inspect", "--raw", "--config", &raw]);
         let raw: serde_json::Value = serde_json::from_str(&raw).expect("JSON");
@@ -83,7 +83,7 @@ fn skopeo_reads_what_the_program_needs_to_run() {
     }
 }
 
-/// Path, permissions and owner of all that is below.
+/// Path, permissions and owner of all entries below.
 fn listed(root: &Path, below: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(below).expect("a directory") {
         let path = entry.expect("an entry").path();
@@ -137,7 +137,7 @@ fn umoci_unpacks_the_program_its_certificates_and_nothing_else() {
         "/usr/share/licenses/countersign 755",
         "/usr/share/licenses/countersign/LICENSE.md 644",
     ]
-    // Without root's rights nobody else can own a file.
+    // Only root can create files of another owner.
     .map(|line| format!("{line} {me}"));
     assert_eq!(found, expected);
     let certificates = fs::read_to_string(root.join("etc/ssl/certs/ca-certificates.crt"));
@@ -150,7 +150,7 @@ fn umoci_unpacks_the_program_its_certificates_and_nothing_else() {
     );
 }
 
-/// GNU tar prints permissions, owner, size and time of each.
+/// Listing by GNU tar: permissions, owner, size and time.
 #[test]
 fn only_the_place_of_the_store_belongs_to_the_user() {
     for (name, place) in [

@@ -1,13 +1,13 @@
-//! `wasm-bindgen` for Trunk: the options that it gives, around the library that the whole
-//! program is made of. That one brings a test runner with a web server and a client, and
-//! takes twice as long to compile.
+//! `wasm-bindgen` for Trunk: its command line, around the library that does the work. The
+//! original program also contains a test runner with a web server and client, and takes
+//! twice as long to compile.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
-/// The same for the library, the crate in the page, and Trunk, which looks.
+/// The version of the library, the crate in the page, and what Trunk checks.
 const VERSION: &str = "0.2.130";
 
 #[expect(
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 fn generate(arguments: &[String]) -> anyhow::Result<()> {
     let mut bindgen = Bindgen::new();
-    // The library leaves it out, the program does not.
+    // The library omits it, the original program does not.
     bindgen.omit_default_module_path(false);
     let mut directory = None;
     for argument in arguments {
@@ -58,7 +58,7 @@ fn generate(arguments: &[String]) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    /// Trunk takes a program of the crate's very version only.
+    /// Trunk accepts only a program of the crate's exact version.
     #[test]
     fn the_version_is_that_of_the_page() {
         let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");

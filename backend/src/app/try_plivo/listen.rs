@@ -1,4 +1,4 @@
-//! Takes Plivo's callbacks, at the address and below the path of the service.
+//! Receives Plivo's callbacks at the service's address and path.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -14,11 +14,11 @@ use countersign_plivo::signature::{self, Callback, Signatures};
 
 use crate::http::paths;
 
-/// How long is waited for a delivery to end.
+/// Timeout for the end of a delivery.
 const PATIENCE: Duration = Duration::from_mins(1);
 const MAX_FORM: usize = 16 * 1024;
 
-/// A callback, as it came.
+/// A received callback.
 pub(super) struct Told {
     headers: HeaderMap,
     fields: Vec<(String, String)>,
@@ -52,7 +52,7 @@ impl Told {
             .unwrap_or("none")
     }
 
-    /// Which signature it bears, and that it is right.
+    /// The version of its signature, and whether it is valid.
     pub(super) fn signature(&self, url: &str, auth_token: &secrecy::SecretString) -> &'static str {
         let callback = Callback {
             url,
@@ -74,7 +74,7 @@ impl Told {
     }
 }
 
-/// Where callbacks come in, until it is dropped.
+/// The callback listener, stopped when dropped.
 pub(super) struct Listener {
     pub(super) url: String,
     told: UnboundedReceiver<Told>,
@@ -88,7 +88,7 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    /// Listens where the service would, which must not run meanwhile.
+    /// Listens at the service's address, so the service must not be running.
     pub(super) fn start(listen: SocketAddr, public_url: &str) -> Result<Self, String> {
         let mut secret = [0; 16];
         getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
@@ -114,7 +114,7 @@ impl Listener {
         Ok(Self { url, told, handle })
     }
 
-    /// What comes until the delivery has ended, or nothing more comes.
+    /// The callbacks until the delivery has ended or the timeout passes.
     pub(super) async fn delivery(&mut self) -> Vec<Told> {
         let mut all = Vec::new();
         let end = tokio::time::Instant::now() + PATIENCE;

@@ -1,14 +1,14 @@
-//! What we assume of Plivo, beside what Plivo did.
+//! Our assumptions about Plivo beside its observed behaviour.
 
 use serde_json::{Map, Value, json};
 
 use super::scrub::Scrubber;
 
-/// The form of a recording, which the simulator knows.
+/// Format version of a recording, which the simulator checks.
 const FORMAT: &str = "countersign-plivo-recording/1";
 
-/// What we assume where Plivo publishes nothing or may change, by name. The simulator
-/// behaves so of itself; a test holds the two together.
+/// Our assumptions by name, where Plivo publishes nothing or may change. The simulator
+/// behaves like this by default; a test compares the two.
 const ASSUMED: [(&str, &str); 15] = [
     ("create", "202 \"Session initiated\""),
     ("callback_signature", "v2"),
@@ -30,10 +30,10 @@ const ASSUMED: [(&str, &str); 15] = [
     ("create_after_success", "a new session"),
     ("expired_code", "400 \"session expired\""),
 ];
-/// Asked with a name that nobody has.
+/// Requested with an id that does not exist.
 const UNKNOWN: (&str, &str) = ("unknown_session", "404 \"session not found\"");
 
-/// An answer of Plivo's, cleaned: its status and its text.
+/// A scrubbed answer of Plivo: status and text.
 pub(super) struct Said {
     pub(super) status: u16,
     pub(super) text: String,
@@ -45,7 +45,7 @@ impl Said {
     }
 }
 
-/// What is known so far.
+/// The observations so far.
 pub(super) struct Observations {
     scrubber: Scrubber,
     seen: Map<String, Value>,
@@ -65,13 +65,13 @@ impl Observations {
         &mut self.scrubber
     }
 
-    /// An answer, beside ours; the line to print.
+    /// Records an answer; returns the line that compares it with our assumption.
     pub(super) fn answered(&mut self, name: &str, said: &Said) -> String {
         let value = json!({"status": said.status, "text": said.text});
         self.note(name, &said.words(), value)
     }
 
-    /// A word, beside ours; the line to print.
+    /// Records a value; returns the line that compares it with our assumption.
     pub(super) fn is(&mut self, name: &str, word: &str) -> String {
         let word = self.scrubber.clean(word);
         self.note(name, &word, word.as_str().into())
@@ -89,12 +89,12 @@ impl Observations {
         format!("DIFFERENT   {name}: assumed {ours}; Plivo: {words}")
     }
 
-    /// How many differ, and how many there are.
+    /// The number of differences and of observations.
     pub(super) fn counted(&self) -> (usize, usize) {
         (self.differing, self.seen.len())
     }
 
-    /// The recording. Refused where anything private is in it after all.
+    /// The recording. Refused if it contains anything private after scrubbing.
     pub(super) fn recording(&self) -> Result<String, String> {
         let recording = json!({
             "format": FORMAT,

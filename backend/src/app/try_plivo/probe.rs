@@ -1,4 +1,4 @@
-//! Calls of Plivo whose answers are looked at as they come.
+//! Calls of Plivo with their raw answers.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// Whether the service would take it for a success.
+    /// Whether the service would accept it as a success.
     pub(super) fn is_accepted(&self, messages: &AcceptedMessages, session: &str) -> bool {
         self.status == 200 && messages.accept(&self.body, session)
     }
@@ -37,10 +37,10 @@ impl Answer {
         &self.body[name]
     }
 
-    /// Status and text, without what is private.
+    /// Status and scrubbed text.
     pub(super) fn said(&self, scrubber: &Scrubber) -> Said {
         let texts = ["error", "message"].map(|name| self.body[name].as_str());
-        // Plain text is a JSON string here.
+        // Plain text is represented as a JSON string.
         let text = texts.into_iter().flatten().next().or(self.body.as_str());
         Said {
             status: self.status,
@@ -62,7 +62,7 @@ impl Probe {
         })
     }
 
-    /// Asks for a code, as the service does.
+    /// Sends a code, as the service does.
     pub(super) async fn create(
         &self,
         recipient: &str,
@@ -105,7 +105,7 @@ impl Probe {
             ..
         } = &self.account;
         let request = request.basic_auth(auth_id, Some(auth_token.expose_secret()));
-        // The library's words name the address, which names the account.
+        // The library's message contains the URL, and with it the account.
         let failed = |error: reqwest::Error| {
             let problem = if error.is_timeout() {
                 "Plivo did not answer in time"

@@ -1,14 +1,13 @@
-//! Takes out of Plivo's words what is nobody's business: numbers, codes, ids, the
-//! account.
+//! Scrubs numbers, codes, ids and the account from Plivo's texts.
 
-/// The longest text that is kept.
+/// Maximum length of a text.
 const LONGEST: usize = 160;
 /// Shorter runs of digits are kept: `404`, `10 attempts`.
 const FEW_DIGITS: usize = 3;
 /// Ids are hexadecimal, with hyphens or without.
 const SHORTEST_ID: usize = 16;
 
-/// Knows what is private of this account and this try.
+/// The private values of this account and this trial.
 pub(super) struct Scrubber {
     private: Vec<String>,
 }
@@ -22,17 +21,17 @@ impl Scrubber {
         scrubber
     }
 
-    /// One more word that must not be seen.
+    /// Adds a private value.
     pub(super) fn hide(&mut self, word: String) {
         if !word.is_empty() && !self.private.contains(&word) {
             self.private.push(word);
-            // The longest first: one may be part of another.
+            // Longest first, because one may contain another.
             self.private
                 .sort_by_key(|word| std::cmp::Reverse(word.len()));
         }
     }
 
-    /// A text that may be shown and kept.
+    /// Scrubs a text, so that it may be printed and recorded.
     pub(super) fn clean(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for word in &self.private {
@@ -48,7 +47,7 @@ impl Scrubber {
         text.chars().take(LONGEST).collect()
     }
 
-    /// Whether any of it is in there all the same.
+    /// Whether a text still contains a private value.
     pub(super) fn finds_private(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         self.private
@@ -57,7 +56,7 @@ impl Scrubber {
     }
 }
 
-/// Without regard to case.
+/// Replaces text case-insensitively.
 fn replaced(text: &str, word: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let word = word.to_ascii_lowercase();
@@ -83,7 +82,7 @@ fn without_id(word: &str) -> String {
     }
 }
 
-/// Runs of digits, also those that spaces, hyphens, dots or brackets divide.
+/// Runs of digits, also separated by spaces, hyphens, dots or brackets.
 fn without_numbers(text: &str) -> String {
     let mut out = String::new();
     let mut run = String::new();

@@ -1,10 +1,10 @@
-//! How the file of applications is written.
+//! Format of the applications file.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
-/// The file as it is written.
+/// The file, deserialized.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -43,8 +43,7 @@ const fn yes() -> bool {
     true
 }
 
-/// What is wrong with the file, in one line. Values are left out: somebody may have put
-/// a key in the place of its hash.
+/// The file's error in one line, without values: one might be a key in place of its hash.
 pub(super) fn described(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);

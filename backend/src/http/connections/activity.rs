@@ -1,5 +1,5 @@
-//! What a connection is doing: known to its stream, to the requests that come over
-//! it, and to whoever looks for connections to close.
+//! Activity of a connection: shared by its stream, its requests, and the search for idle
+//! connections.
 
 use std::{
     sync::{
@@ -21,22 +21,22 @@ use tokio::time::Instant;
 
 use super::Count;
 
-/// What one connection does now, and since when.
+/// Current activity of one connection.
 pub(super) struct Activity {
     opened: Instant,
-    /// Milliseconds from `opened` to when a byte went in or out last.
+    /// Milliseconds from `opened` to the last byte in or out.
     moved: AtomicU64,
-    /// How often bytes came in.
+    /// Number of reads that returned bytes.
     reads: AtomicU32,
-    /// Requests that were begun.
+    /// Number of requests begun.
     requests: AtomicU32,
-    /// What `reads` was when the last one was.
+    /// Value of `reads` when the last one began.
     reads_at_request: AtomicU32,
-    /// Requests that are being worked on.
+    /// Number of requests in progress.
     serving: AtomicU32,
     is_closing: AtomicBool,
     stream: AtomicWaker,
-    /// What it counts for its address, as long as it does.
+    /// Its count for its address, while it counts.
     count: Mutex<Option<Count>>,
 }
 
@@ -55,12 +55,12 @@ impl Activity {
         }
     }
 
-    /// From now on it counts for its address.
+    /// Counts it for its address.
     pub(super) fn count(&self, count: Count) {
         *self.count.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);
     }
 
-    /// It counts no more.
+    /// Stops counting it for its address.
     pub(super) fn uncount(&self) {
         let count = self
             .count
@@ -93,7 +93,7 @@ impl Activity {
         self.serving.load(Relaxed) > 0
     }
 
-    /// The stream is to fail when it is used next, which is now.
+    /// Closes the connection: wakes its stream, which then fails.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Relaxed);
         self.stream.wake();
@@ -103,13 +103,13 @@ impl Activity {
         self.is_closing.load(Relaxed)
     }
 
-    /// Who waits for the stream.
+    /// Waker of the stream.
     pub(super) fn waits(&self, waker: &Waker) {
         self.stream.register(waker);
     }
 }
 
-/// A request that is being worked on, as long as this lives.
+/// A request in progress, until dropped.
 #[must_use = "it is being worked on as long as this lives"]
 pub struct Serving {
     activity: Arc<Activity>,
@@ -117,7 +117,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// That request. Nothing where it came over no connection, as in a test.
+    /// Registers a request. None if it has no connection, as in a test.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         request.conn_data::<Arc<Activity>>().map(Self::begin)
     }
@@ -132,8 +132,8 @@ impl Serving {
         }
     }
 
-    /// Where it came in one piece with the one before, others have their turn first, or
-    /// a connection would be served sixteen requests at a time.
+    /// Yields if the request arrived in one read with the one before: otherwise one
+    /// connection would have sixteen requests served in a row.
     pub(super) async fn turn(&self) {
         if self.is_read_ahead {
             tokio::task::yield_now().await;
@@ -148,15 +148,14 @@ impl Drop for Serving {
     }
 }
 
-/// An application's key came over the request's connection: it does not count for its
-/// address any more.
+/// The connection presented an application's key: it no longer counts for its address.
 pub fn vouch_for(request: &HttpRequest) {
     if let Some(activity) = request.conn_data::<Arc<Activity>>() {
         activity.uncount();
     }
 }
 
-/// Notes that a request is being worked on, up to the head of its answer.
+/// Registers a request as in progress up to the head of its response.
 pub async fn attend(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -1,6 +1,5 @@
-//! A caller's connection, with deadlines that the framework does not have: it
-//! watches over the head of a connection's first request and over idleness after a
-//! whole answer, and over nothing else.
+//! A client connection with deadlines that the framework lacks: it bounds only the head of
+//! the first request, and idle time after a complete response.
 
 use std::{
     io::{Error, ErrorKind, Result},
@@ -17,32 +16,34 @@ use tokio::{
 
 use super::{Place, activity::Activity};
 
-/// How long the head of a request may take.
+/// Timeout for the head of a request.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection waits for its next request: longer than the 60 seconds
-/// of usual proxies, so that it is they who close, with no request on its way.
+/// Keep-alive timeout: longer than the 60 seconds of common proxies, so that they close
+/// first, with no request in flight.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long nothing at all may happen on a connection with no request on its way.
+/// Timeout for a connection without any traffic and without a request in progress.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(80);
-/// How long an answer may wait for its caller to read on: longer than a tunnel.
+/// Timeout for a client that reads too slowly: long enough for a phone that loses its
+/// network for a moment.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-/// What he reads in that time at least: more than a drop now and then.
+/// Minimum bytes that a client must read within that timeout, so that trickling does not
+/// count.
 const MIN_READ: usize = 4096;
-/// How often the framework may come by with nothing to do. It comes by without end
-/// where more was read ahead than it takes.
+/// Maximum consecutive polls by the framework without progress. It polls without end if
+/// more was read ahead than it processes.
 const MAX_IDLE_POLLS: u32 = 4096;
 
-/// A stream whose reads and writes end with an error at the deadline that applies.
+/// A stream whose reads and writes fail once the current deadline has passed.
 pub struct Connection<S> {
     stream: S,
     activity: Arc<Activity>,
-    /// Given back when it closes.
+    /// Slot of the connection, released when it closes.
     _place: Place,
-    /// Since when bytes of a request come in that has not begun.
+    /// When the first bytes of a request arrived that has not begun.
     head: Option<Instant>,
-    /// How many had begun when that was noted.
+    /// Number of requests begun at that time.
     requests: u32,
-    /// Since when an answer waits for its caller, and how much he took meanwhile.
+    /// Since when a response waits for its reader, and how many bytes were read meanwhile.
     stall: Option<(Instant, usize)>,
     idle_polls: u32,
     timer: Pin<Box<Sleep>>,
@@ -66,17 +67,17 @@ impl<S> Connection<S> {
         self.activity.clone()
     }
 
-    /// Bytes came in.
+    /// Bytes were received.
     fn has_read(&mut self) {
         self.activity.has_read();
         self.idle_polls = 0;
-        // The head of the first one is watched over by the framework, which answers.
+        // The framework bounds the head of the first request, and responds.
         if !self.activity.is_serving() && self.activity.requests() > 0 {
             self.head.get_or_insert_with(Instant::now);
         }
     }
 
-    /// The caller's side took bytes.
+    /// The client read bytes.
     fn has_written(&mut self, count: usize) {
         self.activity.has_moved();
         self.idle_polls = 0;
@@ -88,14 +89,15 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Until when something has to happen.
+    /// The current deadline.
     fn deadline(&self) -> Instant {
         let stall = self.stall.map(|(since, _)| since + WRITE_TIMEOUT);
         let (head, idle) = if self.activity.is_serving() {
-            // Its own deadlines hold.
+            // A request in progress has its own deadlines.
             (None, Instant::now() + IDLE_TIMEOUT)
         } else {
-            // Who has an answer to read first need not go on with his next request.
+            // A client that still has a response to read need not continue its next
+            // request.
             let head = self.head.filter(|_| stall.is_none());
             (head, self.activity.moved_at() + IDLE_TIMEOUT)
         };
@@ -103,13 +105,13 @@ impl<S> Connection<S> {
         [stall, head].into_iter().flatten().fold(idle, Instant::min)
     }
 
-    /// Waits for the stream, as long as that may take.
+    /// Waits for the stream until its deadline.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<Result<T>> {
         self.activity.waits(context.waker());
         self.look()?;
         loop {
             let deadline = self.deadline();
-            // Where it is early it is set anew when it is over, not at each byte.
+            // The timer is reset when it fires early, not at each byte.
             if deadline < self.timer.deadline() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline);
             }
@@ -120,7 +122,7 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Fails where the connection is to close.
+    /// Fails if the connection is to be closed.
     fn look(&mut self) -> Result<()> {
         self.idle_polls += 1;
         if self.activity.is_closing() || self.idle_polls > MAX_IDLE_POLLS {
@@ -176,7 +178,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         }
     }
 
-    /// The framework flushes when all was taken.
+    /// The framework flushes once everything was written.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         this.stall = None;

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
 
-/// More than a caller's side takes while he does not read.
+/// More than the client's side buffers while it does not read.
 const BUFFER: usize = 1024;
 
 fn connections(most: usize, most_per_address: u32) -> Connections {
@@ -13,14 +13,14 @@ fn connections(most: usize, most_per_address: u32) -> Connections {
     Connections::new(most, NonZeroU32::new(most_per_address), proxies)
 }
 
-/// A connection, and its caller's side.
+/// A connection and its client's side.
 fn connected(connections: &Connections) -> (Connection<DuplexStream>, DuplexStream) {
     let (stream, caller) = duplex(BUFFER);
     let peer = "127.0.0.1".parse().unwrap();
     (connections.enter(peer, stream).unwrap(), caller)
 }
 
-/// The caller says something, and it is heard.
+/// The client sends bytes, which are read.
 async fn hear(
     (connection, caller): (&mut Connection<DuplexStream>, &mut DuplexStream),
     said: &str,
@@ -83,7 +83,7 @@ async fn a_connection_that_a_key_came_over_does_not_count_for_its_address() {
 async fn an_answer_waits_so_long_for_its_caller_to_read_on() {
     let connections = connections(1000, 9);
     let (mut connection, mut caller) = connected(&connections);
-    // He reads slowly, but reads on.
+    // A slow but steady reader.
     let answer = vec![0; 20 * BUFFER];
     let reads = async {
         let mut piece = vec![0; BUFFER];
@@ -91,7 +91,7 @@ async fn an_answer_waits_so_long_for_its_caller_to_read_on() {
             tokio::time::sleep(Duration::from_secs(3)).await;
             caller.read_exact(&mut piece).await.unwrap();
         }
-        // And now a drop each second.
+        // Now one byte each second.
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             caller.read_u8().await.unwrap();

@@ -1,4 +1,4 @@
-//! How a request's body is read: strictly, and without repeating a word of it.
+//! Parsing of request bodies: strict, and no error repeats their content.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use validator::{Validate, ValidationErrors};
 
 use crate::{http::problem::ApiError, verification::Refusal};
 
-/// The largest request of this API is some 200 bytes.
+/// Maximum body size; the largest valid request has some 200 bytes.
 const MAX_BODY: usize = 4096;
-/// How long a body may take. The framework sees to the head only.
+/// Timeout for a body. The framework has one for the head only.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Every field of every request, so that a failure names no field of a caller's.
+/// Every field of every request. An error names only these, never a field of the caller's.
 const FIELDS: [&str; 15] = [
     "recipient",
     "channel",
@@ -39,8 +39,8 @@ const FIELDS: [&str; 15] = [
     "end_user.id",
 ];
 
-/// Fields of no request, which a failure may name all the same: Plivo's own parameters,
-/// and what other services call what is asked for here.
+/// Unknown fields that an error may name: Plivo's own parameters, and what other services
+/// call ours.
 const FOREIGN_FIELDS: [&str; 21] = [
     "method",
     "url",
@@ -65,7 +65,7 @@ const FOREIGN_FIELDS: [&str; 21] = [
     "lang",
 ];
 
-/// A request that passed every check that needs no state.
+/// A request that passed all stateless validation.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
@@ -91,16 +91,16 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for JsonBody<T> {
     }
 }
 
-/// A form's fields, as they came (RFC 7662, 2.1).
+/// The fields of a form (RFC 7662, 2.1).
 pub(crate) struct FormBody(Vec<(String, String)>);
 
 impl FormBody {
-    /// All of them.
+    /// All fields.
     pub(crate) fn fields(&self) -> &[(String, String)] {
         &self.0
     }
 
-    /// The value of a field that comes once at most.
+    /// The value of a field; an error if it is repeated.
     pub(crate) fn one(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
         let mut values = self.0.iter().filter(|(field, _)| field == name);
         match (values.next(), values.next()) {
@@ -132,14 +132,14 @@ impl FromRequest for FormBody {
     }
 }
 
-/// Whether its length is declared, and too large: such a body is not waited for.
+/// Whether the declared length is too large; such a body is not read.
 fn declares_too_much(request: &HttpRequest) -> bool {
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     length.is_some_and(|length| length > MAX_BODY as u64)
 }
 
-/// Whether the body is declared as that, and not compressed.
+/// Whether the content type matches, without compression.
 fn is_plain(request: &HttpRequest, media_type: &str) -> bool {
     request.content_type().eq_ignore_ascii_case(media_type)
         && !request.headers().contains_key(CONTENT_ENCODING)
@@ -164,21 +164,21 @@ async fn whole(payload: &mut Payload) -> Result<Vec<u8>, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // serde would read an array as an object, field by field.
+    // serde would accept an array in place of an object, field by field.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::InvalidBody);
     }
     serde_json::from_slice(body).map_err(|_| fault::<T>(body))
 }
 
-/// Where it is at fault: read once more, as to keep the path to each field takes
-/// more time than all the rest.
+/// Locates the error by parsing once more: tracking the path to each field takes more time
+/// than everything else.
 fn fault<T: DeserializeOwned>(body: &[u8]) -> ApiError {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let read: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
-    // What follows the object is at fault where the object is not.
+    // Trailing data is reported only if the object is valid.
     read.err().map_or(ApiError::InvalidBody, |error| {
-        // Of half a body, no field is at fault.
+        // A truncated body has no field at fault.
         if error.inner().classify() != Category::Data {
             return ApiError::InvalidBody;
         }
@@ -198,7 +198,7 @@ fn fault<T: DeserializeOwned>(body: &[u8]) -> ApiError {
     })
 }
 
-/// The field that is missing beside one of a name that is not repeated.
+/// The missing field, if an unknown field is present.
 fn missing<T: DeserializeOwned>(body: &[u8]) -> Option<&'static str> {
     let mut fields: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(body).ok()?;
@@ -216,8 +216,8 @@ fn known_field(is_it: impl Fn(&str) -> bool) -> Option<&'static str> {
     FIELDS.into_iter().find(|field| is_it(field))
 }
 
-/// The library's errors carry the rejected values; only the field and our own
-/// code are taken from them.
+/// The library's errors contain rejected values, so only the field and our own code are
+/// used.
 fn invalid(errors: &ValidationErrors) -> ApiError {
     let failed = errors.field_errors();
     let Some(field) = known_field(|field| failed.contains_key(field)) else {

@@ -1,10 +1,9 @@
-//! Who is calling, as far as limits care.
+//! The caller's address, for limits.
 //!
-//! The socket's peer, unless that is a proxy of ours: then the right-most hop
-//! that is not one, over all lines of `X-Forwarded-For` and of `Forwarded` (RFC
-//! 7239). What stands left of it is the caller's to invent. Where a header makes
-//! no sense, or the two disagree, the caller is counted as the last proxy that
-//! vouched: garbage never earns a fresh limit.
+//! The socket's peer; if that is a trusted proxy, the right-most hop that is not one, over
+//! all lines of `X-Forwarded-For` and `Forwarded` (RFC 7239). Hops further left can be
+//! forged by the caller. If a header is malformed or the two disagree, the last trusted
+//! proxy counts as the caller, so that garbage never earns a fresh limit.
 
 use std::{
     future::{Ready, ready},
@@ -23,10 +22,10 @@ use ipnet::IpNet;
 
 use crate::verification::Caller;
 
-/// Nobody has that many proxies of his own.
+/// Maximum hops: nobody has more proxies.
 const MAX_HOPS: usize = 32;
 
-/// The proxies whose word counts.
+/// Trusted proxies.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(pub Vec<IpNet>);
 
@@ -38,7 +37,7 @@ impl TrustedProxies {
 
 /// The caller behind a request.
 pub fn caller_of(request: &HttpRequest) -> Caller {
-    // There is no peer on a Unix socket only; all of it is one caller then.
+    // Only a Unix socket has no peer; all its clients count as one caller.
     let peer = request
         .peer_addr()
         .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
@@ -76,7 +75,7 @@ impl FromRequest for Caller {
     }
 }
 
-/// The caller; where limits count them, a proxy among them is noted.
+/// The caller. If limits apply and it is a trusted proxy, that is recorded.
 pub(crate) fn noted_caller(request: &HttpRequest, is_counted: bool) -> Caller {
     let caller = caller_of(request);
     if is_counted {
@@ -85,8 +84,8 @@ pub(crate) fn noted_caller(request: &HttpRequest, is_counted: bool) -> Caller {
     caller
 }
 
-/// Counts, and says once, that a proxy of ours was found to be the caller: it names
-/// nobody, or what it names is a proxy too, and all who come through it share its limits.
+/// Counts and logs once that a trusted proxy was taken for the caller: it names nobody, or
+/// only another proxy, so all its users share one limit.
 fn note_proxy(request: &HttpRequest, caller: &Caller) {
     static SAID: AtomicBool = AtomicBool::new(false);
     let proxies = request.app_data::<Data<TrustedProxies>>();
@@ -104,7 +103,7 @@ fn note_proxy(request: &HttpRequest, caller: &Caller) {
     }
 }
 
-/// The hops that a header names, the nearest first; `None` for garbage.
+/// The hops in a header, nearest first; `None` if it is malformed.
 fn hops(
     request: &HttpRequest,
     name: &HeaderName,
@@ -112,7 +111,7 @@ fn hops(
 ) -> Vec<Option<IpAddr>> {
     let lines: Vec<_> = request.headers().get_all(name).collect();
     let elements = lines.iter().rev().flat_map(|line| {
-        // A line that is no text, or leaves a quote open, is one piece of garbage.
+        // A line that is not UTF-8 or has an unclosed quote is malformed as a whole.
         let elements = line.to_str().ok().and_then(|line| unquoted(line, ','));
         elements.unwrap_or_else(|| vec!["?"]).into_iter().rev()
     });
@@ -122,8 +121,8 @@ fn hops(
         .collect()
 }
 
-/// The parts between separators that stand in no quoted string (RFC 9110,
-/// 5.6.4); nothing where a quote is not closed.
+/// The parts between separators outside quoted strings (RFC 9110, 5.6.4); none if a quote
+/// is not closed.
 fn unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(|character| {
@@ -136,8 +135,8 @@ fn unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
     (!quoted).then_some(parts)
 }
 
-/// The nearest hop that is no proxy of ours. Where one makes no sense, the proxy
-/// that wrote it.
+/// The nearest hop that is not a trusted proxy. If a hop is malformed, the proxy that wrote
+/// it.
 fn walk(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &TrustedProxies) -> IpAddr {
     let mut vouched = peer;
     for hop in hops {
@@ -260,7 +259,7 @@ mod tests {
                 "198.51.100.1",
             ),
             (&[(forwarded_for, b"10.2.2.2, 10.1.1.1")], "10.2.2.2"),
-            // What a caller sent as his host is no hop.
+            // A `host` parameter is not a hop.
             (
                 &[(
                     "forwarded",

@@ -8,15 +8,15 @@ use crate::{http::problem::ApiError, verification::IdempotentRequest};
 
 /// The header's name.
 const HEADER: &str = "idempotency-key";
-/// Short keys are guessed, and long ones are no keys.
+/// Length of a key: short ones can be guessed, long ones are a mistake.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=255;
 
 /// The caller's key for this request, if there is one.
 pub(crate) struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
-    /// The request under its key. The key belongs to `owner` and the call at `path`:
-    /// another owner's same key is another request.
+    /// The request with its key, scoped to `owner` and `path`: the same key of another
+    /// owner is another request.
     pub(crate) fn request(
         self,
         owner: impl std::fmt::Display,
@@ -43,7 +43,7 @@ impl FromRequest for IdempotencyKey {
             (Some(value), None) => value
                 .to_str()
                 .ok()
-                // The draft writes it as a quoted string; most callers do not.
+                // The draft requires a quoted string; most callers send a plain one.
                 .map(|text| text.trim_matches('"'))
                 .filter(|key| LENGTH.contains(&key.len()))
                 .filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()))

@@ -1,4 +1,4 @@
-//! What a request brings to say which application's server it comes from.
+//! The credentials of a request: which application's server sent it.
 
 use std::sync::Arc;
 
@@ -11,32 +11,32 @@ use countersign_core::{ApiKey, Application, api_key::PREFIX};
 
 use crate::{http::problem::Challenge, verification::ApplicationRegistry};
 
-/// What a request came with.
+/// Presented credentials.
 #[derive(Clone, Debug)]
 pub enum Presented {
-    /// No key: a browser or a stranger.
+    /// No key: a browser, or an anonymous client.
     Nothing,
-    /// A key of that application.
+    /// A valid key of this application.
     Key(Arc<Application>),
-    /// A key of that application, from a page: it has leaked.
+    /// A valid key sent by a page: it has leaked.
     FromBrowser(Arc<Application>),
-    /// No key that is known.
+    /// An unknown key.
     Wrong(Challenge),
 }
 
 impl Presented {
-    /// What the headers bring.
+    /// Reads the headers.
     pub fn read(headers: &HeaderMap, registry: &ApplicationRegistry) -> Self {
         read(headers, registry)
     }
 
-    /// What was noted of a request.
+    /// The recorded credentials of a request.
     pub fn of(message: &impl HttpMessage) -> Self {
         let noted = message.extensions().get::<Self>().cloned();
         noted.unwrap_or(Self::Nothing)
     }
 
-    /// The application whose key came.
+    /// The authenticated application.
     pub fn application(&self) -> Option<&Arc<Application>> {
         match self {
             Self::Key(application) => Some(application),
@@ -60,7 +60,7 @@ fn read(headers: &HeaderMap, registry: &ApplicationRegistry) -> Presented {
     } else if scheme.eq_ignore_ascii_case("basic") {
         match basic(text) {
             Some((user, key)) => (key, Some(user), Challenge::Basic),
-            // What a proxy in front asks browsers for is none of ours.
+            // Credentials for a proxy in front are ignored.
             None => return Presented::Nothing,
         }
     } else {
@@ -79,7 +79,8 @@ fn read(headers: &HeaderMap, registry: &ApplicationRegistry) -> Presented {
     }
 }
 
-/// The user and the password (RFC 7617), where that is to be a key of ours.
+/// User and password of Basic authentication (RFC 7617), if the password has the form of
+/// our keys.
 fn basic(text: &str) -> Option<(String, String)> {
     let text = String::from_utf8(BASE64_STANDARD.decode(text).ok()?).ok()?;
     let (user, key) = text.split_once(':')?;
@@ -161,7 +162,7 @@ mod tests {
             ("Bearer x".to_owned(), "wrong Bearer"),
             ("Bearer".to_owned(), "wrong Bearer"),
             (format!("Bearer {shop}x"), "wrong Bearer"),
-            // What a proxy in front asks browsers for.
+            // Credentials for a proxy in front.
             (basic("staging", "letmein"), "nothing"),
             ("Basic %".to_owned(), "nothing"),
             ("Negotiate abc".to_owned(), "nothing"),

@@ -1,4 +1,4 @@
-//! Who asks for a step, and for whom.
+//! The requester of a step.
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use countersign_core::{Application, end_user::is_public};
@@ -12,7 +12,7 @@ use crate::{
 
 use super::{caller::noted_caller, presented::Presented};
 
-/// Who calls, before the body says for whom.
+/// The caller, before the body names the end user.
 pub(crate) struct Client {
     caller: Caller,
     presented: Presented,
@@ -32,12 +32,12 @@ impl FromRequest for Client {
 }
 
 impl Client {
-    /// The application whose key came.
+    /// The authenticated application.
     pub(crate) fn application(&self) -> Option<&Application> {
         self.presented.application().map(AsRef::as_ref)
     }
 
-    /// Whom an idempotency key of a send belongs to.
+    /// Owner of a send's idempotency key.
     pub(crate) fn owner(&self) -> String {
         match self.application() {
             Some(application) => format!("application {}", application.id),
@@ -45,8 +45,8 @@ impl Client {
         }
     }
 
-    /// Whom an idempotency key of a further step belongs to: whoever has the session's
-    /// name may repeat it, from whatever network, but with the same application's key.
+    /// Owner of a later step's idempotency key: anybody with the session id may repeat it,
+    /// from any network, but with the same application's key.
     pub(crate) fn owner_of(&self, id: countersign_shared::SessionId) -> String {
         match self.application() {
             Some(application) => format!("application {} {id}", application.id),
@@ -54,8 +54,8 @@ impl Client {
         }
     }
 
-    /// The requester of a step, for `end_user`. Where the step `begins` something, a live
-    /// application that knows its users' addresses has to say where this one comes from.
+    /// The requester of a step for `end_user`. For a step that `begins` something, an
+    /// application in live mode that knows its users' addresses must name this one's.
     pub(crate) fn requester(
         &self,
         end_user: Option<EndUser>,
@@ -71,7 +71,7 @@ impl Client {
         let Some(application) = self.presented.application() else {
             return match end_user {
                 None => Ok(Requester::stranger(self.caller)),
-                // Anybody could name any address.
+                // Without a key anybody could name any address.
                 Some(_) => Err(ApiError::Unauthorized(Challenge::Bearer)),
             };
         };

@@ -1,7 +1,7 @@
-//! Keys of applications: who comes with one, and what becomes of wrong ones.
+//! Authentication by applications' keys.
 //!
-//! [`identify`] notes what came, before anything is counted; the rate limits count by
-//! it; [`refuse`] stands behind them, so that wrong keys are counted by address.
+//! [`identify`] records the presented key before anything is counted, because rate limits
+//! depend on it; [`refuse`] runs behind them, so that wrong keys are counted by address.
 
 use actix_web::{
     Error, HttpMessage, ResponseError,
@@ -17,7 +17,7 @@ use crate::{
     verification::ApplicationRegistry,
 };
 
-/// Notes what came.
+/// Records the presented key.
 pub async fn identify(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -33,7 +33,7 @@ pub async fn identify(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// Refuses keys that are wrong, and right ones from a page.
+/// Refuses wrong keys, and valid ones sent by a page.
 pub async fn refuse(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,4 +1,4 @@
-//! A panic in a handler is a problem of that request, not of the connection.
+//! Turns a panic in a handler into an error of that request alone.
 
 use std::panic::AssertUnwindSafe;
 
@@ -12,15 +12,14 @@ use futures_util::FutureExt;
 
 use crate::http::problem::ApiError;
 
-/// Turns a panic into an internal error. It wraps a route, because a request
-/// can only be kept aside once it is routed.
+/// Turns a panic into an internal error. It wraps routes, because a request can only be
+/// cloned once it is routed.
 pub(crate) async fn catch(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let kept = request.request().clone();
-    // Nothing outlives the request that could be seen half-changed: state is
-    // behind the store.
+    // No shared state can be left half-changed: all state is behind the store.
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(answer) => Ok(answer?.map_into_boxed_body()),
         Err(_) => Ok(ServiceResponse::new(

@@ -1,8 +1,8 @@
-//! Which other sites' pages may call.
+//! Cross-origin calls.
 //!
-//! None, unless they are listed (OWASP ASVS 5.0, 3.4.2 and 3.5.1). A browser says
-//! where a call comes from, and nothing that runs in a page can change that; a
-//! caller that is no browser is not concerned.
+//! Pages of other origins may call only if they are listed (OWASP ASVS 5.0, 3.4.2 and
+//! 3.5.1). A browser reports the origin of a call, which a page's script cannot change;
+//! callers that are not browsers are not concerned.
 
 use actix_web::{
     Error, HttpRequest, ResponseError,
@@ -15,7 +15,7 @@ use actix_web::{
 
 use crate::{http::problem::ApiError, verification::ApplicationRegistry};
 
-/// The origin of the page of another site that calls; empty where it has none to name.
+/// The origin of a cross-origin call; empty if it is opaque.
 pub fn other_site(request: &HttpRequest) -> Option<&str> {
     let headers = request.headers();
     let site = headers.get("sec-fetch-site")?;
@@ -23,8 +23,8 @@ pub fn other_site(request: &HttpRequest) -> Option<&str> {
     (site == "cross-site").then_some(origin.unwrap_or_default())
 }
 
-/// Refuses what another site's page asks for, also where the browser would only
-/// hide the answer: a code would be sent all the same (Fetch Metadata).
+/// Refuses cross-origin calls, also those whose response the browser would only hide,
+/// because a code would be sent all the same (Fetch Metadata).
 pub async fn refuse_other_sites(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,8 +1,8 @@
-//! Which headers a listed site's page may send.
+//! Headers that listed origins may send.
 //!
-//! Any but those that carry somebody's rights: tracing tools add headers of their own
-//! to every request of a page (`traceparent`, `baggage`, `sentry-trace`), and nothing
-//! here reads a header that is not its own.
+//! All but those with credentials: tracing tools add headers of their own to every request
+//! of a page (`traceparent`, `baggage`, `sentry-trace`), and the service ignores headers
+//! that it does not know.
 
 use actix_web::{
     Error, ResponseError,
@@ -17,12 +17,12 @@ use actix_web::{
 
 use crate::http::problem::ApiError;
 
-/// Header names that one preflight may ask for.
+/// Maximum header names in one preflight.
 const MAX_NAMES: usize = 32;
-/// Their bytes, with what stands between them.
+/// Maximum length of the list in bytes.
 const MAX_BYTES: usize = 1024;
 
-/// Takes out of a preflight what no page may send; what is left is allowed.
+/// Removes the headers that no page may send from a preflight; the rest is allowed.
 pub async fn narrow(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -43,7 +43,7 @@ pub async fn narrow(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// The names that may be sent; nothing where they are too many, too long or no names.
+/// The allowed names; none if they are too many, too long or malformed.
 fn requested(headers: &HeaderMap) -> Option<Vec<String>> {
     let lines: Vec<&str> = headers
         .get_all(ACCESS_CONTROL_REQUEST_HEADERS)

@@ -1,9 +1,8 @@
-//! The flood shield: so many requests per address, before anything is read.
+//! Rate limits by address, checked before anything of a request is read.
 //!
-//! It stands in memory, and a flood comes from as many addresses as it likes. So
-//! addresses are counted in a fixed number of places, each address in one that
-//! nobody outside can foresee: two that share one have to share its quota, which
-//! is rare and gives nobody more.
+//! Counts are in memory, and a flood may come from any number of addresses. So they are
+//! kept in a fixed number of slots, each address in one that a keyed hash selects:
+//! addresses that share a slot share its quota, which is rare and gives nobody more.
 
 use std::{
     convert::Infallible,
@@ -32,21 +31,21 @@ use crate::{
     verification::{Caller, Refusal},
 };
 
-/// The rate limits in front of the routes, each with a count of its own.
+/// The rate limits in front of the routes, counted separately.
 #[derive(Clone)]
 pub struct RateLimits {
-    /// Of send, resend and verify.
+    /// For send, resend and verify.
     pub requests: RateLimit,
-    /// Of introspection, which an application's server asks for all its users.
+    /// For introspection, which an application's server calls for all its users.
     pub introspections: RateLimit,
-    /// Of what reads a session.
+    /// For session reads and event streams.
     pub reads: RateLimit,
-    /// Of all that comes with an application's key, in place of the first two.
+    /// For all calls with an application's key, in place of the first two.
     pub applications: RateLimit<ByApplication>,
 }
 
 impl RateLimits {
-    /// Drops the counts of callers whose limits are full again.
+    /// Drops counters whose quota is full again.
     pub fn sweep(&self) {
         self.requests.sweep();
         self.introspections.sweep();
@@ -55,8 +54,7 @@ impl RateLimits {
     }
 }
 
-/// A rate limit, by address unless it says otherwise, shared by the workers and the
-/// routes behind it.
+/// A rate limit, by address unless stated otherwise, shared by workers and routes.
 #[derive(Clone)]
 pub struct RateLimit<K: KeyExtractor = ByClient> {
     limit: GovernorConfig<K, Middleware>,
@@ -66,26 +64,26 @@ pub struct RateLimit<K: KeyExtractor = ByClient> {
 type Middleware = NoOpMiddleware<QuantaInstant>;
 
 impl RateLimit {
-    /// By address; of calls with a right key another one counts.
+    /// By address; calls with a valid key are counted elsewhere.
     pub fn by_address(quota: Option<Quota>) -> Self {
         Self::new(quota, ByClient(RandomState::new()))
     }
 }
 
 impl RateLimit<ByApplication> {
-    /// By the application whose key came.
+    /// By application.
     pub fn by_application(quota: Option<Quota>) -> Self {
         Self::new(quota, ByApplication)
     }
 }
 
 impl<K: KeyExtractor> RateLimit<K> {
-    /// Lets `quota.count` through at once and refills evenly; none lets
-    /// everything through.
+    /// Allows a burst of `quota.count` and refills evenly; without a quota it allows
+    /// everything.
     fn new(quota: Option<Quota>, key: K) -> Self {
         let mut builder = GovernorConfigBuilder::default().key_extractor(key);
         if let Some(quota) = quota {
-            // The settings take no more.
+            // The configuration allows no more.
             let count = u32::try_from(quota.count.get()).unwrap_or(u32::MAX);
             builder.period(quota.per / count).burst_size(count);
         }
@@ -96,7 +94,7 @@ impl<K: KeyExtractor> RateLimit<K> {
         }
     }
 
-    /// What stands in front of a route.
+    /// The middleware for a route.
     pub fn guard(&self) -> Condition<Governor<K, Middleware>> {
         Condition::new(self.is_on, Governor::new(&self.limit))
     }
@@ -107,10 +105,10 @@ impl<K: KeyExtractor> RateLimit<K> {
     }
 }
 
-/// How many addresses are told apart: some 20 MB when all are in use.
+/// Number of slots: some 20 MB if all are in use.
 const PLACES: u64 = 1 << 18;
 
-/// Counts by the place of a caller's address.
+/// Selects the slot of the caller's address.
 #[derive(Clone, Debug)]
 pub struct ByClient(RandomState);
 
@@ -121,7 +119,7 @@ impl ByClient {
     }
 }
 
-/// Finding the key cannot fail.
+/// Key extraction cannot fail.
 #[derive(Debug)]
 pub struct Never(Infallible);
 
@@ -133,7 +131,7 @@ impl std::fmt::Display for Never {
 
 impl ResponseError for Never {}
 
-/// Where a request is counted: not here, or in that place.
+/// The slot of a request, or none if it is not counted here.
 type Counted<P> = Option<P>;
 
 impl KeyExtractor for ByClient {
@@ -158,7 +156,7 @@ impl KeyExtractor for ByClient {
     }
 }
 
-/// Counts by the application whose key came.
+/// Selects by application.
 #[derive(Clone, Copy, Debug)]
 pub struct ByApplication;
 
@@ -185,7 +183,7 @@ impl KeyExtractor for ByApplication {
 }
 
 fn refused(rule: RefusalRule, negative: &NotUntil<QuantaInstant>) -> HttpResponse {
-    // The builder carries seconds that were rounded down: too early by one.
+    // The reported seconds are rounded down, one too early.
     let retry_after = negative.wait_time_from(DefaultClock::default().now());
     ApiError::from(Refusal::RateLimited { rule, retry_after }).error_response()
 }
@@ -206,10 +204,10 @@ mod tests {
         let places: HashSet<u32> = (0..1_000_000)
             .map(|index| client.place(&caller(index)))
             .collect();
-        // Three in a hundred stay empty when a million fall into them at random.
+        // With a million random addresses about three slots in a hundred stay empty.
         assert!((250_000..=1 << 18).contains(&places.len()));
         assert_eq!(client.place(&caller(7)), client.place(&caller(7)));
-        // Another process puts them elsewhere.
+        // Another process selects other slots.
         let other = ByClient(RandomState::new());
         assert!((0..64).any(|index| client.place(&caller(index)) != other.place(&caller(index))));
     }

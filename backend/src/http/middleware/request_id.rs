@@ -1,6 +1,6 @@
-//! One id per request, made here: what a caller sends as one is ignored, so
-//! that nobody can write into the log or forge another's trail. Where it is given,
-//! the request is logged and counted.
+//! Assigns each request an id. An id sent by the caller is ignored, so that nobody can
+//! write into the log or forge another's trail. The request is logged and counted here,
+//! too.
 
 use actix_web::{
     HttpMessage,
@@ -22,10 +22,10 @@ use crate::{
     logging::{Context, RequestId, note, trace_id},
 };
 
-/// The header that carries it in every answer.
+/// The response header with the id.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A method's name; anybody can make one up, with whatever in it.
+/// Label of a method: arbitrary ones are grouped, because anybody can make one up.
 fn method(method: &Method) -> &str {
     match *method {
         Method::GET
@@ -39,7 +39,7 @@ fn method(method: &Method) -> &str {
     }
 }
 
-/// Gives the request its id, and logs it when it is answered.
+/// Assigns the id, and logs the request when it is answered.
 pub async fn assign(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -66,7 +66,7 @@ pub async fn assign(
     }
     drop((in_flight, under_way));
     let request = response.request();
-    // The pattern, not the path: a path may hold a session's name.
+    // The route's pattern, not the path, which may contain a session id.
     let route = request.match_pattern().unwrap_or_default();
     let took = started.elapsed();
     if let Some(metrics) = metrics {

@@ -1,7 +1,7 @@
-//! What browsers are told about every answer.
+//! Security headers.
 //!
-//! The page runs its own WASM and talks to its own origin, and nothing else
-//! (OWASP Secure Headers Project; CSP level 3 for `wasm-unsafe-eval`).
+//! The page runs its own WASM, connects to its own origin, and may do nothing else (OWASP
+//! Secure Headers Project; CSP level 3 for `wasm-unsafe-eval`).
 
 use actix_web::{
     body::MessageBody,
@@ -14,32 +14,29 @@ use actix_web::{
     web::Data,
 };
 
-/// The hashes of what stands inside the HTML, SHA-256 in base64, for the content
-/// security policy.
+/// SHA-256 hashes of inline scripts and styles in base64, for the content security policy.
 #[derive(Clone, Debug, Default)]
 pub struct Inline {
-    /// Of the scripts.
+    /// Hashes of scripts.
     pub scripts: Vec<String>,
-    /// Of the styles.
+    /// Hashes of styles.
     pub styles: Vec<String>,
 }
 
 /// The content security policy, as this page's inline script and style need it.
 #[derive(Clone)]
 pub struct ContentSecurityPolicy {
-    /// All of it but who may have the page inside.
+    /// The policy without `frame-ancestors`.
     policy: String,
-    /// The policy of nearly every answer: nobody may.
+    /// The policy of nearly every response: no framing.
     unframed: HeaderValue,
 }
 
-/// The origin whose page has this answer inside: kept with the answer, as it
-/// alone decides.
+/// The origin that may embed this response, as an extension of the response.
 pub struct FramedBy(pub String);
 
 impl ContentSecurityPolicy {
-    /// Allows what has these SHA-256 hashes, in base64, and nothing else that
-    /// stands inside a document.
+    /// Allows inline scripts and styles with these SHA-256 hashes in base64, and no others.
     pub fn new(inline: &Inline) -> Self {
         let sources = |hashes: &[String]| -> String {
             hashes
@@ -67,8 +64,8 @@ impl ContentSecurityPolicy {
     }
 }
 
-/// Adds the headers to every answer. The API is never stored; the page's files
-/// say for themselves how long they keep.
+/// Adds the headers to every response. API responses are never stored; the page's files set
+/// their own caching.
 pub async fn add(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -107,7 +104,7 @@ pub async fn add(
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // What other origins' pages may load says so itself.
+    // A response that other origins may load sets its own.
     let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
     if !headers.contains_key(&resource_policy) {
         headers.insert(resource_policy, HeaderValue::from_static("same-origin"));

@@ -1,4 +1,4 @@
-//! What each application makes of the page: its name, its style, its logo.
+//! Branding by application: name, style, logo.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use serde::Deserialize;
 use super::{Served, index::Branding, source};
 use crate::http::problem::ApiError;
 
-/// Where the operator's style is read.
+/// Path of the operator's style.
 pub(super) const THEME_PATH: &str = "/theme.css";
-/// Where the operator's logo is read.
+/// Path of the operator's logo.
 pub(super) const LOGO_PATH: &str = "/brand-logo";
-/// What an application makes of the page.
+/// An application's branding.
 pub(super) fn branding(application: &Application, is_first: bool, is_sandbox: bool) -> Branding {
     let id = &application.id;
     let at = |path: &str| {
@@ -35,7 +35,7 @@ pub(super) fn branding(application: &Application, is_first: bool, is_sandbox: bo
     }
 }
 
-/// Whose style or logo.
+/// Query of a style or logo: the application.
 #[derive(Deserialize)]
 pub(super) struct Asked {
     application: Option<String>,

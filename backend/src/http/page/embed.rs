@@ -1,7 +1,7 @@
-//! The custom element that an application's page embeds ours with, by one line.
+//! The custom element that embeds the page in an application's page.
 //!
-//! It is for pages of other origins, so unlike everything else it says so: scripts that
-//! are modules are fetched with CORS.
+//! It is loaded by pages of other origins, so unlike everything else it is served with
+//! CORS, which module scripts require.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -10,9 +10,9 @@ use actix_web::{
 
 use crate::http::precompressed::Precompressed;
 
-/// Where the script is read.
+/// Path of the script.
 pub(super) const SCRIPT_PATH: &str = "/embed/v1.js";
-/// Where its types are read.
+/// Path of its type declarations.
 pub(super) const TYPES_PATH: &str = "/embed/v1.d.ts";
 
 /// The script and its types.
@@ -23,7 +23,7 @@ pub(super) struct Embed {
 }
 
 impl Embed {
-    /// Makes them ready to be read.
+    /// Compresses both.
     pub(super) fn new() -> Self {
         let read = |content_type, text: &str| Precompressed::new(content_type, text.into());
         Self {
@@ -52,7 +52,7 @@ fn for_anybody(mut answer: HttpResponse) -> HttpResponse {
             HeaderName::from_static("cross-origin-resource-policy"),
             "cross-origin",
         ),
-        // A mistake in it is mended within ten minutes.
+        // Cached for ten minutes, so that a fix arrives soon.
         (CACHE_CONTROL, "public, max-age=600"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

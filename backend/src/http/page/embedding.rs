@@ -1,8 +1,8 @@
-//! Applications that send people here, and take them back.
+//! Applications that redirect users here or embed the page.
 //!
-//! Where a person goes in the end is checked here, on the server, before the
-//! page is there: the page goes nowhere but to what it was told by us (OWASP
-//! ASVS 5.0, 3.7.2; RFC 9700, 4.11).
+//! The return target is validated here, on the server, before the page is delivered: the
+//! page only ever navigates to what the server wrote (OWASP ASVS 5.0, 3.7.2; RFC 9700,
+//! 4.11).
 
 mod return_path;
 
@@ -18,36 +18,36 @@ use serde::Deserialize;
 use crate::{http::allowed_origins::AllowedOrigins, verification::WayBack};
 use countersign_platform::tls;
 
-/// The longest address and the longest `state`, in bytes.
+/// Maximum length of a URL and of `state`, in bytes.
 const LONGEST: usize = 2048;
 
-/// The one character that no HTML document can hold, not even as a reference
-/// (HTML, 13.2.5.80): browsers read U+FFFD in its place.
+/// The one character that HTML cannot represent, not even as a reference (HTML, 13.2.5.80):
+/// browsers read U+FFFD in its place.
 const NOT_IN_HTML: char = '\0';
 
-/// Where people may be sent back to, and who may have the page inside.
+/// Allowed return URLs and embedding origins.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    /// Addresses to go back to.
+    /// Allowed return URLs.
     pub return_urls: ReturnUrls,
-    /// Origins whose pages may have this one inside.
+    /// Origins that may embed the page.
     pub embed_origins: AllowedOrigins,
 }
 
-/// Addresses to go back to.
+/// Allowed return URLs.
 #[derive(Clone, Debug, Default)]
 pub struct ReturnUrls {
-    /// Of sites: an exact origin, and a path that begins with the given one.
+    /// Of web sites: an exact origin and a path prefix.
     sites: Vec<Url>,
-    /// Of applications on a device: the whole address as it stands.
+    /// Of native applications: the exact URL.
     applications: Vec<String>,
 }
 
 impl ReturnUrls {
-    /// Takes https addresses, http ones on loopback, or such of a private scheme,
-    /// without query or fragment. Answers the first that is none.
+    /// Parses https URLs, http URLs on loopback, and URLs of private schemes, without query
+    /// or fragment. Returns the first invalid one.
     pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        // No host has a star in it; who writes one hopes for a pattern.
+        // A host contains no `*`; whoever writes one expects a pattern.
         let is_fixed = |url: &Url| url.query().is_none() && !url.as_str().contains('*');
         let mut urls = Self::default();
         for text in addresses {
@@ -62,10 +62,11 @@ impl ReturnUrls {
         Ok(urls)
     }
 
-    /// The address as it is gone to, where that is allowed.
+    /// The normalised URL, if it is allowed.
     fn allowed(&self, text: &str, nonce: Option<&str>) -> Option<String> {
-        // Any application may claim a private scheme (RFC 8252, 8.6). What it gets
-        // is of no use to it where the one that asked looks for its own nonce.
+        // Any application may register a private scheme (RFC 8252, 8.6). A stolen proof is
+        // of no use if the legitimate application checks its own nonce, so a nonce is
+        // required.
         if nonce.is_some() && self.applications.iter().any(|it| it == text) {
             return Some(text.to_owned());
         }
@@ -81,10 +82,10 @@ impl ReturnUrls {
     }
 }
 
-/// An address of an application on a device, such as `com.example.shop:/verified`. Its
-/// scheme is a domain turned around (RFC 8252, 7.1): the dot keeps out those that run
-/// code or open files, such as `javascript:` and `file:`, and a slash after the colon
-/// keeps out `shop.example:8080`.
+/// A native application's URL, such as `com.example.shop:/verified`. Its scheme is a
+/// reversed domain (RFC 8252, 7.1): the dot excludes schemes that run code or open files,
+/// such as `javascript:` and `file:`, and the slash after the colon excludes
+/// `shop.example:8080`.
 fn has_private_scheme(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
@@ -102,63 +103,64 @@ fn has_private_scheme(text: &str) -> bool {
         && text.len() <= LONGEST
 }
 
-/// An address that people can be sent to, as browsers read it (the URL
-/// standard): it names no user, and has no fragment, which is ours to fill.
+/// A URL that users may be redirected to, as browsers parse it (URL standard): without user
+/// information, and without a fragment, which we add.
 fn address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST)?;
     let is_plain = url.username().is_empty() && url.password().is_none();
-    // Browsers take these away or turn them around; nobody writes them in good faith.
+    // Browsers strip or convert these characters; no legitimate URL contains them.
     let is_clean = !text
         .chars()
         .any(|c| c == '\\' || c.is_control() || c.is_whitespace());
     (tls::is_private(&url) && is_plain && is_clean && url.fragment().is_none()).then_some(url)
 }
 
-/// What the page's address may ask for.
+/// The page's query parameters.
 #[derive(Debug, Default, Deserialize)]
 pub struct Query {
-    /// Where to go in the end.
+    /// URL to return to.
     return_to: Option<String>,
-    /// The origin of the page around this one.
+    /// Origin of the embedding page.
     embed: Option<String>,
-    /// The application's own word, handed back as it came.
+    /// Opaque string of the application, returned unchanged.
     state: Option<String>,
-    /// What the proof is to repeat.
+    /// Nonce for the proof.
     nonce: Option<String>,
-    /// The application that it is for.
+    /// Id of the application.
     pub application: Option<String>,
-    /// The page that a server began: all else but the language is known then.
+    /// Id of a page that the application's server began; no other parameter but the
+    /// language is allowed then.
     pub page: Option<String>,
     /// The language.
     pub locale: Option<String>,
 }
 
-/// Where the person came from.
+/// The application's parameters, validated.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Host {
-    /// The way back.
+    /// How to return.
     pub way: ReturnTarget,
-    /// The application's own word.
+    /// Opaque string of the application.
     pub state: Option<String>,
-    /// What the proof is to repeat.
+    /// Nonce for the proof.
     pub nonce: Option<String>,
 }
 
-/// The way back to the application.
+/// How the page returns to the application.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReturnTarget {
-    /// To this address.
+    /// By redirect to this URL.
     Return(String),
-    /// To the page around this one, of this origin.
+    /// By a message to the embedding page of this origin.
     Embed(String),
 }
 
-/// What the address asks for is not allowed.
+/// The parameters are not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
 
 impl Query {
-    /// Whether it says nothing but the page and the language.
+    /// Whether it contains only the page's id and the language.
     pub fn is_page_alone(&self) -> bool {
         let others = [
             &self.return_to,
@@ -170,8 +172,8 @@ impl Query {
         others.iter().all(|other| other.is_none())
     }
 
-    /// Reads it strictly: a field that comes twice, or bytes that are not UTF-8,
-    /// would come back to the application as something else than it sent.
+    /// Parses the query strictly: a repeated field, or bytes that are not UTF-8, would be
+    /// returned to the application changed.
     pub fn parse(text: &str) -> Result<Self, Refused> {
         percent_decode_str(text)
             .decode_utf8()
@@ -181,8 +183,7 @@ impl Query {
     }
 }
 
-/// Whether a page that a server begins leads back where its application allows; else the
-/// field that is wrong.
+/// Validates how a page that a server begins returns; the error is the invalid field.
 pub fn check(
     application: &Application,
     way_back: &WayBack,
@@ -193,13 +194,13 @@ pub fn check(
         _ => "return_to",
     };
     match host(application, way_back, nonce) {
-        // A proof that reaches nobody is of no use.
+        // Without a way to return, the proof would reach nobody.
         Ok(None) | Err(Refused) => Err(field),
         Ok(Some(_)) => Ok(()),
     }
 }
 
-/// How a page that a server began leads back now.
+/// How a page that a server began returns, by the current settings.
 pub fn host(
     application: &Application,
     way_back: &WayBack,
@@ -214,8 +215,8 @@ pub fn host(
     })
 }
 
-/// The application that the page is for, and where the person came from. Whoever names
-/// no application means the first that lists the way back.
+/// The page's application, and its validated parameters. Without an id it is the first
+/// application that lists the return target.
 pub fn read(
     query: &Query,
     applications: &Applications,
@@ -234,7 +235,7 @@ pub fn read(
 }
 
 impl Hosts {
-    /// Those of an application.
+    /// The allowed targets of an application.
     fn of(application: &Application) -> Self {
         let return_urls = application.return_urls.iter().map(String::as_str);
         Self {
@@ -244,7 +245,7 @@ impl Hosts {
         }
     }
 
-    /// Where the person came from; nothing for somebody who came alone.
+    /// The validated parameters; none for a user who came directly.
     pub fn read(&self, query: &Query) -> Result<Option<Host>, Refused> {
         let way = match (&query.return_to, &query.embed) {
             (None, None) => return Ok(None),

@@ -1,10 +1,10 @@
-//! The page's HTML: one document for each language and each way to begin, rendered
-//! when the page was built (`frontend/src/prerender.rs`).
+//! The page's HTML: one document per language and start, prerendered when the page is built
+//! (`frontend/src/prerender.rs`).
 //!
-//! Built it is nobody's. Here it gets the operator's name and branding, so that what a
-//! person sees first is already right. What stands inside the program's mount point
-//! is left as it was rendered, byte for byte: the program hydrates it, and an element
-//! more or less would stop it. It reads what it is told on the root, `<html>`.
+//! The built documents carry no brand. Here they get the operator's name and branding, so
+//! that the first paint is right. The content of the mount point stays as rendered, byte
+//! for byte: the program hydrates it, and a missing or extra element would stop it. The
+//! program reads its parameters from attributes of the root, `<html>`.
 
 use std::collections::HashMap;
 
@@ -19,29 +19,29 @@ use super::source::PageFiles;
 use crate::http::page::embedding::{Host, ReturnTarget};
 use crate::http::precompressed::Precompressed;
 
-/// What the operator makes of the page.
+/// Branding of the page.
 #[derive(Clone, Debug)]
 pub struct Branding {
-    /// The name people see.
+    /// The brand name.
     pub brand_name: String,
-    /// True when nothing is really sent.
+    /// True in sandbox.
     pub is_sandbox: bool,
-    /// The application's id, unless it is the one that is meant where none is named.
+    /// The application's id, unless it is the default one.
     pub application: Option<String>,
-    /// Where the application's style is read, if there is one.
+    /// Path of the application's style, if there is one.
     pub theme: Option<String>,
-    /// Where the application's logo is read, if there is one.
+    /// Path of the application's logo, if there is one.
     pub logo: Option<String>,
 }
 
-/// A way to begin, by its name in the page.
+/// The page's start, by its name in the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Start {
-    /// With the phone number.
+    /// The phone form.
     EnterPhone,
-    /// With a number that the application's server knows.
+    /// The confirmation of a number that the application's server knows.
     ConfirmNumber,
-    /// With the word that the link does not work.
+    /// The notice that the link does not work.
     Refused,
 }
 
@@ -62,13 +62,13 @@ pub struct Index {
     pages: HashMap<&'static str, Precompressed>,
     confirmations: HashMap<&'static str, String>,
     refusals: HashMap<&'static str, String>,
-    /// The documents as they were built, for what stands inside them.
+    /// The documents as built, for their inline scripts and styles.
     built: Vec<String>,
 }
 
 impl Index {
-    /// Makes them ready. A language whose document cannot be read is left out; of
-    /// English there is at least `html`, the page without documents.
+    /// Prepares the documents. A language whose document cannot be read is left out; for
+    /// English there is always at least `html`, the page that is not prerendered.
     pub fn new(html: &str, files: &PageFiles, branding: &Branding) -> Self {
         let mut index = Self {
             pages: HashMap::new(),
@@ -108,38 +108,38 @@ impl Index {
         index
     }
 
-    /// The documents as they were built.
+    /// The documents as built.
     pub fn built(&self) -> &[String] {
         &self.built
     }
 
-    /// The page in that language, or else in English.
+    /// The page in that language, or in English.
     pub fn page(&self, locale: &str) -> &Precompressed {
         self.pages.get(locale).unwrap_or_else(|| &self.pages["en"])
     }
 
-    /// The page for somebody who came from an application.
+    /// The page for a user sent by an application.
     pub fn hosted(&self, locale: &str, host: &Host) -> String {
         let page = str::from_utf8(self.page(locale).plain()).expect("it was made of a str");
         told(page, host, &[])
     }
 
-    /// The page for a number that the application's server knows; what it is about stands
-    /// in these attributes.
+    /// The page for a number that the application's server knows, described by these
+    /// attributes.
     pub fn confirmation(&self, locale: &str, host: &Host, begun: &[(&str, &str)]) -> String {
         let page = self.confirmations.get(locale);
         let page = page.unwrap_or_else(|| &self.confirmations["en"]);
         told(page, host, begun)
     }
 
-    /// The page that says that it cannot lead back.
+    /// The page for a link that is not allowed.
     pub fn refused(&self, locale: &str) -> String {
         let page = self.refusals.get(locale);
         page.unwrap_or_else(|| &self.refusals["en"]).clone()
     }
 }
 
-/// A document that is told where the person came from, and more.
+/// A document with the application's parameters and further attributes.
 fn told(page: &str, host: &Host, more: &[(&str, &str)]) -> String {
     let told = element!("html", |root| {
         let (name, value) = match &host.way {
@@ -163,14 +163,14 @@ fn told(page: &str, host: &Host, more: &[(&str, &str)]) -> String {
     )
 }
 
-/// What browsers are told that it is.
+/// Its content type.
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 type Rewritten = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Writes an attribute that browsers read as exactly that text. `set_attribute`
-/// takes HTML and escapes no more than the quotes: in it `&period;` is a dot, and
-/// a carriage return a line feed (HTML, 13.2.3.5 and 13.2.5.72).
+/// Writes an attribute with exactly that text as its value. `set_attribute` takes HTML and
+/// escapes only quotes: `&period;` would become a dot, and a carriage return a line feed
+/// (HTML, 13.2.3.5 and 13.2.5.72).
 fn set_text_attribute(element: &mut Element<'_, '_>, name: &str, text: &str) -> Rewritten {
     let html = text.replace('&', "&amp;").replace('\r', "&#13;");
     element.set_attribute(name, &html)?;
@@ -202,7 +202,7 @@ fn personal(html: &str, start: Start, branding: &Branding) -> String {
         }),
     ];
     if let Some(theme) = &branding.theme {
-        // Last in the head, so that it wins.
+        // Last in the head, so that it overrides our style.
         handlers.push(element!("head", move |head| {
             let link = format!("<link rel=\"stylesheet\" href=\"{theme}\" />");
             head.append(&link, ContentType::Html);
@@ -224,8 +224,8 @@ fn personal(html: &str, start: Start, branding: &Branding) -> String {
 }
 
 fn rewrite(html: &str, settings: RewriteStrSettings<'_, '_>) -> String {
-    // Fails on documents that nest without end, and ours was built with the
-    // program: it is shown as it is rather than not at all.
+    // Fails only on documents nested without end; ours was built with the program. Shown
+    // unbranded rather than not at all.
     rewrite_str(html, settings).unwrap_or_else(|_| html.to_owned())
 }
 

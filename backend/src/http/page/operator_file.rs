@@ -1,4 +1,4 @@
-//! A file of the operator's, such as a style, that a reload shows as it is now.
+//! The operator's files, such as a style; a reload of the page shows the current content.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,11 @@ use actix_web::{HttpRequest, HttpResponse, web::Bytes};
 
 use crate::http::{precompressed::Precompressed, problem::ApiError};
 
-/// Files of the operator's: served from memory, and read again once they have changed.
+/// Serves the operator's files from memory, and reloads changed ones.
 #[derive(Default)]
 pub(super) struct OperatorFiles(Mutex<HashMap<PathBuf, (Version, Precompressed)>>);
 
-/// What another content has another one of.
+/// What identifies a version of the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Version {
     modified: SystemTime,
@@ -23,7 +23,7 @@ struct Version {
 }
 
 impl OperatorFiles {
-    /// That file as it is now. Where it is gone, there is nothing here.
+    /// The current content; 404 if the file is gone.
     pub(super) fn answer(
         &self,
         path: &Path,

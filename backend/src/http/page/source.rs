@@ -1,6 +1,5 @@
-//! Where the built page comes from: a directory, or the inside of this program.
-//! Either way it is served from memory: whoever takes long to read an answer
-//! holds no file open.
+//! Source of the built page: a directory, or this program itself. Either way it is served
+//! from memory, so that a slow reader holds no file open.
 
 use std::{
     collections::BTreeMap,
@@ -13,30 +12,29 @@ use actix_web::web::Bytes;
 
 use crate::http::precompressed::Precompressed;
 
-/// More than any page has, in bytes and in files: a directory with more is
-/// something else.
+/// Maximum size and number of files: a directory with more is not a built page.
 const MAX_PAGE_BYTES: u64 = 64 << 20;
 const MAX_PAGE_FILES: usize = 4096;
 
-/// Where the built page is.
+/// Source of the built page.
 #[derive(Clone, Debug)]
 pub enum PageSource {
-    /// In a directory, which is read once.
+    /// A directory, read once.
     Directory(PathBuf),
-    /// Inside this program.
+    /// Embedded in this program.
     Carried(&'static [CarriedFile]),
 }
 
-/// A file inside this program.
+/// A file embedded in this program.
 #[derive(Debug)]
 pub struct CarriedFile {
-    /// Its path as browsers write it.
+    /// Its URL path.
     pub path: &'static str,
     /// Its content.
     pub plain: &'static [u8],
-    /// The same in brotli, where it was packed so.
+    /// Content in brotli, if it was precompressed.
     pub brotli: Option<&'static [u8]>,
-    /// The same in gzip, where it was packed so.
+    /// Content in gzip, if it was precompressed.
     pub gzip: Option<&'static [u8]>,
 }
 
@@ -52,7 +50,7 @@ impl Default for PageSource {
 }
 
 impl PageSource {
-    /// The page inside this program, where it carries one.
+    /// The page embedded in this program, if there is one.
     pub fn carried() -> Option<Self> {
         (!CARRIED.is_empty()).then_some(Self::Carried(CARRIED))
     }
@@ -81,20 +79,20 @@ impl PageSource {
     }
 }
 
-/// The page's files, by their paths as browsers write them.
+/// The page's files by URL path.
 #[derive(Clone, Default)]
 pub struct PageFiles(BTreeMap<String, Precompressed>);
 
 impl PageFiles {
-    /// One of them, if it is there.
+    /// A file, if it exists.
     pub fn get(&self, path: &str) -> Option<&Precompressed> {
         self.0.get(path)
     }
 }
 
-/// Reads a directory, with the compressed siblings that stand beside its files.
+/// Reads a directory, with precompressed files beside the originals.
 fn from_directory(directory: &Path) -> std::io::Result<PageFiles> {
-    // First of all, so that a directory without a page is not read through.
+    // First, so that a directory without a page is not traversed.
     fs::metadata(directory.join("index.html"))?;
     let mut contents = BTreeMap::new();
     let mut left = MAX_PAGE_BYTES;
@@ -123,7 +121,7 @@ fn read_below(
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name().into_string();
-        // Hidden ones are no part of a page, nor are names that no address can have.
+        // Hidden files are no part of a page, nor are names that no URL can contain.
         let Some(name) = name.ok().filter(|name| !name.starts_with('.')) else {
             continue;
         };
@@ -145,7 +143,7 @@ fn read_below(
     Ok(())
 }
 
-/// What browsers are told that a file is; they are also told not to guess.
+/// Content type of a file; `nosniff` is sent, too.
 pub(super) fn content_type(path: &str) -> &'static str {
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
@@ -206,7 +204,7 @@ mod tests {
         ] {
             assert!(files.get(path).is_none(), "{path}");
         }
-        // Something else, or a directory that is inside of itself.
+        // Something else, or a directory that contains itself by a link.
         let large = fs::File::create(home.path().join("large")).unwrap();
         large.set_len(MAX_PAGE_BYTES).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a refused step is to its caller.
+//! The error response of a refused step.
 
 use std::{borrow::Cow, time::Duration};
 

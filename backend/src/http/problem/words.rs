@@ -1,11 +1,11 @@
-//! What failures say to the person who reads them.
+//! Error messages for users.
 
 use std::time::Duration;
 
 use countersign_platform::clock::whole_seconds_up;
 
-/// What is to be given as a field. No name of a field is in it: clients of the first API
-/// show it to people.
+/// What a field should contain. It names no field, because clients of the first API show
+/// the message to users.
 pub(super) fn advice_on(field: &str) -> &'static str {
     match field {
         "recipient" => "Give the phone number as text, with its country code.",
@@ -35,7 +35,7 @@ pub(super) fn advice_on(field: &str) -> &'static str {
     }
 }
 
-/// What to do instead of giving a field that the call does not have.
+/// Advice for an unknown field.
 pub(super) fn instead_of(field: &str) -> &'static str {
     match field {
         "method" | "url" | "callback_url" => {
@@ -68,7 +68,7 @@ pub(super) fn instead_of(field: &str) -> &'static str {
     }
 }
 
-/// How long, as people say it: never shorter than it is.
+/// A duration in words, rounded up.
 pub(super) fn in_words(wait: Duration) -> String {
     let seconds = whole_seconds_up(wait).max(1);
     let (count, unit) = match seconds {
@@ -106,7 +106,7 @@ mod tests {
         }
     }
 
-    /// Clients of the first API show the message to people.
+    /// Clients of the first API show the message to users.
     #[test]
     fn a_message_names_no_field() {
         let fields = [

@@ -205,7 +205,7 @@ fn after_a_minute_it_is_given_up_and_the_session_is_looked_at() {
         flow.tick(after(59)),
         Some(Background::Repeat(again)) if again.key == first.key
     ));
-    assert_eq!(flow.tick(after(60)), Some(Background::Look));
+    assert_eq!(flow.tick(after(60)), Some(Background::FetchSession));
     assert_eq!(flow.check(), None);
     assert_eq!(flow.tick(after(120)), None);
     // Too late: no success without its proof.
@@ -225,7 +225,7 @@ fn a_check_that_ends_later_is_kept_from_then_on() {
     let again = repeated(&mut flow, after(20));
     flow.checked(&again, &refused(ErrorCode::RequestUnderWay), after(20));
     assert!(matches!(flow.tick(after(79)), Some(Background::Repeat(_))));
-    assert_eq!(flow.tick(after(80)), Some(Background::Look));
+    assert_eq!(flow.tick(after(80)), Some(Background::FetchSession));
 }
 
 #[test]
@@ -331,10 +331,13 @@ fn a_reload_repeats_at_once_for_what_is_left_of_the_minute() {
     flow.failed(ticket, gone.into(), NOW);
     assert_eq!(flow.step.name(), StepName::EnterCode);
     let mut late = flow.clone();
-    assert_eq!(late.tick(after(40)), Some(Background::Look));
+    assert_eq!(late.tick(after(40)), Some(Background::FetchSession));
     assert_eq!(flow.checked(&again, &Ok(success()), NOW), Checked::Verified);
     // A clock that was put back adds nothing.
-    assert_eq!(resuming(3_600).tick(after(60)), Some(Background::Look));
+    assert_eq!(
+        resuming(3_600).tick(after(60)),
+        Some(Background::FetchSession)
+    );
 }
 
 #[test]
@@ -383,7 +386,7 @@ fn the_answer_to_a_check_that_was_left_does_not_count() {
 fn without_a_key_nothing_is_repeated() {
     let mut flow = in_enter_code();
     let request = flow.begin_check("123456", String::new(), NOW).unwrap();
-    assert_eq!(flow.tick(NOW), Some(Background::Look));
+    assert_eq!(flow.tick(NOW), Some(Background::FetchSession));
     assert_eq!(flow.checked(&request, &lost(), NOW), Checked::Refused);
     assert_eq!((flow.pending, flow.tick(after(5))), (None, None));
 }

@@ -1,28 +1,26 @@
-//! Whether a path lies below another, for every server that may read it.
+//! Whether a path is below another one, for every server that may interpret it.
 //!
-//! Browsers resolve `..` before they ask, and so does the URL that is checked
-//! here. What stands behind the application's address may decode once more (a
-//! proxy before its server), cut parameters off a segment (servlet containers:
-//! `..;/`), or take a look-alike for the real thing. A path that means another
-//! one to any of them is no path below the allowed one.
+//! Browsers resolve `..` before they send a request, and so does the URL parser used here.
+//! Servers behind the application's address may decode once more (a proxy), cut off
+//! parameters of a segment (servlet containers: `..;/`), or treat a look-alike as the real
+//! character. A path that any of them would read as another one is refused.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// How often a path may have been encoded. Nobody who means well encodes twice.
+/// Maximum levels of percent-encoding. Legitimate paths are never encoded twice.
 const MAX_ENCODINGS: usize = 8;
 
-/// What decoders have taken for a dot or a slash: the full-width forms, and what
-/// is mapped to them when text is normalised (Unicode NFKC) or squeezed into a
-/// code page.
+/// Characters that decoders treat as a dot or a slash: full-width forms, and what Unicode
+/// normalisation (NFKC) or a code page maps to them.
 const DOTS: [char; 5] = ['.', '\u{2024}', '\u{2025}', '\u{2026}', '\u{ff0e}'];
 const SLASHES: [char; 7] = [
     '/', '\\', '\u{2044}', '\u{2215}', '\u{29f8}', '\u{ff0f}', '\u{ff3c}',
 ];
 
-/// True for the allowed path itself and for what lies below it. Where every path
-/// is allowed, slashes in disguise do not matter.
+/// True for the allowed path itself and for paths below it. If every path is allowed,
+/// disguised slashes do not matter.
 pub(super) fn is_below(path: &str, allowed: &str) -> bool {
     let rest = path.strip_prefix(allowed);
     let is_below =
@@ -39,8 +37,8 @@ pub(super) fn is_below(path: &str, allowed: &str) -> bool {
         })
 }
 
-/// The path, decoded once, twice and so on, until nothing is left to decode; none
-/// where that is no text.
+/// The path decoded once, twice and so on, until nothing is left to decode; none if the
+/// result is not UTF-8.
 fn readings(path: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut readings = vec![Cow::Borrowed(path)];
     while readings.len() <= MAX_ENCODINGS {
@@ -54,12 +52,12 @@ fn readings(path: &str) -> Option<Vec<Cow<'_, str>>> {
     None
 }
 
-/// True where a segment means the one above it, or the same one, to somebody.
+/// True if a server may read a segment as `..` or `.`.
 fn climbs(reading: &str) -> bool {
     reading.split(SLASHES).any(|segment| {
         let name = segment.split(';').next().unwrap_or_default();
-        // Trailing spaces are nothing to some file systems, control characters an
-        // end to some programs; and `%u002e` is a dot to IIS.
+        // Some file systems ignore trailing spaces, some programs stop at control
+        // characters, and IIS reads `%u002e` as a dot.
         let is_padding = |c: char| c.is_whitespace() || c.is_control();
         let is_dotted =
             name.contains(DOTS) && name.chars().all(|c| DOTS.contains(&c) || is_padding(c));
