@@ -35,7 +35,7 @@ const ANNOUNCED: Duration = Duration::from_mins(6);
 pub(crate) const SKEW: Duration = Duration::from_secs(5);
 
 /// What the audience of a test number's proof ends with.
-const TEST_AUDIENCE: &str = ":test";
+pub(crate) const TEST_AUDIENCE: &str = ":test";
 
 /// The longest that a proof holds (NIST SP 800-63B and OWASP ASVS 6.5.5 give a code no
 /// more).

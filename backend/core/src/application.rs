@@ -95,6 +95,29 @@ pub struct Application {
 }
 
 impl Application {
+    /// One of which nothing is said but its id, under the policy of the whole service: it
+    /// takes calls with a key only, and has none.
+    pub fn new(id: ApplicationId, policy: AccessPolicy) -> Self {
+        Self {
+            name: id.to_string(),
+            audience: id.to_string(),
+            id,
+            policy,
+            key_hashes: Vec::new(),
+            origins: Vec::new(),
+            return_urls: Vec::new(),
+            embed_origins: Vec::new(),
+            takes_strangers: false,
+            plivo_app: None,
+            plivo_apps: Vec::new(),
+            has_end_user_addresses: true,
+            sends: Vec::new(),
+            spend_caps: Vec::new(),
+            theme: None,
+            logo: None,
+        }
+    }
+
     /// The application at Plivo that sends codes for that purpose.
     pub fn plivo_app(&self, purpose: Option<Purpose>) -> Option<&str> {
         let own = self.plivo_apps.iter().find(|(it, _)| Some(*it) == purpose);

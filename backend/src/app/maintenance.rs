@@ -73,7 +73,10 @@ impl Maintenance {
             return;
         };
         match read.map(|applications| self.state.applications.replace(applications)) {
-            Ok(true) => log::info!(event = "applications.changed"; "the applications changed"),
+            Ok(true) => {
+                self.state.verification.forget_application_caps();
+                log::info!(event = "applications.changed"; "the applications changed");
+            }
             Ok(false) => {}
             Err(error) => {
                 log::error!(event = "applications.unreadable"; "{error}; the known ones stay");
@@ -81,8 +84,8 @@ impl Maintenance {
         }
     }
 
-    /// Reads rotated keys and changed applications, looks at what is spent and at the clocks, and drops rate limits
-    /// that nobody uses.
+    /// Reads rotated keys and changed applications, looks at what is spent and at the
+    /// clocks, and drops rate limits that nobody uses.
     pub(super) async fn once(&self) {
         self.state.proofs.reload();
         self.reload_applications();

@@ -1,12 +1,13 @@
 //! `POST /api/proofs/introspect` (RFC 7662).
 
 use actix_web::web::{Data, Json};
-use countersign_shared::proof::Introspection;
+use countersign_shared::{Purpose, proof::Introspection};
 
 use crate::http::extract::{body::FormBody, requester::Client};
 use crate::http::problem::Challenge;
 use crate::http::step::to_the_end;
 use crate::http::{bulkhead::Bulkheads, drain::Drain, problem::ApiError, state::AppState};
+use crate::verification::Question;
 
 pub(super) async fn introspect(
     state: Data<AppState>,
@@ -28,11 +29,20 @@ pub(super) async fn introspect(
         Some("true") => true,
         Some(_) => return Err(ApiError::InvalidField("consume")),
     };
+    let purpose = form.one("purpose")?.map(Purpose::parse);
+    if purpose == Some(None) {
+        return Err(ApiError::InvalidField("purpose"));
+    }
+    let question = Question {
+        token,
+        purpose: purpose.flatten(),
+        consume,
+    };
     let _turn = bulkheads.introspections.enter().await?;
     let step = async move {
         let introspection = &state.introspection;
         let application = client.application();
-        introspection.introspect(application, &token, consume).await
+        introspection.introspect(application, &question).await
     };
     let claims = to_the_end(&drain, step).await??;
     Ok(Json(Introspection {

@@ -23,8 +23,20 @@ pub(super) fn introspect(is_sandbox: bool) -> Call {
             text()
                 .description(Some("`true` spends the proof by asking."))
                 .enum_values(Some(["true", "false"])),
+        )
+        .property(
+            "purpose",
+            text()
+                .description(Some(
+                    "What the proof must be for; one for another purpose is inactive.",
+                ))
+                .enum_values(Some(shared::Purpose::ALL.map(shared::Purpose::as_str))),
         );
-    let fields: &[ApiError] = &[InvalidField("token"), InvalidField("consume")];
+    let fields: &[ApiError] = &[
+        InvalidField("token"),
+        InvalidField("consume"),
+        InvalidField("purpose"),
+    ];
     Description::new(
         HttpMethod::Post,
         path,
@@ -46,7 +58,10 @@ pub(super) fn introspect(is_sandbox: bool) -> Call {
         form.into(),
         [
             ("ask", json!({"token": answers::PROOF})),
-            ("spend", json!({"token": answers::PROOF, "consume": "true"})),
+            (
+                "spend",
+                json!({"token": answers::PROOF, "consume": "true", "purpose": "sign_in"}),
+            ),
         ],
     )
     .answers::<Introspection>("What is known of it.", &answers::introspections(), &[])
