@@ -17,8 +17,8 @@ use crate::{
     applications::{SEND, asked, key, secret},
 };
 
-/// Calls under way at once: few enough for a debug build on a busy machine.
-const AT_ONCE: usize = 8;
+/// Calls under way at once, which share commits of the store.
+const AT_ONCE: usize = 32;
 /// Users who send before the first of them verifies.
 const WAVE: usize = 500;
 /// What one user, or one address, may send in ten minutes.
