@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Calls under way at once, which share commits of the store.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 /// Users who send before the first of them verifies.
 const WAVE: usize = 500;
 /// What one user, or one address, may send in ten minutes.
