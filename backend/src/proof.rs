@@ -35,7 +35,7 @@ const ANNOUNCED: Duration = Duration::from_mins(6);
 pub(crate) const SKEW: Duration = Duration::from_secs(5);
 
 /// Suffix of the audience of a test number's proof.
-const TEST_AUDIENCE: &str = ":test";
+pub(crate) const TEST_AUDIENCE: &str = ":test";
 
 /// Maximum lifetime of a proof (NIST SP 800-63B and OWASP ASVS 6.5.5 allow a code no more).
 pub const MAX_LIFETIME: Duration = Duration::from_mins(10);

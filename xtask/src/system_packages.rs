@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::command::{Outcome, command, exists, output, run, say};
 
 /// Programs, and the Debian packages that contain them.
-const NEEDED: [(&str, &str); 11] = [
+const NEEDED: [(&str, &str); 13] = [
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
     ("/usr/bin/python3", "python3-venv"),
@@ -17,6 +17,8 @@ const NEEDED: [(&str, &str); 11] = [
     ("/usr/bin/skopeo", "skopeo"),
     ("/usr/bin/umoci", "umoci"),
     ("/usr/bin/musl-gcc", "musl-tools"),
+    ("/usr/bin/ruby", "ruby"),
+    ("/usr/bin/ruby", "ruby-jwt"),
 ];
 
 /// Installs missing packages if permitted; otherwise prints how.
@@ -57,10 +59,15 @@ pub(crate) fn install() -> Outcome {
     }
 }
 
-/// Debian's Python lacks virtual environments.
+/// Whether what a package adds to a program is there: Debian's Python lacks virtual
+/// environments, and Ruby the library that checks proofs.
 fn is_whole(package: &str) -> bool {
-    package != "python3-venv"
-        || run(command("python3").args(["-c", "import ensurepip, venv"])).is_ok()
+    let (program, arguments) = match package {
+        "python3-venv" => ("python3", ["-c", "import ensurepip, venv"]),
+        "ruby-jwt" => ("ruby", ["-e", "require 'jwt'"]),
+        _ => return true,
+    };
+    output(command(program).args(arguments)).is_ok()
 }
 
 fn check_node() -> Outcome {

@@ -258,7 +258,8 @@ fn sdk(totals: &mut Totals) -> Outcome {
     Ok(())
 }
 
-/// The snippets of `docs/integrate.md` and their libraries, against the service.
+/// The samples of `docs/integrate.md` and its pages, and their libraries, against the
+/// service.
 fn integrate(totals: &mut Totals) -> Outcome {
     let source = Path::new("backend/tests/integrate");
     let home = Path::new("target/integrate");

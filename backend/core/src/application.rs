@@ -95,6 +95,29 @@ pub struct Application {
 }
 
 impl Application {
+    /// An application with this id and policy and nothing else: it takes calls with a key
+    /// only, and has no key yet.
+    pub fn new(id: ApplicationId, policy: AccessPolicy) -> Self {
+        Self {
+            name: id.to_string(),
+            audience: id.to_string(),
+            id,
+            policy,
+            key_hashes: Vec::new(),
+            origins: Vec::new(),
+            return_urls: Vec::new(),
+            embed_origins: Vec::new(),
+            takes_strangers: false,
+            plivo_app: None,
+            plivo_apps: Vec::new(),
+            has_end_user_addresses: true,
+            sends: Vec::new(),
+            spend_caps: Vec::new(),
+            theme: None,
+            logo: None,
+        }
+    }
+
     /// The Plivo Verify application for codes with that purpose.
     pub fn plivo_app(&self, purpose: Option<Purpose>) -> Option<&str> {
         let own = self.plivo_apps.iter().find(|(it, _)| Some(*it) == purpose);

@@ -126,6 +126,13 @@ pub(super) struct RequestLabels {
     pub(super) status: u16,
 }
 
+/// A spending cap of one application.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ApplicationCapLabels {
+    pub(super) application: String,
+    pub(super) per: String,
+}
+
 /// Country and channel of a cost; the channel is `validation` for checks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct CostLabels {

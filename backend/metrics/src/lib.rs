@@ -25,12 +25,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub use self::labels::{BreakerState, OtherClock, UpstreamCall};
 use self::labels::{
-    CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels, CostLabels, CountryLabel,
-    CountryLabels, KeyLabels, RefusalLabels, RequestLabels, SendLabels, StateLabels, StepLabels,
-    UpstreamLabels,
+    ApplicationCapLabels, CallLabels, CapLabels, ClockLabels, CommitLabels, ConversionLabels,
+    CostLabels, CountryLabel, CountryLabels, KeyLabels, RefusalLabels, RequestLabels, SendLabels,
+    StateLabels, StepLabels, UpstreamLabels,
 };
+pub use self::labels::{BreakerState, OtherClock, UpstreamCall};
 
 /// All metrics of one application, so that several in one process count separately.
 pub struct Metrics {
@@ -65,6 +65,8 @@ pub struct Metrics {
     test_number_spread: Counter,
     spend_cap: Family<CapLabels, Gauge>,
     spend_cap_remaining: Family<CapLabels, Gauge>,
+    application_spend_cap: Family<ApplicationCapLabels, Gauge>,
+    application_spend_cap_remaining: Family<ApplicationCapLabels, Gauge>,
     conversion_breaker_tripped: Family<ConversionLabels, Counter>,
     conversion_stopped: Family<ConversionLabels, Counter>,
 }
@@ -114,6 +116,8 @@ impl Default for Metrics {
             test_number_spread: Counter::default(),
             spend_cap: Family::default(),
             spend_cap_remaining: Family::default(),
+            application_spend_cap: Family::default(),
+            application_spend_cap_remaining: Family::default(),
             conversion_breaker_tripped: Family::default(),
             conversion_stopped: Family::default(),
             registry,

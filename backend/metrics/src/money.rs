@@ -2,11 +2,13 @@
 
 use countersign_core::{CountryCode, Limit, MicroDollars};
 use countersign_shared::Channel;
-use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
+use prometheus_client::metrics::{counter::Counter, family::Family};
 
 use super::{
     Metrics,
-    labels::{CapLabels, ConversionLabels, CostLabels, CountryLabel, CountryLabels},
+    labels::{
+        ApplicationCapLabels, CapLabels, ConversionLabels, CostLabels, CountryLabel, CountryLabels,
+    },
 };
 
 impl Metrics {
@@ -51,6 +53,16 @@ impl Metrics {
             self.spend_cap_remaining.clone(),
         );
         registry.register(
+            "application_spend_cap_microdollars",
+            "What an application's codes may cost in a time, in millionths of a US dollar",
+            self.application_spend_cap.clone(),
+        );
+        registry.register(
+            "application_spend_cap_remaining_microdollars",
+            "How much of it is left, in millionths of a US dollar",
+            self.application_spend_cap_remaining.clone(),
+        );
+        registry.register(
             "conversion_breaker_tripped",
             "How often the conversion breaker of a country or range tripped",
             self.conversion_breaker_tripped.clone(),
@@ -92,8 +104,8 @@ impl Metrics {
         let label = CountryLabels {
             country: CountryLabel(country),
         };
-        let cost = i64::try_from(cost.0).unwrap_or(i64::MAX);
-        self.cost_per_verified.get_or_create(&label).set(cost);
+        let gauge = self.cost_per_verified.get_or_create(&label);
+        gauge.set(signed(cost.0));
     }
 
     /// A test number was used, from one address too many or not.
@@ -104,15 +116,38 @@ impl Metrics {
 
     /// Amount used of a spending cap with the window `per`.
     pub fn spend_of_cap(&self, per: &str, cap: MicroDollars, spent: MicroDollars) {
-        let gauge = |family: &Family<CapLabels, Gauge>, amount: u64| {
-            let label = CapLabels {
-                per: per.to_owned(),
-            };
-            let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-            family.get_or_create(&label).set(amount);
+        let label = CapLabels {
+            per: per.to_owned(),
         };
-        gauge(&self.spend_cap, cap.0);
-        gauge(&self.spend_cap_remaining, cap.0.saturating_sub(spent.0));
+        let remaining = cap.0.saturating_sub(spent.0);
+        self.spend_cap.get_or_create(&label).set(signed(cap.0));
+        let gauge = self.spend_cap_remaining.get_or_create(&label);
+        gauge.set(signed(remaining));
+    }
+
+    /// The same of a cap of that application's own.
+    pub fn spend_of_application(
+        &self,
+        application: &str,
+        per: &str,
+        cap: MicroDollars,
+        spent: MicroDollars,
+    ) {
+        let label = ApplicationCapLabels {
+            application: application.to_owned(),
+            per: per.to_owned(),
+        };
+        let remaining = cap.0.saturating_sub(spent.0);
+        let gauge = self.application_spend_cap.get_or_create(&label);
+        gauge.set(signed(cap.0));
+        let gauge = self.application_spend_cap_remaining.get_or_create(&label);
+        gauge.set(signed(remaining));
+    }
+
+    /// Drops the caps of all applications, of which there may be others now.
+    pub fn forget_application_caps(&self) {
+        self.application_spend_cap.clear();
+        self.application_spend_cap_remaining.clear();
     }
 
     /// The conversion breaker of a country or range tripped.
@@ -126,4 +161,9 @@ impl Metrics {
         let label = ConversionLabels::of(rule, enforced);
         self.conversion_stopped.get_or_create(&label).inc();
     }
+}
+
+/// As a gauge holds it.
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
 }

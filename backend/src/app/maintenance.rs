@@ -73,7 +73,10 @@ impl Maintenance {
             return;
         };
         match read.map(|applications| self.state.applications.replace(applications)) {
-            Ok(true) => log::info!(event = "applications.changed"; "the applications changed"),
+            Ok(true) => {
+                self.state.verification.forget_application_caps();
+                log::info!(event = "applications.changed"; "the applications changed");
+            }
             Ok(false) => {}
             Err(error) => {
                 log::error!(event = "applications.unreadable"; "{error}; the known ones stay");

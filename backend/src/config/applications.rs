@@ -10,7 +10,10 @@ use super::{
     values::{self, Reader, parse_caps, parse_quotas},
     variables::{self, Variable},
 };
-use crate::http::{allowed_origins::AllowedOrigins, page::embedding::ReturnUrls};
+use crate::{
+    http::{allowed_origins::AllowedOrigins, page::embedding::ReturnUrls},
+    proof::TEST_AUDIENCE,
+};
 use countersign_core::{
     AccessPolicy, ApiKey, Application, ApplicationId, Applications, KeyHash, Prices, Quota,
     api_key, country::is_country,
@@ -23,8 +26,9 @@ const DEFAULT_ID: &str = "default";
 const MAX_KEYS: usize = 2;
 
 /// Variables that the applications file replaces.
-const OF_ONE_APPLICATION: [&Variable; 9] = [
+const OF_ONE_APPLICATION: [&Variable; 10] = [
     &variables::API_KEY_HASHES,
+    &variables::END_USER_ADDRESSES,
     &variables::ALLOWED_ORIGINS,
     &variables::RETURN_URLS,
     &variables::EMBED_ORIGINS,
@@ -74,6 +78,10 @@ impl ApplicationsFile {
         if !is_brand_name(&name) {
             return Err("name must be 1 to 40 printable characters".to_owned());
         }
+        let audience = entry.audience.unwrap_or_else(|| id.to_string());
+        if !is_audience(&audience) {
+            return Err(AUDIENCE.to_owned());
+        }
         let no_origin = |field: &str, wrong: String| {
             format!(
                 "{field}: {wrong} is no origin as browsers write it, such as https://example.com"
@@ -93,7 +101,7 @@ impl ApplicationsFile {
             return Err("spend_cap: what a code costs is not known; name a PRICES_FILE".to_owned());
         }
         Ok(Application {
-            audience: entry.audience.unwrap_or_else(|| id.to_string()),
+            audience,
             key_hashes: key_hashes(entry.key_hashes.iter().map(String::as_str))
                 .map_err(|problem| format!("key_hashes: {problem}"))?,
             takes_strangers: !is_key_only,
@@ -230,6 +238,7 @@ fn from_variables(reader: &Reader<'_>, policy: &AccessPolicy) -> Result<Applicat
         Ok::<Vec<String>, ConfigError>(values::list(&text).map(str::to_owned).collect())
     };
     let hashes = list(&variables::API_KEY_HASHES)?;
+    let id = ApplicationId::parse(DEFAULT_ID).expect("it is one");
     let hosts = read_hosts(reader)?;
     let origins = read_origins(
         reader,
@@ -237,24 +246,44 @@ fn from_variables(reader: &Reader<'_>, policy: &AccessPolicy) -> Result<Applicat
         AllowedOrigins::for_callers,
     )?;
     Ok(Application {
-        id: ApplicationId::parse(DEFAULT_ID).expect("it is one"),
         name: read_brand_name(reader)?,
-        audience: reader.required(&variables::PROOF_AUDIENCE)?,
+        audience: read_audience(reader)?,
         key_hashes: key_hashes(hashes.iter().map(String::as_str))
             .map_err(|problem| variables::API_KEY_HASHES.error(problem))?,
         origins: origins.into_list(),
         return_urls: list(&variables::RETURN_URLS)?,
         embed_origins: hosts.embed_origins.into_list(),
         takes_strangers: true,
-        policy: policy.clone(),
-        plivo_app: None,
-        plivo_apps: Vec::new(),
-        has_end_user_addresses: true,
-        sends: Vec::new(),
-        spend_caps: Vec::new(),
+        has_end_user_addresses: has_end_user_addresses(reader)?,
         theme: read_file(reader, &variables::THEME_FILE)?,
         logo: read_file(reader, &variables::BRAND_LOGO_FILE)?,
+        ..Application::new(id, policy.clone())
     })
+}
+
+/// What is wrong with an audience.
+const AUDIENCE: &str = "audience must be 1 to 255 visible ASCII characters, without :test at its \
+     end, which marks proofs of test numbers";
+
+fn is_audience(text: &str) -> bool {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_visible && (1..=255).contains(&text.len()) && !text.ends_with(TEST_AUDIENCE)
+}
+
+fn read_audience(reader: &Reader<'_>) -> Result<String, ConfigError> {
+    let audience = reader.required(&variables::PROOF_AUDIENCE)?;
+    is_audience(&audience)
+        .then_some(audience)
+        .ok_or_else(|| variables::PROOF_AUDIENCE.error(AUDIENCE))
+}
+
+fn has_end_user_addresses(reader: &Reader<'_>) -> Result<bool, ConfigError> {
+    let variable = &variables::END_USER_ADDRESSES;
+    match reader.required(variable)?.as_str() {
+        "required" => Ok(true),
+        "optional" => Ok(false),
+        _ => Err(variable.error("must be required or optional")),
+    }
 }
 
 #[cfg(test)]

@@ -164,6 +164,14 @@ fn every_mistake_names_its_variable_and_shows_no_secret() {
             sandbox(("LIMIT_CONNECTIONS_PER_ADDRESS", "0")),
         ),
         ("SHUTDOWN_GRACE", sandbox(("SHUTDOWN_GRACE", "6s"))),
+        (
+            "PROOF_AUDIENCE",
+            sandbox(("PROOF_AUDIENCE", "countersign:test")),
+        ),
+        (
+            "END_USER_ADDRESSES",
+            sandbox(("END_USER_ADDRESSES", "false")),
+        ),
         ("METRICS_ADDR", sandbox(("METRICS_ADDR", "none"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "4"))),
         ("OTP_LENGTH", sandbox(("OTP_LENGTH", "300"))),

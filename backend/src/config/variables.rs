@@ -93,6 +93,8 @@ variables! {
         "File with the applications, in TOML (docs/applications.md), read again while the service runs. Without it there is one, which the variables make.";
     API_KEY_HASHES = None, true,
         "Hashes of the application's keys, two at most, between commas, as countersign --new-key default prints them. Without one its server is a caller like any other.";
+    END_USER_ADDRESSES = Some("required"), false,
+        "Whether a live send with a key must say where its user comes from (end_user.address): required, or optional for an application that does not know it, under LIMIT_SENDS_WITHOUT_ADDRESS.";
     ALLOWED_ORIGINS = None, false,
         "Other sites whose pages may call, such as https://example.com: exact origins, between commas. None when not set. Also capacitor://localhost, ionic://localhost and tauri://localhost, which are the origin of every application in the world that is made with them.";
     RETURN_URLS = None, false,
@@ -129,8 +131,8 @@ variables! {
         "Requests to send, resend and verify from one address (IPv6: one /64), such as 120/1m, or off.";
     LIMIT_INTROSPECTIONS_PER_ADDRESS = Some("6000/1m"), false,
         "Introspections from one address (IPv6: one /64), apart from the requests above: an application's server asks for all its users. Such as 6000/1m, or off.";
-    LIMIT_REQUESTS_PER_APPLICATION = Some("6000/1m"), false,
-        "Requests with one application's key, introspections included, in place of the two above. Such as 6000/1m, or off.";
+    LIMIT_REQUESTS_PER_APPLICATION = Some("60000/1m"), false,
+        "Requests with one application's key, introspections included, in place of the two above. Such as 60000/1m, or off.";
     LIMIT_READS_PER_ADDRESS = Some("600/1m"), false,
         "Looks at sessions, and streams of their events, from one address (IPv6: one /64), apart from the requests above. Such as 600/1m, or off.";
     LIMIT_CONNECTIONS_PER_ADDRESS = Some("256"), false,

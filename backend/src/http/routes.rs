@@ -151,8 +151,8 @@ pub(crate) fn register(config: &mut ServiceConfig, limits: &RateLimits) -> Vec<L
                 .wrap(from_fn(api_key::refuse))
                 .wrap(limits.applications.guard())
                 .wrap($limit.guard())
-                .wrap(from_fn(api_key::identify))
                 .wrap(from_fn(cross_origin::refuse_other_sites))
+                .wrap(from_fn(api_key::identify))
         };
     }
     // HEAD is GET without the body (RFC 9110, 9.3.2); health checks like it.

@@ -1,11 +1,15 @@
 //! What codes cost, in metrics and in the log: expected when they go out, known once
 //! Plivo says so; and where too few of them are entered.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use countersign_core::{
-    ApplicationId, Budget, Charges, CountryCode, Key, Limit, LowConversion, MicroDollars,
-    Recipient, TrippedBy,
+    Application, ApplicationId, Charges, CountryCode, Key, Limit, LimitCheck, LowConversion,
+    MicroDollars, Quota, Recipient, TrippedBy,
     transitions::{LimitUsed, RecordCharges},
 };
 use countersign_plivo::PlivoError;
@@ -13,19 +17,23 @@ use countersign_shared::{Channel, PhoneNumber};
 
 use super::{Refusal, SessionView, Verification, daily_cost::Cost, store_deadline};
 
-/// Which of the spending caps were warned of.
-pub(super) struct BudgetAlerts(Vec<AtomicBool>);
+/// A spending cap: of that application, or of the whole service, and its time.
+type Cap = (Option<ApplicationId>, Duration);
+
+/// Which spending caps were warned of.
+#[derive(Default)]
+pub(super) struct BudgetAlerts(Mutex<HashSet<Cap>>);
 
 impl BudgetAlerts {
-    pub(super) fn new(budget: Option<&Budget>) -> Self {
-        let caps = budget.map_or(0, |budget| budget.caps.len());
-        Self((0..caps).map(|_| AtomicBool::new(false)).collect())
-    }
-
-    /// True on the rising edge of the alert threshold of the cap at `index`.
-    fn rises(&self, index: usize, is_alerting: bool) -> bool {
-        let known = self.0.get(index);
-        known.is_some_and(|known| !known.swap(is_alerting, Ordering::Relaxed) && is_alerting)
+    /// True on the rising edge of the alert threshold of that cap.
+    fn rises(&self, cap: Cap, is_alerting: bool) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_alerting {
+            known.insert(cap)
+        } else {
+            known.remove(&cap);
+            false
+        }
     }
 }
 
@@ -48,38 +56,69 @@ impl Verification {
         }
     }
 
-    /// So much of each spending cap is used now.
+    /// So much of each of the service's spending caps is used now.
     pub(super) fn note_budget_used(&self, used: &[u64]) {
         let Some(budget) = &self.budget else { return };
-        for (index, (cap, used)) in budget.caps.iter().zip(used).enumerate() {
-            let per = humantime::format_duration(cap.per).to_string();
-            let (cap_amount, used) = (MicroDollars(cap.count.get()), MicroDollars(*used));
-            self.metrics.spend_of_cap(&per, cap_amount, used);
-            if self
-                .budget_alerts
-                .rises(index, budget.is_alerting(cap, used))
-            {
+        for (cap, used) in budget.caps.iter().zip(used) {
+            let (per, amount, used) = shown(cap, *used);
+            self.metrics.spend_of_cap(&per, amount, used);
+            let is_alerting = budget.is_alerting(cap, used);
+            if self.budget_alerts.rises((None, cap.per), is_alerting) {
                 log::warn!(
-                    event = "spend.alert", per = per.as_str(), cap:% = cap_amount, spent:% = used;
+                    event = "spend.alert", per = per.as_str(), cap:% = amount, spent:% = used;
                     "spending cap nearly used up"
                 );
             }
         }
     }
 
-    /// The same without a send: spending also leaves the window by itself.
+    /// The same of the application's own.
+    pub(super) fn note_application_budget_used(&self, application: &Application, used: &[u64]) {
+        let Some(budget) = &self.budget else { return };
+        let id = &application.id;
+        for (cap, used) in application.spend_caps.iter().zip(used) {
+            let (per, amount, used) = shown(cap, *used);
+            self.metrics
+                .spend_of_application(id.as_str(), &per, amount, used);
+            let is_alerting = budget.is_alerting(cap, used);
+            let cap = (Some(id.clone()), cap.per);
+            if self.budget_alerts.rises(cap, is_alerting) {
+                log::warn!(
+                    event = "spend.alert", application = id.as_str(), per = per.as_str(),
+                    cap:% = amount, spent:% = used;
+                    "spending cap of an application nearly used up"
+                );
+            }
+        }
+    }
+
+    /// Both without a send: spending also leaves the window by itself.
     pub async fn watch_budget(&self) {
         let Some(budget) = &self.budget else { return };
-        let Some(check) = budget.caps(&self.keys.budget()) else {
-            return;
-        };
-        let step = LimitUsed {
-            check,
-            rules: self.rules.clone(),
-        };
-        if let Ok(used) = self.store.read(step, store_deadline()).await {
+        if let Some(check) = budget.caps(&self.keys.budget())
+            && let Some(used) = self.used(check).await
+        {
             self.note_budget_used(&used);
         }
+        for application in self.applications.current().iter() {
+            let check = application.caps(&self.keys.application(&application.id), 0);
+            if !check.quotas.is_empty()
+                && let Some(used) = self.used(check).await
+            {
+                self.note_application_budget_used(application, &used);
+            }
+        }
+    }
+
+    /// Drops the metrics of applications' caps, until their budgets are looked at next.
+    pub fn forget_application_caps(&self) {
+        self.metrics.forget_application_caps();
+    }
+
+    async fn used(&self, check: LimitCheck) -> Option<Vec<u64>> {
+        let rules = self.rules.clone();
+        let step = LimitUsed { check, rules };
+        self.store.read(step, store_deadline()).await.ok()
     }
 
     /// Whether what a delivery costs is of interest and not known yet.
@@ -170,16 +209,26 @@ impl Verification {
     }
 }
 
+/// A cap's time, its amount, and what is used of it.
+fn shown(cap: &Quota, used: u64) -> (String, MicroDollars, MicroDollars) {
+    let per = humantime::format_duration(cap.per).to_string();
+    (per, MicroDollars(cap.count.get()), MicroDollars(used))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_cap_is_warned_of_once_each_time_it_gets_there() {
-        let alerts = BudgetAlerts(vec![AtomicBool::new(false)]);
+        let alerts = BudgetAlerts::default();
+        let hour = Duration::from_hours(1);
         let levels = [false, false, true, true, true, false, true];
-        let told = levels.map(|is_alerting| alerts.rises(0, is_alerting));
+        let told = levels.map(|is_alerting| alerts.rises((None, hour), is_alerting));
         assert_eq!(told, [false, false, true, false, false, false, true]);
-        assert!(!alerts.rises(1, true));
+        // Each cap by itself.
+        let shop = ApplicationId::parse("shop");
+        assert!(alerts.rises((shop, hour), true));
+        assert!(alerts.rises((None, hour * 24), true));
     }
 }

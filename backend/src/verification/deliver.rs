@@ -143,6 +143,8 @@ impl Verification {
         let country = delivery.recipient.country_code();
         self.note_low_conversion(&delivery.recipient, reservation.low_conversion());
         self.note_budget_used(reservation.budget_used());
+        let used = reservation.application_budget_used();
+        self.note_application_budget_used(&delivery.application, used);
         self.metrics.send_requested(country, delivery.channel);
     }
 

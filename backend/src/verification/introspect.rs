@@ -7,7 +7,7 @@ use countersign_core::{
     transitions::{ConsumeOnce, IsConsumed},
 };
 use countersign_platform::clock::Clock;
-use countersign_shared::proof::Claims;
+use countersign_shared::{Purpose, proof::Claims};
 use countersign_store::StoreHandle;
 
 use super::{ApplicationRegistry, Refusal, RowKeys, store_deadline};
@@ -33,21 +33,30 @@ pub struct Introspection {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What is asked about a token.
+pub struct Question {
+    /// The token.
+    pub token: String,
+    /// What the proof must be for, where that matters.
+    pub purpose: Option<Purpose>,
+    /// Whether to use it up, once over all instances.
+    pub consume: bool,
+}
+
 impl Introspection {
     /// Whether introspection needs no key.
     pub fn is_open(&self) -> bool {
         self.is_open_without_keys && !self.applications.current().have_keys()
     }
 
-    /// The claims of a token, if it is a valid proof of ours for `application` (none for
-    /// any) that was not consumed. `consume` consumes it, once over all instances.
+    /// The claims of a token, if it is a valid proof of ours with that purpose, for
+    /// `application` (`None` for any), that was not consumed.
     pub async fn introspect(
         &self,
         application: Option<&Application>,
-        token: &str,
-        consume: bool,
+        question: &Question,
     ) -> Result<Option<Claims>, Refusal> {
-        let Some(claims) = self.proofs.read(token, self.clock.now()) else {
+        let Some(claims) = self.proofs.read(&question.token, self.clock.now()) else {
             return Ok(None);
         };
         let is_theirs = if let Some(application) = application {
@@ -56,6 +65,9 @@ impl Introspection {
             let applications = self.applications.current();
             applications.iter().any(|it| it.audience == claims.aud)
         };
+        let wanted = question.purpose;
+        let is_wanted = wanted.is_none_or(|purpose| claims.purpose == Some(purpose));
+        let is_theirs = is_theirs && is_wanted;
         // Checked last, so that another application's proof takes the same time and nobody
         // learns that it is valid.
         let kind = if is_theirs {
@@ -64,7 +76,7 @@ impl Introspection {
             "proof of another"
         };
         let key = self.keys.single_use(kind, &claims.jti);
-        let was_consumed = if consume {
+        let was_consumed = if question.consume {
             let kept_for = self.proofs.lifetime() + REMEMBERED;
             let step = ConsumeOnce { key, kept_for };
             !self.store.run(step, store_deadline()).await?

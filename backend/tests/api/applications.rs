@@ -233,6 +233,29 @@ async fn a_live_server_says_where_its_user_comes_from() {
 }
 
 #[actix_web::test]
+async fn the_one_application_of_the_variables_may_know_no_addresses_either() {
+    let simulator = plivo_simulator::Simulator::start(plivo_simulator::Settings::new(
+        "MAXXXXXXXXXXXXXXXXXX",
+        "test_auth_token",
+    ))
+    .unwrap();
+    let hash = key("default").hash().to_string();
+    let settings = [
+        ("API_KEY_HASHES", hash.as_str()),
+        ("END_USER_ADDRESSES", "optional"),
+        ("LIMIT_SENDS_WITHOUT_ADDRESS", "1/1h"),
+    ];
+    let app = TestApp::start_live(&simulator.base_url(), &settings).await;
+    let bare = |last: u8| json!({"recipient": format!("+1415555267{last}")});
+    ask(&app, "default", SEND, &bare(1)).await.ok();
+    let second = ask(&app, "default", SEND, &bare(2)).await;
+    let problem = second.problem(429, "rate_limited");
+    assert_eq!(problem["limit"], "sends_without_address");
+    let known = to("+14155552673", USER);
+    ask(&app, "default", SEND, &known).await.ok();
+}
+
+#[actix_web::test]
 async fn an_application_has_its_own_name_numbers_limits_and_application_at_plivo() {
     let file = ApplicationsFile::of(&[
         (

@@ -122,8 +122,13 @@ async fn a_key_is_accepted_as_basic_credentials_but_never_from_a_page() {
         let answer = app.call(request.header("origin", origin)).await;
         answer.problem(403, "key_from_browser");
     }
+    // Also of a site that may not call: it has leaked all the same.
+    let request = asked(&app, "shop", SEND, &to("+14155550125", USER))
+        .header("origin", "https://evil.example")
+        .header("sec-fetch-site", "cross-site");
+    app.call(request).await.problem(403, "key_from_browser");
     assert!(
-        app.has("countersign_keys_rejected_total{reason=\"from_browser\"} 2")
+        app.has("countersign_keys_rejected_total{reason=\"from_browser\"} 3")
             .await
     );
 }

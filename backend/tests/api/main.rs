@@ -12,6 +12,7 @@ mod config;
 mod contract;
 mod conversion;
 mod cross_origin;
+mod crowd;
 mod delivery;
 mod faults;
 mod floods;

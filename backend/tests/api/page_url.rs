@@ -105,6 +105,15 @@ async fn nothing_is_sent_until_the_user_presses_the_button_and_then_once() {
 }
 
 #[actix_web::test]
+async fn pressed_many_times_at_once_it_sends_one_code() {
+    let (app, _file, _dist) = start(&[]).await;
+    let name = begun(&app, &json!({})).await;
+    let presses = futures_util::future::join_all((0..20).map(|_| press(&app, &name))).await;
+    let sent = presses.iter().filter(|answer| answer.status == 200);
+    assert_eq!((sent.count(), app.simulator().calls().create), (1, 1));
+}
+
+#[actix_web::test]
 async fn a_page_expires_after_ten_minutes_and_cannot_be_altered() {
     let (app, _file, _dist) = start(&[]).await;
     let name = begun(&app, &json!({})).await;

@@ -127,3 +127,54 @@ async fn rotation_can_change_the_algorithm_and_each_key_keeps_its_own() {
         assert_eq!(known(&app, &format!("{header}.{rest}")).await, inactive());
     }
 }
+
+#[actix_web::test]
+async fn a_proof_for_another_purpose_is_inactive_and_stays() {
+    let file = ApplicationsFile::of(&[("shop", "")]);
+    let settings = [
+        ("APPLICATIONS_FILE", file.path()),
+        ("LIMIT_SENDS_PER_NUMBER", "off"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let reset = proof_for(&app, "shop", "reset").await;
+    let about = |token, purpose| [("token", token), ("purpose", purpose), ("consume", "true")];
+    for other in ["sign_up", "sign_in", "change_number"] {
+        let answer = asked_by(&app, "shop", &about(&reset, other)).await;
+        assert_eq!(answer, inactive(), "{other}");
+    }
+    let answer = asked_by(&app, "shop", &about(&reset, "reset")).await;
+    assert_eq!(
+        (&answer["active"], &answer["purpose"]),
+        (&json!(true), &json!("reset"))
+    );
+    assert_eq!(
+        asked_by(&app, "shop", &about(&reset, "reset")).await,
+        inactive()
+    );
+
+    // One that names no purpose is for none of them.
+    app.advance(Duration::from_mins(1));
+    let sent = ask(&app, "shop", SEND, &json!({"recipient": NUMBER}))
+        .await
+        .ok();
+    let body = json!({"session_uuid": sent["session_uuid"], "otp": app.newest_otp(NUMBER).await});
+    let verified = ask(&app, "shop", "/api/otp/verify", &body).await.ok();
+    let plain = verified["proof"].as_str().unwrap();
+    assert_eq!(
+        asked_by(&app, "shop", &about(plain, "sign_in")).await,
+        inactive()
+    );
+    assert_eq!(
+        asked_by(&app, "shop", &[("token", plain)]).await["active"],
+        true
+    );
+
+    for wrong in ["", "login", "SIGN_IN"] {
+        let request = app.request(Method::POST, "/api/proofs/introspect");
+        let request = request
+            .bearer_auth(secret("shop"))
+            .form(&about(plain, wrong));
+        let problem = app.call(request).await.problem(400, "invalid_request");
+        assert_eq!(problem["field"], "purpose", "{wrong}");
+    }
+}

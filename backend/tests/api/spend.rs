@@ -6,7 +6,10 @@ use countersign_shared::Channel;
 use plivo_simulator::{Settings, Simulator};
 use serde_json::json;
 
-use crate::app::{Session, TestApp, TestStore, start_app};
+use crate::{
+    app::{Session, TestApp, TestStore, start_app},
+    applications::ApplicationsFile,
+};
 
 /// Prices that differ from the simulator's charges, to tell the expected price from the
 /// charge.
@@ -332,4 +335,39 @@ async fn without_prices_nothing_is_asked_or_counted() {
     app.app.sweep().await;
     let text = app.metrics().await;
     assert!(!text.contains("microdollars_total{") && !text.contains("remaining_microdollars{"));
+}
+
+/// What is left of an application's own cap, while there is one.
+fn left_of_shop(text: &str) -> Option<i64> {
+    let name = "countersign_application_spend_cap_remaining_microdollars";
+    let start = format!("{name}{{application=\"shop\",per=\"1h\"}} ");
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(&start))?;
+    Some(value.parse().unwrap())
+}
+
+#[actix_web::test]
+async fn an_applications_own_budget_is_a_metric_also_without_one_for_all() {
+    let origin = "origins = [\"https://shop.example\"]";
+    let with_cap = format!("spend_cap = \"1/1h\"\n{origin}");
+    let file = ApplicationsFile::of(&[("shop", &with_cap), ("bank", origin)]);
+    let app = start(&[("APPLICATIONS_FILE", file.path())]).await;
+    let session = app.sent(&number(1)).await;
+    let text = app.metrics().await;
+    let cap =
+        "countersign_application_spend_cap_microdollars{application=\"shop\",per=\"1h\"} 1000000";
+    assert!(text.lines().any(|line| line == cap), "{text}");
+    assert_eq!(left_of_shop(&text), Some(1_000_000 - 10_000));
+    // What Plivo charges comes in the place of what was expected.
+    look_at(&app, &[session]).await;
+    app.app.sweep().await;
+    let charged: u64 = bill(app.simulator()).values().sum();
+    assert_ne!(charged, 10_000);
+    let left = left_of_shop(&app.metrics().await);
+    assert_eq!(left, Some(1_000_000 - charged.cast_signed()));
+    // An application without a cap has no metric, nor one that has it no more.
+    assert!(!app.metrics().await.contains("application=\"bank\""));
+    file.write(&crate::applications::text(&[("shop", origin)]));
+    app.app.reload_applications();
+    assert_eq!(left_of_shop(&app.metrics().await), None);
 }

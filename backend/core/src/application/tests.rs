@@ -9,28 +9,13 @@ fn id(text: &str) -> ApplicationId {
 /// An application for tests, with one key.
 fn application(name: &str, key: u8) -> (Application, ApiKey) {
     let key = ApiKey::from_random_bytes(&id(name), [key; ApiKey::RANDOM_BYTES]);
-    let application = Application {
-        id: id(name),
-        name: name.to_owned(),
-        audience: name.to_owned(),
-        key_hashes: vec![key.hash()],
-        origins: Vec::new(),
-        return_urls: Vec::new(),
-        embed_origins: Vec::new(),
-        takes_strangers: false,
-        policy: AccessPolicy {
-            countries: None,
-            channels: vec![Channel::Sms],
-            fictitious_numbers: false,
-        },
-        plivo_app: None,
-        plivo_apps: Vec::new(),
-        has_end_user_addresses: true,
-        sends: Vec::new(),
-        spend_caps: Vec::new(),
-        theme: None,
-        logo: None,
+    let policy = AccessPolicy {
+        countries: None,
+        channels: vec![Channel::Sms],
+        fictitious_numbers: false,
     };
+    let mut application = Application::new(id(name), policy);
+    application.key_hashes.push(key.hash());
     (application, key)
 }
 

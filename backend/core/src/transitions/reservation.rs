@@ -55,6 +55,7 @@ pub struct SendReservation {
     pub(crate) request_id: String,
     pub(crate) low_conversion: Vec<LowConversion>,
     pub(crate) budget_used: Vec<u64>,
+    pub(crate) application_budget_used: Vec<u64>,
 }
 
 impl SendReservation {
@@ -82,6 +83,11 @@ impl SendReservation {
     /// included; empty without caps.
     pub fn budget_used(&self) -> &[u64] {
         &self.budget_used
+    }
+
+    /// The same of the application's own caps.
+    pub fn application_budget_used(&self) -> &[u64] {
+        &self.application_budget_used
     }
 
     /// How long after `now` another send like this one will be accepted.

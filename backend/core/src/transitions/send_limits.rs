@@ -199,13 +199,20 @@ impl<'a> Evaluation<'a> {
             request_id,
         } = asked;
         let (now, mut next_at) = (self.now, self.now);
-        let (mut taken, mut budget_used, mut expected) = (Vec::new(), Vec::new(), 0);
+        let (mut taken, mut expected) = (Vec::new(), 0);
+        let (mut budget_used, mut application_budget_used) = (Vec::new(), Vec::new());
         let is_known = self.is_known();
         for check in self.checks() {
             taken.push(self.counters.take(check));
-            if let (Limit::Budget, Use::Amount(amount)) = (check.limit, check.used) {
-                expected = amount;
-                budget_used = self.counters.used(check);
+            // There may be either budget without the other one.
+            let used = match check.limit {
+                Limit::Budget => &mut budget_used,
+                Limit::ApplicationBudget => &mut application_budget_used,
+                _ => continue,
+            };
+            *used = self.counters.used(check);
+            if let Use::Amount(price) = check.used {
+                expected = price;
             }
         }
         if let Some(known) = self.known.as_mut().filter(|_| is_known) {
@@ -255,6 +262,7 @@ impl<'a> Evaluation<'a> {
             request_id,
             low_conversion,
             budget_used,
+            application_budget_used,
         }
     }
 

@@ -88,6 +88,10 @@ fn what_is_wrong_is_one_line_that_shows_no_key() {
         ("plivo_apps = { login = \"x\" }", "plivo_apps"),
         ("theme = \"/nowhere.css\"", "theme names no file"),
         ("name = \"\"", "name must"),
+        ("audience = \"\"", "audience must"),
+        // Proofs of the bank's test numbers would be this one's.
+        ("audience = \"bank:test\"", "audience must"),
+        ("audience = \"a b\"", "audience must"),
         (&raw, "a key stands in the place of its hash"),
         (&scalar, "line 3 is not"),
         (&three, "two keys at most"),

@@ -103,28 +103,14 @@ mod tests {
     }
 
     fn application(id: &str, byte: u8) -> Application {
-        Application {
-            id: ApplicationId::parse(id).unwrap(),
-            name: id.to_owned(),
-            audience: id.to_owned(),
-            key_hashes: vec![key(id, byte).hash()],
-            origins: Vec::new(),
-            return_urls: Vec::new(),
-            embed_origins: Vec::new(),
-            takes_strangers: false,
-            policy: AccessPolicy {
-                countries: None,
-                channels: vec![Channel::Sms],
-                fictitious_numbers: false,
-            },
-            plivo_app: None,
-            plivo_apps: Vec::new(),
-            has_end_user_addresses: true,
-            sends: Vec::new(),
-            spend_caps: Vec::new(),
-            theme: None,
-            logo: None,
-        }
+        let policy = AccessPolicy {
+            countries: None,
+            channels: vec![Channel::Sms],
+            fictitious_numbers: false,
+        };
+        let mut application = Application::new(ApplicationId::parse(id).unwrap(), policy);
+        application.key_hashes.push(key(id, byte).hash());
+        application
     }
 
     fn presented(values: &[&str], origin: Option<&'static str>) -> String {

@@ -13,7 +13,10 @@ use actix_web::{
     web::Data,
 };
 
-use crate::{http::problem::ApiError, verification::ApplicationRegistry};
+use crate::{
+    http::{extract::presented::Presented, problem::ApiError},
+    verification::ApplicationRegistry,
+};
 
 /// The origin of a cross-origin call; empty if it is opaque.
 pub fn other_site(request: &HttpRequest) -> Option<&str> {
@@ -24,12 +27,14 @@ pub fn other_site(request: &HttpRequest) -> Option<&str> {
 }
 
 /// Refuses cross-origin calls, also those whose response the browser would only hide,
-/// because a code would be sent all the same (Fetch Metadata).
+/// because a code would be sent all the same (Fetch Metadata). A call with an API key passes:
+/// it is refused later as a key that leaked into a page.
 pub async fn refuse_other_sites(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if let Some(origin) = other_site(request.request()) {
+    let has_leaked = matches!(Presented::of(&request), Presented::FromBrowser(_));
+    if let Some(origin) = other_site(request.request()).filter(|_| !has_leaked) {
         let registry = request.app_data::<Data<ApplicationRegistry>>();
         if !registry.is_some_and(|it| it.current().allow_origin(origin)) {
             let refused = ApiError::OriginNotAllowed.error_response();

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use countersign_shared::{page::PageResponse, send::SendResponse, session::SessionResponse};
+use countersign_shared::{
+    Purpose, page::PageResponse, send::SendResponse, session::SessionResponse,
+};
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -35,6 +37,9 @@ pub(in crate::http) struct IntrospectRequest {
     /// Consumes the proof in the same call.
     #[schema(nullable = false, default = false)]
     consume: Option<bool>,
+    /// What the proof must be for; one for another purpose is inactive.
+    #[schema(nullable = false)]
+    purpose: Option<Purpose>,
 }
 
 /// Where a stream goes on: a header that browsers send.

@@ -39,27 +39,16 @@ const CARRIED: &[CarriedFile] = &[
 ];
 
 fn applications(name: &str) -> Applications {
+    let policy = AccessPolicy {
+        countries: None,
+        channels: vec![Channel::Sms],
+        fictitious_numbers: true,
+    };
+    let id = ApplicationId::parse("default").unwrap();
     let one = Application {
-        id: ApplicationId::parse("default").unwrap(),
         name: name.to_owned(),
-        audience: String::new(),
-        key_hashes: Vec::new(),
-        origins: Vec::new(),
-        return_urls: Vec::new(),
-        embed_origins: Vec::new(),
         takes_strangers: true,
-        policy: AccessPolicy {
-            countries: None,
-            channels: vec![Channel::Sms],
-            fictitious_numbers: true,
-        },
-        plivo_app: None,
-        plivo_apps: Vec::new(),
-        has_end_user_addresses: true,
-        sends: Vec::new(),
-        spend_caps: Vec::new(),
-        theme: None,
-        logo: None,
+        ..Application::new(id, policy)
     };
     Applications::new(vec![one]).unwrap()
 }

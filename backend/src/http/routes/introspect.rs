@@ -1,7 +1,7 @@
 //! `POST /api/proofs/introspect` (RFC 7662).
 
 use actix_web::web::{Data, Json};
-use countersign_shared::{self as shared, proof::Introspection};
+use countersign_shared::{self as shared, Purpose, proof::Introspection};
 
 use crate::http::extract::{body::FormBody, requester::Client};
 use crate::http::openapi::{
@@ -13,6 +13,7 @@ use crate::http::openapi::{
 use crate::http::problem::Challenge;
 use crate::http::step::to_the_end;
 use crate::http::{bulkhead::Bulkheads, drain::Drain, problem::ApiError, state::AppState};
+use crate::verification::Question;
 
 failures!(IntrospectFailures: FORM, FIELDS, CALLER, APPLICATION, STORE, &UPSTREAM[1..]);
 
@@ -20,6 +21,7 @@ failures!(IntrospectFailures: FORM, FIELDS, CALLER, APPLICATION, STORE, &UPSTREA
 const FIELDS: &[ApiError] = &[
     ApiError::InvalidField("token"),
     ApiError::InvalidField("consume"),
+    ApiError::InvalidField("purpose"),
 ];
 
 /// Ask about a proof
@@ -36,7 +38,7 @@ const FIELDS: &[ApiError] = &[
         content_type = "application/x-www-form-urlencoded",
         examples(
             ("ask" = (value = json!({"token": examples::PROOF}))),
-            ("consume" = (value = json!({"token": examples::PROOF, "consume": true}))),
+            ("consume" = (value = json!({"token": examples::PROOF, "consume": true, "purpose": "sign_in"}))),
         ),
     ),
     responses(
@@ -73,11 +75,20 @@ pub(super) async fn introspect(
         Some("true") => true,
         Some(_) => return Err(ApiError::InvalidField("consume")),
     };
+    let purpose = form.one("purpose")?.map(Purpose::parse);
+    if purpose == Some(None) {
+        return Err(ApiError::InvalidField("purpose"));
+    }
+    let question = Question {
+        token,
+        purpose: purpose.flatten(),
+        consume,
+    };
     let _turn = bulkheads.introspections.enter().await?;
     let step = async move {
         let introspection = &state.introspection;
         let application = client.application();
-        introspection.introspect(application, &token, consume).await
+        introspection.introspect(application, &question).await
     };
     let claims = to_the_end(&drain, step).await??;
     Ok(Json(Introspection {
