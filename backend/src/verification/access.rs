@@ -86,6 +86,13 @@ impl Verification {
         }
     }
 
+    /// The applications have changed, which test numbers are held against.
+    pub fn applications_changed(&self) {
+        if let Some(numbers) = &self.test_numbers {
+            numbers.forget();
+        }
+    }
+
     /// Reads the operator's files again where they have changed.
     pub async fn reload_files(&self) {
         if let Some(list) = self.access_list.clone() {
