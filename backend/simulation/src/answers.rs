@@ -14,7 +14,6 @@ use crate::{
     border::{Keyed, opened},
     checker::Checker,
     request::{Asked, Kind, Request},
-    settings::CHECK_KEPT_FOR,
     usage::OneUse,
 };
 
@@ -179,6 +178,7 @@ impl Checker {
                 is_first: false,
                 is_known: false,
                 forgotten: 0,
+                is_freed: false,
             });
         }
     }
@@ -215,7 +215,7 @@ impl Checker {
     /// For how long an answer must be found: it was stored a little before it was given.
     pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
         let kept_for = match asked.kind {
-            Kind::Check(_) => CHECK_KEPT_FOR,
+            Kind::Check(_) => self.check_kept_for,
             _ => self.rules.session_lifetime,
         };
         kept_for.saturating_sub(Duration::from_secs(10))

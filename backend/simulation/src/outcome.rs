@@ -1,7 +1,7 @@
 //! Outcomes of steps.
 
 use countersign_core::{
-    Charged, Settlement,
+    Charged, Settlement, Stop,
     transitions::{
         CallbackOutcome, CheckReservation, Poll, Recorded, RecordedAttempts, Reserved,
         SendReservation,
@@ -16,12 +16,14 @@ pub(crate) enum Outcome {
     ReservedCheck(Reserved<CheckReservation>),
     Recorded(Recorded),
     Settled(Settlement),
-    /// Released, or an answer kept.
+    /// Released, an answer kept, or a number freed.
     Done,
     Callback(CallbackOutcome),
     Polled(Poll),
     Attempts(RecordedAttempts),
     Charged(Vec<Charged>),
+    /// What is stopped now.
+    Stops(Vec<Stop>),
 }
 
 /// How a step ended.

@@ -272,8 +272,10 @@ impl World {
     /// A process died with this request.
     pub(crate) fn died(&mut self, request: Request) {
         self.checker.died(&request);
-        if let Work::Callback(callback) = request.work {
-            self.callback_failed(callback);
+        match request.work {
+            Work::Callback(callback) => self.callback_failed(callback),
+            Work::Operate(operation) => self.operation_lost(&operation),
+            _ => {}
         }
     }
 }

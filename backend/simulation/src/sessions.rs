@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{Session, Settlement, keys, transitions::Reserved};
+use countersign_core::{Millis, Session, Settlement, keys, transitions::Reserved};
 use countersign_shared::Channel;
 
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Sessions {
     /// Requested sends and resends of each session.
     asked: BTreeMap<String, usize>,
+    /// The number of each session.
+    numbers: BTreeMap<String, usize>,
     /// The number that each of Plivo's sessions was recorded for.
     number_of_plivo: BTreeMap<String, usize>,
     /// Sessions known to have ended, with the newest request at that time and whether they
@@ -26,6 +28,7 @@ impl Sessions {
     pub(crate) fn begun(&mut self, asked: &Asked) {
         if !matches!(asked.kind, Kind::Check(_)) {
             *self.asked.entry(asked.session.clone()).or_default() += 1;
+            self.numbers.insert(asked.session.clone(), asked.number);
         }
     }
 
@@ -34,6 +37,12 @@ impl Sessions {
         let over = self.over.values();
         over.filter(|(newest, is_verified)| *is_verified && *newest < request)
             .count() as u64
+    }
+
+    /// The sessions of a number.
+    pub(crate) fn names_of(&self, number: usize) -> Vec<String> {
+        let of_number = self.numbers.iter().filter(|(_, it)| **it == number);
+        of_number.map(|(name, _)| name.clone()).collect()
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -71,7 +80,10 @@ impl Checker {
             // A released check reopens an exhausted session.
             request.id > newest && (is_verified || self.released == 0)
         });
-        let (is_open, name) = (!is_over || self.was_set, asked.session.clone());
+        // What is forgotten may begin anew when Plivo answers late.
+        let is_forgotten = self.operator.has_forgotten(asked.number);
+        let is_open = !is_over || self.was_set || is_forgotten;
+        let name = asked.session.clone();
         self.require(is_open, || {
             format!("{name} is over, and {} goes on", request.id)
         });
@@ -82,6 +94,7 @@ impl World {
     /// A send that never left must leave no session.
     pub(crate) fn check_release(&mut self, request: &Request) {
         let Some(asked) = &request.asked else { return };
+        self.check_claim(request, asked);
         self.check_backoff(asked);
         if let Kind::Send(_) = asked.kind {
             let key = keys::session(&asked.session);
@@ -90,6 +103,26 @@ impl World {
             self.checker
                 .require(is_gone, || format!("{key:?} was released and is there"));
         }
+    }
+
+    /// A key that another request has claimed since must still be claimed.
+    pub(crate) fn check_claim(&mut self, request: &Request, asked: &Asked) {
+        let Some(keyed) = &asked.keyed else { return };
+        let claimed_at = self.checker.claimed_at.get(&keyed.name).copied();
+        let age = claimed_at.map(|at| Millis(at).until(self.clock_now()));
+        let kept_for = match asked.kind {
+            Kind::Check(_) => self.settings.check_kept_for,
+            _ => self.settings.rules.session_lifetime,
+        };
+        let is_others = claimed_at != self.checker.reserved_at(request.id);
+        if !is_others || age.is_none_or(|age| age >= kept_for) || self.checker.was_set {
+            return;
+        }
+        let row = self.store.rows().remove(&keys::idempotency(&keyed.name));
+        let (name, id) = (&keyed.name, request.id);
+        self.checker.require(row.is_some(), || {
+            format!("{id} was released and has freed {name}, which is another's")
+        });
     }
 
     /// If nothing else was sent to the number, its backoff must be as before.

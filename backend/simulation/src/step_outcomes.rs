@@ -107,8 +107,10 @@ impl Checker {
             Some(Limit::SendsPerRange) => &limits.sends_per_range,
             Some(Limit::SendsPerCountry | Limit::KnownPerCountry) => &limits.sends_per_country,
             Some(Limit::SendsTotal) => &limits.sends_total,
-            // Nobody stops anything here.
-            Some(Limit::Stopped) => return self.require(false, || "nothing is stopped".to_owned()),
+            Some(Limit::Stopped) => {
+                self.stopped(request);
+                return self.wait_is(wait, Some(Duration::from_mins(30)));
+            }
             Some(
                 Limit::SendsPerUser
                 | Limit::SendsWithoutAddress
