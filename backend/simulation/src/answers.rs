@@ -104,6 +104,9 @@ impl Checker {
         }
         match end {
             CheckEnd::Settled(Settlement::Verified) => {
+                if let Some(plivo) = self.asked_about.get(&request.id).cloned() {
+                    self.used(&plivo);
+                }
                 let proof = format!("proof{}", request.id);
                 self.proof(asked, &proof);
                 self.given(asked, First::Proof(proof), now);

@@ -249,6 +249,7 @@ impl World {
         self.note(|_| format!("{}: {end:?}", request.id));
         self.checker.check_ended(request, end, self.clock_now());
         if let (Some(asked), CheckEnd::Settled(Settlement::Verified)) = (&request.asked, end) {
+            self.check_known(asked);
             let sessions = &mut self.people[asked.person].sessions;
             // They are verified; sometimes they try the session again.
             if self.random.percent(50) {

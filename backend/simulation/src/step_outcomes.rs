@@ -52,9 +52,18 @@ impl Checker {
         let Work::Callback(callback) = &request.work else {
             return;
         };
-        let CallbackOutcome::Recorded { changes, .. } = outcome else {
+        let CallbackOutcome::Recorded {
+            changes,
+            has_adopted,
+            ..
+        } = outcome
+        else {
             return;
         };
+        let sent = self.calls.get(&callback.request).map(|it| it.number);
+        if let Some(number) = sent.filter(|_| *has_adopted) {
+            self.adopted(request.id, &format!("plivo{}", callback.plivo), number);
+        }
         let is_first = self.nonces.insert(callback.nonce.clone()) || self.was_set;
         self.require(is_first, || format!("{} was taken twice", callback.nonce));
         let told = self.arrivals.entry((callback.plivo, callback.update.index));

@@ -195,6 +195,7 @@ impl World {
                 };
                 if let Some(asked) = request.asked.clone().filter(|_| is_released) {
                     self.check_claim(&request, &asked);
+                    self.check_reopened(&asked);
                 }
                 self.next_of_check(request, step);
             }

@@ -59,6 +59,12 @@ impl Usage {
         of_number.for_each(|it| it.is_freed = true);
     }
 
+    /// When that number was sent to last.
+    pub(crate) fn last_of(&self, number: usize) -> Option<u64> {
+        let of_number = self.0.iter().filter(|it| it.number == number);
+        of_number.map(|it| it.at).max()
+    }
+
     pub(crate) fn has_known(&self) -> bool {
         self.0.iter().any(|it| it.is_known)
     }
