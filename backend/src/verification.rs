@@ -12,6 +12,7 @@ mod budget;
 mod callback;
 mod caller;
 mod charge_collection;
+mod charge_queue;
 mod check;
 mod contact;
 mod daily_cost;
@@ -54,8 +55,8 @@ pub use self::{
     test_numbers::TestNumbersFile,
 };
 use self::{
-    attempts::PollInterval, budget::BudgetAlerts, charge_collection::ChargeQueue,
-    daily_cost::DailyCost, decisions::DecisionLog, test_numbers::TestNumberUses,
+    attempts::PollInterval, budget::BudgetAlerts, charge_queue::ChargeQueue, daily_cost::DailyCost,
+    decisions::DecisionLog, test_numbers::TestNumberUses,
 };
 use crate::{logging, proof::Proofs};
 
@@ -140,7 +141,7 @@ impl Verification {
             budget_alerts: BudgetAlerts::default(),
             budget: parts.budget,
             collects_charges: parts.collects_charges,
-            charge_queue: ChargeQueue::default(),
+            charge_queue: ChargeQueue::new(),
             daily_cost: DailyCost::default(),
             decision_log: DecisionLog::new(parts.decisions_kept_for),
             proofs: parts.proofs,

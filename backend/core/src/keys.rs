@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Key, Limit, Row,
+    charge_queue::{ChargeRow, QueuesRow},
     conversion::ConversionRow,
     decisions::{DecisionsHead, DecisionsRow},
     idempotency::IdempotencyRow,
@@ -97,6 +98,16 @@ pub(crate) fn decision(place: u64) -> Key {
     of::<DecisionsRow>(&place.to_string())
 }
 
+/// The row of a code whose charges are to be collected, by the hash of its place in its queue.
+pub fn charge(hash: &str) -> Key {
+    of::<ChargeRow>(hash)
+}
+
+/// The row of all queues of charges.
+pub(crate) fn charge_queues() -> Key {
+    of::<QueuesRow>("all")
+}
+
 /// The row of all stops.
 pub(crate) fn stops() -> Key {
     of::<StopsRow>("all")
@@ -141,6 +152,8 @@ mod tests {
             stops(),
             decisions(),
             decision(7),
+            charge("ab"),
+            charge_queues(),
         ];
         let names: Vec<&str> = names.iter().map(Key::as_str).collect();
         assert_eq!(
@@ -160,7 +173,9 @@ mod tests {
                 "simulator/codes",
                 "stops/all",
                 "decisions/head",
-                "decision/7"
+                "decision/7",
+                "charge/ab",
+                "charge_queues/all"
             ]
         );
     }

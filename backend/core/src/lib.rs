@@ -14,6 +14,7 @@ pub mod access_policy;
 pub mod api_key;
 pub mod application;
 pub mod budget;
+pub mod charge_queue;
 pub mod charges;
 pub mod conversion;
 pub mod country;
@@ -53,6 +54,7 @@ pub use self::{
     api_key::{ApiKey, KeyHash},
     application::{Application, ApplicationId, ApplicationKeys, Applications, Owner},
     budget::Budget,
+    charge_queue::QueuedCharge,
     charges::{Charged, Charges},
     conversion::{ConversionRate, ConversionRule, Destination, LowConversion, TrippedBy},
     country::CountryCode,

@@ -5,11 +5,11 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use countersign_shared::{OneTimeCode, PhoneNumber};
 
-use crate::{Millis, date};
+use crate::{ApplicationId, Millis, date};
 
-/// The required first line.
-const HEADER: &str = "number,code,until";
-/// How long a test number may be in force: a forgotten one must expire by itself.
+/// The first line.
+const HEADER: &str = "number,code,until,application";
+/// As long as one may be in force: what is forgotten must end by itself.
 const MAX_TTL: Duration = Duration::from_hours(91 * 24);
 
 /// What is wrong with a list of test numbers.
@@ -21,6 +21,8 @@ pub enum InvalidTestNumbers {
     Line(usize),
     /// A line (1-based) that would be in force for too long.
     TooLong(usize),
+    /// A line, from 1, of an application that is not served.
+    UnknownApplication(usize),
 }
 
 impl fmt::Display for InvalidTestNumbers {
@@ -29,22 +31,40 @@ impl fmt::Display for InvalidTestNumbers {
             Self::NoHeader => write!(formatter, "the first line must be {HEADER}"),
             Self::Line(line) => write!(
                 formatter,
-                "line {line} must be a full number, a code with as many digits as OTP_LENGTH, and the \
-                 last day it holds, such as 2027-01-31"
+                "line {line} must be a full number, a code with as many digits as OTP_LENGTH, the last \
+                 day it holds, such as 2027-01-31, and the id of its application"
             ),
             Self::TooLong(line) => write!(formatter, "line {line} holds for more than 90 days"),
+            Self::UnknownApplication(line) => write!(
+                formatter,
+                "line {line} is of an application that is not in APPLICATIONS_FILE; without that file \
+                 there is one, default"
+            ),
         }
     }
 }
 
-/// The numbers, each with its code and its end.
+/// The numbers, each of one application, with its code and its end.
 #[derive(Debug, Default)]
-pub struct TestNumbers(HashMap<PhoneNumber, (OneTimeCode, Millis)>);
+pub struct TestNumbers(HashMap<(PhoneNumber, ApplicationId), (OneTimeCode, Millis)>);
+
+/// One line.
+struct Entry {
+    number: PhoneNumber,
+    code: OneTimeCode,
+    until: Millis,
+    application: ApplicationId,
+}
 
 impl TestNumbers {
-    /// Parses a list in CSV at `now`: the header, then one number per line. Empty lines
-    /// and lines that begin with `#` are ignored.
-    pub fn parse(text: &str, otp_length: u8, now: Millis) -> Result<Self, InvalidTestNumbers> {
+    /// Reads a list in CSV at that time: the header, then a number a line. Empty lines and
+    /// lines that begin with `#` say nothing.
+    pub fn parse(
+        text: &str,
+        otp_length: u8,
+        is_served: impl Fn(&ApplicationId) -> bool,
+        now: Millis,
+    ) -> Result<Self, InvalidTestNumbers> {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = (1..)
             .zip(text.lines().map(str::trim))
@@ -54,18 +74,26 @@ impl TestNumbers {
         }
         let mut numbers = HashMap::new();
         for (number, line) in lines {
-            let read = read(line, otp_length).ok_or(InvalidTestNumbers::Line(number))?;
-            if read.2 > now.after(MAX_TTL) {
+            let it = read(line, otp_length).ok_or(InvalidTestNumbers::Line(number))?;
+            if it.until > now.after(MAX_TTL) {
                 return Err(InvalidTestNumbers::TooLong(number));
             }
-            numbers.insert(read.0, (read.1, read.2));
+            if !is_served(&it.application) {
+                return Err(InvalidTestNumbers::UnknownApplication(number));
+            }
+            numbers.insert((it.number, it.application), (it.code, it.until));
         }
         Ok(Self(numbers))
     }
 
-    /// The code of a test number in force at `now`.
-    pub fn code_of(&self, number: &PhoneNumber, now: Millis) -> Option<&OneTimeCode> {
-        let (code, until) = self.0.get(number)?;
+    /// The code of a test number of that application, at that time.
+    pub fn code_of(
+        &self,
+        number: &PhoneNumber,
+        application: &ApplicationId,
+        now: Millis,
+    ) -> Option<&OneTimeCode> {
+        let (code, until) = self.0.get(&(number.clone(), application.clone()))?;
         (*until > now).then_some(code)
     }
 
@@ -80,14 +108,18 @@ impl TestNumbers {
     }
 }
 
-fn read(line: &str, otp_length: u8) -> Option<(PhoneNumber, OneTimeCode, Millis)> {
-    let mut words = line.split(',').map(str::trim);
-    let (number, code, until) = (words.next()?, words.next()?, words.next()?);
-    if words.next().is_some() || code.len() != usize::from(otp_length) {
+fn read(line: &str, otp_length: u8) -> Option<Entry> {
+    let words: Vec<&str> = line.split(',').map(str::trim).collect();
+    let [number, code, until, application] = words[..] else {
         return None;
-    }
-    let number = PhoneNumber::parse(number).ok()?;
-    Some((number, OneTimeCode::parse(code).ok()?, date::end_of(until)?))
+    };
+    let code = (code.len() == usize::from(otp_length)).then_some(code)?;
+    Some(Entry {
+        number: PhoneNumber::parse(number).ok()?,
+        code: OneTimeCode::parse(code).ok()?,
+        until: date::end_of(until)?,
+        application: ApplicationId::parse(application)?,
+    })
 }
 
 #[cfg(test)]
@@ -98,33 +130,59 @@ mod tests {
     const NOW: Millis = Millis(1_764_000_000_000);
 
     fn parse(entries: &str) -> Result<TestNumbers, InvalidTestNumbers> {
-        TestNumbers::parse(&format!("{HEADER}\n{entries}"), 6, NOW)
+        let is_served = |id: &ApplicationId| ["shop", "bank"].contains(&id.as_str());
+        TestNumbers::parse(&format!("{HEADER}\n{entries}"), 6, is_served, NOW)
+    }
+
+    fn shop() -> ApplicationId {
+        ApplicationId::parse("shop").unwrap()
     }
 
     #[test]
     fn a_number_holds_through_its_last_day() {
-        let numbers = parse("+14155550100,123456,2025-11-24\n# ours\n").unwrap();
+        let numbers = parse("+14155550100,123456,2025-11-24,shop\n# ours\n").unwrap();
         let number = PhoneNumber::parse("+14155550100").unwrap();
         assert_eq!(numbers.len(), 1);
-        assert!(numbers.code_of(&number, NOW).is_some());
-        assert!(
-            numbers
-                .code_of(&number, Millis(1_764_028_800_000))
-                .is_none()
-        );
+        assert!(numbers.code_of(&number, &shop(), NOW).is_some());
+        let midnight = Millis(1_764_028_800_000);
+        assert!(numbers.code_of(&number, &shop(), midnight).is_none());
         let other = PhoneNumber::parse("+14155550101").unwrap();
-        assert!(numbers.code_of(&other, NOW).is_none());
+        assert!(numbers.code_of(&other, &shop(), NOW).is_none());
+    }
+
+    #[test]
+    fn a_number_is_one_of_its_application_only() {
+        let number = PhoneNumber::parse("+14155550100").unwrap();
+        let bank = ApplicationId::parse("bank").unwrap();
+        let code = |entries: &str, application: &ApplicationId| {
+            let numbers = parse(entries).unwrap();
+            let code = numbers.code_of(&number, application, NOW);
+            code.map(|code| code.expose().to_owned())
+        };
+        let one = "+14155550100,123456,2025-12-01,shop\n";
+        assert_eq!(code(one, &shop()).as_deref(), Some("123456"));
+        assert_eq!(code(one, &bank), None);
+        let both = format!("{one}+14155550100,654321,2025-12-01,bank\n");
+        assert_eq!(code(&both, &shop()).as_deref(), Some("123456"));
+        assert_eq!(code(&both, &bank).as_deref(), Some("654321"));
+        let unknown = parse(&format!("{one}+14155550100,654321,2025-12-01,banks\n"));
+        assert_eq!(
+            unknown.map(drop),
+            Err(InvalidTestNumbers::UnknownApplication(3))
+        );
     }
 
     #[test]
     fn a_mistake_is_named_by_its_line() {
         for entry in [
-            "4155550100,123456,2025-12-01",
-            "+14155550100,12345,2025-12-01",
-            "+14155550100,12345a,2025-12-01",
-            "+14155550100,123456",
-            "+14155550100,123456,soon",
-            "+14155550100,123456,2025-12-01,app",
+            "4155550100,123456,2025-12-01,shop",
+            "+14155550100,12345,2025-12-01,shop",
+            "+14155550100,12345a,2025-12-01,shop",
+            "+14155550100,123456,shop",
+            "+14155550100,123456,soon,shop",
+            "+14155550100,123456,2025-12-01",
+            "+14155550100,123456,2025-12-01,",
+            "+14155550100,123456,2025-12-01,shop,bank",
         ] {
             assert_eq!(
                 parse(entry).map(drop),
@@ -132,8 +190,8 @@ mod tests {
                 "{entry}"
             );
         }
-        let entry = "+14155550100,123456,2026-03-01";
+        let entry = "+14155550100,123456,2026-03-01,shop";
         assert_eq!(parse(entry).map(drop), Err(InvalidTestNumbers::TooLong(2)));
-        assert!(parse("+14155550100,123456,2026-02-22").is_ok());
+        assert!(parse("+14155550100,123456,2026-02-22,shop").is_ok());
     }
 }

@@ -2,6 +2,7 @@
 
 mod adopt_send;
 mod append_decisions;
+mod charge_queue;
 mod consume_once;
 mod counters;
 mod find_answer;
@@ -35,6 +36,7 @@ mod view_session;
 pub(crate) use self::page::PageRow;
 pub use self::{
     append_decisions::{AppendDecisions, ViewDecisions},
+    charge_queue::{LeaseQueues, QueueCharge, ViewQueue},
     consume_once::{ConsumeOnce, IsConsumed},
     find_answer::FindAnswer,
     free_number::FreeNumber,

@@ -1,13 +1,17 @@
 //! A file of the operator's that is reloaded when it changes.
 
 use std::{
-    fs::{self, Metadata},
+    fs::{self, File, Metadata},
+    io::Read,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::SystemTime,
 };
 
-/// Parses the file's text; an error is one line.
+/// As long as a file may be: some ten times what is in use.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Reads the file's text; what is wrong with it is one line.
 type Parse<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
 
 /// The value of a file, as last read.
@@ -63,16 +67,28 @@ impl<T> Reloading<T> {
         value.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reloads the file. Returns `None` if it is unchanged. If it cannot be read, the
-    /// previous value stays, and the error is returned once.
-    pub fn reload(&self) -> Option<Result<(), String>> {
-        let metadata = fs::metadata(&self.path).ok().map(|it| Seen::of(&it));
+    /// What it is held against has changed: it is read again at the next look.
+    pub fn forget(&self) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == metadata {
+        *seen = None;
+    }
+
+    /// Reads it again where it has changed. Answers nothing where it has not, or is being
+    /// written just now; where it cannot be read, what was known stays, and why is told
+    /// once.
+    pub fn reload(&self) -> Option<Result<(), String>> {
+        let look = || fs::metadata(&self.path).ok().map(|it| Seen::of(&it));
+        let before = look();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == before {
             return None;
         }
-        *seen = metadata;
-        Some(read(&self.path, &self.parse).map(|value| {
+        let value = read(&self.path, &self.parse);
+        if look() != before {
+            return None;
+        }
+        *seen = before;
+        Some(value.map(|value| {
             let mut known = self.value.write().unwrap_or_else(PoisonError::into_inner);
             *known = Arc::new(value);
         }))
@@ -80,8 +96,13 @@ impl<T> Reloading<T> {
 }
 
 fn read<T>(path: &Path, parse: &Parse<T>) -> Result<T, String> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the file {}: {error}", path.display()))?;
+    let unreadable = |error| format!("cannot read the file {}: {error}", path.display());
+    let file = File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    let length = file.take(MAX_BYTES + 1).read_to_string(&mut text);
+    if length.map_err(unreadable)? as u64 > MAX_BYTES {
+        return Err(format!("{} is longer than 64 MiB", path.display()));
+    }
     parse(&text).map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
@@ -111,6 +132,30 @@ mod tests {
         assert_eq!((file.reload(), *file.get()), (None, 22));
         fs::write(&path, "3").unwrap();
         assert_eq!((file.reload(), *file.get()), (Some(Ok(())), 3));
+        let long = File::create(&path).unwrap();
+        long.set_len(MAX_BYTES + 1).unwrap();
+        let problem = file.reload().unwrap().unwrap_err();
+        assert!(problem.ends_with("is longer than 64 MiB"), "{problem}");
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_read_again_at_the_next_look() {
+        let name = format!("countersign-written-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let written = path.clone();
+        let parse = move |text: &str| {
+            if text == "half" {
+                fs::write(&written, "half and the rest").unwrap();
+            }
+            Ok(text.to_owned())
+        };
+        fs::write(&path, "before").unwrap();
+        let file = Reloading::open(path.clone(), parse).unwrap();
+        fs::write(&path, "half").unwrap();
+        assert_eq!((file.reload(), file.get().as_str()), (None, "before"));
+        assert_eq!(file.reload(), Some(Ok(())));
+        assert_eq!(file.get().as_str(), "half and the rest");
         fs::remove_file(&path).unwrap();
     }
 }

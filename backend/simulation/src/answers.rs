@@ -14,7 +14,6 @@ use crate::{
     border::{Keyed, opened},
     checker::Checker,
     request::{Asked, Kind, Request},
-    settings::CHECK_KEPT_FOR,
     usage::OneUse,
 };
 
@@ -106,6 +105,9 @@ impl Checker {
         }
         match end {
             CheckEnd::Settled(Settlement::Verified) => {
+                if let Some(plivo) = self.asked_about.get(&request.id).cloned() {
+                    self.used(&plivo);
+                }
                 let proof = format!("proof{}", request.id);
                 self.proof(asked, &proof);
                 self.given(asked, First::Proof(proof), now);
@@ -180,6 +182,7 @@ impl Checker {
                 is_first: false,
                 is_known: false,
                 forgotten: 0,
+                is_freed: false,
             });
         }
     }
@@ -218,7 +221,7 @@ impl Checker {
     /// stored before it was given.
     pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
         let kept_for = match asked.kind {
-            Kind::Check(_) => CHECK_KEPT_FOR,
+            Kind::Check(_) => self.check_kept_for,
             _ => self.rules.session_lifetime,
         };
         kept_for.saturating_sub(Duration::from_secs(10))

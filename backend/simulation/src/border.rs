@@ -13,7 +13,7 @@ use countersign_core::{
 };
 use countersign_shared::Channel;
 
-use crate::settings::{CHECK_KEPT_FOR, Settings};
+use crate::settings::Settings;
 
 /// A request's idempotency key, and the body it is sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Settings {
             session: keys::session(session),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
             checks: self.limits.of_check(&caller_keys(caller)),
-            claim: keyed.map(|it| self.claim(it, session, caller, CHECK_KEPT_FOR)),
+            claim: keyed.map(|it| self.claim(it, session, caller, self.check_kept_for)),
             rules: self.rules.clone(),
         }
     }
@@ -126,6 +126,11 @@ impl Settings {
         self.budget.caps(&keys::limit(Limit::Budget, "all"))
     }
 
+    /// Whether the operator lets that number through.
+    pub(crate) fn is_allowed(&self, number: usize) -> bool {
+        self.allows && number == 0
+    }
+
     fn claim(
         &self,
         keyed: &Keyed,
@@ -164,7 +169,7 @@ impl Settings {
                 country: "US".to_owned(),
                 channel,
             },
-            is_allowed: false,
+            is_allowed: self.is_allowed(number),
         }
     }
 }

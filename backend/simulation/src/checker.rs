@@ -15,19 +15,25 @@ use countersign_store::{Commit, CommitOutcome};
 
 use crate::{
     answers::Answers,
+    operator::Operator,
     request::{Asked, Kind, Phase, Request},
     sessions::Sessions,
-    settings::{CHECK_KEPT_FOR, Settings},
+    settings::Settings,
     usage::{OneUse, Usage},
 };
 
 /// Longest allowed row.
 const MAX_ROW_BYTES: usize = 16 * 1024;
 
+/// How long after Plivo's answer a check is settled, at most.
+const SETTLED_WITHIN: Duration = Duration::from_secs(3);
+
 pub(crate) struct Checker {
     pub(crate) violations: Vec<String>,
     pub(crate) rules: Arc<SessionRules>,
     pub(crate) limits: Limits,
+    pub(crate) check_kept_for: Duration,
+    pub(crate) operator: Operator,
     pub(crate) sends: Usage,
     pub(crate) checks: Usage,
     /// Requests with another body under a known key, which count as checks.
@@ -54,6 +60,8 @@ pub(crate) struct Checker {
     pub(crate) charged: BTreeMap<String, (u64, u64)>,
     /// Checks of each session that Plivo accepted.
     accepted: BTreeMap<String, Vec<Asked>>,
+    /// When a code of each number was accepted last.
+    verified_at: BTreeMap<usize, Millis>,
     pub(crate) has_tripped: bool,
     pub(crate) has_lied: bool,
     pub(crate) was_set: bool,
@@ -70,6 +78,8 @@ impl Checker {
             violations: Vec::new(),
             rules: settings.rules.clone(),
             limits: settings.limits.clone(),
+            check_kept_for: settings.check_kept_for,
+            operator: Operator::new(settings),
             sends: Usage::default(),
             checks: Usage::default(),
             mismatches: Usage::default(),
@@ -86,6 +96,7 @@ impl Checker {
             arrivals: BTreeMap::new(),
             charged: BTreeMap::new(),
             accepted: BTreeMap::new(),
+            verified_at: BTreeMap::new(),
             has_tripped: false,
             has_lied: false,
             was_set: false,
@@ -144,6 +155,7 @@ impl Checker {
         let Some(asked) = &request.asked else { return };
         let at = reservation.reserved_at().0;
         self.counted(request, asked, at);
+        self.not_stopped(request, reservation.channel());
         self.tripped(request, reservation.low_conversion());
         // A moment in the future dates from before the clock was set back.
         if at <= now.0 {
@@ -156,10 +168,12 @@ impl Checker {
                 is_first: matches!(asked.kind, Kind::Send(_)),
                 is_known: reservation.is_known(),
                 forgotten: 0,
+                is_freed: self.operator.may_be_freed(asked.number, at),
             });
         }
-        if reservation.is_known() {
+        if reservation.is_known() && !self.operator.allows(asked.number) {
             self.spared(asked.number);
+            self.known(asked.number, Millis(at));
         }
     }
 
@@ -170,6 +184,16 @@ impl Checker {
         let spared = self.sends.spared(number);
         self.require(spared <= 2 * verified, || {
             format!("{number} was spared {spared} times, and verified {verified} times")
+        });
+    }
+
+    /// A known number was verified lately.
+    fn known(&mut self, number: usize, at: Millis) {
+        let verified_at = self.verified_at.get(&number).copied();
+        let kept_for = self.rules.known_numbers_for.unwrap_or_default() + SETTLED_WITHIN;
+        let is_known = verified_at.is_some_and(|last| last.after(kept_for) > at);
+        self.require(is_known || self.was_set, || {
+            format!("{number} is known at {at:?}, and was verified at {verified_at:?}")
         });
     }
 
@@ -194,6 +218,7 @@ impl Checker {
             is_first: false,
             is_known: false,
             forgotten: 0,
+            is_freed: self.operator.may_be_freed(asked.number, at),
         };
         if !self.was_set {
             self.checks.add(one);
@@ -224,7 +249,7 @@ impl Checker {
         }
         if let Some(keyed) = &asked.keyed {
             let kept_for = match asked.kind {
-                Kind::Check(_) => CHECK_KEPT_FOR,
+                Kind::Check(_) => self.check_kept_for,
                 _ => self.rules.session_lifetime,
             };
             let at = self.reserved_at.get(&id).copied().unwrap_or_default();
@@ -250,7 +275,10 @@ impl Checker {
         self.released += 1;
         // From here on the key is free, for any body.
         let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
-        if let Some(keyed) = keyed {
+        let reserved_at = self.reserved_at(id);
+        if let Some(keyed) =
+            keyed.filter(|it| self.claimed_at.get(&it.name).copied() == reserved_at)
+        {
             self.claimed_at.remove(&keyed.name);
         }
         for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
@@ -258,10 +286,11 @@ impl Checker {
         }
     }
 
-    pub(crate) fn settles(&mut self, request: &Request, verdict: Verdict) {
+    pub(crate) fn settles(&mut self, request: &Request, verdict: Verdict, now: Millis) {
         if verdict == Verdict::Accepted {
             self.wrong.remove(request.id);
             if let Some(asked) = request.asked.clone() {
+                self.verified_at.insert(asked.number, now);
                 let accepted = self.accepted.entry(asked.session.clone());
                 accepted.or_default().push(asked);
             }

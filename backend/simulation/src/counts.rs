@@ -39,6 +39,13 @@ impl World {
         let of_number = |it: &OneUse| it.number == number;
         let of_caller = |it: &OneUse| it.caller == caller;
         let checker = &self.checker;
+        let is_of_number = matches!(
+            check.limit,
+            Limit::SendsPerNumber | Limit::VoicePerNumber | Limit::WrongChecksPerNumber
+        );
+        if is_of_number && checker.operator.has_freed(number) {
+            return;
+        }
         let now = self.clock_now().0;
         let within = |usage: &Usage, which: &dyn Fn(&OneUse) -> bool| {
             let quota = check.quotas.first();

@@ -55,4 +55,6 @@ pub(crate) enum Event {
     /// Check that the answer of a keyed request is found.
     Probe(Asked),
     Act(usize),
+    /// The operator does something.
+    Operate,
 }

@@ -68,7 +68,9 @@ impl World {
             } else {
                 PlivoAnswer::Validated(Err(outcome))
             };
-            let after = random.millis(0..300);
+            // Connecting may take its time, too.
+            let is_slow = random.percent(20);
+            let after = random.millis(if is_slow { 2_000..7_000 } else { 0..300 });
             return self.schedule(after, Event::PlivoAnswered(id, answer));
         }
         let lost = [

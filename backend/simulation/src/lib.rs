@@ -14,6 +14,7 @@ mod counts;
 mod ending;
 mod event;
 mod io;
+mod operator;
 mod outcome;
 mod person;
 mod plivo;

@@ -1,7 +1,7 @@
 //! Outcomes of steps.
 
 use countersign_core::{
-    Charged, Settlement,
+    Charged, Settlement, Stop,
     transitions::{
         CallbackOutcome, CheckReservation, Poll, Recorded, RecordedAttempts, Reserved,
         SendReservation,
@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     Polled(Poll),
     Attempts(RecordedAttempts),
     Charged(Vec<Charged>),
+    /// What is stopped now.
+    Stops(Vec<Stop>),
 }
 
 /// How a step ended.

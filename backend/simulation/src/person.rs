@@ -249,6 +249,7 @@ impl World {
         self.note(|_| format!("{}: {end:?}", request.id));
         self.checker.check_ended(request, end, self.clock_now());
         if let (Some(asked), CheckEnd::Settled(Settlement::Verified)) = (&request.asked, end) {
+            self.check_known(asked);
             let sessions = &mut self.people[asked.person].sessions;
             // Verified; sometimes they try the session again.
             if self.random.percent(50) {
@@ -272,8 +273,10 @@ impl World {
     /// A process died while handling this request.
     pub(crate) fn died(&mut self, request: Request) {
         self.checker.died(&request);
-        if let Work::Callback(callback) = request.work {
-            self.callback_failed(callback);
+        match request.work {
+            Work::Callback(callback) => self.callback_failed(callback),
+            Work::Operate(operation) => self.operation_lost(&operation),
+            _ => {}
         }
     }
 }

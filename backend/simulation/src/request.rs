@@ -6,7 +6,7 @@ use countersign_core::{
 };
 use countersign_shared::Channel;
 
-use crate::{border::Keyed, outcome::Answer};
+use crate::{border::Keyed, operator::Operation, outcome::Answer};
 
 /// The step that a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub(crate) enum Work {
     Callback(Callback),
     /// Watching a session's deliveries: the session's name, and Plivo's id.
     Watch(String, String),
+    Operate(Operation),
 }
 
 /// A callback from Plivo.

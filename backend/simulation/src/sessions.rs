@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{Session, Settlement, keys, transitions::Reserved};
-use countersign_shared::Channel;
+use countersign_core::{Key, Millis, Session, Settlement, keys, transitions::Reserved};
+use countersign_shared::{Channel, session::SessionStatus};
 
 use crate::{
     checker::Checker,
@@ -15,10 +15,16 @@ use crate::{
 pub(crate) struct Sessions {
     /// Requested sends and resends of each session.
     asked: BTreeMap<String, usize>,
-    /// The number for which each of Plivo's sessions was recorded.
+    /// The number of each session.
+    numbers: BTreeMap<String, usize>,
+    /// The number that each of Plivo's sessions was recorded for.
     number_of_plivo: BTreeMap<String, usize>,
-    /// Sessions known to have ended, with the newest request at that time and whether
-    /// they were verified.
+    /// When each session was to end, as it was first told.
+    ends_at: BTreeMap<String, Millis>,
+    /// Codes that have verified a session, with the newest request at that time.
+    used: BTreeMap<String, u64>,
+    /// Sessions known to have ended, with the newest request at that time and whether they
+    /// are verified.
     over: BTreeMap<String, (u64, bool)>,
 }
 
@@ -26,6 +32,7 @@ impl Sessions {
     pub(crate) fn begun(&mut self, asked: &Asked) {
         if !matches!(asked.kind, Kind::Check(_)) {
             *self.asked.entry(asked.session.clone()).or_default() += 1;
+            self.numbers.insert(asked.session.clone(), asked.number);
         }
     }
 
@@ -34,6 +41,12 @@ impl Sessions {
         let over = self.over.values();
         over.filter(|(newest, is_verified)| *is_verified && *newest < request)
             .count() as u64
+    }
+
+    /// The sessions of a number.
+    pub(crate) fn names_of(&self, number: usize) -> Vec<String> {
+        let of_number = self.numbers.iter().filter(|(_, it)| **it == number);
+        of_number.map(|(name, _)| name.clone()).collect()
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -49,6 +62,37 @@ impl Checker {
         let number = *numbers.entry(plivo.clone()).or_insert(asked.number);
         let is_theirs = number == asked.number || self.was_set;
         self.require(is_theirs, || format!("{plivo} is of two numbers"));
+        // A resend prolongs nothing.
+        let ends_at = session.expires_at;
+        let first = self.sessions.ends_at.entry(asked.session.clone());
+        let first = *first.or_insert(ends_at);
+        let is_forgotten = self.operator.has_forgotten(asked.number);
+        let is_same = ends_at <= first || self.was_set || is_forgotten;
+        let name = &asked.session;
+        self.require(is_same, || {
+            format!("{name} ends at {ends_at:?}, and was to end at {first:?}")
+        });
+    }
+
+    /// A callback has adopted a send: Plivo's session must not be another number's, and its
+    /// code must not have been used before the callback came.
+    pub(crate) fn adopted(&mut self, request: u64, plivo: &str, number: usize) {
+        let known = self
+            .sessions
+            .number_of_plivo
+            .get(&format!("upstream/{plivo}"));
+        let is_theirs = known.is_none_or(|known| *known == number) || self.was_set;
+        self.require(is_theirs, || format!("{plivo} is adopted for {number}"));
+        let used = self.sessions.used.get(plivo);
+        let is_open = used.is_none_or(|newest| request <= *newest) || self.was_set;
+        self.require(is_open, || format!("{plivo} is used up, and is adopted"));
+    }
+
+    /// A code has verified a session.
+    pub(crate) fn used(&mut self, plivo: &str) {
+        let newest = self.answers.newest_request;
+        let used = self.sessions.used.entry(plivo.to_owned());
+        used.or_insert(newest);
     }
 
     /// Records that a check has ended its session.
@@ -72,7 +116,10 @@ impl Checker {
             // A released check reopens an exhausted session.
             request.id > newest && (is_verified || self.released == 0)
         });
-        let (is_open, name) = (!is_over || self.was_set, asked.session.clone());
+        // What is forgotten may begin anew when Plivo answers late.
+        let is_forgotten = self.operator.has_forgotten(asked.number);
+        let is_open = !is_over || self.was_set || is_forgotten;
+        let name = asked.session.clone();
         self.require(is_open, || {
             format!("{name} is over, and {} goes on", request.id)
         });
@@ -83,6 +130,7 @@ impl World {
     /// A send that never left must leave no session.
     pub(crate) fn check_release(&mut self, request: &Request) {
         let Some(asked) = &request.asked else { return };
+        self.check_claim(request, asked);
         self.check_backoff(asked);
         if let Kind::Send(_) = asked.kind {
             let key = keys::session(&asked.session);
@@ -93,24 +141,81 @@ impl World {
         }
     }
 
-    /// If nothing else was sent to the number, its backoff must be unchanged.
+    /// A key that another request has claimed since must still be claimed.
+    pub(crate) fn check_claim(&mut self, request: &Request, asked: &Asked) {
+        let Some(keyed) = &asked.keyed else { return };
+        let claimed_at = self.checker.claimed_at.get(&keyed.name).copied();
+        let age = claimed_at.map(|at| Millis(at).until(self.clock_now()));
+        let kept_for = match asked.kind {
+            Kind::Check(_) => self.settings.check_kept_for,
+            _ => self.settings.rules.session_lifetime,
+        };
+        let is_others = claimed_at != self.checker.reserved_at(request.id);
+        if !is_others || age.is_none_or(|age| age >= kept_for) || self.checker.was_set {
+            return;
+        }
+        let row = self.store.rows().remove(&keys::idempotency(&keyed.name));
+        let (name, id) = (&keyed.name, request.id);
+        self.checker.require(row.is_some(), || {
+            format!("{id} was released and has freed {name}, which is another's")
+        });
+    }
+
+    /// A check that was released leaves its session open.
+    pub(crate) fn check_reopened(&mut self, asked: &Asked) {
+        let seen = self.view(&asked.session);
+        let is_shut = seen.is_some_and(|seen| {
+            seen.status == SessionStatus::ChecksExhausted && seen.checks_left > 0
+        });
+        let name = &asked.session;
+        self.checker.require(!is_shut, || {
+            format!("{name} has checks left and takes none")
+        });
+    }
+
+    /// A number that was verified is known from then on.
+    pub(crate) fn check_known(&mut self, asked: &Asked) {
+        let is_remembered = self.settings.rules.known_numbers_for.is_some();
+        let is_clear = !self.checker.was_set && !self.checker.operator.has_forgotten(asked.number);
+        if is_remembered && is_clear {
+            let key = Key::new(&format!("known/{}", asked.number));
+            let is_known = self.store.rows().contains_key(&key);
+            let number = asked.number;
+            self.checker
+                .require(is_known, || format!("{number} is verified and not known"));
+        }
+    }
+
+    /// If nothing else was sent to the number, its backoff must be as before.
     fn check_backoff(&mut self, asked: &Asked) {
         let of_number = |it: &Request| it.asked.as_ref().map(|it| it.number);
         let mut others = self.requests.values();
         let is_alone = !others.any(|it| of_number(it) == Some(asked.number));
-        let is_first = self.checker.sends.of_number(asked.number) == 0;
-        if !is_alone || !is_first || self.checker.in_doubt > 0 || self.checker.was_set {
+        let last = self.checker.sends.last_of(asked.number);
+        let is_clear = self.checker.in_doubt == 0 && !self.checker.was_set;
+        if !is_alone || !is_clear || self.checker.operator.has_freed(asked.number) {
+            return;
+        }
+        let now = self.clock_now();
+        let shortest = self.settings.rules.wait_after(1);
+        let owes = last.map(|at| Millis(at).after(shortest) > now);
+        if owes == Some(false) {
             return;
         }
         let channel = Channel::Sms;
         let pair = (asked.number, asked.caller);
         let mut step = self.settings.send("probe", pair, channel, None);
         step.limits.checks.clear();
-        let waits = matches!(self.read(&step), Reserved::Wait(wait) if wait.limit.is_none());
         let number = asked.number;
-        self.checker.require(!waits, || {
-            format!("{number} waits for a send that never left")
-        });
+        match (owes, self.read(&step)) {
+            (None, Reserved::Wait(wait)) => self.checker.require(wait.limit.is_some(), || {
+                format!("{number} waits for a send that never left")
+            }),
+            (Some(_), Reserved::Reserved(_)) => self.checker.require(false, || {
+                format!("{number} no longer waits, since another send never left")
+            }),
+            _ => {}
+        }
     }
 
     /// No session may have more deliveries than were requested.

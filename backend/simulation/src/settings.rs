@@ -14,8 +14,6 @@ pub(crate) const PRICE: u64 = 7;
 pub(crate) const CHARGE: u64 = 5;
 /// Plivo's charge for a code that is entered.
 pub(crate) const VALIDATION_CHARGE: u64 = 2;
-/// How long a check's answer is kept.
-pub(crate) const CHECK_KEPT_FOR: Duration = Duration::from_mins(1);
 /// How long a caller waits for the store.
 pub(crate) const STORE_DEADLINE: Duration = Duration::from_millis(1500);
 
@@ -83,6 +81,15 @@ pub(crate) struct Settings {
     pub(crate) rules: Arc<SessionRules>,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
+    /// How long a check's answer is kept; in some schedules shorter than its call of Plivo
+    /// may take.
+    pub(crate) check_kept_for: Duration,
+    /// How often the operator stops or starts something, or frees a number.
+    pub(crate) operations: u64,
+    /// Whether some freed numbers are forgotten.
+    pub(crate) forgets: bool,
+    /// Whether the operator lets the first number through as if it were known.
+    pub(crate) allows: bool,
 }
 
 impl Settings {
@@ -130,6 +137,10 @@ impl Settings {
                 caps: vec![quota(PRICE * random.within(3..30), 3_600)],
                 alert_at: 80,
             },
+            check_kept_for: Duration::from_secs([60, 60, 4][random.index(3)]),
+            operations: [0, 0, 1, 4][random.index(4)],
+            forgets: random.percent(25),
+            allows: random.percent(15),
         }
     }
 }

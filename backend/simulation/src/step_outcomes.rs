@@ -52,9 +52,18 @@ impl Checker {
         let Work::Callback(callback) = &request.work else {
             return;
         };
-        let CallbackOutcome::Recorded { changes, .. } = outcome else {
+        let CallbackOutcome::Recorded {
+            changes,
+            has_adopted,
+            ..
+        } = outcome
+        else {
             return;
         };
+        let sent = self.calls.get(&callback.request).map(|it| it.number);
+        if let Some(number) = sent.filter(|_| *has_adopted) {
+            self.adopted(request.id, &format!("plivo{}", callback.plivo), number);
+        }
         let is_first = self.nonces.insert(callback.nonce.clone()) || self.was_set;
         self.require(is_first, || format!("{} was taken twice", callback.nonce));
         let told = self.arrivals.entry((callback.plivo, callback.update.index));
@@ -107,8 +116,10 @@ impl Checker {
             Some(Limit::SendsPerRange) => &limits.sends_per_range,
             Some(Limit::SendsPerCountry | Limit::KnownPerCountry) => &limits.sends_per_country,
             Some(Limit::SendsTotal) => &limits.sends_total,
-            // Nothing is ever stopped here.
-            Some(Limit::Stopped) => return self.require(false, || "nothing is stopped".to_owned()),
+            Some(Limit::Stopped) => {
+                self.stopped(request);
+                return self.wait_is(wait, Some(Duration::from_mins(30)));
+            }
             Some(
                 Limit::SendsPerUser
                 | Limit::SendsWithoutAddress

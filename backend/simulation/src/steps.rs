@@ -188,15 +188,24 @@ impl World {
             }
             (Work::Check(flow), phase, answer) => {
                 let answer = answer.map(drop);
+                let is_released = phase == Phase::Release && answer.is_ok();
                 let step = match phase {
                     Phase::Release => flow.released(answer),
                     _ => flow.kept(answer),
                 };
+                if let Some(asked) = request.asked.clone().filter(|_| is_released) {
+                    self.check_claim(&request, &asked);
+                    self.check_reopened(&asked);
+                }
                 self.next_of_check(request, step);
             }
             (Work::Callback(callback), _, answer) => {
                 let callback = callback.clone();
                 self.called_back(callback, answer);
+            }
+            (Work::Operate(operation), _, answer) => {
+                let operation = operation.clone();
+                self.operated(&request, &operation, answer);
             }
             (Work::Watch(session, plivo), _, answer) => {
                 let (session, plivo) = (session.clone(), plivo.clone());
@@ -247,7 +256,8 @@ impl World {
                 self.call_plivo(id);
             }
             CheckStep::Settle(step) => {
-                self.checker.settles(&request, step.verdict);
+                let now = self.clock_now();
+                self.checker.settles(&request, step.verdict, now);
                 request.phase = Phase::Settle;
                 self.requests.insert(id, request);
                 self.submit(id, step, Outcome::Settled);

@@ -7,6 +7,7 @@ use countersign_core::Quota;
 
 /// One use of a limit.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct OneUse {
     /// Its request.
     pub(crate) request: u64,
@@ -20,6 +21,8 @@ pub(crate) struct OneUse {
     pub(crate) is_known: bool,
     /// Windows of up to that many milliseconds had passed before the clock was set.
     pub(crate) forgotten: u64,
+    /// Whether the operator has freed its number since.
+    pub(crate) is_freed: bool,
 }
 
 #[derive(Default)]
@@ -48,6 +51,18 @@ impl Usage {
     pub(crate) fn spared(&self, number: usize) -> usize {
         let of_number = self.0.iter().filter(|it| it.number == number);
         of_number.filter(|it| it.is_known).count()
+    }
+
+    /// The operator freed that number: it owes nothing for what was before.
+    pub(crate) fn free(&mut self, number: usize) {
+        let of_number = self.0.iter_mut().filter(|it| it.number == number);
+        of_number.for_each(|it| it.is_freed = true);
+    }
+
+    /// When that number was sent to last.
+    pub(crate) fn last_of(&self, number: usize) -> Option<u64> {
+        let of_number = self.0.iter().filter(|it| it.number == number);
+        of_number.map(|it| it.at).max()
     }
 
     pub(crate) fn has_known(&self) -> bool {
@@ -101,7 +116,9 @@ impl Usage {
             .iter()
             .flat_map(|it| self.0.iter().map(move |to| (it, to)));
         let mut close = pairs.filter(|(earlier, later)| {
-            let is_pair = earlier.number == later.number && earlier.request != later.request;
+            let is_pair = earlier.number == later.number
+                && earlier.request != later.request
+                && !earlier.is_freed;
             let gap = later.at.checked_sub(earlier.at);
             is_pair && later.is_first && gap.is_some_and(|gap| gap > 0 && gap < shortest)
         });

@@ -78,6 +78,7 @@ impl World {
             let after = world.random.millis(0..pause);
             world.schedule(after, Event::Act(person));
         }
+        world.operator_waits(false);
         world
     }
 
@@ -186,6 +187,7 @@ impl World {
             Event::Called(callback) => self.callback(callback),
             Event::Probe(asked) => self.probe(&asked),
             Event::Act(person) => self.act(person),
+            Event::Operate => self.operate(),
         }
         self.deliver_answers();
     }

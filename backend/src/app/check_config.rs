@@ -46,8 +46,9 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
     }
     proof::check(&config.proofs.keys_file, config.proofs.is_given)?;
     wiring::access_list(config)?;
-    wiring::test_numbers(config, Arc::new(SystemClock::default()))?;
     let applications = ApplicationRegistry::new(config.applications.clone());
+    let clock = Arc::new(SystemClock::default());
+    wiring::test_numbers(config, applications.clone(), clock)?;
     wiring::page(config, &applications)?;
     if let Upstream::Live(account) = &config.upstream {
         PlivoClient::new(account.clone())?;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix_web::web::Data;
+use tokio::time::MissedTickBehavior;
 
 use super::{clock_skew::ClockSkew, run::Run};
 use crate::config::ApplicationsFile;
@@ -40,23 +41,16 @@ impl Maintenance {
         }
     }
 
-    /// Runs until it is aborted.
+    /// Runs until it is aborted. Each task has a loop of its own, so that a list is in
+    /// force at once while Plivo or the store makes another task wait.
     pub(super) async fn run(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        let mut short_ticks = tokio::time::interval(SHORT_INTERVAL);
-        let often = async {
-            loop {
-                short_ticks.tick().await;
-                self.often().await;
-            }
-        };
-        let seldom = async {
-            loop {
-                ticks.tick().await;
-                self.once().await;
-            }
-        };
-        tokio::join!(often, seldom);
+        let verification = &self.state.verification;
+        tokio::join!(
+            every(SHORT_INTERVAL, || verification.reload_files()),
+            every(SHORT_INTERVAL, || verification.keep_decisions()),
+            every(SHORT_INTERVAL, || verification.collect_charges()),
+            every(INTERVAL, || self.once()),
+        );
     }
 
     /// The frequent tasks: reloads changed lists, writes queued decisions, and fetches
@@ -74,8 +68,8 @@ impl Maintenance {
         };
         match read.map(|applications| self.state.applications.replace(applications)) {
             Ok(true) => {
-                self.state.verification.forget_application_caps();
                 log::info!(event = "applications.changed"; "the applications changed");
+                self.state.verification.applications_changed();
             }
             Ok(false) => {}
             Err(error) => {
@@ -91,8 +85,20 @@ impl Maintenance {
         self.reload_applications();
         self.state.verification.watch_budget().await;
         self.state.verification.report_cost();
+        self.state.verification.lease_charge_queues().await;
         self.run.renew().await;
         self.skew.measure(&self.state.store).await;
         self.limits.sweep();
+    }
+}
+
+/// Repeats `work`. What took too long is not made up for: Plivo's charges are asked for at
+/// a bounded rate.
+async fn every<F: Future<Output = ()>>(interval: Duration, work: impl Fn() -> F) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        work().await;
     }
 }

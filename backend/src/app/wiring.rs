@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use actix_web::web::Data;
-use countersign_core::{AccessList, TestNumbers};
+use countersign_core::{AccessList, ApplicationId, TestNumbers};
 use countersign_metrics::Metrics;
 use countersign_platform::{
     clock::{Clock, SystemClock},
@@ -109,9 +109,9 @@ pub(super) fn state(
             keys,
             plivo,
             rules: config.rules.clone(),
-            applications,
             access_list: access_list(config)?,
-            test_numbers: test_numbers(config, clock.clone())?,
+            test_numbers: test_numbers(config, applications.clone(), clock.clone())?,
+            applications,
             limits: config.limits.clone(),
             budget: config.budget.clone(),
             decisions_kept_for: config.decisions_kept_for,
@@ -140,11 +140,13 @@ pub(super) fn access_list(config: &Config) -> Result<Option<AccessListFile>, Sta
 /// The test numbers.
 pub(super) fn test_numbers(
     config: &Config,
+    applications: ApplicationRegistry,
     clock: Arc<dyn Clock>,
 ) -> Result<Option<TestNumbersFile>, StartError> {
     let otp_length = config.rules.otp_length;
     let parse = move |text: &str| {
-        let read = TestNumbers::parse(text, otp_length, clock.now().into());
+        let is_served = |id: &ApplicationId| applications.get(id).is_some();
+        let read = TestNumbers::parse(text, otp_length, is_served, clock.now().into());
         read.map_err(|problem| problem.to_string())
     };
     let path = config.test_numbers_file.clone();

@@ -162,7 +162,7 @@ variables! {
     ACCESS_LIST_FILE = None, false,
         "A file of whom to block and allow, in CSV: access,what,until,reason (docs/protection.md); in force within a second when it has changed.";
     TEST_NUMBERS_FILE = None, false,
-        "A file of numbers that nothing is sent to, in CSV: number,code,until, 90 days ahead at most (docs/protection.md); read again when it has changed. Their proofs are for PROOF_AUDIENCE with :test behind it.";
+        "A file of numbers that nothing is sent to, in CSV: number,code,until,application, 90 days ahead at most (docs/protection.md); read again when it has changed. Their proofs are for PROOF_AUDIENCE with :test behind it.";
     DECISIONS_FOR = Some("14d"), false,
         "How long it is kept what was decided about each send, 1h to 90d, 131072 decisions at most; or off. countersign --decisions shows it.";
     BRAND_NAME = Some("Countersign"), false,

@@ -86,6 +86,15 @@ impl Verification {
         }
     }
 
+    /// Drops what was derived from the previous applications: test numbers, and the metrics
+    /// of their caps until the budgets are next checked.
+    pub fn applications_changed(&self) {
+        self.metrics.forget_application_caps();
+        if let Some(numbers) = &self.test_numbers {
+            numbers.forget();
+        }
+    }
+
     /// Reads the operator's files again where they have changed.
     pub async fn reload_files(&self) {
         if let Some(list) = self.access_list.clone() {

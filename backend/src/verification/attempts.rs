@@ -9,7 +9,7 @@ use countersign_core::{
     delivery::match_attempts,
     transitions::{PollTurn, RecordAttempts},
 };
-use countersign_shared::{PhoneNumber, session::AttemptStatus};
+use countersign_shared::session::AttemptStatus;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Refusal, SessionView, Verification, store_deadline, test_numbers};
@@ -81,7 +81,8 @@ impl Verification {
             rules: self.rules.clone(),
         };
         let recorded = self.store.run(record, store_deadline()).await?;
-        self.note_changes(&recorded.changes, Some(number), &upstream_id, "");
+        let country = CountryCode::of_number(number);
+        self.note_changes(&recorded.changes, country, &upstream_id, "");
         Ok(match_attempts(deliveries, &recorded.attempts))
     }
 
@@ -97,11 +98,10 @@ impl Verification {
     pub(super) fn note_changes(
         &self,
         changes: &[DeliveryChange],
-        recipient: Option<&PhoneNumber>,
+        country: CountryCode,
         upstream_id: &str,
         error_code: &str,
     ) {
-        let country = recipient.map_or(CountryCode::of(""), CountryCode::of_number);
         for change in changes {
             match change.status {
                 AttemptStatus::Delivered => self.metrics.send_delivered(country, change.channel),

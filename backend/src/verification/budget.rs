@@ -13,7 +13,7 @@ use countersign_core::{
     transitions::{LimitUsed, RecordCharges},
 };
 use countersign_plivo::PlivoError;
-use countersign_shared::{Channel, PhoneNumber};
+use countersign_shared::Channel;
 
 use super::{Refusal, SessionView, Verification, daily_cost::Cost, store_deadline};
 
@@ -110,11 +110,6 @@ impl Verification {
         }
     }
 
-    /// Drops the metrics of applications' caps, until their budgets are looked at next.
-    pub fn forget_application_caps(&self) {
-        self.metrics.forget_application_caps();
-    }
-
     async fn used(&self, check: LimitCheck) -> Option<Vec<u64>> {
         let rules = self.rules.clone();
         let step = LimitUsed { check, rules };
@@ -138,17 +133,18 @@ impl Verification {
         }
         let session = self.keys.session(view.id);
         let upstream = &view.session.upstream.key;
-        let about = (&view.contact.recipient, &view.session.owner.application);
+        let country = CountryCode::of_number(&view.contact.recipient);
+        let about = (country, &view.session.owner.application);
         self.book(session, upstream, about, charges).await
     }
 
-    /// Books what Plivo charges for a session of that number and application, in the place
+    /// Books what Plivo charges for a session of that country and application, in the place
     /// of what was expected.
     pub(super) async fn book(
         &self,
         session: Key,
         upstream: &Key,
-        (number, application): (&PhoneNumber, &ApplicationId),
+        (country, application): (CountryCode, &ApplicationId),
         charges: Charges,
     ) -> Result<(), Refusal> {
         let budget = self.budget.as_ref();
@@ -164,7 +160,6 @@ impl Verification {
             rules: self.rules.clone(),
         };
         let news = self.store.run(step, store_deadline()).await?;
-        let country = CountryCode::of_number(number);
         for it in news {
             self.metrics.spend_charged(country, it.channel, it.amount);
             self.note_cost(country, Cost::Charged(it.amount));

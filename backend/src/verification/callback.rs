@@ -6,7 +6,7 @@ use std::{
 };
 
 use countersign_core::{
-    recipient,
+    CountryCode, recipient,
     transitions::{CallbackOutcome, CallbackRecipient, RecordCallback},
 };
 use countersign_plivo::{
@@ -93,8 +93,9 @@ impl Verification {
                 has_adopted,
             } => {
                 let number = callback.recipient.as_ref();
+                let country = number.map_or(CountryCode::of(""), CountryCode::of_number);
                 let (upstream_id, error_code) = (&callback.upstream_id, &callback.error_code);
-                self.note_changes(&changes, number, upstream_id, error_code);
+                self.note_changes(&changes, country, upstream_id, error_code);
                 if changes.is_empty() && !error_code.is_empty() {
                     // Event streams were notified already, without Plivo's error code.
                     log_change(&told, upstream_id, error_code);

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use countersign_core::{
     Answer, Application, Recipient, Repetition, UpstreamOutcome,
     flow::{DeliverEnd, DeliverFlow, DeliverStep, Reserve},
-    transitions::SendReservation,
+    transitions::{Recorded, SendReservation},
 };
 use countersign_plivo::{Create, PlivoError};
 use countersign_shared::{Channel, Locale, PhoneNumber, Purpose, SessionId};
 
 use super::{
-    Caller, IdempotentRequest, Refusal, Sent, Verification, store_deadline,
+    Caller, IdempotentRequest, Refusal, Sent, Verification,
+    charge_queue::Waiting,
+    store_deadline,
     test_numbers::{self, Carrier},
 };
 
@@ -39,7 +41,7 @@ impl Verification {
         delivery: Delivery,
     ) -> Result<Sent, Refusal> {
         let mut flow = DeliverFlow::new(&reserve);
-        let mut error = PlivoError::InvalidResponse;
+        let (mut upstream_id, mut error) = (None::<String>, PlivoError::InvalidResponse);
         let reserved = self.store.run(reserve, store_deadline()).await;
         let mut step = flow.reserved(reserved);
         loop {
@@ -51,6 +53,7 @@ impl Verification {
                     if let Err(failure) = created {
                         error = failure;
                     }
+                    upstream_id = created.as_ref().ok().cloned();
                     let number = &delivery.recipient.number;
                     let upstream = created.as_ref().map(|id| self.keys.upstream(number, id));
                     let outcome = upstream.map_err(PlivoError::outcome);
@@ -58,8 +61,16 @@ impl Verification {
                         self.kept_refusal(delivery.request.as_ref(), Refusal::from(error))
                     })
                 }
-                DeliverStep::Record(record) => {
+                DeliverStep::Record(mut record) => {
+                    let waiting = self.charges_of(&delivery, upstream_id.as_deref());
+                    record.charge = waiting.as_ref().map(|waiting| self.queued(waiting));
                     let recorded = self.store.run(record, store_deadline()).await;
+                    // Also where it is not known whether it is recorded: it went out.
+                    if let Some(waiting) = waiting
+                        && !matches!(recorded, Ok(Recorded::OtherRecipient))
+                    {
+                        self.await_charges(waiting);
+                    }
                     flow.recorded(recorded, failed)
                 }
                 DeliverStep::Release(release) => {
@@ -80,12 +91,10 @@ impl Verification {
         error: PlivoError,
     ) -> Result<Sent, Refusal> {
         match end {
-            DeliverEnd::Sent { session, answer } => {
+            DeliverEnd::Sent { answer, .. } => {
                 let number = delivery.recipient.number.clone();
                 if !delivery.carrier.is_test() {
                     let application = &delivery.application.id;
-                    let about = (delivery.session_id, application);
-                    self.await_charges(about, &number, &session.upstream);
                     let asked = (Some(&number), Some(delivery.channel));
                     self.note_sent(delivery.person.as_ref(), application, asked);
                 }
@@ -134,6 +143,22 @@ impl Verification {
             .as_ref()
             .and_then(|subject| SessionId::parse(&self.keys.open_answer(request, subject)?).ok());
         Ok(Sent::new(first.unwrap_or(session_id), recipient, *answer))
+    }
+
+    /// What is to be known of a code that Plivo took to collect its charges; nothing where
+    /// they are not collected.
+    fn charges_of(&self, delivery: &Delivery, upstream_id: Option<&str>) -> Option<Waiting> {
+        let upstream_id = upstream_id?.to_owned();
+        let is_wanted = self.collects_charges && !delivery.carrier.is_test();
+        is_wanted.then(|| {
+            Waiting::new(
+                self.keys.session(delivery.session_id),
+                delivery.application.id.clone(),
+                delivery.recipient.country_code(),
+                upstream_id,
+                self.clock.now(),
+            )
+        })
     }
 
     fn note_reserved(&self, delivery: &Delivery, reservation: &SendReservation) {

@@ -148,7 +148,7 @@ impl Verification {
         let channel = policy.channel(channel, view.channel);
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
         let number = view.contact.recipient.as_str();
-        let is_test = self.test_number(number).is_some();
+        let is_test = self.test_number(number, &view.application.id).is_some();
         let recipient = if is_test {
             recipient::of_number(&view.contact.recipient)
         } else {

@@ -49,7 +49,7 @@ impl RowKeys {
         short_name(&self.number(number)).to_owned()
     }
 
-    fn upstream_key(&self, upstream_id: &str) -> Key {
+    pub(super) fn upstream_key(&self, upstream_id: &str) -> Key {
         keys::upstream(&self.hash("upstream", &[upstream_id.as_bytes()]))
     }
 
@@ -142,6 +142,19 @@ impl RowKeys {
     /// The row of the spending caps.
     pub(super) fn budget(&self) -> Key {
         self.limit(Limit::Budget, "")
+    }
+
+    /// Of a code whose charges are to be collected, by its place in a queue.
+    pub(super) fn charge(&self, place: &str) -> Key {
+        keys::charge(&self.hash("charge", &[place.as_bytes()]))
+    }
+
+    pub(super) fn seal_charge(&self, place: &str, content: &str) -> Sealed {
+        self.seal("charge", place.as_bytes(), content)
+    }
+
+    pub(super) fn open_charge(&self, place: &str, content: &Sealed) -> Option<String> {
+        self.0.open("charge", place.as_bytes(), &content.0)
     }
 
     pub(super) fn seal_contact(&self, id: SessionId, contact: &Contact) -> Sealed {

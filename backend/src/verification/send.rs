@@ -81,7 +81,7 @@ impl Verification {
         let end_user = end_user.unwrap_or_else(|| self.keys.without_address(&application.id));
         let send = NewSend {
             contact: self.contact(&command, &recipient),
-            is_test: self.test_number(recipient.number.as_str()).is_some(),
+            is_test: (self.test_number(recipient.number.as_str(), &application.id)).is_some(),
             person: requester.person(),
             application: command.application,
             recipient,
@@ -98,7 +98,8 @@ impl Verification {
         let policy = &command.application.policy;
         let channel = policy.channel(command.channel, policy.default_channel());
         let channel = channel.ok_or(Refusal::ChannelNotAvailable)?;
-        let recipient = match self.test_number(&command.recipient) {
+        let of = &command.application.id;
+        let recipient = match self.test_number(&command.recipient, of) {
             Some(number) => Ok(recipient::of_number(&number)),
             None => self.read_recipient(&command.recipient, channel, policy),
         };

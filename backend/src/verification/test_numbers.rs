@@ -8,8 +8,8 @@ use std::{
 };
 
 use countersign_core::{
-    EndUserKeys, Limit, Recipient, Route, SendLimits, SessionRules, TestNumbers, UpstreamAttempt,
-    Verdict,
+    ApplicationId, EndUserKeys, Limit, Recipient, Route, SendLimits, SessionRules, TestNumbers,
+    UpstreamAttempt, Verdict,
 };
 use countersign_metrics::UpstreamCall;
 use countersign_platform::reloading::Reloading;
@@ -99,21 +99,18 @@ impl Verification {
         self.plivo.admit(call).map(Carrier::Plivo)
     }
 
-    /// The number, if it is a test number now.
-    pub(super) fn test_number(&self, text: &str) -> Option<PhoneNumber> {
-        let numbers = self.test_numbers.as_ref()?.get();
-        let number = PhoneNumber::parse(text).ok()?;
-        let is_one = numbers.code_of(&number, self.clock.now().into()).is_some();
-        is_one.then_some(number)
+    /// Whether there may be test numbers.
+    pub(super) fn has_test_numbers(&self) -> bool {
+        self.test_numbers.is_some()
     }
 
-    /// The same of a session that is not known yet.
-    pub(super) async fn is_test_session(&self, id: SessionId) -> bool {
-        if self.test_numbers.is_none() {
-            return false;
-        }
-        let view = self.view(id).await;
-        view.is_ok_and(|view| self.is_test(&view))
+    /// The number, if it is a test number of that application now.
+    pub(super) fn test_number(&self, text: &str, of: &ApplicationId) -> Option<PhoneNumber> {
+        let numbers = self.test_numbers.as_ref()?.get();
+        let number = PhoneNumber::parse(text).ok()?;
+        let now = self.clock.now().into();
+        let is_one = numbers.code_of(&number, of, now).is_some();
+        is_one.then_some(number)
     }
 
     /// Whether a session is one of a test number.
@@ -122,7 +119,7 @@ impl Verification {
             let sealed = &view.session.upstream.id;
             self.keys.open_upstream(&view.contact.recipient, sealed)
         };
-        self.test_numbers.is_some() && id().is_some_and(|id| is_upstream_id(&id))
+        self.has_test_numbers() && id().is_some_and(|id| is_upstream_id(&id))
     }
 
     /// What its code is held against: what is about addresses, and nothing else.
@@ -177,11 +174,16 @@ impl Verification {
         }
     }
 
-    /// What is said to a code. A number that is no test number any more takes none.
-    pub(super) fn check_test_code(&self, number: &PhoneNumber, otp: &OneTimeCode) -> Verdict {
+    /// What is said to a code. A number that is no test number of its application any more
+    /// takes none.
+    pub(super) fn check_test_code(
+        &self,
+        (number, of): (&PhoneNumber, &ApplicationId),
+        otp: &OneTimeCode,
+    ) -> Verdict {
         let numbers = self.test_numbers.as_ref().map(|numbers| numbers.get());
         let now = self.clock.now().into();
-        let code = numbers.as_ref().and_then(|it| it.code_of(number, now));
+        let code = numbers.as_ref().and_then(|it| it.code_of(number, of, now));
         match code {
             None => Verdict::CodeUsed,
             Some(code) if is_same(code, otp) => Verdict::Accepted,

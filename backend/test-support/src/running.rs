@@ -3,7 +3,9 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -11,9 +13,10 @@ use serde_json::Value;
 /// A process of the program, killed when dropped, and the lines of its log.
 pub struct Running {
     child: Child,
-    /// Read continuously: a full pipe would block the program.
-    log: JoinHandle<Vec<String>>,
-    /// Its listening address.
+    /// Read all the while: a full pipe would hold the program up.
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+    /// Where it listens.
     pub address: String,
 }
 
@@ -38,9 +41,17 @@ impl Running {
             before.push(line);
             address
         });
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let logged = log.clone();
+        let read = move || {
+            for line in lines.map_while(Result::ok) {
+                logged.lock().unwrap().push(line);
+            }
+        };
         let running = Self {
             child,
-            log: std::thread::spawn(|| lines.map_while(Result::ok).collect()),
+            log,
+            reader: Some(std::thread::spawn(read)),
             address: address.expect("it starts"),
         };
         (running, before)
@@ -77,8 +88,26 @@ impl Running {
     /// Waits until it exits; returns the same.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
-        let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
-        (code, log.join().unwrap().join("\n"))
+        self.reader.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().join("\n");
+        (code, log)
+    }
+
+    /// Waits until it has logged that event since it started, and answers the lines of it.
+    pub async fn logs(&self, event: &str) -> Vec<Value> {
+        let started = Instant::now();
+        loop {
+            let lines = crate::lines(&self.log.lock().unwrap().join("\n"));
+            let lines: Vec<Value> = crate::of(&lines, event).into_iter().cloned().collect();
+            if !lines.is_empty() {
+                return lines;
+            }
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "never: {event}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

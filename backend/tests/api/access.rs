@@ -9,6 +9,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
+use countersign_test_support::hostile::{Fault, Hostile};
+
 use crate::app::{Answer, TestApp};
 
 /// An access list in a file, deleted when dropped.
@@ -131,4 +133,41 @@ async fn a_hundred_thousand_entries_do_not_slow_down_sends() {
     });
     join_all(sends).await;
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[actix_web::test]
+async fn a_block_is_in_force_at_once_also_while_plivo_does_not_answer_about_charges() {
+    let list = List::new("");
+    let path = list.path().display().to_string();
+    let plivo = Hostile::start(Fault::None);
+    let settings = [
+        ("ACCESS_LIST_FILE", path.as_str()),
+        ("LIMIT_SENDS_PER_NUMBER", "1/1d"),
+        ("METRICS_ADDR", "127.0.0.1:0"),
+    ];
+    let app = TestApp::start_live(&plivo.base_url(), &settings).await;
+    for index in 0..5 {
+        app.send(&format!("+1415555011{index}")).await.ok();
+    }
+    // The charges of all of them are due.
+    plivo.does(Fault::Silent);
+    app.clock.advance(Duration::from_mins(3));
+    let is_asked = async || {
+        let calls = "countersign_upstream_calls_in_flight{call=\"retrieve\"} 1";
+        app.has(calls).await
+    };
+    while !is_asked().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    list.write("block,+14155550110,2099-01-01,reason\n");
+    let started = Instant::now();
+    // It is over its limit, so whatever refuses it, Plivo is not asked.
+    let is_blocked = async || {
+        let answer = app.send("+14155550110").await.json();
+        answer["limit"] == "service_protection"
+    };
+    while !is_blocked().await {
+        assert!(started.elapsed() < Duration::from_millis(2_500));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -17,18 +17,18 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, ManualClock, Session, TestStore, http, manual_clock, start_app};
 
-struct Instances {
-    apps: Vec<App>,
+pub(crate) struct Instances {
+    pub(crate) apps: Vec<App>,
     next: AtomicUsize,
     http: Client,
     clock: Arc<ManualClock>,
-    simulator: Simulator,
-    _store: TestStore,
+    pub(crate) simulator: Simulator,
+    pub(crate) store: TestStore,
 }
 
 impl Instances {
-    /// Both deployments, one after the other.
-    async fn each(settings: &[(&str, &str)]) -> [Self; 2] {
+    /// Both ways of running, one after the other.
+    pub(crate) async fn each(settings: &[(&str, &str)]) -> [Self; 2] {
         [
             Self::start(1, TestStore::file(), settings).await,
             Self::start(3, TestStore::new_redis(), settings).await,
@@ -38,6 +38,7 @@ impl Instances {
     async fn start(count: usize, store: TestStore, settings: &[(&str, &str)]) -> Self {
         let plivo = Settings {
             max_attempts: u32::MAX,
+            requests_per_5s: usize::MAX,
             ..Settings::default()
         };
         let account = (plivo.auth_id.clone(), plivo.auth_token.clone());
@@ -66,7 +67,7 @@ impl Instances {
             http: http(),
             clock,
             simulator,
-            _store: store,
+            store,
         }
     }
 
@@ -80,7 +81,7 @@ impl Instances {
         Answer::read(request.send().await.unwrap()).await
     }
 
-    async fn send(&self, recipient: &str) -> Answer {
+    pub(crate) async fn send(&self, recipient: &str) -> Answer {
         let body = json!({"recipient": recipient});
         self.post("/api/otp/send", &body, None).await
     }
@@ -90,12 +91,12 @@ impl Instances {
         self.post("/api/otp/resend", &body, None).await
     }
 
-    async fn verify(&self, session: &Session, otp: &str) -> Answer {
+    pub(crate) async fn verify(&self, session: &Session, otp: &str) -> Answer {
         let body = json!({"session_uuid": session.id, "otp": otp});
         self.post("/api/otp/verify", &body, None).await
     }
 
-    async fn sent(&self, recipient: &str) -> Session {
+    pub(crate) async fn sent(&self, recipient: &str) -> Session {
         let answer = self.send(recipient).await.ok();
         let messages = self.simulator.messages();
         let newest = messages.iter().find(|it| it.recipient == recipient);
@@ -115,7 +116,7 @@ fn number(index: usize) -> String {
     format!("+1415555267{index}")
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
+pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|it| it.status == status).count()
 }
 

@@ -24,6 +24,7 @@ mod keys;
 mod known_numbers;
 mod limits;
 mod metrics;
+mod operator;
 mod page;
 mod page_url;
 mod plivo;

@@ -6,7 +6,10 @@ use std::{path::PathBuf, time::Duration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, Session, TestApp};
+use crate::{
+    app::{Answer, Session, TestApp},
+    applications::{ApplicationsFile, SEND, ask, text, to},
+};
 
 const NUMBER: &str = "+19995550100";
 
@@ -14,12 +17,25 @@ struct Numbers(tempfile::TempDir);
 
 impl Numbers {
     fn new() -> Self {
+        Self::of(&[("default", "246810")])
+    }
+
+    /// One number, of these applications with these codes.
+    fn of(applications: &[(&str, &str)]) -> Self {
         let numbers = Self(tempfile::tempdir().unwrap());
+        numbers.write(applications);
+        numbers
+    }
+
+    fn write(&self, applications: &[(&str, &str)]) {
         let until = std::time::SystemTime::now() + Duration::from_hours(30 * 24);
         let until = humantime::format_rfc3339_seconds(until).to_string();
-        let text = format!("number,code,until\n{NUMBER},246810,{}\n", &until[..10]);
-        std::fs::write(numbers.path(), text).unwrap();
-        numbers
+        let line = |(application, code): &(&str, &str)| {
+            format!("{NUMBER},{code},{},{application}\n", &until[..10])
+        };
+        let lines: String = applications.iter().map(line).collect();
+        let text = format!("number,code,until,application\n{lines}");
+        std::fs::write(self.path(), text).unwrap();
     }
 
     fn path(&self) -> PathBuf {
@@ -122,7 +138,7 @@ async fn what_is_no_test_number_any_more_is_a_number_like_any_other() {
     let numbers = Numbers::new();
     let app = start(&numbers, &[]).await;
     let session = session(&send_from(&app, "192.0.2.1").await.ok());
-    std::fs::write(numbers.path(), "number,code,until\n").unwrap();
+    numbers.write(&[]);
     app.app.sweep().await;
     assert_ne!(app.verify(&session, &session.otp).await.status, 200);
     send_from(&app, "192.0.2.1")
@@ -130,4 +146,39 @@ async fn what_is_no_test_number_any_more_is_a_number_like_any_other() {
         .problem(400, "recipient_invalid");
     let calls = app.simulator().calls();
     assert_eq!((calls.create, calls.validate), (0, 0));
+}
+
+#[actix_web::test]
+async fn a_test_number_of_one_application_is_none_of_another() {
+    let applications = [("shop", ""), ("bank", "")];
+    let file = ApplicationsFile::of(&applications);
+    let numbers = Numbers::of(&[("shop", "246810")]);
+    let app = start(&numbers, &[("APPLICATIONS_FILE", file.path())]).await;
+    let body = to(NUMBER, "192.0.2.1");
+    let sent = ask(&app, "shop", SEND, &body).await.ok();
+    ask(&app, "bank", SEND, &body)
+        .await
+        .problem(400, "recipient_invalid");
+    // Each has a code of its own, and one that nobody serves changes nothing.
+    numbers.write(&[("shop", "246810"), ("bank", "135790")]);
+    app.app.sweep().await;
+    let other = ask(&app, "bank", SEND, &body).await.ok();
+    numbers.write(&[("shop", "246810"), ("club", "135790")]);
+    app.app.sweep().await;
+    let check = |sent: &Value, otp: &str| json!({"session_uuid": sent["session_uuid"], "otp": otp});
+    let verify = "/api/otp/verify";
+    for (id, sent, otp, wrong) in [
+        ("shop", &sent, "246810", "135790"),
+        ("bank", &other, "135790", "246810"),
+    ] {
+        let answer = ask(&app, id, verify, &check(sent, wrong)).await;
+        answer.problem(400, "otp_incorrect");
+        ask(&app, id, verify, &check(sent, otp)).await.ok();
+    }
+    // Once it is served, its number is in force without another change of the file.
+    file.write(&text(&[("shop", ""), ("club", "")]));
+    app.app.sweep().await;
+    app.app.sweep().await;
+    ask(&app, "club", SEND, &body).await.ok();
+    assert_eq!(app.simulator().calls().create, 0);
 }

@@ -10,9 +10,11 @@ use std::{
 use countersign_test_support::Running;
 use serde_json::Value;
 
+mod access_list;
 mod adoption;
 mod api_keys;
 mod by_number;
+mod charges;
 mod crashes;
 mod decisions;
 mod ending;

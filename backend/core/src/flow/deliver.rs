@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AfterSend, Answer, Key, NewSession, Repetition, Rows, SentAnswer, Session, SessionOver,
-    SessionRules, Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
+    AfterSend, Answer, Key, NewSession, QueuedCharge, Repetition, Rows, SentAnswer, Session,
+    SessionOver, SessionRules, Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
     transitions::{
         KeepAnswer, RecordResent, RecordSent, Recorded, ReleaseSend, ReserveResend, ReserveSend,
         Reserved, SendReservation,
@@ -37,11 +37,15 @@ impl Transition for Reserve {
     }
 }
 
-/// The record of a send or a resend that Plivo accepted.
-pub enum Record {
-    /// The record of a send.
+/// The record of a send or a resend that Plivo took.
+pub struct Record {
+    step: RecordStep,
+    /// The code, where its charges are to be collected: queued in the same commit.
+    pub charge: Option<QueuedCharge>,
+}
+
+enum RecordStep {
     Sent(RecordSent),
-    /// The record of a resend.
     Resent(RecordResent),
 }
 
@@ -49,17 +53,25 @@ impl Transition for Record {
     type Outcome = Recorded;
 
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
-        match self {
-            Self::Sent(step) => step.keys(rows),
-            Self::Resent(step) => step.keys(rows),
-        }
+        let mut keys = match &self.step {
+            RecordStep::Sent(step) => step.keys(rows),
+            RecordStep::Resent(step) => step.keys(rows),
+        }?;
+        keys.extend(self.charge.as_ref().map(|charge| charge.row.clone()));
+        Ok(keys)
     }
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable> {
-        match self {
-            Self::Sent(step) => step.apply(rows),
-            Self::Resent(step) => step.apply(rows),
+        let recorded = match &self.step {
+            RecordStep::Sent(step) => step.apply(rows),
+            RecordStep::Resent(step) => step.apply(rows),
+        }?;
+        // Also where the session ended meanwhile: the code went out all the same.
+        let is_nonsense = matches!(recorded, Recorded::OtherRecipient);
+        if let Some(charge) = self.charge.as_ref().filter(|_| !is_nonsense) {
+            charge.save(rows);
         }
+        Ok(recorded)
     }
 }
 
@@ -154,18 +166,21 @@ impl DeliverFlow {
         let ended = ended.unwrap_or(UpstreamOutcome::Done);
         self.failure = ended;
         match (ended.after_send(), outcome) {
-            (AfterSend::Record, Ok(upstream)) => DeliverStep::Record(match &self.new {
-                Some(new) => Record::Sent(RecordSent {
-                    new: new.clone(),
-                    upstream,
-                    reservation,
-                    rules,
-                }),
-                None => Record::Resent(RecordResent {
-                    upstream,
-                    reservation,
-                    rules,
-                }),
+            (AfterSend::Record, Ok(upstream)) => DeliverStep::Record(Record {
+                step: match &self.new {
+                    Some(new) => RecordStep::Sent(RecordSent {
+                        new: new.clone(),
+                        upstream,
+                        reservation,
+                        rules,
+                    }),
+                    None => RecordStep::Resent(RecordResent {
+                        upstream,
+                        reservation,
+                        rules,
+                    }),
+                },
+                charge: None,
             }),
             (AfterSend::Release, _) => DeliverStep::Release(ReleaseSend { reservation, rules }),
             (AfterSend::LeaveCounted | AfterSend::Record, _) => self.keep(failed),

@@ -51,7 +51,8 @@ impl SendLimits {
     /// Every limit that may apply, whether the number is known or not.
     fn all(&self, rules: &SessionRules) -> Vec<LimitCheck> {
         let reserve = self.known_reserve.clone();
-        let reserve = reserve.filter(|_| rules.known_numbers_for.is_some());
+        let may_be_known = rules.known_numbers_for.is_some() || self.is_allowed;
+        let reserve = reserve.filter(|_| may_be_known);
         self.checks.iter().cloned().chain(reserve).collect()
     }
 }
@@ -62,8 +63,9 @@ pub(crate) fn destination_keys(
     rules: &SessionRules,
 ) -> impl Iterator<Item = Key> {
     let is_counted = rules.conversion.is_some();
-    let known = rules.known_numbers_for.map(|_| destination.known.clone());
     let parts = destination.parts().map(|(_, key)| key.clone());
+    // Also where no number is remembered: one that the operator allows counts as known.
+    let known = [destination.known.clone()];
     parts.into_iter().chain(known).filter(move |_| is_counted)
 }
 

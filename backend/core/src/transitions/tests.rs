@@ -1,4 +1,5 @@
 mod adoption;
+mod charge_queue;
 mod charges;
 mod check;
 mod conversion;

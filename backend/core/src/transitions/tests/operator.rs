@@ -1,9 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use super::world::{World, quota};
+use super::world::{World, quota, reserved};
 use crate::{
-    Key, Limit, Limits, Stop, Verdict, keys,
-    transitions::{FreeNumber, Reserved, SetStop},
+    ConversionRule, Key, Limit, Limits, Stop, Verdict, keys,
+    transitions::{FreeNumber, Recorded, Reserved, SetStop},
 };
 
 fn set(world: &mut World, words: &[&str], is_stopped: bool) -> Vec<String> {
@@ -129,4 +129,36 @@ fn an_allowed_number_is_exempt_like_a_known_one() {
         assert_eq!(is_reserved, is_allowed);
     }
     assert_eq!(Arc::strong_count(&world.rules), 1);
+}
+
+#[test]
+fn an_allowed_number_has_the_reserve_also_where_no_number_is_remembered() {
+    let mut world = World::with_rules(|rules| {
+        rules.known_numbers_for = None;
+        rules.conversion = Some(ConversionRule {
+            floor: 20,
+            min_per_country: None,
+            min_per_range: None,
+            grace: Duration::from_mins(3),
+            cooldown: Duration::from_mins(30),
+            enforced: true,
+        });
+    });
+    world.limits = Limits {
+        sends_per_country: vec![quota(2, 86_400)],
+        ..Limits::default()
+    };
+    for name in ["one", "two", "three"] {
+        let mut step = world.reserve_send(name, name);
+        step.limits.is_allowed = true;
+        let reservation = Arc::new(reserved(world.run(&step)));
+        let record = world.record_sent((name, name), name, &reservation);
+        assert!(
+            matches!(world.run(&record), Recorded::Sent { .. }),
+            "{name}"
+        );
+        world.check(name, Verdict::Accepted);
+    }
+    let step = world.reserve_send("four", "four");
+    assert!(matches!(world.run(&step), Reserved::Wait(_)));
 }
