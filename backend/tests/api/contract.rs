@@ -119,9 +119,10 @@ fn documents(folder: &str) -> Vec<String> {
     documents.map(|name| format!("{folder}/{name}")).collect()
 }
 
-/// Where the links of a document lead, without their fragments.
+/// The targets of a document's links, without their fragments. Blocks of code have none.
 fn links(markdown: &str) -> Vec<&str> {
-    let links = markdown.split("](").skip(1);
+    let text = markdown.split("```").step_by(2);
+    let links = text.flat_map(|text| text.split("](").skip(1));
     let links = links.map(|link| link.split_once(')').unwrap().0);
     let links = links.filter(|link| !link.starts_with(['#']) && !link.starts_with("https:"));
     links.map(|link| link.split('#').next().unwrap()).collect()
