@@ -22,7 +22,7 @@ pub const DOCS_FILE: &str = "/api/docs/{file}";
 pub const DOCS_FILE_IN: &str = "/api/docs/{folder}/{file}";
 /// What there is to read, for programs.
 pub const LLMS: &str = "/llms.txt";
-/// Whether the process runs.
+/// Liveness.
 pub const LIVE: &str = "/healthz";
-/// Whether the process can serve.
+/// Readiness.
 pub const READY: &str = "/readyz";

@@ -52,12 +52,12 @@ use self::{config::PublicConfig, docs::Contract, events::Streams, health::Readin
     ),
     servers((url = "/")),
     tags(
-        (name = "Verification", description = "The four operations of an application: send a code, send it again, check it, ask about the proof."),
-        (name = "Proofs", description = "Proofs checked without asking."),
-        (name = "Form", description = "For a form of your own in a browser, beside the first three."),
-        (name = "Page", description = "For Countersign's own page only."),
-        (name = "Service", description = "Whether the service is well, and its documents."),
-        (name = "Plivo", description = "For Plivo only."),
+        (name = "Verification", description = "The four operations of an application: send a code, resend it, check it, introspect the proof."),
+        (name = "Proofs", description = "Verify proofs offline."),
+        (name = "Form", description = "For your own form in a browser, in addition to send, resend and verify."),
+        (name = "Page", description = "Used by Countersign's own page only."),
+        (name = "Service", description = "Health checks and documents."),
+        (name = "Plivo", description = "Callbacks from Plivo."),
     ),
     components(schemas(shared::Problem)),
     paths(
@@ -88,7 +88,7 @@ pub(super) struct Api;
 #[cfg(feature = "sandbox")]
 #[derive(OpenApi)]
 #[openapi(
-    tags((name = "Sandbox", description = "There in sandbox only, where nothing is really sent.")),
+    tags((name = "Sandbox", description = "Available in sandbox only, where no message is really sent.")),
     paths(sandbox::messages),
 )]
 pub(super) struct SandboxApi;

@@ -28,11 +28,10 @@ failures!(GetFailures: REFUSED, STORE);
 /// What else a callback is refused for.
 const REFUSED: &[ApiError] = &[ApiError::NotFound, ApiError::CallbackRejected];
 
-/// Tell how a delivery goes
+/// Receive a delivery callback
 ///
-/// Plivo is told the address with each send, once `PUBLIC_URL` is set. A callback must be
-/// signed (V2 or V3) for exactly that address, be younger than two hours and bring a nonce
-/// that did not come before.
+/// Plivo gets this address with each send if `PUBLIC_URL` is set. A callback must be signed
+/// (V2 or V3) for exactly this address, be less than two hours old and carry a new nonce.
 #[utoipa::path(
     post,
     path = paths::CALLBACK_OF_SECRET,
@@ -55,9 +54,9 @@ pub(super) async fn post(
     receive(&state.verification, &secret, &request, form.fields()).await
 }
 
-/// Tell how a delivery goes, by GET
+/// Receive a delivery callback by GET
 ///
-/// As by POST, with the fields in the query.
+/// The same as by POST, with the fields in the query.
 #[utoipa::path(
     get,
     path = paths::CALLBACK_OF_SECRET,

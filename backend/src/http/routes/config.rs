@@ -65,7 +65,7 @@ pub(super) struct Asked {
 
 failures!(ConfigFailures: &[ApiError::InvalidField("application")]);
 
-/// Read how it is set up
+/// Get the configuration
 #[utoipa::path(
     get,
     path = shared::config::PATH,

@@ -37,7 +37,7 @@ impl Contract {
 failures!(NoFailures:);
 failures!(FileFailures: &[ApiError::NotFound]);
 
-/// Read this document
+/// Get this document
 #[utoipa::path(
     get,
     path = paths::OPENAPI,
@@ -58,7 +58,7 @@ pub(super) async fn document(request: HttpRequest, contract: Data<Contract>) -> 
     answer(&contract.0, &request)
 }
 
-/// Read and try it
+/// Browse the API
 #[utoipa::path(
     get,
     path = paths::DOCS,
@@ -77,7 +77,7 @@ pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
     page
 }
 
-/// Read a document, or a file of that page
+/// Get a document, or a file of that page
 ///
 /// The documents of the repository are Markdown: `README.md`, `api.md` and so on, which `llms.txt`
 /// lists.
@@ -114,9 +114,9 @@ pub(super) async fn file(
     }
 }
 
-/// Read a document in a folder
+/// Get a document in a folder
 ///
-/// Such as `adr`, the decisions, and `integrate`, the ways to integrate.
+/// `adr` has the decisions, `integrate` the ways to integrate.
 #[utoipa::path(
     get,
     path = paths::DOCS_FILE_IN,
@@ -136,9 +136,9 @@ pub(super) async fn file_in(
     document_at(&format!("{}/{}", place.0, place.1), &request)
 }
 
-/// Read what there is to read
+/// List the documents
 ///
-/// The documents, each with a line about it (llmstxt.org).
+/// The documents, each with a one-line summary (llmstxt.org).
 #[utoipa::path(
     get,
     path = paths::LLMS,

@@ -69,9 +69,9 @@ failures!(EventsFailures: SESSION, READER, STORE);
 
 /// Watch a session
 ///
-/// Server-sent events (the HTML standard): one at the start and one for each change, a
-/// comment every five seconds in between. It ends when the session is verified, exhausted or
-/// over, and after ten minutes; browsers come back by themselves.
+/// Server-sent events (HTML standard): one event at the start and one for each change, with a
+/// comment every five seconds in between. The stream ends when the session is verified,
+/// exhausted or expired, and after ten minutes; browsers reconnect by themselves.
 #[utoipa::path(
     get,
     path = paths::EVENTS,

@@ -52,9 +52,9 @@ impl Readiness {
 
 failures!(LiveFailures:);
 
-/// Whether the process runs
+/// Check liveness
 ///
-/// Touches nothing else.
+/// The process runs; nothing else is checked.
 #[utoipa::path(
     get,
     path = paths::LIVE,
@@ -76,10 +76,10 @@ pub(super) async fn live() -> HttpResponse {
 
 failures!(ReadyFailures: STORE, ENDING);
 
-/// Whether the process can serve
+/// Check readiness
 ///
-/// The store works, and the process is not shutting down. Plivo is not asked: its bad day
-/// must not take every instance out of the load balancer.
+/// The store works, and the process is not shutting down. Plivo is not checked: its outage
+/// must not remove every instance from the load balancer.
 #[utoipa::path(
     get,
     path = paths::READY,

@@ -24,10 +24,10 @@ const FIELDS: &[ApiError] = &[
     ApiError::InvalidField("purpose"),
 ];
 
-/// Ask about a proof
+/// Introspect a proof
 ///
-/// By your own server, with its key (RFC 7662). A proof that was consumed, or is for another
-/// application, is inactive. A sandbox without keys answers anybody.
+/// Called by your server with its key (RFC 7662). A proof that was consumed, or belongs to
+/// another application, is inactive. In a sandbox without keys no key is needed.
 #[utoipa::path(
     post,
     path = shared::proof::INTROSPECT_PATH,

@@ -18,9 +18,9 @@ use crate::{
 
 failures!(KeysFailures:);
 
-/// Read the public keys
+/// Get the public keys
 ///
-/// What proofs are checked with (RFC 7517). During a rotation there are two.
+/// The JSON Web Key Set to verify proofs with (RFC 7517). During a rotation it has two keys.
 #[utoipa::path(
     get,
     path = shared::proof::KEYS_PATH,

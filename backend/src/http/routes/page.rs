@@ -27,8 +27,8 @@ const FIELDS: &[ApiError] = &[
 
 /// Send a page's code
 ///
-/// What our page does when the person presses its button: sends the one code of a page that
-/// an application's server began with `page`. The number is masked.
+/// Called by our page when the user presses its button: sends the code of a page that an
+/// application's server created with `page`. The number is masked.
 #[utoipa::path(
     post,
     path = shared::page::PATH,

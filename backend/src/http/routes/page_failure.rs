@@ -9,9 +9,9 @@ use crate::http::{
 
 failures!(ReportFailures: CALLER);
 
-/// Report that the page's program failed
+/// Report a failure of the page
 ///
-/// Sent by our own page, once and without data, so that the operator hears of it.
+/// Sent by our own page, once and without data, so that the operator is notified.
 // Logs the beacon, which carries no data: `countersign_http_requests_total` counts it by
 // its route.
 #[utoipa::path(

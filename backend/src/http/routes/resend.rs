@@ -22,10 +22,10 @@ use crate::http::{
 
 failures!(ResendFailures: BODY, KEY, SESSION, END_USER, CHANNEL, &NUMBER[..2], &[NUMBER_TYPE], DONE, CALLER, APPLICATION, UPSTREAM, STORE);
 
-/// Send it again
+/// Resend the code
 ///
-/// Delivers the same code of the same session once more. It refills nothing: not the time,
-/// not the checks.
+/// Delivers the session's code again. A resend does not extend the session or reset the number
+/// of checks.
 #[utoipa::path(
     post,
     path = shared::resend::PATH,

@@ -20,7 +20,7 @@ pub(super) struct Filter {
 
 failures!(MessagesFailures: &[ApiError::InvalidField("recipient")]);
 
-/// Read what the pretend phones received
+/// List the messages on the pretend phones
 ///
 /// Newest first.
 // The filter compares digits only: a `+` that was not escaped arrives as a space.

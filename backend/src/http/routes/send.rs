@@ -49,8 +49,8 @@ const FIELDS: &[ApiError] = &[
 
 /// Send a code
 ///
-/// Starts a session and sends its first code. The digits that are sent are the digits that
-/// were given, less a zero right after the calling code as in `+44 (0)20 …`.
+/// Starts a session and sends its first code. The number is used as given, except that a zero
+/// after the calling code is dropped, as in `+44 (0)20 …`.
 #[utoipa::path(
     post,
     path = shared::send::PATH,

@@ -25,9 +25,9 @@ use crate::{
 
 failures!(SessionFailures: SESSION, READER, STORE);
 
-/// Look at a session
+/// Get a session
 ///
-/// The session as its holder may see it, for instance after a reload.
+/// The session as its holder sees it, for example after a page reload.
 #[utoipa::path(
     get,
     path = paths::SESSION,

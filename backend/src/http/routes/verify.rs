@@ -37,8 +37,7 @@ const OTP: &[ApiError] = &[
 
 /// Check a code
 ///
-/// The right code succeeds once. A wrong one uses up a check; one of another length does
-/// not.
+/// The right code succeeds once. A wrong code uses up a check; a code of the wrong length does not.
 #[utoipa::path(
     post,
     path = shared::verify::PATH,
