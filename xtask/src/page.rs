@@ -16,6 +16,10 @@ pub(crate) const DIST: &str = "frontend/dist";
 /// Size budget of the page in bytes of brotli; the goal is 120,000 (ADR 26). A little above
 /// the current size, which depends on paths of the build machine.
 const BUDGET: usize = 143_000;
+/// The program that prerenders documents. Its target directory is its own, so that it can be
+/// built beside the page and the service.
+const PRERENDER: &str = "--package countersign-frontend --bin prerender \
+    --no-default-features --features ssr --target-dir target/prerender";
 /// The packer, which makes it smaller.
 const PACK: &str = "frontend/pack";
 /// Extensions of compressed files.
@@ -35,13 +39,8 @@ pub(crate) fn build() -> Outcome {
     Ok(())
 }
 
-/// Builds it as small as the installed tools allow.
-pub(crate) fn build_to_look_at() -> Outcome {
-    bundle()?;
-    compress(Path::new(DIST)).map(drop)
-}
-
-fn bundle() -> Outcome {
+/// Builds it without compressed versions, which take time and a local browser does not need.
+pub(crate) fn bundle() -> Outcome {
     say("building the page");
     run(command("trunk")
         .args(["build", "--release", "--offline", "--dist", DIST])
@@ -87,9 +86,12 @@ fn pack(dist: &Path) -> Outcome {
 /// Prerenders the documents, by a separate build with the feature `ssr`; the page's own
 /// build hydrates them.
 fn prerender(dist: &Path) -> Outcome {
-    let build = "run --quiet --package countersign-frontend --bin prerender \
-                 --no-default-features --features ssr --target-dir target/prerender --";
-    run(cargo(build).arg(dist))
+    run(cargo(&format!("run --quiet {PRERENDER} --")).arg(dist))
+}
+
+/// Builds the program that prerenders, so that it is there when it is needed.
+pub(crate) fn build_prerenderer() -> Outcome {
+    run(&mut cargo(&format!("build --quiet {PRERENDER}")))
 }
 
 /// Writes compressed versions beside each file, and returns how many bytes of brotli a

@@ -53,9 +53,11 @@ fn build() -> Outcome {
             say("building the service");
             finish(&mut cargo(
                 "build --package countersign-backend --bin countersign",
-            ))
+            ))?;
+            // The page's hook needs it later.
+            page::build_prerenderer()
         });
-        let page = tools::install().and_then(|()| page::build_to_look_at());
+        let page = tools::install().and_then(|()| page::bundle());
         let service = service
             .join()
             .map_err(|_| "the build of the service panicked")?;

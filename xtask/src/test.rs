@@ -201,11 +201,10 @@ fn rust(totals: &mut Totals) -> Outcome {
     count(tests.env("RUST_TEST_THREADS", threads()), totals, rust_line)
 }
 
-/// Test threads. Most tests wait for a service that they started, so there are more than
-/// cores: on two cores the API tests take half the time.
+/// Test threads: more than cores, since most tests wait for a service that they started.
 fn threads() -> String {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    (3 * cores).to_string()
+    (2 * cores).to_string()
 }
 
 /// The released programs; the ignored tests, which wait in real time, each with a timeout

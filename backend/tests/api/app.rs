@@ -232,6 +232,13 @@ pub(crate) async fn start_app(settings: &[(&str, &str)], clock: Arc<ManualClock>
     App::start_at(config(settings), clock).await.unwrap()
 }
 
+/// Held by a test that keeps all cores busy: two at once would starve the others until
+/// their steps at the store time out.
+pub(crate) async fn one_load_at_a_time() -> tokio::sync::MutexGuard<'static, ()> {
+    static LOAD: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    LOAD.lock().await
+}
+
 /// Waits until the condition holds; panics if it never does.
 pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
     let started = Instant::now();

@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    app::TestApp,
+    app::{TestApp, one_load_at_a_time},
     applications::{SEND, asked, key, secret},
 };
 
@@ -156,6 +156,7 @@ impl Server {
 }
 
 async fn crowd(users: usize) {
+    let _load = one_load_at_a_time().await;
     let server = Server::start().await;
     let app = &server.app;
     for first in (0..users).step_by(WAVE) {

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::app::{TestApp, until};
+use crate::app::{TestApp, one_load_at_a_time, until};
 
 const CONNECTIONS: usize = 250;
 /// The number of pipelined requests that the server reads ahead.
@@ -62,6 +62,7 @@ impl Flood {
 
 /// During a flood of requests for `path`, others can send and check codes.
 async fn does_not_block_others(app: &TestApp, path: &str) {
+    let _load = one_load_at_a_time().await;
     let before = app.sent("+14155550101").await;
     let flood = Flood::of(app, path);
     let has_begun = || flood.answered.load(Ordering::Relaxed) > CONNECTIONS;

@@ -10,7 +10,7 @@ use std::{
 use futures_util::future::{join, join_all};
 
 use crate::{
-    app::{Answer, Session},
+    app::{Answer, Session, one_load_at_a_time},
     instances::{Instances, count},
 };
 
@@ -113,6 +113,7 @@ async fn done(mut command: Command) {
 
 #[actix_web::test]
 async fn a_stop_set_while_fifty_sends_run_holds_on_all_instances_and_checks_go_on() {
+    let _load = one_load_at_a_time().await;
     let settings = [&LIMITS[..], &[("LIMIT_SENDS_TOTAL", "300/1d")]].concat();
     for what in [&["country", "US"][..], &["channel", "sms"], &["all"]] {
         for instances in Instances::each(&settings).await {
@@ -137,6 +138,7 @@ async fn a_stop_set_while_fifty_sends_run_holds_on_all_instances_and_checks_go_o
 
 #[actix_web::test]
 async fn a_block_set_while_fifty_sends_run_holds_on_all_instances_within_a_second() {
+    let _load = one_load_at_a_time().await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("access.csv");
     let write = |entry: &str| {
