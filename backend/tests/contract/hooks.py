@@ -25,9 +25,9 @@ def after_call(context, case, response):
 
 
 def steered_away(recipient):
-    """Changes the last two digits of the number if they are 88 to 99."""
+    """Changes the last two digits of the number if they are 80 to 99."""
     places = [place for place, letter in enumerate(recipient) if letter in "0123456789"]
-    if len(places) < 2 or recipient[places[-2]] + recipient[places[-1]] < "88":
+    if len(places) < 2 or recipient[places[-2]] + recipient[places[-1]] < "80":
         return recipient
     return recipient[: places[-2]] + "2" + recipient[places[-2] + 1 :]
 
