@@ -163,6 +163,7 @@ pub(crate) fn countersign(binary: &Path, upstream: SocketAddr, store_url: &str) 
         command.env(format!("LIMIT_{limit}"), "4000000000/1h");
     }
     command.env("LIMIT_REQUESTS_PER_ADDRESS", "off");
+    command.env("LIMIT_READS_PER_ADDRESS", "off");
     // This one remembers each number: too many here.
     command.env("LIMIT_NUMBERS_PER_ADDRESS", "off");
     command
