@@ -119,10 +119,11 @@ impl Portable for SqliteStore {
     }
 }
 
-/// Reads rows, at a moment that the caller fills in.
+/// Reads rows.
 fn snapshot<'a>(
     connection: &Connection,
     keys: impl IntoIterator<Item = &'a Key>,
+    clock: &dyn Clock,
 ) -> rusqlite::Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let select = "SELECT stamp, expires_at, value FROM row WHERE key = ?1";
@@ -137,5 +138,7 @@ fn snapshot<'a>(
         });
         snapshot.insert(key.clone(), row.optional()?);
     }
+    // Read after the rows, so that no row is from the future.
+    snapshot.now = clock.now().into();
     Ok(snapshot)
 }

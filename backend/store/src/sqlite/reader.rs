@@ -28,12 +28,7 @@ impl Reader {
         self.file.check()?;
         // Rolled back when dropped.
         let transaction = self.connection.transaction()?;
-        let snapshot = snapshot(&transaction, keys)?;
-        Ok(Snapshot {
-            // Read after the rows, so that no row is from the future.
-            now: self.clock.now().into(),
-            ..snapshot
-        })
+        Ok(snapshot(&transaction, keys, &*self.clock)?)
     }
 
     pub(super) fn keys(&mut self) -> Result<Vec<Key>, Error> {

@@ -57,27 +57,23 @@ impl Writer {
     pub(super) fn load(&mut self, keys: &[Key]) -> Result<Snapshot, Error> {
         self.file.check()?;
         let transaction = self.connection.transaction()?;
-        let snapshot = snapshot(&transaction, keys)?;
         Ok(Snapshot {
-            now: self.clock.now().into(),
             version: Some(version(&transaction, self.commits)?),
-            ..snapshot
+            ..snapshot(&transaction, keys, &*self.clock)?
         })
     }
 
     pub(super) fn commit(&mut self, commit: &Commit) -> Result<CommitOutcome, Error> {
         self.file.check()?;
         let transaction = begin(&mut self.connection)?;
-        let now = Millis::from(self.clock.now());
-        if now >= commit.deadline {
+        if Millis::from(self.clock.now()) >= commit.deadline {
             return Ok(CommitOutcome::NotRun);
         }
         let version = version(&transaction, self.commits)?;
         if commit.version != Some(version) && !is_unchanged(&transaction, commit)? {
             return Ok(CommitOutcome::Conflict(Snapshot {
-                now,
                 version: Some(version),
-                ..snapshot(&transaction, commit.compare.keys())?
+                ..snapshot(&transaction, commit.compare.keys(), &*self.clock)?
             }));
         }
         self.commits += 1;
