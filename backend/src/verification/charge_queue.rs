@@ -12,6 +12,7 @@ use countersign_core::{
     ApplicationId, CountryCode, Key, Millis, QueuedCharge,
     transitions::{LeaseQueues, ViewQueue},
 };
+use countersign_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::{Verification, store_deadline};
@@ -250,7 +251,15 @@ impl Verification {
             return;
         };
         for name in taken {
-            let codes = self.take_over(&name, now).await;
+            // Where the store fails, the lease is not renewed, and runs out: somebody takes
+            // the queue over again.
+            let Ok(found) = self.left_in_queue(&name, now).await else {
+                continue;
+            };
+            let codes = found.len();
+            for waiting in found {
+                self.await_charges(waiting);
+            }
             self.charge_queue.queue().taken.insert(name, now + kept_for);
             log::info!(
                 event = "charges.taken_over", codes = codes;
@@ -259,34 +268,29 @@ impl Verification {
         }
     }
 
-    /// Reads a queue whose process is gone; answers how many codes are in it.
-    async fn take_over(&self, name: &str, now: SystemTime) -> usize {
+    /// Reads a queue whose process is gone: all of it or nothing, so that no code waits
+    /// twice after another try.
+    async fn left_in_queue(&self, name: &str, now: SystemTime) -> Result<Vec<Waiting>, StoreError> {
         let lifetime = self.rules.session_lifetime;
         let (first, last) = (minute(now - kept_for(lifetime)), minute(now + MINUTE));
-        let mut codes = 0;
+        let mut codes = Vec::new();
         for minute in first..=last {
             for chunk in 0.. {
                 let indices = chunk * ROWS_AT_ONCE..(chunk + 1) * ROWS_AT_ONCE;
                 let places: Vec<_> = indices.map(|index| place(name, minute, index)).collect();
                 let rows = places.iter().map(|it| self.keys.charge(it)).collect();
                 let view = ViewQueue { rows };
-                let Ok(found) = self.store.read(view, store_deadline()).await else {
-                    break;
-                };
+                let found = self.store.read(view, store_deadline()).await?;
                 if found.iter().all(Option::is_none) {
                     break;
                 }
-                for (place, content) in places.iter().zip(found) {
-                    let text = content.and_then(|it| self.keys.open_charge(place, &it));
-                    let waiting = text.and_then(|it| Waiting::from_text(&it, now, lifetime));
-                    if let Some(waiting) = waiting {
-                        self.await_charges(waiting);
-                        codes += 1;
-                    }
-                }
+                codes.extend(places.iter().zip(found).filter_map(|(place, content)| {
+                    let text = self.keys.open_charge(place, &content?)?;
+                    Waiting::from_text(&text, now, lifetime)
+                }));
             }
         }
-        codes
+        Ok(codes)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Charges that a process had to collect are collected after it was killed.
+//! Charges that a process had to collect are collected after it was killed, also where the
+//! store fails at first.
 
 use std::{
     sync::{
@@ -12,6 +13,7 @@ use countersign_backend::{app::App, config::Config};
 use countersign_platform::clock::{Clock, SystemClock};
 use countersign_test_support::http;
 use plivo_simulator::{Settings, Simulator};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::Program;
@@ -105,7 +107,20 @@ async fn the_bill_is_complete_after_the_process_was_killed_that_had_sent_the_cod
     let clock = Arc::new(Later(SystemClock::default(), AtomicU64::new(0)));
     let app = App::start_at(config.unwrap(), clock.clone()).await.unwrap();
     assert_eq!(charged(&app).await, 0);
-    for _ in 0..90 {
+    // At first, one of the rows cannot be read.
+    let file = Connection::open(program.directory.join("countersign.db")).unwrap();
+    let set_version = |version: &str| {
+        let sql = format!(
+            "UPDATE row SET value = CAST(x'{version}' || substr(value, 2) AS BLOB)
+             WHERE id = (SELECT min(id) FROM row WHERE key LIKE 'charge/%')"
+        );
+        assert_eq!(file.execute(&sql, []).unwrap(), 1);
+    };
+    set_version("ff");
+    for minute in 0..90 {
+        if minute == 5 {
+            set_version("01");
+        }
         clock.1.fetch_add(MINUTE.as_secs(), Ordering::SeqCst);
         simulator.advance(MINUTE);
         app.sweep().await;
