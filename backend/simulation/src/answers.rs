@@ -87,9 +87,12 @@ impl Checker {
                 };
                 self.given(asked, first, now);
             }
-            DeliverEnd::Wait(wait) => self.waits(request, wait),
+            DeliverEnd::Wait(wait) => self.waits(request, wait, now),
             DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
             _ => {}
+        }
+        if !matches!(end, DeliverEnd::Unsettled) {
+            self.ended(request, matches!(end, DeliverEnd::Wait(_)));
         }
         self.nothing_new(
             request,
@@ -102,20 +105,25 @@ impl Checker {
         let Some(asked) = &request.asked else { return };
         if let CheckEnd::Settled(settlement) = end {
             self.settled(asked, *settlement);
+            self.settlement(request.id, asked, *settlement);
         }
         match end {
             CheckEnd::Settled(Settlement::Verified) => {
                 if let Some(plivo) = self.asked_about.get(&request.id).cloned() {
                     self.used(&plivo);
                 }
+                self.verified(request.id, asked.number, now);
                 let proof = format!("proof{}", request.id);
                 self.proof(asked, &proof);
                 self.given(asked, First::Proof(proof), now);
             }
             CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
-            CheckEnd::Wait(wait) => self.waits(request, wait),
+            CheckEnd::Wait(wait) => self.waits(request, wait, now),
             CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
             _ => {}
+        }
+        if !matches!(end, CheckEnd::Unsettled) {
+            self.ended(request, matches!(end, CheckEnd::Wait(_)));
         }
         self.nothing_new(
             request,
@@ -220,11 +228,16 @@ impl Checker {
     /// How long an answer must be found: a little less than it is kept, because it was
     /// stored before it was given.
     pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
-        let kept_for = match asked.kind {
+        let kept_for = self.key_kept_for(asked);
+        kept_for.saturating_sub(Duration::from_secs(10))
+    }
+
+    /// How long a request's key is claimed.
+    pub(crate) fn key_kept_for(&self, asked: &Asked) -> Duration {
+        match asked.kind {
             Kind::Check(_) => self.check_kept_for,
             _ => self.rules.session_lifetime,
-        };
-        kept_for.saturating_sub(Duration::from_secs(10))
+        }
     }
 
     /// A request was repeated under a known key.
@@ -233,6 +246,7 @@ impl Checker {
         let Some(keyed) = &asked.keyed else { return };
         if *repetition == Repetition::Reused {
             self.answers.reused += 1;
+            self.claims.compared(&keyed.name);
             let newest = self.answers.newest_request;
             let mismatches = self.answers.mismatches.entry(keyed.name.clone());
             let mismatches = mismatches.or_default();

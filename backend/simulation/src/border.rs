@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    ApplicationId, AttemptUpdate, Destination, EndUserKeys, IdempotencyClaim, Key, Limit,
-    LimitCheck, NewSession, Owner, Route, Sealed, SendKeys, Upstream, keys,
+    ApplicationId, ApplicationKeys, AttemptUpdate, Destination, EndUserKeys, IdempotencyClaim, Key,
+    Limit, LimitCheck, NewSession, Owner, Route, Sealed, SendKeys, Upstream, keys,
     transitions::{
         CallbackRecipient, RecordCallback, RecordCharges, ReserveCheck, ReserveResend, ReserveSend,
         SendLimits,
@@ -38,14 +38,14 @@ impl Settings {
                 contact: Sealed(number.to_string().into_bytes()),
                 channel,
                 owner: Owner {
-                    application: ApplicationId::parse("shop").expect("an id"),
-                    with_key: false,
+                    application: self.applications[caller].id.clone(),
+                    with_key: key_of(caller).is_some(),
                 },
                 end_user: caller_keys(caller),
             },
             limits: self.send_limits(number, caller, channel),
             claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
-            request_id: "a request".to_owned(),
+            request_id: format!("to {number}"),
             rules: self.rules.clone(),
         }
     }
@@ -59,13 +59,13 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveResend {
         ReserveResend {
-            application: None,
+            application: key_of(caller),
             session: keys::session(session),
             channel,
             limits: self.send_limits(number, caller, channel),
             at_once,
             claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
-            request_id: "a request".to_owned(),
+            request_id: format!("to {number}"),
             rules: self.rules.clone(),
         }
     }
@@ -77,7 +77,7 @@ impl Settings {
         keyed: Option<&Keyed>,
     ) -> ReserveCheck {
         ReserveCheck {
-            application: None,
+            application: key_of(caller),
             session: keys::session(session),
             wrong_per_number: self.limits.wrong_checks_per_number.clone(),
             checks: self.limits.of_check(&caller_keys(caller)),
@@ -109,14 +109,17 @@ impl Settings {
     pub(crate) fn charges(
         &self,
         session: &str,
+        caller: usize,
         upstream: &Key,
         charges: countersign_core::Charges,
     ) -> RecordCharges {
+        let own = self.applications[caller].caps(&application_keys(caller), 0);
+        let own = Some(own).filter(|caps| !caps.quotas.is_empty());
         RecordCharges {
             session: keys::session(session),
             upstream: upstream.clone(),
             charges,
-            caps: self.caps().into_iter().collect(),
+            caps: self.caps().into_iter().chain(own).collect(),
             rules: self.rules.clone(),
         }
     }
@@ -131,7 +134,7 @@ impl Settings {
         self.allows && number == 0
     }
 
-    fn claim(
+    pub(crate) fn claim(
         &self,
         keyed: &Keyed,
         session: &str,
@@ -160,6 +163,9 @@ impl Settings {
         let mut checks = self.limits.of_send(&keys, channel);
         let row = keys::limit(Limit::Budget, "all");
         checks.extend(self.budget.of_send(&row, "US", channel));
+        let prices = Some(&self.budget.prices);
+        let rows = application_keys(caller);
+        checks.extend(self.applications[caller].of_send(&rows, prices, ("US", channel)));
         SendLimits {
             known_reserve: self.limits.known_reserve(&keys),
             number: keys.number,
@@ -172,6 +178,22 @@ impl Settings {
             is_allowed: self.is_allowed(number),
         }
     }
+}
+
+fn application_keys(caller: usize) -> ApplicationKeys {
+    ApplicationKeys {
+        sends: keys::limit(Limit::SendsPerApplication, &caller.to_string()),
+        budget: keys::limit(Limit::ApplicationBudget, &caller.to_string()),
+    }
+}
+
+/// The first caller calls without a key, the others with that of their application.
+pub(crate) fn key_of(caller: usize) -> Option<ApplicationId> {
+    (caller > 0).then(|| application_id(caller))
+}
+
+pub(crate) fn application_id(caller: usize) -> ApplicationId {
+    ApplicationId::parse(&format!("app{caller}")).expect("an id")
 }
 
 pub(crate) fn number_key(number: usize) -> Key {

@@ -15,19 +15,20 @@ use countersign_store::{Commit, CommitOutcome};
 
 use crate::{
     answers::Answers,
+    claims::Claims,
     operator::Operator,
     request::{Asked, Kind, Phase, Request},
     sessions::Sessions,
     settings::Settings,
+    trips::Trip,
+    turns::Turns,
     usage::{OneUse, Usage},
 };
 
 /// Longest allowed row.
 const MAX_ROW_BYTES: usize = 16 * 1024;
 
-/// How long after Plivo's answer a check is settled, at most.
-const SETTLED_WITHIN: Duration = Duration::from_secs(3);
-
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Checker {
     pub(crate) violations: Vec<String>,
     pub(crate) rules: Arc<SessionRules>,
@@ -42,10 +43,25 @@ pub(crate) struct Checker {
     pub(crate) wrong: Usage,
     /// Requests that called Plivo.
     pub(crate) calls: BTreeMap<u64, Asked>,
+    /// Sends to each number that lengthen its resend backoff.
+    pub(crate) ladders: BTreeMap<usize, Vec<(u64, u64)>>,
+    /// Numbers with such sends that are unclear.
+    pub(crate) unclear: BTreeSet<usize>,
+    /// Whether a send was released whose number was used by its caller before and after.
+    pub(crate) is_distinct_unclear: bool,
+    /// When Plivo accepted the code of each check.
+    pub(crate) accepted_at: BTreeMap<u64, u64>,
+    /// Plivo's verdict on each check, and how many of its session had been made by then.
+    pub(crate) settling: BTreeMap<u64, (Verdict, u64)>,
+    /// Between which moments each number became known last.
+    pub(crate) became_known: BTreeMap<usize, (u64, u64)>,
+    /// When the conversion of a destination was found too low, and how often.
+    pub(crate) trips: BTreeMap<&'static str, Trip>,
+    pub(crate) turns: Turns,
     /// Plivo's session that each check was sent to.
     pub(crate) asked_about: BTreeMap<u64, String>,
     /// Checks of each session that were sent to Plivo.
-    checks_asked: BTreeMap<String, u64>,
+    pub(crate) checks_asked: BTreeMap<String, u64>,
     pub(crate) answers: Answers,
     pub(crate) sessions: Sessions,
     /// When the effect under each key was reserved, by the store's clock.
@@ -53,15 +69,18 @@ pub(crate) struct Checker {
     reserved_at: BTreeMap<u64, u64>,
     /// When each key was last claimed.
     pub(crate) claimed_at: BTreeMap<String, u64>,
+    pub(crate) claims: Claims,
     pub(crate) nonces: BTreeSet<String>,
     /// Reported deliveries for each attempt.
     pub(crate) arrivals: BTreeMap<(usize, usize), u32>,
+    /// Reported statuses of each attempt.
+    pub(crate) ranks: BTreeMap<(usize, usize), BTreeSet<u8>>,
     /// Charges booked for each of Plivo's sessions: for attempts, for validation.
     pub(crate) charged: BTreeMap<String, (u64, u64)>,
     /// Checks of each session that Plivo accepted.
-    accepted: BTreeMap<String, Vec<Asked>>,
+    pub(crate) accepted: BTreeMap<String, Vec<(u64, Asked)>>,
     /// When a code of each number was accepted last.
-    verified_at: BTreeMap<usize, Millis>,
+    pub(crate) verified_at: BTreeMap<usize, Millis>,
     pub(crate) has_tripped: bool,
     pub(crate) has_lied: bool,
     pub(crate) was_set: bool,
@@ -85,6 +104,14 @@ impl Checker {
             mismatches: Usage::default(),
             wrong: Usage::default(),
             calls: BTreeMap::new(),
+            ladders: BTreeMap::new(),
+            unclear: BTreeSet::new(),
+            is_distinct_unclear: false,
+            accepted_at: BTreeMap::new(),
+            settling: BTreeMap::new(),
+            became_known: BTreeMap::new(),
+            trips: BTreeMap::new(),
+            turns: Turns::default(),
             asked_about: BTreeMap::new(),
             checks_asked: BTreeMap::new(),
             answers: Answers::default(),
@@ -92,8 +119,10 @@ impl Checker {
             effects: BTreeMap::new(),
             reserved_at: BTreeMap::new(),
             claimed_at: BTreeMap::new(),
+            claims: Claims::default(),
             nonces: BTreeSet::new(),
             arrivals: BTreeMap::new(),
+            ranks: BTreeMap::new(),
             charged: BTreeMap::new(),
             accepted: BTreeMap::new(),
             verified_at: BTreeMap::new(),
@@ -156,7 +185,11 @@ impl Checker {
         let at = reservation.reserved_at().0;
         self.counted(request, asked, at);
         self.not_stopped(request, reservation.channel());
-        self.tripped(request, reservation.low_conversion());
+        self.tripped(request, reservation.low_conversion(), now);
+        let ladder = self.ladders.entry(asked.number).or_default();
+        ladder.push((request.id, at));
+        // Answers may overtake each other.
+        ladder.sort_by_key(|(_, at)| *at);
         // A moment in the future dates from before the clock was set back.
         if at <= now.0 {
             self.sends.add(OneUse {
@@ -177,26 +210,6 @@ impl Checker {
         }
     }
 
-    /// Each verification of a number exempts two sends to it, and no more.
-    fn spared(&mut self, number: usize) {
-        let settled = self.accepted.values().flatten();
-        let verified = settled.filter(|asked| asked.number == number).count();
-        let spared = self.sends.spared(number);
-        self.require(spared <= 2 * verified, || {
-            format!("{number} was spared {spared} times, and verified {verified} times")
-        });
-    }
-
-    /// A known number was verified lately.
-    fn known(&mut self, number: usize, at: Millis) {
-        let verified_at = self.verified_at.get(&number).copied();
-        let kept_for = self.rules.known_numbers_for.unwrap_or_default() + SETTLED_WITHIN;
-        let is_known = verified_at.is_some_and(|last| last.after(kept_for) > at);
-        self.require(is_known || self.was_set, || {
-            format!("{number} is known at {at:?}, and was verified at {verified_at:?}")
-        });
-    }
-
     pub(crate) fn check_reserved(
         &mut self,
         request: &Request,
@@ -209,6 +222,7 @@ impl Checker {
         self.require(lives, || format!("{} has ended", asked.session));
         self.counted(request, asked, at);
         self.asked_about.insert(request.id, upstream_id);
+        self.sessions.checked(request.id, asked);
         let one = OneUse {
             request: request.id,
             at,
@@ -231,6 +245,7 @@ impl Checker {
         self.reserved_at.insert(request.id, at);
         if let Some(keyed) = &asked.keyed {
             self.claimed(keyed, at);
+            self.claims.claimed(asked, &keyed.name);
         }
     }
 
@@ -248,10 +263,7 @@ impl Checker {
             });
         }
         if let Some(keyed) = &asked.keyed {
-            let kept_for = match asked.kind {
-                Kind::Check(_) => self.check_kept_for,
-                _ => self.rules.session_lifetime,
-            };
+            let kept_for = self.key_kept_for(&asked);
             let at = self.reserved_at.get(&id).copied().unwrap_or_default();
             let effects = self.effects.entry(keyed.name.clone()).or_default();
             let mut near = effects
@@ -268,6 +280,12 @@ impl Checker {
         self.calls.insert(id, asked);
     }
 
+    /// What follows an answer of Plivo's, or its absence: what was done is recorded, what
+    /// never left is released, and everything else stays counted.
+    pub(crate) fn follows(&mut self, id: u64, is_right: bool) {
+        self.require(is_right, || format!("{id} goes on with a wrong step"));
+    }
+
     /// A reservation may be released only if the call never left.
     pub(crate) fn releases(&mut self, request: &Request) {
         let (id, has_left) = (request.id, request.has_left);
@@ -280,28 +298,17 @@ impl Checker {
             keyed.filter(|it| self.claimed_at.get(&it.name).copied() == reserved_at)
         {
             self.claimed_at.remove(&keyed.name);
+            self.claims.freed(&keyed.name);
         }
+        self.refunded(request);
+        self.is_distinct_unclear |= self.sends.is_followed(id);
         for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
             usage.remove(id);
         }
-    }
-
-    pub(crate) fn settles(&mut self, request: &Request, verdict: Verdict, now: Millis) {
-        if verdict == Verdict::Accepted {
-            self.wrong.remove(request.id);
-            if let Some(asked) = request.asked.clone() {
-                self.verified_at.insert(asked.number, now);
-                let accepted = self.accepted.entry(asked.session.clone());
-                accepted.or_default().push(asked);
-            }
-        }
-    }
-
-    /// Whether the session has no other accepted check.
-    pub(crate) fn is_only_accepted(&self, asked: &Asked) -> bool {
-        match self.accepted.get(&asked.session).map(Vec::as_slice) {
-            Some([only]) => only.keyed == asked.keyed,
-            _ => false,
+        self.sessions.released(id);
+        // A later send keeps its own wait.
+        for ladder in self.ladders.values_mut() {
+            ladder.pop_if(|(last, _)| *last == id);
         }
     }
 

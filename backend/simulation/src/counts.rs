@@ -35,6 +35,30 @@ impl World {
         }
     }
 
+    /// What is reserved for known numbers is used only once their country's limit is full.
+    pub(crate) fn check_the_reserve(&mut self) {
+        let Some(quota) = self.settings.limits.sends_per_country.first().copied() else {
+            return;
+        };
+        let used = [Limit::SendsPerCountry, Limit::KnownPerCountry].map(|limit| {
+            let check = LimitCheck {
+                limit,
+                row: countersign_core::keys::limit(limit, "country"),
+                quotas: vec![quota],
+                used: Use::Amount(1),
+            };
+            let rules = self.settings.rules.clone();
+            self.read(&LimitUsed { check, rules })[0]
+        });
+        let since = self.clock_now().0.saturating_sub(quota.milliseconds());
+        let sends = self.checker.sends.since(since, |_| true).len() as u64;
+        let is_needed = sends > quota.count.get() || self.checker.released > 0;
+        let is_right = used[0] + used[1] == sends && (used[1] == 0 || is_needed);
+        self.checker.require(is_right, || {
+            format!("{used:?} of {quota:?} are used, and {sends} were sent")
+        });
+    }
+
     fn check_a_count(&mut self, check: &LimitCheck, (number, caller): (usize, usize)) {
         let of_number = |it: &OneUse| it.number == number;
         let of_caller = |it: &OneUse| it.caller == caller;
@@ -57,7 +81,9 @@ impl World {
         let expected = match check.limit {
             Limit::SendsPerNumber => within(&checker.sends, &of_number),
             Limit::VoicePerNumber => within(&checker.sends, &|it| of_number(it) && it.is_call),
-            Limit::SendsPerAddress | Limit::NumbersPerAddress => within(&checker.sends, &of_caller),
+            Limit::SendsPerAddress | Limit::NumbersPerAddress | Limit::SendsPerApplication => {
+                within(&checker.sends, &of_caller)
+            }
             Limit::SendsPerRange => within(&checker.sends, &|it| !it.is_known),
             // Some sends to known numbers count in the reserve for them.
             Limit::SendsPerCountry if checker.sends.has_known() => return,

@@ -128,6 +128,7 @@ impl World {
             .require(waiting == 0, || format!("{waiting} requests never ended"));
         self.check_limits();
         self.check_the_deliveries();
+        self.check_a_quiet_moment();
         let attempts: BTreeMap<String, u64> = self
             .plivo
             .sessions
@@ -141,8 +142,20 @@ impl World {
                 self.check_the_books();
             }
             self.check_the_counts();
+            self.check_the_reserve();
         }
+        self.check_that_turns_are_free();
+        self.check_what_follows();
         self.check_that_nobody_is_stuck();
+    }
+
+    /// Whatever was used stops counting at its time.
+    fn check_what_follows(&mut self) {
+        for longest in [10_000, 100_000, 1_000_000, 3_600_000] {
+            let by = self.random.millis(0..longest);
+            self.pass(by);
+            self.check_a_quiet_moment();
+        }
     }
 
     fn check_limits(&mut self) {
@@ -163,6 +176,8 @@ impl World {
             let (count, numbers) = (usage::count, usage::numbers);
             exceeded.push(sends.exceeded(&limits.sends_per_address, of_caller, count));
             exceeded.push(sends.exceeded(&limits.numbers_per_address, of_caller, numbers));
+            let application = &self.settings.applications[caller];
+            exceeded.push(sends.exceeded(&application.sends, of_caller, count));
             let quotas = &limits.checks_per_address;
             exceeded.push(checker.checks.exceeded(quotas, of_caller, count));
         }
@@ -191,8 +206,7 @@ impl World {
 
     /// If no outcome is unknown, conversion and budget must match the sessions.
     fn check_the_books(&mut self) {
-        let names = self.checker.sessions.names();
-        let seen: Vec<Session> = names.iter().filter_map(|name| self.view(name)).collect();
+        let seen = self.seen();
         let deliveries = seen.iter().flat_map(|it| &it.deliveries);
         let settled = deliveries
             .clone()

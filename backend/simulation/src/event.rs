@@ -55,6 +55,8 @@ pub(crate) enum Event {
     /// Check that the answer of a keyed request is found.
     Probe(Asked),
     Act(usize),
+    /// A request is made again under its key.
+    Again(Asked),
     /// The operator does something.
     Operate,
 }

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use countersign_core::{AttemptUpdate, UpstreamAttempt, UpstreamOutcome, Verdict};
+use countersign_core::{
+    AttemptUpdate, Sealed, UpstreamAttempt, UpstreamOutcome, Verdict,
+    flow::{CheckStep, DeliverStep},
+};
 use countersign_shared::session::AttemptStatus;
 use countersign_store::{CommitOutcome, Unavailable, committer::Event as CommitterEvent};
 
 use crate::{
+    border::{destination, upstream},
     event::{Event, Fate, Io, PlivoAnswer},
-    request::{Callback, Kind},
+    request::{Callback, Kind, Work},
+    steps::failed,
     world::World,
 };
 
@@ -69,7 +74,7 @@ impl World {
                 PlivoAnswer::Validated(Err(outcome))
             };
             // Connecting may take its time, too.
-            let is_slow = random.percent(20);
+            let is_slow = random.percent(40);
             let after = random.millis(if is_slow { 2_000..7_000 } else { 0..300 });
             return self.schedule(after, Event::PlivoAnswered(id, answer));
         }
@@ -91,8 +96,7 @@ impl World {
             Fate::LostAfter(lost[random.index(lost.len())])
         } else if random.percent(faults.plivo_refuses) {
             let which = random.index(refused.len());
-            // For a code, a refusal is Plivo's verdict.
-            Fate::Refused(refused[if is_send { which } else { which.max(1) }])
+            Fate::Refused(refused[which])
         } else if random.percent(faults.plivo_lies) {
             Fate::Lie
         } else {
@@ -162,6 +166,43 @@ impl World {
             .millis(if is_timeout { 8_000..8_001 } else { 10..200 });
         self.note(|_| format!("{id}: Plivo, {fate:?}"));
         self.schedule(after, Event::PlivoAnswered(id, answer));
+    }
+
+    /// Passes Plivo's answer to its caller, if that is still alive.
+    pub(crate) fn plivo_answered(&mut self, id: u64, answer: PlivoAnswer) {
+        let Some(mut request) = self.requests.remove(&id) else {
+            return;
+        };
+        match (&mut request.work, answer) {
+            (Work::Deliver(flow), PlivoAnswer::Created(answer)) => {
+                request.created = answer.as_ref().ok().cloned();
+                let answer = answer.map(|id| upstream(&id));
+                let is_created = answer.is_ok();
+                let step = flow.called(answer, failed);
+                let is_right = match &step {
+                    DeliverStep::Record(_) => is_created,
+                    DeliverStep::Release(_) => !is_created && !request.has_left,
+                    _ => !is_created && request.has_left,
+                };
+                self.checker.follows(id, is_right);
+                self.next_of_delivery(request, step);
+            }
+            (Work::Check(flow), PlivoAnswer::Validated(answer)) => {
+                let number = request.asked.as_ref().map_or(0, |it| it.number);
+                let is_accepted = answer == Ok(Verdict::Accepted);
+                let proof = is_accepted.then(|| Sealed(format!("proof{id}").into_bytes()));
+                let is_decided = answer.is_ok() || answer == Err(UpstreamOutcome::Rejected);
+                let step = flow.called(answer, proof, destination(number), failed);
+                let is_right = match &step {
+                    CheckStep::Settle(_) => is_decided,
+                    CheckStep::Release(_) => !is_decided && !request.has_left,
+                    _ => !is_decided && request.has_left,
+                };
+                self.checker.follows(id, is_right);
+                self.next_of_check(request, step);
+            }
+            _ => {}
+        }
     }
 
     fn schedule_callbacks(&mut self, request: u64, plivo: usize, index: usize) {

@@ -9,22 +9,28 @@
 mod answers;
 mod border;
 mod checker;
+mod claims;
 mod clock;
 mod counts;
 mod ending;
 mod event;
+mod expected;
 mod io;
 mod operator;
 mod outcome;
 mod person;
 mod plivo;
+mod quiet;
 mod random;
 pub mod rehearsal;
 mod request;
 mod sessions;
 mod settings;
+mod settling;
 mod step_outcomes;
 mod steps;
+mod trips;
+mod turns;
 mod usage;
 mod world;
 

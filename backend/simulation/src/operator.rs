@@ -7,7 +7,7 @@ use std::{
 };
 
 use countersign_core::{
-    Limit, Millis, Stop,
+    Key, Limit, Millis, Stop,
     transitions::{FreeNumber, Reserved, SetStop},
 };
 use countersign_shared::Channel;
@@ -66,6 +66,11 @@ impl Operator {
 
     pub(crate) fn allows(&self, number: usize) -> bool {
         self.allowed == Some(number)
+    }
+
+    /// Whether sends on that channel are stopped, with nothing in doubt.
+    pub(crate) fn stops(&self, channel: Channel) -> bool {
+        holds(&self.surely, channel)
     }
 
     pub(crate) fn has_freed(&self, number: usize) -> bool {
@@ -259,6 +264,13 @@ impl World {
         };
         self.checker
             .require(!waits, || format!("{number} is freed, and waits"));
+        let is_known = self
+            .store
+            .rows()
+            .contains_key(&Key::new(&format!("known/{number}")));
+        self.checker.require(!(forget && is_known), || {
+            format!("{number} is forgotten, and is known")
+        });
         let are_few = self.checker.sends.of_number(number) <= 8;
         if forget && are_few && !self.checker.was_set {
             let sessions = self.checker.sessions.names_of(number);

@@ -1,10 +1,8 @@
 //! Simulated callers: they send, resend, try codes, repeat requests under their key or with
 //! another body, and watch sessions.
 
-use std::time::Duration;
-
 use countersign_core::{
-    Answer, AttemptUpdate, Charges, MicroDollars, Repetition, Settlement, UpstreamAttempt,
+    Answer, AttemptUpdate, Charges, MicroDollars, Millis, Repetition, Settlement, UpstreamAttempt,
     flow::{CheckEnd, DeliverEnd},
     transitions::{CallbackOutcome, PollTurn, RecordAttempts, ViewSession},
 };
@@ -17,6 +15,7 @@ use crate::{
     outcome::Outcome,
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::{CHARGE, VALIDATION_CHARGE},
+    turns::INTERVAL,
     world::World,
 };
 
@@ -65,6 +64,26 @@ impl World {
         asked
     }
 
+    /// A program that gets no answer repeats the request, perhaps while the first one is
+    /// still in progress.
+    fn retry(&mut self, asked: &Asked) {
+        if asked.keyed.is_none() {
+            return;
+        }
+        while self.random.percent(15) {
+            let after = self.random.millis(10..9_000);
+            self.schedule(after, Event::Again(asked.clone()));
+        }
+    }
+
+    /// Repeats a request under its key.
+    pub(crate) fn ask_again(&mut self, mut asked: Asked) {
+        if let Kind::Send(_) = asked.kind {
+            asked.session = format!("session{}", self.name());
+        }
+        self.begin(asked);
+    }
+
     fn channel(&mut self) -> Channel {
         let is_voice = self.random.percent(15);
         if is_voice {
@@ -79,6 +98,7 @@ impl World {
         let session = format!("session{}", self.name());
         let channel = self.channel();
         let asked = self.asked(person, number, session, Kind::Send(channel));
+        self.retry(&asked);
         self.begin(asked);
     }
 
@@ -99,6 +119,7 @@ impl World {
         };
         let channel = self.channel();
         let asked = self.asked(person, number, session, Kind::Resend(channel));
+        self.retry(&asked);
         self.begin(asked);
     }
 
@@ -120,6 +141,7 @@ impl World {
         {
             last.keyed.clone_from(&asked.keyed);
         }
+        self.retry(&asked);
         for _ in 0..at_once {
             self.begin(asked.clone());
         }
@@ -144,10 +166,7 @@ impl World {
             1
         };
         for _ in 0..times {
-            if let Kind::Send(_) = asked.kind {
-                asked.session = format!("session{}", self.name());
-            }
-            self.begin(asked.clone());
+            self.ask_again(asked.clone());
         }
     }
 
@@ -162,10 +181,11 @@ impl World {
         let Ok(seen) = self.read(&view) else { return };
         let step = PollTurn {
             upstream: seen.upstream.key.clone(),
-            interval: Duration::from_secs(3),
+            interval: INTERVAL,
             rules: self.settings.rules.clone(),
         };
-        let work = Work::Watch(session, opened(&seen.upstream.id));
+        let now = self.clock_now();
+        let work = Work::Watch(session, opened(&seen.upstream.id), now);
         let id = self.admit(None, work, Phase::Only);
         self.submit(id, step, Outcome::Polled);
     }
@@ -174,9 +194,14 @@ impl World {
         &mut self,
         session: &str,
         plivo: &str,
+        since: Millis,
         answer: Result<Outcome, StoreError>,
     ) {
         let is_turn = matches!(answer, Ok(Outcome::Polled(poll)) if poll.is_turn);
+        let now = self.clock_now();
+        if is_turn {
+            self.checker.turn_taken(plivo, since, now);
+        }
         let Some(truth) = self.plivo.find(plivo).filter(|_| is_turn) else {
             return;
         };
@@ -216,10 +241,11 @@ impl World {
             updates: attempts.iter().enumerate().map(update).collect(),
             rules: self.settings.rules.clone(),
         };
-        let work = || Work::Watch(session.to_owned(), plivo.to_owned());
+        let work = || Work::Watch(session.to_owned(), plivo.to_owned(), now);
         let id = self.admit(None, work(), Phase::Only);
         self.submit(id, learned, Outcome::Attempts);
-        let step = self.settings.charges(session, &upstream, charges);
+        let caller = self.checker.sessions.caller_of(session);
+        let step = self.settings.charges(session, caller, &upstream, charges);
         let id = self.admit(None, work(), Phase::Only);
         self.submit(id, step, Outcome::Charged);
     }

@@ -1,7 +1,7 @@
 //! Requests in progress: each drives a flow of `countersign-core` step by step.
 
 use countersign_core::{
-    AttemptUpdate,
+    AttemptUpdate, Millis,
     flow::{CheckFlow, DeliverFlow},
 };
 use countersign_shared::Channel;
@@ -43,8 +43,9 @@ pub(crate) enum Work {
     Deliver(DeliverFlow),
     Check(CheckFlow),
     Callback(Callback),
-    /// Watching a session's deliveries: the session's name, and Plivo's id.
-    Watch(String, String),
+    /// Watching a session's deliveries since that moment: the session's name, and Plivo's
+    /// id.
+    Watch(String, String, Millis),
     Operate(Operation),
 }
 

@@ -1,6 +1,6 @@
 //! Invariants of sessions, and of Plivo's sessions behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::{Key, Millis, Session, Settlement, keys, transitions::Reserved};
 use countersign_shared::{Channel, session::SessionStatus};
@@ -15,8 +15,10 @@ use crate::{
 pub(crate) struct Sessions {
     /// Requested sends and resends of each session.
     asked: BTreeMap<String, usize>,
-    /// The number of each session.
-    numbers: BTreeMap<String, usize>,
+    /// The number and the caller of each session.
+    numbers: BTreeMap<String, (usize, usize)>,
+    /// Reserved checks of each session, except those that were released.
+    checks: BTreeMap<String, BTreeSet<u64>>,
     /// The number that each of Plivo's sessions was recorded for.
     number_of_plivo: BTreeMap<String, usize>,
     /// When each session was to end, as it was first told.
@@ -28,11 +30,25 @@ pub(crate) struct Sessions {
     over: BTreeMap<String, (u64, bool)>,
 }
 
+/// A session as it is known to callers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownSession {
+    pub(crate) number: usize,
+    pub(crate) caller: usize,
+    pub(crate) ends_at: Millis,
+    pub(crate) is_verified: bool,
+    /// Whether it is verified, or a wrong code was its last check.
+    pub(crate) is_over: bool,
+    /// Checks used.
+    pub(crate) checks: u64,
+}
+
 impl Sessions {
     pub(crate) fn begun(&mut self, asked: &Asked) {
         if !matches!(asked.kind, Kind::Check(_)) {
             *self.asked.entry(asked.session.clone()).or_default() += 1;
-            self.numbers.insert(asked.session.clone(), asked.number);
+            let whose = (asked.number, asked.caller);
+            self.numbers.insert(asked.session.clone(), whose);
         }
     }
 
@@ -45,8 +61,44 @@ impl Sessions {
 
     /// The sessions of a number.
     pub(crate) fn names_of(&self, number: usize) -> Vec<String> {
-        let of_number = self.numbers.iter().filter(|(_, it)| **it == number);
+        let of_number = self.numbers.iter().filter(|(_, it)| it.0 == number);
         of_number.map(|(name, _)| name.clone()).collect()
+    }
+
+    pub(crate) fn number_of_plivo(&self, plivo: &str) -> Option<usize> {
+        let key = format!("upstream/{plivo}");
+        self.number_of_plivo.get(&key).copied()
+    }
+
+    pub(crate) fn caller_of(&self, session: &str) -> usize {
+        self.numbers.get(session).map_or(0, |(_, caller)| *caller)
+    }
+
+    /// A check was reserved.
+    pub(crate) fn checked(&mut self, request: u64, asked: &Asked) {
+        let checks = self.checks.entry(asked.session.clone());
+        checks.or_default().insert(request);
+    }
+
+    /// A check was released, if that request is one.
+    pub(crate) fn released(&mut self, request: u64) {
+        for checks in self.checks.values_mut() {
+            checks.remove(&request);
+        }
+    }
+
+    /// What is known of a session that was recorded.
+    pub(crate) fn known(&self, session: &str) -> Option<KnownSession> {
+        let (number, caller) = *self.numbers.get(session)?;
+        let over = self.over.get(session);
+        Some(KnownSession {
+            number,
+            caller,
+            ends_at: *self.ends_at.get(session)?,
+            is_verified: over.is_some_and(|(_, is_verified)| *is_verified),
+            is_over: over.is_some(),
+            checks: self.checks.get(session).map_or(0, BTreeSet::len) as u64,
+        })
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -127,11 +179,29 @@ impl Checker {
 }
 
 impl World {
+    /// If other sends to the number are in progress, the release may come before or after
+    /// them.
+    pub(crate) fn release_beside_others(&mut self, request: &Request) {
+        let number = |it: &Request| it.asked.as_ref().map(|it| it.number);
+        let number_of_it = number(request);
+        let mut others = self.requests.values();
+        if let Some(of_it) = number_of_it
+            && others.any(|it| number(it) == Some(of_it))
+        {
+            self.checker.unclear.insert(of_it);
+            self.checker.is_distinct_unclear = true;
+        }
+    }
+
     /// A send that never left must leave no session.
     pub(crate) fn check_release(&mut self, request: &Request) {
+        self.release_beside_others(request);
         let Some(asked) = &request.asked else { return };
         self.check_claim(request, asked);
         self.check_backoff(asked);
+        if let Some(asked) = self.checker.sessions.asked.get_mut(&asked.session) {
+            *asked -= 1;
+        }
         if let Kind::Send(_) = asked.kind {
             let key = keys::session(&asked.session);
             let (row, now) = (self.store.rows().remove(&key), self.clock_now());

@@ -3,10 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_core::{Budget, ConversionRule, Limits, Prices, Quota, SessionRules};
+use countersign_core::{
+    AccessPolicy, Application, Budget, ConversionRule, Limits, Prices, Quota, SessionRules,
+};
 use countersign_shared::{Channel, Locale};
 
-use crate::random::Random;
+use crate::{border::application_id, random::Random};
 
 /// Expected price of a code, in millionths of a dollar.
 pub(crate) const PRICE: u64 = 7;
@@ -81,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) rules: Arc<SessionRules>,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
+    /// The application of each caller.
+    pub(crate) applications: Vec<Application>,
     /// How long a check's answer is kept; in some schedules shorter than its call of Plivo
     /// may take.
     pub(crate) check_kept_for: Duration,
@@ -99,18 +103,20 @@ impl Settings {
         let checks_per_session = [2, 3, 5][random.index(3)];
         let waits: &[u64] = [&[1, 5][..], &[3], &[0, 10, 30]][random.index(3)];
         let rule = ConversionRule {
-            floor: 20,
-            min_per_country: Some(4.try_into().unwrap_or(std::num::NonZeroU32::MIN)),
-            min_per_range: Some(4.try_into().unwrap_or(std::num::NonZeroU32::MIN)),
+            floor: [20, 50][random.index(2)],
+            min_per_country: few(random),
+            min_per_range: few(random),
             grace: Duration::from_secs(random.within(0..60)),
-            cooldown: Duration::from_mins(5),
+            cooldown: Duration::from_mins([1, 5][random.index(2)]),
             enforced: random.percent(50),
         };
+        let callers = random.index(2) + 1;
         Self {
             instances,
             people: random.index(4) + 1,
             numbers: random.index(2) + 1,
-            callers: random.index(2) + 1,
+            callers,
+            applications: (0..callers).map(|it| application(it, random)).collect(),
             actions: random.within(3..10),
             pause: [50, 3_000, 40_000][random.index(3)],
             distance: (0..instances).map(|_| random.within(2..21)).collect(),
@@ -145,6 +151,26 @@ impl Settings {
     }
 }
 
+fn few(random: &mut Random) -> Option<std::num::NonZeroU32> {
+    std::num::NonZeroU32::new([3, 4, 5, 8][random.index(4)])
+}
+
+fn application(caller: usize, random: &mut Random) -> Application {
+    let policy = AccessPolicy {
+        countries: None,
+        channels: vec![Channel::Sms, Channel::Voice],
+        fictitious_numbers: true,
+    };
+    let mut application = Application::new(application_id(caller), policy);
+    let mut some = |count: u64| {
+        let is_set = random.percent(30);
+        is_set.then(|| quota(count * random.within(3..12), 1_500))
+    };
+    application.sends = some(1).into_iter().collect();
+    application.spend_caps = some(PRICE).into_iter().collect();
+    application
+}
+
 fn limits(random: &mut Random) -> Limits {
     let mut some = |range: std::ops::Range<u64>, seconds: u64| {
         let is_set = random.percent(70);
@@ -163,7 +189,7 @@ fn limits(random: &mut Random) -> Limits {
         checks_per_address: some(4..12, 300),
         numbers_per_address: some(1..3, 900),
         sends_per_range: some(4..12, 600),
-        sends_per_country: some(5..20, 1_200),
+        sends_per_country: some(2..16, 1_200),
         sends_total: some(5..20, 1_800),
         ..Limits::default()
     }

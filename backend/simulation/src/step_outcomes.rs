@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    DeliveryChange, Limit, LowConversion, Quota, Wait, transitions::CallbackOutcome,
+    DeliveryChange, Limit, LowConversion, Millis, Quota, Wait, transitions::CallbackOutcome,
 };
 use countersign_shared::session::AttemptStatus;
 use countersign_store::StoreError;
@@ -34,7 +34,7 @@ impl Checker {
                 });
             }
             Ok(Outcome::Charged(new)) => {
-                if let Work::Watch(_, plivo) = &request.work {
+                if let Work::Watch(_, plivo, _) = &request.work {
                     let booked = self.charged.entry(plivo.clone()).or_default();
                     for it in new {
                         match it.channel {
@@ -54,18 +54,35 @@ impl Checker {
         };
         let CallbackOutcome::Recorded {
             changes,
+            told: report,
             has_adopted,
-            ..
         } = outcome
         else {
             return;
         };
+        let plivo = format!("plivo{}", callback.plivo);
+        self.turns.recorded(request.id, &plivo);
         let sent = self.calls.get(&callback.request).map(|it| it.number);
         if let Some(number) = sent.filter(|_| *has_adopted) {
-            self.adopted(request.id, &format!("plivo{}", callback.plivo), number);
+            self.adopted(request.id, &plivo, number);
         }
         let is_first = self.nonces.insert(callback.nonce.clone()) || self.was_set;
         self.require(is_first, || format!("{} was taken twice", callback.nonce));
+        let number = self.sessions.number_of_plivo(&plivo);
+        let is_theirs = number.is_none_or(|it| Some(it) == sent) || self.was_set;
+        self.require(is_theirs, || format!("{plivo} is of {number:?}"));
+        let by = sent.map(|number| format!("to {number}"));
+        let is_attributed = report.request_id.is_none() || report.request_id == by;
+        self.require(is_attributed || self.has_lied, || {
+            format!("{plivo} was sent {by:?}, and {report:?}")
+        });
+        for change in changes {
+            let rank = rank(change.status);
+            let known = self.ranks.entry((callback.plivo, callback.update.index));
+            let known = known.or_default();
+            let is_new = known.insert(rank) || self.was_set;
+            self.require(is_new, || format!("{change:?} of {plivo} was told twice"));
+        }
         let told = self.arrivals.entry((callback.plivo, callback.update.index));
         let told = told.or_default();
         *told += arrivals(changes);
@@ -75,7 +92,8 @@ impl Checker {
 
     /// When the conversion breaker trips for the first time, every code known to be
     /// entered must have counted, and no more than the known sends.
-    pub(crate) fn tripped(&mut self, request: &Request, low: &[LowConversion]) {
+    pub(crate) fn tripped(&mut self, request: &Request, low: &[LowConversion], now: Millis) {
+        self.trip(low, now);
         let is_first = !self.has_tripped;
         self.has_tripped |= !low.is_empty();
         let is_exact = self.in_doubt == 0 && !self.was_set && self.released == 0;
@@ -93,8 +111,8 @@ impl Checker {
     }
 
     /// No wait may be longer than its window, backoff or cooldown.
-    pub(crate) fn waits(&mut self, request: &Request, wait: &Wait) {
-        self.tripped(request, &wait.low_conversion);
+    pub(crate) fn waits(&mut self, request: &Request, wait: &Wait, now: Millis) {
+        self.tripped(request, &wait.low_conversion, now);
         let limits = &self.limits;
         let quotas = match wait.limit {
             None => {
@@ -121,12 +139,11 @@ impl Checker {
                 return self.wait_is(wait, Some(Duration::from_mins(30)));
             }
             Some(
-                Limit::SendsPerUser
-                | Limit::SendsWithoutAddress
-                | Limit::ChecksWithoutAddress
-                | Limit::SendsPerApplication
-                | Limit::ApplicationBudget,
+                Limit::SendsPerUser | Limit::SendsWithoutAddress | Limit::ChecksWithoutAddress,
             ) => return self.wait_is(wait, None),
+            Some(Limit::SendsPerApplication | Limit::ApplicationBudget) => {
+                return self.wait_is(wait, Some(Duration::from_mins(25)));
+            }
             Some(Limit::Budget) => return self.wait_is(wait, Some(Duration::from_hours(1))),
         };
         let longest = quotas.iter().map(|quota: &Quota| quota.per).max();
@@ -136,6 +153,16 @@ impl Checker {
     fn wait_is(&mut self, wait: &Wait, longest: Option<Duration>) {
         let is_within = longest.is_some_and(|longest| wait.retry_after <= longest);
         self.require(is_within, || format!("{wait:?} is longer than {longest:?}"));
+    }
+}
+
+/// The order of statuses.
+fn rank(status: AttemptStatus) -> u8 {
+    match status {
+        AttemptStatus::Delivered => 3,
+        AttemptStatus::Undelivered => 2,
+        AttemptStatus::Sent => 1,
+        AttemptStatus::Queued | AttemptStatus::Unknown => 0,
     }
 }
 

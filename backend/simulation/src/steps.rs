@@ -1,14 +1,14 @@
 //! Runs requests step by step, as the service does.
 
 use countersign_core::{
-    Answer, Sealed, Transition, UpstreamOutcome, Verdict,
+    Answer, Sealed, Transition, UpstreamOutcome,
     flow::{CheckFlow, CheckStep, DeliverFlow, DeliverStep, Reserve},
 };
 use countersign_store::{StoreError, committer::Event as CommitterEvent, member};
 
 use crate::{
-    border::{destination, opened, upstream},
-    event::{Event, PlivoAnswer},
+    border::opened,
+    event::Event,
     outcome::{Answered, Outcome},
     request::{Asked, Callback, Kind, Phase, Request, Work},
     settings::STORE_DEADLINE,
@@ -56,7 +56,9 @@ impl World {
         let step = self
             .settings
             .callback(&callback.nonce, &id, number, callback.update);
+        let (plivo, now) = (id, self.clock_now());
         let id = self.admit(None, Work::Callback(callback), Phase::Only);
+        self.checker.turns.callback(id, &plivo, now);
         self.submit(id, step, Outcome::Callback);
     }
 
@@ -169,6 +171,7 @@ impl World {
                 };
                 if is_released {
                     self.check_release(&request);
+                    self.has_released = true;
                 }
                 self.next_of_delivery(request, step);
             }
@@ -196,6 +199,7 @@ impl World {
                 if let Some(asked) = request.asked.clone().filter(|_| is_released) {
                     self.check_claim(&request, &asked);
                     self.check_reopened(&asked);
+                    self.has_released = true;
                 }
                 self.next_of_check(request, step);
             }
@@ -207,14 +211,14 @@ impl World {
                 let operation = operation.clone();
                 self.operated(&request, &operation, answer);
             }
-            (Work::Watch(session, plivo), _, answer) => {
-                let (session, plivo) = (session.clone(), plivo.clone());
-                self.watched(&session, &plivo, answer);
+            (Work::Watch(session, plivo, since), _, answer) => {
+                let (session, plivo, since) = (session.clone(), plivo.clone(), *since);
+                self.watched(&session, &plivo, since, answer);
             }
         }
     }
 
-    fn next_of_delivery(&mut self, mut request: Request, step: DeliverStep) {
+    pub(crate) fn next_of_delivery(&mut self, mut request: Request, step: DeliverStep) {
         let id = request.id;
         match step {
             DeliverStep::Call(reservation) => {
@@ -230,6 +234,7 @@ impl World {
                 self.submit(id, step, Outcome::Recorded);
             }
             DeliverStep::Release(step) => {
+                self.release_beside_others(&request);
                 self.checker.releases(&request);
                 request.phase = Phase::Release;
                 self.requests.insert(id, request);
@@ -244,7 +249,7 @@ impl World {
         }
     }
 
-    fn next_of_check(&mut self, mut request: Request, step: CheckStep) {
+    pub(crate) fn next_of_check(&mut self, mut request: Request, step: CheckStep) {
         let id = request.id;
         match step {
             CheckStep::Call(reservation) => {
@@ -276,32 +281,9 @@ impl World {
             CheckStep::Finish(end) => self.check_ended(&request, &end),
         }
     }
-
-    /// Passes Plivo's answer to its caller, if that is still alive.
-    pub(crate) fn plivo_answered(&mut self, id: u64, answer: PlivoAnswer) {
-        let Some(mut request) = self.requests.remove(&id) else {
-            return;
-        };
-        match (&mut request.work, answer) {
-            (Work::Deliver(flow), PlivoAnswer::Created(answer)) => {
-                request.created = answer.as_ref().ok().cloned();
-                let answer = answer.map(|id| upstream(&id));
-                let step = flow.called(answer, failed);
-                self.next_of_delivery(request, step);
-            }
-            (Work::Check(flow), PlivoAnswer::Validated(answer)) => {
-                let number = request.asked.as_ref().map_or(0, |it| it.number);
-                let is_accepted = answer == Ok(Verdict::Accepted);
-                let proof = is_accepted.then(|| Sealed(format!("proof{id}").into_bytes()));
-                let step = flow.called(answer, proof, destination(number), failed);
-                self.next_of_check(request, step);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// The sealed answer for a failure at Plivo.
-fn failed(outcome: UpstreamOutcome) -> Answer {
+pub(crate) fn failed(outcome: UpstreamOutcome) -> Answer {
     Answer::Sealed(Sealed(outcome.as_str().as_bytes().to_vec()))
 }

@@ -6,7 +6,7 @@
 use countersign_core::Quota;
 
 /// One use of a limit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct OneUse {
     /// Its request.
@@ -57,6 +57,17 @@ impl Usage {
     pub(crate) fn free(&mut self, number: usize) {
         let of_number = self.0.iter_mut().filter(|it| it.number == number);
         of_number.for_each(|it| it.is_freed = true);
+    }
+
+    /// Whether that send was followed by another one of the same caller to the same number.
+    pub(crate) fn is_followed(&self, request: u64) -> bool {
+        let Some(one) = self.0.iter().find(|it| it.request == request) else {
+            return false;
+        };
+        self.0.iter().any(|it| {
+            let is_pair = (it.number, it.caller) == (one.number, one.caller);
+            is_pair && it.at >= one.at && it.request != request
+        })
     }
 
     /// When that number was sent to last.

@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) requests: BTreeMap<u64, Request>,
     pub(crate) checker: Checker,
     pub(crate) names: u64,
+    /// Whether something was released since the last quiet moment.
+    pub(crate) has_released: bool,
     /// Monotonic time since the start.
     pub(crate) elapsed: Duration,
     base: Instant,
@@ -66,6 +68,7 @@ impl World {
             plivo: Plivo::default(),
             requests: BTreeMap::new(),
             names: 0,
+            has_released: false,
             elapsed: Duration::ZERO,
             base,
             queue: BinaryHeap::new(),
@@ -139,6 +142,11 @@ impl World {
                 self.crash(instance);
             }
             self.happen(event);
+            let is_looked_at = self.has_released || self.random.percent(10);
+            if self.requests.is_empty() && is_looked_at {
+                self.has_released = false;
+                self.check_a_quiet_moment();
+            }
             if let Some(instance) = instance.filter(|_| after) {
                 self.crash(instance);
             }
@@ -187,6 +195,7 @@ impl World {
             Event::Called(callback) => self.callback(callback),
             Event::Probe(asked) => self.probe(&asked),
             Event::Act(person) => self.act(person),
+            Event::Again(asked) => self.ask_again(asked),
             Event::Operate => self.operate(),
         }
         self.deliver_answers();
@@ -240,12 +249,16 @@ impl World {
     /// Reads directly from the store, for the checker.
     pub(crate) fn read<T: Transition>(&self, step: &T) -> T::Outcome {
         let mut keys = Vec::new();
-        for _ in 0..3 {
-            let snapshot = self.store.load_now(&keys);
+        let mut snapshot = self.store.load_now(&keys);
+        loop {
             let named = step.keys(&Rows::new(&snapshot.rows, snapshot.now));
-            keys.extend(named.expect("rows are readable"));
+            let named = named.expect("rows are readable");
+            if named.len() == keys.len() {
+                break;
+            }
+            keys = named;
+            snapshot = self.store.load_now(&keys);
         }
-        let snapshot = self.store.load_now(&keys);
         let mut rows = Rows::new(&snapshot.rows, snapshot.now);
         step.apply(&mut rows).expect("rows are readable")
     }
