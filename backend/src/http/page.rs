@@ -35,7 +35,7 @@ use sha2::{Digest, Sha256};
 use self::{
     branding::{LOGO_PATH, THEME_PATH, branding, logo, theme},
     embed::{Embed, SCRIPT_PATH, TYPES_PATH},
-    index::{HTML, Index},
+    index::{HTML, Index, built},
     operator_file::OperatorFiles,
     source::PageFiles,
 };
@@ -106,6 +106,11 @@ impl SinglePageApp {
         let html = str::from_utf8(index.plain())
             .map_err(IoError::other)?
             .to_owned();
+        let built = built(&html, &files);
+        let inline = Inline {
+            scripts: hashes(&built, "script"),
+            styles: hashes(&built, "style"),
+        };
         let files = Data::new(files);
         let served = Served {
             html,
@@ -116,12 +121,10 @@ impl SinglePageApp {
             is_sandbox: settings.is_sandbox,
             default_locale: settings.default_locale,
         };
-        let index = served.index(served.applications.current().first());
+        // Prepared before the first request.
+        served.index(served.applications.current().first());
         Ok(Self {
-            inline: Inline {
-                scripts: hashes(index.built(), "script"),
-                styles: hashes(index.built(), "style"),
-            },
+            inline,
             served: Data::new(served),
             embed: Data::new(Embed::new()),
             files,
@@ -318,7 +321,7 @@ fn is_hashed(path: &str) -> bool {
 }
 
 /// The hashes of the content of these elements, without duplicates.
-fn hashes(documents: &[String], name: &str) -> Vec<String> {
+fn hashes(documents: &[&str], name: &str) -> Vec<String> {
     let mut hashes = Vec::new();
     for content in documents.iter().flat_map(|html| inside(html, name)) {
         let hash = hash(content);

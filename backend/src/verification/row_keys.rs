@@ -244,5 +244,5 @@ fn short_name(row: &Key) -> &str {
 }
 
 fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(*hash))
 }

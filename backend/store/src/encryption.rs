@@ -115,7 +115,7 @@ impl StoreKeys {
 }
 
 fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(*hash))
 }
 
 #[cfg(test)]

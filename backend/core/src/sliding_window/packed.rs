@@ -41,7 +41,8 @@ pub(super) fn deserialize<'de, T: Packed, D: Deserializer<'de>>(
 }
 
 fn unpack<T: Packed>(mut bytes: &[u8]) -> Option<Vec<T>> {
-    let (mut marks, mut at) = (Vec::new(), 0_u64);
+    // A mark has two bytes at least.
+    let (mut marks, mut at) = (Vec::with_capacity(bytes.len() / 2), 0_u64);
     while !bytes.is_empty() {
         at = at.checked_add(read_number(&mut bytes)?)?;
         marks.push(T::read(at, &mut bytes)?);

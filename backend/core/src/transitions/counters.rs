@@ -54,16 +54,18 @@ pub(crate) struct Counters<'a> {
 
 impl<'a> Counters<'a> {
     /// The rows that the checks are counted in, besides the number's.
-    pub(crate) fn keys(checks: &[LimitCheck]) -> impl Iterator<Item = Key> {
-        checks.iter().map(|check| check.row.clone())
+    pub(crate) fn keys<'c>(
+        checks: impl IntoIterator<Item = &'c LimitCheck>,
+    ) -> impl Iterator<Item = Key> {
+        checks.into_iter().map(|check| check.row.clone())
     }
 
     /// Reads the counters of `checks`, brought up to date.
-    pub(crate) fn load(
+    pub(crate) fn load<'c>(
         rows: &Rows<'_>,
         rules: &'a SessionRules,
         number: Option<&Key>,
-        checks: &[LimitCheck],
+        checks: impl IntoIterator<Item = &'c LimitCheck>,
     ) -> Result<Self, Unreadable> {
         let now = rows.now();
         let number = number.map(|key| Loaded::<NumberRow>::load(rows, key));
@@ -71,7 +73,7 @@ impl<'a> Counters<'a> {
             rules,
             now,
             number: number.transpose()?,
-            limits: Vec::with_capacity(checks.len()),
+            limits: Vec::new(),
         };
         if let Some(number) = &mut counters.number {
             let (backoff, is_shifted) = number.row.backoff.current(rules, now);

@@ -24,7 +24,7 @@ impl Transition for ReleaseCheck {
         let mut keys = SessionRow::keys(&reservation.key).to_vec();
         keys.push(reservation.session.number.clone());
         let checks = checks_of(&reservation.taken);
-        keys.extend(Counters::keys(&checks));
+        keys.extend(Counters::keys(checks));
         keys.extend(reservation.claim.as_ref().map(|claim| claim.key.clone()));
         Ok(keys)
     }
@@ -32,7 +32,7 @@ impl Transition for ReleaseCheck {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
         let reservation = &self.reservation;
         let (number, checks) = (&reservation.session.number, checks_of(&reservation.taken));
-        let mut counters = Counters::load(rows, &self.rules, Some(number), &checks)?;
+        let mut counters = Counters::load(rows, &self.rules, Some(number), checks)?;
         for taken in &reservation.taken {
             counters.release(taken);
         }

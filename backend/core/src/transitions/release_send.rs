@@ -68,7 +68,7 @@ impl Transition for ReleaseSend {
         keys.push(reservation.number.clone());
         keys.extend(known_number::key(&reservation.number, &self.rules));
         let checks = send_limits::checks_of(&reservation.taken);
-        keys.extend(Counters::keys(&checks));
+        keys.extend(Counters::keys(checks));
         if self.is_adopted(rows)? {
             keys.extend(destination_keys(&reservation.destination, &self.rules));
         }

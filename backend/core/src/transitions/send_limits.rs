@@ -41,7 +41,7 @@ impl SendLimits {
     pub(crate) fn keys(&self, rules: &SessionRules) -> Vec<Key> {
         let mut keys = vec![self.number.clone(), keys::stops()];
         keys.extend(known_number::key(&self.number, rules));
-        keys.extend(Counters::keys(&self.all(rules)));
+        keys.extend(Counters::keys(self.all(rules)));
         keys.extend(destination_keys(&self.destination, rules));
         keys
     }
@@ -49,11 +49,10 @@ impl SendLimits {
 
 impl SendLimits {
     /// Every limit that may apply, whether the number is known or not.
-    fn all(&self, rules: &SessionRules) -> Vec<LimitCheck> {
-        let reserve = self.known_reserve.clone();
+    fn all(&self, rules: &SessionRules) -> impl Iterator<Item = &LimitCheck> {
         let may_be_known = rules.known_numbers_for.is_some() || self.is_allowed;
-        let reserve = reserve.filter(|_| may_be_known);
-        self.checks.iter().cloned().chain(reserve).collect()
+        let reserve = self.known_reserve.iter().filter(move |_| may_be_known);
+        self.checks.iter().chain(reserve)
     }
 }
 
@@ -106,7 +105,7 @@ impl<'a> Evaluation<'a> {
             rules,
             limits,
             now: rows.now(),
-            counters: Counters::load(rows, rules, Some(&limits.number), &limits.all(rules))?,
+            counters: Counters::load(rows, rules, Some(&limits.number), limits.all(rules))?,
             known: KnownRow::load(rows, &limits.number, rules)?,
             is_spared: true,
             conversion: Vec::new(),
@@ -284,8 +283,8 @@ pub(crate) fn release(
     rules: &SessionRules,
     reservation: &SendReservation,
 ) -> Result<(), Unreadable> {
-    let checks: Vec<LimitCheck> = checks_of(&reservation.taken);
-    let mut counters = Counters::load(rows, rules, Some(&reservation.number), &checks)?;
+    let checks = checks_of(&reservation.taken);
+    let mut counters = Counters::load(rows, rules, Some(&reservation.number), checks)?;
     for taken in &reservation.taken {
         counters.release(taken);
     }
@@ -308,8 +307,8 @@ pub(crate) fn release(
 }
 
 /// The checks of what was counted.
-pub(crate) fn checks_of(taken: &[TakenLimit]) -> Vec<LimitCheck> {
-    taken.iter().map(|taken| taken.check.clone()).collect()
+pub(crate) fn checks_of(taken: &[TakenLimit]) -> impl Iterator<Item = &LimitCheck> {
+    taken.iter().map(|taken| &taken.check)
 }
 
 /// Applies `count` to the conversion rows of a destination: those of known numbers, or

@@ -151,7 +151,7 @@ impl SettleCheck {
         let wrong = taken.filter(|it| it.check.limit == Limit::WrongChecksPerNumber);
         let wrong: Vec<_> = wrong.cloned().collect();
         let number = Some(&self.reservation.session.number);
-        let mut counters = Counters::load(rows, &self.rules, number, &checks_of(&wrong))?;
+        let mut counters = Counters::load(rows, &self.rules, number, checks_of(&wrong))?;
         for taken in &wrong {
             counters.release(taken);
         }

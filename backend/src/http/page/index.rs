@@ -62,8 +62,6 @@ pub struct Index {
     pages: HashMap<&'static str, Precompressed>,
     confirmations: HashMap<&'static str, String>,
     refusals: HashMap<&'static str, String>,
-    /// The documents as built, for their inline scripts and styles.
-    built: Vec<String>,
 }
 
 impl Index {
@@ -74,20 +72,14 @@ impl Index {
             pages: HashMap::new(),
             confirmations: HashMap::new(),
             refusals: HashMap::new(),
-            built: vec![html.to_owned()],
         };
         for locale in PAGE_LOCALES {
             for start in Start::ALL {
-                let document = files.get(&page_locale::document(locale, start.as_str()));
-                let document = document
-                    .and_then(|document| str::from_utf8(document.plain()).ok())
-                    .map(str::to_owned);
-                let is_built = document.is_some();
-                let Some(document) = document.or_else(|| (locale == "en").then(|| html.to_owned()))
-                else {
+                let document = prerendered(files, locale, start);
+                let Some(document) = document.or((locale == "en").then_some(html)) else {
                     continue;
                 };
-                let page = personal(&document, start, branding);
+                let page = personal(document, start, branding);
                 match start {
                     Start::EnterPhone => {
                         let page = Precompressed::new(HTML, page.into_bytes());
@@ -100,17 +92,9 @@ impl Index {
                         index.refusals.insert(locale, page);
                     }
                 }
-                if is_built {
-                    index.built.push(document);
-                }
             }
         }
         index
-    }
-
-    /// The documents as built.
-    pub fn built(&self) -> &[String] {
-        &self.built
     }
 
     /// The page in that language, or in English.
@@ -137,6 +121,20 @@ impl Index {
         let page = self.refusals.get(locale);
         page.unwrap_or_else(|| &self.refusals["en"]).clone()
     }
+}
+
+/// The documents as built, for their inline scripts and styles.
+pub fn built<'a>(html: &'a str, files: &'a PageFiles) -> Vec<&'a str> {
+    let starts = PAGE_LOCALES
+        .into_iter()
+        .flat_map(|locale| Start::ALL.map(|start| (locale, start)));
+    let documents = starts.filter_map(|(locale, start)| prerendered(files, locale, start));
+    [html].into_iter().chain(documents).collect()
+}
+
+fn prerendered<'a>(files: &'a PageFiles, locale: &str, start: Start) -> Option<&'a str> {
+    let document = files.get(&page_locale::document(locale, start.as_str()))?;
+    str::from_utf8(document.plain()).ok()
 }
 
 /// A document with the application's parameters and further attributes.
@@ -226,7 +224,10 @@ fn personal(html: &str, start: Start, branding: &Branding) -> String {
 fn rewrite(html: &str, settings: RewriteStrSettings<'_, '_>) -> String {
     // Fails only on documents nested without end; ours was built with the program. Shown
     // unbranded rather than not at all.
-    rewrite_str(html, settings).unwrap_or_else(|_| html.to_owned())
+    let mut rewritten = rewrite_str(html, settings).unwrap_or_else(|_| html.to_owned());
+    // It is kept.
+    rewritten.shrink_to_fit();
+    rewritten
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ const APPLICATION_ID: i32 = 0x6373_676e;
 /// The version of the schema. Lower ones were never released.
 const SCHEMA_VERSION: u32 = 7;
 const SCHEMA: &str = include_str!("schema.sql");
-/// Page cache in KiB of each of the two connections.
+/// Page cache in KiB of the writing connection.
 const CACHE_KIB: i64 = 4096;
+/// Page cache in KiB of the reading connection, which reads few rows.
+const READER_CACHE_KIB: i64 = 1024;
 /// How long a step waits for another program's lock on the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -207,7 +209,7 @@ fn prepare(path: &Path, keys: &StoreKeys) -> Result<Connection, Failure> {
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(connection)
 }
 
