@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path};
 
-use crate::command::{Outcome, TOOLS, cargo, command, exists, output, run, say, target};
+use crate::{
+    command::{Outcome, TOOLS, cargo, command, exists, output, run, say},
+    programs,
+};
 
 /// The last trunk that this project's Rust can build.
 const TRUNK: &str = "0.21.14";
@@ -20,8 +23,14 @@ pub(crate) fn install_supply_checks() -> Outcome {
 /// Installs the tools that build the page.
 pub(crate) fn install() -> Outcome {
     add_target()?;
-    tool("trunk", "trunk", TRUNK, "three minutes")?;
+    trunk()?;
     wasm_bindgen()
+}
+
+/// Installs Trunk, without what it needs to download other tools.
+pub(crate) fn trunk() -> Outcome {
+    let without = "trunk --no-default-features";
+    tool("trunk", without, TRUNK, "two minutes")
 }
 
 /// Builds the program that Trunk calls, from wasm-bindgen's library alone.
@@ -31,12 +40,12 @@ pub(crate) fn wasm_bindgen() -> Outcome {
         return Ok(());
     }
     say("building wasm-bindgen");
-    run(&mut cargo("build --package countersign-wasm-bindgen"))?;
-    let programs = Path::new(TOOLS).join("bin");
+    programs::build(&[programs::WASM_BINDGEN])?;
+    let tools = Path::new(TOOLS).join("bin");
     // Under its own name the compiler would take it for an old version of the crate.
-    let built = target().join("debug/countersign-wasm-bindgen");
-    let file = programs.join("wasm-bindgen");
-    fs::create_dir_all(&programs)
+    let built = programs::path(programs::WASM_BINDGEN);
+    let file = tools.join("wasm-bindgen");
+    fs::create_dir_all(&tools)
         .and_then(|()| fs::copy(built, &file))
         .map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(())
@@ -55,7 +64,8 @@ fn wasm_bindgen_version() -> Outcome<String> {
     Ok(version.to_owned())
 }
 
-fn add_target() -> Outcome {
+/// Installs the compiler's library for the page.
+pub(crate) fn add_target() -> Outcome {
     if !exists("rustup") {
         // Without rustup the toolchain must include the target.
         return Ok(());
