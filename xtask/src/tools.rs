@@ -12,6 +12,13 @@ use crate::{
 const TRUNK: &str = "0.21.14";
 const DENY: &str = "0.20.2";
 const MACHETE: &str = "0.9.2";
+/// Settings of a build that is made once: no debug information, and few units of code, which
+/// together are less work than many.
+const ONCE: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_DEV_DEBUG", "0"),
+    ("CARGO_PROFILE_DEV_CODEGEN_UNITS", "4"),
+    ("CARGO_PROFILE_DEV_BUILD_OVERRIDE_CODEGEN_UNITS", "4"),
+];
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Installs the tools that check dependencies.
@@ -99,11 +106,10 @@ fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
     // A debug build is enough to bundle in seconds, and takes a third of the time.
     let build = format!("--target-dir {}", root.join("build").display());
     let install = format!("install --debug --force {at} {build} {package} --version {version}");
-    let locked = run(cargo(&format!("{install} --locked")).env("CARGO_PROFILE_DEV_DEBUG", "0"));
-    if locked.is_err() {
+    if run(cargo(&format!("{install} --locked")).envs(ONCE)).is_err() {
         // Its lock file may name a version that has been yanked.
         say("once more, with newer dependencies");
-        run(cargo(&install).env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
+        run(cargo(&install).envs(ONCE))?;
     }
     fs::remove_dir_all(root.join("build")).ok();
     if is_there(program, version) {
