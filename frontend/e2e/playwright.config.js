@@ -3,7 +3,8 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: ".",
   fullyParallel: true,
-  workers: 2,
+  // Tests wait more than they compute: for codes, for the wait between two, for effects.
+  workers: "200%",
   retries: 0,
   // Far more than a test takes: a machine that does other things is no failure.
   timeout: 90_000,

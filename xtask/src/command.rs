@@ -44,8 +44,14 @@ pub(crate) fn command(program: &str) -> Command {
 /// A cargo command in a clean environment: variables that cargo set for xtask would cause
 /// full rebuilds.
 pub(crate) fn cargo(arguments: &str) -> Command {
-    let mut command = command("cargo");
+    let mut command = calling_cargo("cargo");
     command.args(arguments.split_whitespace());
+    command
+}
+
+/// A command that calls cargo, in such an environment.
+pub(crate) fn calling_cargo(program: &str) -> Command {
+    let mut command = command(program);
     for name in ["CARGO", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
     }

@@ -6,6 +6,7 @@ mod dist;
 mod image;
 mod packages;
 mod page;
+mod programs;
 mod rehearse;
 mod run;
 mod serve;

@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
-    command::{Outcome, cargo, command, exists, run, say},
+    command::{Outcome, calling_cargo, cargo, command, exists, run, say},
     packages::{npm_ci, once},
+    programs,
 };
 
 /// Where the service finds the page. Trunk alone builds elsewhere (see `Trunk.toml`).
@@ -16,10 +17,6 @@ pub(crate) const DIST: &str = "frontend/dist";
 /// Size budget of the page in bytes of brotli; the goal is 120,000 (ADR 26). A little above
 /// the current size, which depends on paths of the build machine.
 const BUDGET: usize = 143_000;
-/// The program that prerenders documents. Its target directory is its own, so that it can be
-/// built beside the page and the service.
-const PRERENDER: &str = "--package countersign-frontend --bin prerender \
-    --no-default-features --features ssr --target-dir target/prerender";
 /// The packer, which makes it smaller.
 const PACK: &str = "frontend/pack";
 /// Extensions of compressed files.
@@ -42,9 +39,19 @@ pub(crate) fn build() -> Outcome {
 /// Builds it without compressed versions, which take time and a local browser does not need.
 pub(crate) fn bundle() -> Outcome {
     say("building the page");
-    run(command("trunk")
+    run(calling_cargo("trunk")
         .args(["build", "--release", "--offline", "--dist", DIST])
         .env_remove("NO_COLOR"))
+}
+
+/// Compiles the page's program by the command that Trunk gives, which then finds it compiled:
+/// this can be done while Trunk itself is being built.
+pub(crate) fn compile() -> Outcome {
+    say("compiling the page");
+    run(&mut cargo(
+        "build --target=wasm32-unknown-unknown --manifest-path frontend/Cargo.toml \
+         --profile wasm-release --bin countersign-frontend",
+    ))
 }
 
 /// Trunk's `post_build` hook: packs a release build and prerenders its documents. In a
@@ -63,14 +70,19 @@ pub(crate) fn finish() -> Outcome {
     prerender(&dist)
 }
 
+/// Installs the packer's packages, if there is Node.js.
+pub(crate) fn install_packer() -> Outcome {
+    if !exists("npm") {
+        return Ok(());
+    }
+    let home = Path::new(PACK);
+    let lock = home.join("package-lock.json");
+    once(&home.join("node_modules"), &[lock], || npm_ci(home))
+}
+
 /// Removes what browsers do not need.
 fn pack(dist: &Path) -> Outcome {
-    let home = Path::new(PACK);
-    once(
-        &home.join("node_modules"),
-        &[home.join("package-lock.json")],
-        || npm_ci(home),
-    )?;
+    install_packer()?;
     run(command("node").arg(format!("{PACK}/pack.mjs")).arg(dist))?;
     for program in files(dist)? {
         if program.extension().is_some_and(|it| it == "wasm") {
@@ -86,12 +98,8 @@ fn pack(dist: &Path) -> Outcome {
 /// Prerenders the documents, by a separate build with the feature `ssr`; the page's own
 /// build hydrates them.
 fn prerender(dist: &Path) -> Outcome {
-    run(cargo(&format!("run --quiet {PRERENDER} --")).arg(dist))
-}
-
-/// Builds the program that prerenders, so that it is there when it is needed.
-pub(crate) fn build_prerenderer() -> Outcome {
-    run(&mut cargo(&format!("build --quiet {PRERENDER}")))
+    programs::build(&[programs::PRERENDER])?;
+    run(command(&programs::path(programs::PRERENDER).to_string_lossy()).arg(dist))
 }
 
 /// Writes compressed versions beside each file, and returns how many bytes of brotli a

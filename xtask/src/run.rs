@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     command::{Outcome, cargo, command, run as finish, say, target},
-    page, tools,
+    page, programs, tools,
 };
 
 pub(crate) const LISTEN_ADDR: &str = "127.0.0.1:8080";
@@ -20,7 +20,7 @@ pub(crate) const LISTEN_ADDR: &str = "127.0.0.1:8080";
 /// Builds and starts everything, and runs until it is stopped.
 pub(crate) fn run() -> Outcome {
     build()?;
-    let program = target().join("debug/countersign");
+    let program = programs::path(programs::SERVICE);
     let mut service = command(&program.display().to_string());
     if !Path::new(".env").exists() && env::var_os("PLIVO_MODE").is_none() {
         service.env("PLIVO_MODE", "sandbox");
@@ -43,26 +43,33 @@ pub(crate) fn run() -> Outcome {
     }
 }
 
-/// Builds the page and the service in parallel: both have long single-threaded phases. They
-/// use separate target directories, so they do not wait for each other's lock.
+/// Builds the page and the service. All compiling is done in parallel, since each part has
+/// single-threaded phases, and in separate target directories or profiles, so that no part
+/// waits for another's lock. Then Trunk finds everything there.
 fn build() -> Outcome {
-    // It is built in the service's target directory.
-    tools::wasm_bindgen()?;
+    tools::add_target()?;
+    let parts: [fn() -> Outcome; 4] = [
+        tools::trunk,
+        page::compile,
+        page::install_packer,
+        programs_of_page_and_service,
+    ];
     thread::scope(|scope| {
-        let service = scope.spawn(|| {
-            say("building the service");
-            finish(&mut cargo(
-                "build --package countersign-backend --bin countersign",
-            ))?;
-            // The page's hook needs it later.
-            page::build_prerenderer()
-        });
-        let page = tools::install().and_then(|()| page::bundle());
-        let service = service
-            .join()
-            .map_err(|_| "the build of the service panicked")?;
-        page.and(service)
+        for part in parts.map(|part| scope.spawn(part)) {
+            part.join().map_err(|_| "a part of the build panicked")??;
+        }
+        tools::wasm_bindgen()?;
+        page::bundle()
     })
+}
+
+fn programs_of_page_and_service() -> Outcome {
+    say("building the service");
+    programs::build(&[
+        programs::SERVICE,
+        programs::PRERENDER,
+        programs::WASM_BINDGEN,
+    ])
 }
 
 const ACCOUNTS_ADDR: &str = "127.0.0.1:8090";
@@ -116,7 +123,7 @@ pub(crate) fn accounts() -> Outcome {
 
 /// A key of the application that the variables make, and its hash.
 fn new_key() -> Outcome<(String, String)> {
-    let program = target().join("debug/countersign");
+    let program = programs::path(programs::SERVICE);
     let mut command = command(&program.display().to_string());
     let output = command.args(["--new-key", "default"]).output();
     let output = output.map_err(|error| format!("{}: {error}", program.display()))?;

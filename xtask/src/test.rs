@@ -6,7 +6,7 @@ use crate::{
     command::{Outcome, cargo, command, exists, run, say, target, watch},
     dist, image,
     packages::{npm_ci, once, python_packages},
-    page, system_packages, tools,
+    page, programs, system_packages, tools,
 };
 
 /// Tests counted so far.
@@ -148,7 +148,7 @@ fn clippy() -> Outcome {
     let page = "clippy --package countersign-frontend";
     run(&mut cargo(&format!("{page} --all-targets {deny}")))?;
     run(&mut cargo(&format!(
-        "{page} --no-default-features --features ssr --target-dir target/prerender {deny}"
+        "{page} --no-default-features --features ssr {deny}"
     )))?;
     run(&mut cargo(&format!(
         "clippy --package countersign-backend --no-default-features {deny}"
@@ -311,10 +311,8 @@ fn contract(totals: &mut Totals, cases: &str, seconds: &str) -> Outcome {
 
 /// Builds the service, and returns its path.
 fn service() -> Outcome<std::path::PathBuf> {
-    run(&mut cargo(
-        "build --package countersign-backend --bin countersign",
-    ))?;
-    Ok(target().join("debug/countersign"))
+    programs::build(&[programs::SERVICE])?;
+    Ok(programs::path(programs::SERVICE))
 }
 
 /// Installs the Python and Node.js packages of a directory of checks; returns the path of

@@ -3,12 +3,22 @@
 
 use std::{fs, path::Path};
 
-use crate::command::{Outcome, TOOLS, cargo, command, exists, output, run, say, target};
+use crate::{
+    command::{Outcome, TOOLS, cargo, command, exists, output, run, say},
+    programs,
+};
 
 /// The last trunk that this project's Rust can build.
 const TRUNK: &str = "0.21.14";
 const DENY: &str = "0.20.2";
 const MACHETE: &str = "0.9.2";
+/// Settings of a build that is made once: no debug information, and few units of code, which
+/// together are less work than many.
+const ONCE: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_DEV_DEBUG", "0"),
+    ("CARGO_PROFILE_DEV_CODEGEN_UNITS", "4"),
+    ("CARGO_PROFILE_DEV_BUILD_OVERRIDE_CODEGEN_UNITS", "4"),
+];
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Installs the tools that check dependencies.
@@ -20,8 +30,14 @@ pub(crate) fn install_supply_checks() -> Outcome {
 /// Installs the tools that build the page.
 pub(crate) fn install() -> Outcome {
     add_target()?;
-    tool("trunk", "trunk", TRUNK, "three minutes")?;
+    trunk()?;
     wasm_bindgen()
+}
+
+/// Installs Trunk, without what it needs to download other tools.
+pub(crate) fn trunk() -> Outcome {
+    let without = "trunk --no-default-features";
+    tool("trunk", without, TRUNK, "two minutes")
 }
 
 /// Builds the program that Trunk calls, from wasm-bindgen's library alone.
@@ -31,12 +47,12 @@ pub(crate) fn wasm_bindgen() -> Outcome {
         return Ok(());
     }
     say("building wasm-bindgen");
-    run(&mut cargo("build --package countersign-wasm-bindgen"))?;
-    let programs = Path::new(TOOLS).join("bin");
+    programs::build(&[programs::WASM_BINDGEN])?;
+    let tools = Path::new(TOOLS).join("bin");
     // Under its own name the compiler would take it for an old version of the crate.
-    let built = target().join("debug/countersign-wasm-bindgen");
-    let file = programs.join("wasm-bindgen");
-    fs::create_dir_all(&programs)
+    let built = programs::path(programs::WASM_BINDGEN);
+    let file = tools.join("wasm-bindgen");
+    fs::create_dir_all(&tools)
         .and_then(|()| fs::copy(built, &file))
         .map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(())
@@ -55,7 +71,8 @@ fn wasm_bindgen_version() -> Outcome<String> {
     Ok(version.to_owned())
 }
 
-fn add_target() -> Outcome {
+/// Installs the compiler's library for the page.
+pub(crate) fn add_target() -> Outcome {
     if !exists("rustup") {
         // Without rustup the toolchain must include the target.
         return Ok(());
@@ -89,11 +106,10 @@ fn tool(program: &str, package: &str, version: &str, time: &str) -> Outcome {
     // A debug build is enough to bundle in seconds, and takes a third of the time.
     let build = format!("--target-dir {}", root.join("build").display());
     let install = format!("install --debug --force {at} {build} {package} --version {version}");
-    let locked = run(cargo(&format!("{install} --locked")).env("CARGO_PROFILE_DEV_DEBUG", "0"));
-    if locked.is_err() {
+    if run(cargo(&format!("{install} --locked")).envs(ONCE)).is_err() {
         // Its lock file may name a version that has been yanked.
         say("once more, with newer dependencies");
-        run(cargo(&install).env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
+        run(cargo(&install).envs(ONCE))?;
     }
     fs::remove_dir_all(root.join("build")).ok();
     if is_there(program, version) {
