@@ -96,6 +96,9 @@ pub(crate) struct IdempotencyRow {
     answer: Option<Answer>,
     #[serde(default)]
     mismatches: u8,
+    /// Repetitions of an answer that may be a proof.
+    #[serde(default, skip_serializing_if = "crate::sliding_window::is_zero")]
+    repetitions: u32,
 }
 
 impl SentAnswer {
@@ -137,7 +140,15 @@ pub(crate) fn repeated(
         let kept_until = row.kept_until;
         rows.put(&claim.key, &row, kept_until);
         Repetition::Reused
-    } else if let Some(answer) = row.answer {
+    } else if let Some(answer) = row.answer.clone() {
+        if matches!(answer, Answer::Sealed(_)) {
+            // A proof may have been stored by a commit that no replica confirmed. Stored
+            // again, it is answered only once one has it.
+            row.repetitions = row.repetitions.wrapping_add(1);
+            let kept_until = row.kept_until;
+            rows.put(&claim.key, &row, kept_until);
+            rows.guard_single_use();
+        }
         let subject = row.subject;
         Repetition::Answered { answer, subject }
     } else if is_recent(row.claimed_at, rows.now()) {
@@ -187,6 +198,25 @@ pub(crate) fn answer(
     Ok(answer)
 }
 
+/// Stores the answer of the request that claimed its key at `claimed_at`, also in place of
+/// one that a callback about another send has stored.
+pub(crate) fn replace_answer(
+    rows: &mut Rows<'_>,
+    claim: &IdempotencyClaim,
+    claimed_at: Millis,
+    answer: Answer,
+) -> Result<(), Unreadable> {
+    if let Some(mut row) = rows.get::<IdempotencyRow>(&claim.key)?
+        && row.claimed_at == claimed_at
+    {
+        row.answer = Some(answer);
+        row.kept_until = rows.now().after(claim.kept_for);
+        let kept_until = row.kept_until;
+        rows.put(&claim.key, &row, kept_until);
+    }
+    Ok(())
+}
+
 /// Adopts the send that was claimed at `claimed_at`: its answer replaces a stored
 /// failure, if any.
 pub(crate) fn adopt(
@@ -228,6 +258,7 @@ fn put(rows: &mut Rows<'_>, claim: &IdempotencyClaim, answer: Option<Answer>) {
         subject: claim.subject.clone(),
         answer,
         mismatches: 0,
+        repetitions: 0,
     };
     rows.put(&claim.key, &row, kept_until);
 }

@@ -72,7 +72,7 @@ fn used_windows<S: Serializer>(windows: &[AmountWindow], serializer: S) -> Resul
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(count: &u32) -> bool {
+pub(crate) fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 

@@ -39,12 +39,6 @@ pub trait Transition: Send + 'static {
     /// Decides at `rows.now()` and writes into `rows`. If it fails, none of its writes
     /// are kept.
     fn apply(&self, rows: &mut Rows<'_>) -> Result<Self::Outcome, Unreadable>;
-
-    /// Whether its effect must survive the loss of a primary (single use): the store then
-    /// waits for a replica, if it has one.
-    fn guards_single_use(&self) -> bool {
-        false
-    }
 }
 
 /// The rows that one run of a step sees, in layers: its own writes, over those of earlier
@@ -53,6 +47,7 @@ pub struct Rows<'a> {
     base: &'a BTreeMap<Key, Option<StoredRow>>,
     writes: BTreeMap<Key, Write>,
     now: Millis,
+    guards_single_use: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -63,6 +58,7 @@ impl<'a> Rows<'a> {
             base,
             writes: BTreeMap::new(),
             now,
+            guards_single_use: false,
         }
     }
 
@@ -128,6 +124,17 @@ impl<'a> Rows<'a> {
         } else {
             self.writes.insert(key.clone(), Write::Delete);
         }
+    }
+
+    /// Requires that the writes of this run survive the loss of a primary, since they guard
+    /// single use: the store then waits for a replica, if it has one.
+    pub fn guard_single_use(&mut self) {
+        self.guards_single_use = true;
+    }
+
+    /// Whether this run writes, and its writes must survive the loss of a primary.
+    pub fn guards_single_use(&self) -> bool {
+        self.guards_single_use && !self.writes.is_empty()
     }
 
     /// The writes of this run.

@@ -3,6 +3,7 @@
 mod adopt_send;
 mod append_decisions;
 mod charge_queue;
+mod close_send;
 mod consume_once;
 mod counters;
 mod find_answer;
@@ -32,11 +33,13 @@ mod settle_check;
 mod tests;
 mod view_number;
 mod view_session;
+mod withdraw;
 
 pub(crate) use self::page::PageRow;
 pub use self::{
     append_decisions::{AppendDecisions, ViewDecisions},
     charge_queue::{LeaseQueues, QueueCharge, ViewQueue},
+    close_send::CloseSend,
     consume_once::{ConsumeOnce, IsConsumed},
     find_answer::FindAnswer,
     free_number::FreeNumber,

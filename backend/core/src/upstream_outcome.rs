@@ -35,6 +35,9 @@ pub enum AfterSend {
     Record,
     /// Release it: it never left.
     Release,
+    /// Close it: Plivo answered that it sends nothing. It stays counted, and no callback
+    /// adopts it.
+    Close,
     /// Leave it counted. If Plivo sent a code after all, a callback adopts it.
     LeaveCounted,
 }
@@ -91,13 +94,10 @@ impl UpstreamOutcome {
         match self {
             Self::Done => AfterSend::Record,
             Self::Unreachable | Self::NotAsked => AfterSend::Release,
-            Self::Rejected
-            | Self::Refused
-            | Self::Throttled
-            | Self::Failed
-            | Self::InvalidResponse
-            | Self::Timeout
-            | Self::ConnectionReset => AfterSend::LeaveCounted,
+            Self::Rejected | Self::Refused | Self::Throttled => AfterSend::Close,
+            Self::Failed | Self::InvalidResponse | Self::Timeout | Self::ConnectionReset => {
+                AfterSend::LeaveCounted
+            }
         }
     }
 
@@ -113,6 +113,12 @@ impl UpstreamOutcome {
             | Self::Timeout
             | Self::ConnectionReset => AfterCheck::LeaveCounted,
         }
+    }
+
+    /// Whether the same send may succeed soon, so that its idempotency key must not keep
+    /// the failure.
+    pub const fn is_temporary(self) -> bool {
+        matches!(self, Self::Throttled)
     }
 
     /// Whether a send with this outcome may cost money: it may have reached Plivo, and

@@ -291,15 +291,7 @@ impl Checker {
         let (id, has_left) = (request.id, request.has_left);
         self.require(!has_left, || format!("{id} is released and may have left"));
         self.released += 1;
-        // From here on the key is free, for any body.
-        let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
-        let reserved_at = self.reserved_at(id);
-        if let Some(keyed) =
-            keyed.filter(|it| self.claimed_at.get(&it.name).copied() == reserved_at)
-        {
-            self.claimed_at.remove(&keyed.name);
-            self.claims.freed(&keyed.name);
-        }
+        self.frees_key(request);
         self.refunded(request);
         self.is_distinct_unclear |= self.sends.is_followed(id);
         for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
@@ -309,6 +301,18 @@ impl Checker {
         // A later send keeps its own wait.
         for ladder in self.ladders.values_mut() {
             ladder.pop_if(|(last, _)| *last == id);
+        }
+    }
+
+    /// From here on the request's key is free, for any body.
+    pub(crate) fn frees_key(&mut self, request: &Request) {
+        let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
+        let reserved_at = self.reserved_at(request.id);
+        if let Some(keyed) =
+            keyed.filter(|it| self.claimed_at.get(&it.name).copied() == reserved_at)
+        {
+            self.claimed_at.remove(&keyed.name);
+            self.claims.freed(&keyed.name);
         }
     }
 

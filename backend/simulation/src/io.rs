@@ -178,11 +178,18 @@ impl World {
                 request.created = answer.as_ref().ok().cloned();
                 let answer = answer.map(|id| upstream(&id));
                 let is_created = answer.is_ok();
+                let is_refused = matches!(
+                    answer,
+                    Err(UpstreamOutcome::Rejected
+                        | UpstreamOutcome::Refused
+                        | UpstreamOutcome::Throttled)
+                );
                 let step = flow.called(answer, failed);
                 let is_right = match &step {
                     DeliverStep::Record(_) => is_created,
                     DeliverStep::Release(_) => !is_created && !request.has_left,
-                    _ => !is_created && request.has_left,
+                    DeliverStep::Close(_) => is_refused,
+                    _ => !is_created && !is_refused && request.has_left,
                 };
                 self.checker.follows(id, is_right);
                 self.next_of_delivery(request, step);

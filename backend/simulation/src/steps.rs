@@ -240,6 +240,14 @@ impl World {
                 self.requests.insert(id, request);
                 self.submit(id, step, |()| Outcome::Done);
             }
+            DeliverStep::Close(step) => {
+                if step.answer.is_none() {
+                    self.checker.frees_key(&request);
+                }
+                request.phase = Phase::Keep;
+                self.requests.insert(id, request);
+                self.submit(id, step, |()| Outcome::Done);
+            }
             DeliverStep::KeepAnswer(step) => {
                 request.phase = Phase::Keep;
                 self.requests.insert(id, request);

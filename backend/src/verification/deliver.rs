@@ -76,6 +76,9 @@ impl Verification {
                 DeliverStep::Release(release) => {
                     flow.released(self.store.run(release, store_deadline()).await)
                 }
+                DeliverStep::Close(close) => {
+                    flow.kept(self.store.run(close, store_deadline()).await)
+                }
                 DeliverStep::KeepAnswer(keep) => {
                     flow.kept(self.store.run(keep, store_deadline()).await)
                 }

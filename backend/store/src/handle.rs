@@ -215,10 +215,6 @@ impl<T: Transition> Member for Waiting<T> {
         Ok(())
     }
 
-    fn guards_single_use(&self) -> bool {
-        self.transition.guards_single_use()
-    }
-
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
     }

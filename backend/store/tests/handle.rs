@@ -97,7 +97,6 @@ async fn a_read_that_turns_out_to_write_is_committed() {
     let panics = Step {
         keys: vec![key("a")],
         apply: |_: &mut Rows<'_>| -> Result<(), _> { panic!("a fault of ours") },
-        guards_single_use: false,
     };
     assert_eq!(handle.read(panics, soon()).await, Err(StoreError::Faulty));
 }
@@ -108,7 +107,6 @@ async fn a_read_sees_rows_of_one_moment() {
     let both = || Step {
         keys: vec![key("a"), key("b")],
         apply: |rows: &mut Rows<'_>| Ok((increment(rows, &key("a"))?, increment(rows, &key("b"))?)),
-        guards_single_use: false,
     };
     let read_both = || Step {
         keys: vec![key("a"), key("b")],
@@ -116,7 +114,6 @@ async fn a_read_sees_rows_of_one_moment() {
             let counted = |row: Option<Counter>| row.unwrap_or_default().count;
             Ok((counted(rows.get(&key("a"))?), counted(rows.get(&key("b"))?)))
         },
-        guards_single_use: false,
     };
     for _ in 0..50 {
         let (written, seen) =

@@ -163,7 +163,6 @@ fn fill(name: &str) -> impl countersign_core::Transition<Outcome = ()> + use<> {
             rows.put(&key, &text, rows.now().after(LIFETIME));
             Ok(())
         },
-        guards_single_use: false,
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{
     AfterSend, Answer, Key, NewSession, QueuedCharge, Repetition, Rows, SentAnswer, Session,
     SessionOver, SessionRules, Transition, Unreadable, Upstream, UpstreamOutcome, Wait,
     transitions::{
-        KeepAnswer, RecordResent, RecordSent, Recorded, ReleaseSend, ReserveResend, ReserveSend,
-        Reserved, SendReservation,
+        CloseSend, KeepAnswer, RecordResent, RecordSent, Recorded, ReleaseSend, ReserveResend,
+        ReserveSend, Reserved, SendReservation,
     },
 };
 
@@ -83,6 +83,8 @@ pub enum DeliverStep {
     Record(Record),
     /// Run this, then [`DeliverFlow::released`].
     Release(ReleaseSend),
+    /// Run this, then [`DeliverFlow::kept`].
+    Close(CloseSend),
     /// Run this, then [`DeliverFlow::kept`].
     KeepAnswer(KeepAnswer),
     /// Nothing more.
@@ -183,6 +185,11 @@ impl DeliverFlow {
                 charge: None,
             }),
             (AfterSend::Release, _) => DeliverStep::Release(ReleaseSend { reservation, rules }),
+            (AfterSend::Close, _) => DeliverStep::Close(CloseSend {
+                reservation,
+                answer: (!ended.is_temporary()).then(|| failed(ended)),
+                rules,
+            }),
             (AfterSend::LeaveCounted | AfterSend::Record, _) => self.keep(failed),
         }
     }
@@ -210,8 +217,8 @@ impl DeliverFlow {
         DeliverStep::Finish(DeliverEnd::Failed(self.failure))
     }
 
-    /// Handles the result of storing the answer. If the store failed, a repetition is
-    /// told that the answer is lost.
+    /// Handles the result of closing the send, or of storing the answer. If the store
+    /// failed, a repetition is told that the answer is lost.
     pub fn kept<E>(&mut self, _: Result<(), E>) -> DeliverStep {
         DeliverStep::Finish(DeliverEnd::Failed(self.failure))
     }

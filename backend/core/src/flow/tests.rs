@@ -128,6 +128,7 @@ fn deliver(
             }
             DeliverStep::Record(it) => flow.recorded(store.run(&it, fails_at == 1), failed),
             DeliverStep::Release(it) => flow.released(store.run(&it, fails_at == 1)),
+            DeliverStep::Close(it) => flow.kept(store.run(&it, fails_at == 1)),
             DeliverStep::KeepAnswer(it) => flow.kept(store.run(&it, fails_at == 1)),
             DeliverStep::Finish(end) => return end,
         }
@@ -155,7 +156,11 @@ fn a_send_that_never_left_is_released_and_any_other_failure_stays_counted() {
         let end = deliver(&mut store, &Err(outcome), NEVER);
         assert!(matches!(end, DeliverEnd::Failed(it) if it == outcome));
         assert_eq!(store.0.is_empty(), outcome.never_left(), "{outcome:?}");
-        if !outcome.never_left() {
+        if outcome.is_temporary() {
+            // The key is free; the number has its wait.
+            let again = deliver(&mut store, &Ok(upstream()), NEVER);
+            assert!(matches!(again, DeliverEnd::Wait(_)), "{again:?}");
+        } else if !outcome.never_left() {
             let again = deliver(&mut store, &Ok(upstream()), NEVER);
             let DeliverEnd::Repeated(crate::Repetition::Answered { answer, .. }) = again else {
                 panic!("{again:?}")

@@ -20,11 +20,8 @@ impl Transition for ConsumeOnce {
     }
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<bool, Unreadable> {
+        rows.guard_single_use();
         single_use::consume(rows, &self.key, self.kept_for)
-    }
-
-    fn guards_single_use(&self) -> bool {
-        true
     }
 }
 

@@ -80,16 +80,13 @@ impl Transition for SettleCheck {
         }
         Ok(settlement)
     }
-
-    fn guards_single_use(&self) -> bool {
-        self.verdict == Verdict::Accepted
-    }
 }
 
 impl SettleCheck {
     fn settle(&self, rows: &mut Rows<'_>) -> Result<Settlement, Unreadable> {
         let key = &self.reservation.key;
         if self.verdict == Verdict::Accepted {
+            rows.guard_single_use();
             self.uncount_wrong(rows)?;
         }
         let mut row = match SessionRow::live(rows, key)? {

@@ -186,7 +186,7 @@ impl Group {
             let run = guarded(|| {
                 let mut rows = Rows::new(&view, now);
                 waiting.member.apply(&mut rows)?;
-                Ok(rows.into_writes())
+                Ok((rows.guards_single_use(), rows.into_writes()))
             });
             let is_named = |writes: &BTreeMap<Key, Write>| {
                 let mut keys = writes.keys();
@@ -194,10 +194,9 @@ impl Group {
             };
             match run {
                 Err(error) => waiting.fail(error, commands),
-                Ok(writes) if !is_named(&writes) => waiting.fail(StoreError::Faulty, commands),
-                Ok(writes) => {
-                    decision.guards_single_use |=
-                        !writes.is_empty() && waiting.member.guards_single_use();
+                Ok((_, writes)) if !is_named(&writes) => waiting.fail(StoreError::Faulty, commands),
+                Ok((guards_single_use, writes)) => {
+                    decision.guards_single_use |= guards_single_use;
                     decision.reads.extend(waiting.keys.iter().cloned());
                     for (key, write) in writes {
                         let row = match &write {

@@ -12,9 +12,6 @@ pub trait Member: Send {
     /// Runs it, and replaces the outcome of the previous run.
     fn apply(&mut self, rows: &mut Rows<'_>) -> Result<(), Unreadable>;
 
-    /// See [`Transition::guards_single_use`](countersign_core::Transition::guards_single_use).
-    fn guards_single_use(&self) -> bool;
-
     /// Whether its caller is gone.
     fn is_abandoned(&self) -> bool;
 

@@ -53,7 +53,6 @@ pub(crate) fn increment(rows: &mut Rows<'_>, key: &Key) -> Result<u64, Unreadabl
 pub(crate) struct Step<F> {
     pub(crate) keys: Vec<Key>,
     pub(crate) apply: F,
-    pub(crate) guards_single_use: bool,
 }
 
 impl<F, T> Transition for Step<F>
@@ -70,10 +69,6 @@ where
     fn apply(&self, rows: &mut Rows<'_>) -> Result<T, Unreadable> {
         (self.apply)(rows)
     }
-
-    fn guards_single_use(&self) -> bool {
-        self.guards_single_use
-    }
 }
 
 /// Increments the counter of that name.
@@ -82,7 +77,6 @@ pub(crate) fn add(name: &str) -> impl Transition<Outcome = u64> + use<> {
     Step {
         keys: vec![key.clone()],
         apply: move |rows: &mut Rows<'_>| increment(rows, &key),
-        guards_single_use: false,
     }
 }
 
@@ -91,8 +85,10 @@ pub(crate) fn add_safely(name: &str) -> impl Transition<Outcome = u64> + use<> {
     let key = key(name);
     Step {
         keys: vec![key.clone()],
-        apply: move |rows: &mut Rows<'_>| increment(rows, &key),
-        guards_single_use: true,
+        apply: move |rows: &mut Rows<'_>| {
+            rows.guard_single_use();
+            increment(rows, &key)
+        },
     }
 }
 
@@ -105,7 +101,6 @@ pub(crate) fn count(name: &str) -> impl Transition<Outcome = u64> + use<> {
             let counter: Option<Counter> = rows.get(&key)?;
             Ok(counter.unwrap_or_default().count)
         },
-        guards_single_use: false,
     }
 }
 

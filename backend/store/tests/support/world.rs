@@ -136,12 +136,11 @@ impl Member for Probe {
     }
 
     fn apply(&mut self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
+        if self.guards_single_use {
+            rows.guard_single_use();
+        }
         self.outcome = Some((self.apply)(rows)?);
         Ok(())
-    }
-
-    fn guards_single_use(&self) -> bool {
-        self.guards_single_use
     }
 
     fn is_abandoned(&self) -> bool {
