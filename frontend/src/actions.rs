@@ -1,15 +1,16 @@
-//! The user's actions. Requests run as a Leptos `Action`; `answers` applies the
-//! responses.
-
-mod ask;
+//! The user's actions. Requests are spawned, and `answers` applies their responses to
+//! signals: whether one is pending is part of the state machine.
 
 use countersign_shared::{
-    Channel, PhoneNumber, page::PageRequest, resend::ResendRequest, send::SendRequest,
+    Channel, PhoneNumber,
+    page::PageRequest,
+    resend::ResendRequest,
+    send::{SendRequest, SendResponse},
 };
 use leptos::prelude::*;
 
-use self::ask::Ask;
 use crate::{
+    api,
     context::{Page, Target},
     i18n::key,
     platform::{
@@ -17,26 +18,19 @@ use crate::{
         host::{Host, Outcome},
         storage,
     },
-    state::{self, Background, Ending, Flow, Recipient, Step, Task},
+    reactive::spawn,
+    state::{self, Background, Ending, Failure, Flow, Recipient, Step, Task, Ticket},
 };
 
 /// The user's actions. `Copy`.
 #[derive(Clone, Copy)]
 pub(crate) struct Actions {
     page: Page,
-    service: Action<Ask, ()>,
 }
 
 impl Actions {
     pub(crate) fn new(page: Page) -> Self {
-        Self {
-            page,
-            service: Action::new_local(move |ask: &Ask| ask.clone().ask(page)),
-        }
-    }
-
-    fn ask(self, ask: Ask) {
-        self.service.dispatch_local(ask);
+        Self { page }
     }
 
     /// The ones in the context.
@@ -58,14 +52,14 @@ impl Actions {
                 page.flow.set(flow);
                 page.focus.set(Some(Target::Code));
                 if let Some(ticket) = page.begin(Task::Resume) {
-                    self.ask(Ask::Session(Some(ticket)));
+                    spawn(page.fetch_session(Some(ticket)));
                 }
             }
             // The stored session is for another nonce or page.
             Some(kept) => storage::forget_check(kept),
             None => {}
         }
-        self.ask(Ask::Config(None));
+        spawn(page.fetch_config(None));
     }
 
     /// Handles a press from before hydration, if the number names its country itself.
@@ -95,7 +89,7 @@ impl Actions {
             // Without the configuration, the button fetches it first, so that the user
             // sees the number before a code is sent.
             if let Some(ticket) = page.begin(Task::Configure) {
-                self.ask(Ask::Config(Some(ticket)));
+                spawn(page.fetch_config(Some(ticket)));
             }
             return;
         }
@@ -139,8 +133,19 @@ impl Actions {
             end_user: None,
         };
         if let Some(ticket) = self.page.begin(Task::Send) {
-            self.ask(Ask::Send(ticket, request));
+            let asked = format!("send {} {}", channel.as_str(), request.recipient);
+            self.apply_sent(ticket, api::send(&request, &self.page.key(&asked)));
         }
+    }
+
+    /// Applies the response to a request that sends a code.
+    fn apply_sent(
+        self,
+        ticket: Ticket,
+        answer: impl Future<Output = Result<SendResponse, Failure>> + 'static,
+    ) {
+        let page = self.page;
+        spawn(async move { page.sent(ticket, answer.await) });
     }
 
     /// Sends a code to the number that the application knows.
@@ -155,7 +160,8 @@ impl Actions {
             locale: platform::message_locale(&untrack(|| self.page.i18n.locale())),
         };
         if let Some(ticket) = self.page.begin(Task::Send) {
-            self.ask(Ask::Page(ticket, request));
+            let asked = format!("page {}", request.page);
+            self.apply_sent(ticket, api::page(&request, &self.page.key(&asked)));
         }
     }
 
@@ -183,7 +189,8 @@ impl Actions {
             end_user: None,
         };
         if let Some(ticket) = page.begin(Task::Resend) {
-            self.ask(Ask::Resend(ticket, request));
+            let asked = format!("resend {} {id}", channel.as_str());
+            self.apply_sent(ticket, api::resend(&request, &page.key(&asked)));
         }
     }
 
@@ -254,7 +261,7 @@ impl Actions {
         if let Some(request) = begun.flatten() {
             // Stored before the request is sent, in case of a reload.
             page.keep();
-            self.ask(Ask::Verify(request, Some(otp)));
+            spawn(page.check(request, Some(otp)));
         }
     }
 
@@ -271,7 +278,7 @@ impl Actions {
 
     /// Fetches the session in the background.
     pub(crate) fn follow(self) {
-        self.ask(Ask::Session(None));
+        spawn(self.page.fetch_session(None));
     }
 
     /// Advances the clock.
@@ -285,7 +292,7 @@ impl Actions {
             return;
         }
         match page.flow.try_update(|flow| flow.tick(now)).flatten() {
-            Some(Background::Repeat(request)) => self.ask(Ask::Verify(request, None)),
+            Some(Background::Repeat(request)) => spawn(page.check(request, None)),
             Some(Background::FetchSession) => {
                 page.keep();
                 self.follow();

@@ -1,8 +1,7 @@
 //! Applies the service's responses to the page's state.
 
 use countersign_shared::{
-    Channel, ErrorCode, config::ConfigResponse, send::SendResponse, session::SessionResponse,
-    verify::VerifyRequest,
+    Channel, ErrorCode, send::SendResponse, session::SessionResponse, verify::VerifyRequest,
 };
 use leptos::prelude::*;
 
@@ -11,7 +10,7 @@ use crate::{
     context::{Page, Target, Unanswered},
     i18n::{Key, key},
     platform::{self, clock, document, host::Host, storage},
-    state::{self, CheckRequest, Checked, Failure, FailureKind, Flow, Task, Ticket},
+    state::{self, CheckRequest, Checked, Clock, Failure, FailureKind, Flow, Task, Ticket},
 };
 
 impl Page {
@@ -20,13 +19,11 @@ impl Page {
         self.flow.try_update(|flow| flow.begin(task)).flatten()
     }
 
-    /// Handles the response with the configuration. The first request is made in the
-    /// background and fails silently: pressing the button repeats it.
-    pub(crate) fn configured(
-        self,
-        ticket: Option<Ticket>,
-        answer: Result<ConfigResponse, Failure>,
-    ) {
+    /// Fetches the configuration. The first request is made in the background and fails
+    /// silently: pressing the button repeats it.
+    pub(crate) async fn fetch_config(self, ticket: Option<Ticket>) {
+        let application = Host::read().application;
+        let answer = api::config(application.as_deref()).await;
         match (answer, ticket) {
             (Ok(config), ticket) => {
                 if self.country.with_untracked(String::is_empty) {
@@ -197,7 +194,7 @@ impl Page {
 
     /// The page's clock: the browser's monotonic clock, plus the time slept.
     pub(crate) fn clock(self) -> std::time::Duration {
-        clock::since_open() + self.slept.try_get_value().unwrap_or_default()
+        clock::since_open() + self.clock.try_with_value(Clock::slept).unwrap_or_default()
     }
 
     /// Saves in session storage what a reload needs, and clears it once the session is

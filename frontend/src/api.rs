@@ -140,7 +140,8 @@ pub(crate) async fn sandbox_messages(recipient: Option<&str>) -> Result<Vec<Mess
 
 /// Fetches the texts of a language.
 pub(crate) async fn texts(path: &str) -> Result<Texts, Failure> {
-    get(path).await
+    let texts = exchange("GET", path.to_owned(), None, None).await?;
+    Texts::read(texts).ok_or_else(unreachable)
 }
 
 /// A pending request.

@@ -171,21 +171,20 @@ fn name_tab(page: Page) {
 /// Runs the page's clock, and fetches the session when the page is visible again, the
 /// network is back, or the computer has slept.
 fn keep_time(page: Page, actions: Actions) {
-    let clock = StoredValue::new(Clock::default());
     effect(move || {
         clock::every(TICK_INTERVAL, move || {
-            let wake = clock
+            let wake = page
+                .clock
                 .try_update_value(|it| it.tick(clock::since_open(), clock::wall()))
                 .flatten();
             if let Some(wake) = wake {
-                page.slept.update_value(|total| *total += wake.slept);
                 spawn(async move {
                     page.fetch_session(None).await;
-                    clock.try_update_value(|it| it.woken(wake));
+                    page.clock.try_update_value(|it| it.woken(wake));
                 });
             }
             // After a sleep the service is asked before a session is shown as expired.
-            if !clock.with_value(Clock::is_waking) {
+            if !page.clock.with_value(Clock::is_waking) {
                 actions.tick();
             }
         });

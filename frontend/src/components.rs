@@ -1,5 +1,6 @@
 //! The page's components, one per file.
 
+mod button;
 mod cancel;
 mod code_field;
 mod code_form;
@@ -20,6 +21,7 @@ mod refused;
 mod sentence;
 mod verified;
 
+pub use button::*;
 pub use cancel::*;
 pub use code_field::*;
 pub use code_form::*;

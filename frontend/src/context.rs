@@ -7,10 +7,13 @@ use countersign_shared::{
     config::{ConfigResponse, Country},
 };
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement, HtmlInputElement};
 
 use crate::{
     i18n::{I18n, key},
-    state::{self, FailureKind, Flow, Recipient, Session, StepName, Task},
+    reactive::effect,
+    state::{self, Clock, FailureKind, Flow, Recipient, Session, StepName, Task},
 };
 
 /// An element to focus.
@@ -24,6 +27,25 @@ pub(crate) enum Target {
     EndedAction,
     /// The last step's heading.
     Verified,
+}
+
+/// Focuses the element when it becomes the page's target: a directive.
+pub(crate) fn focused(element: Element, target: Target) {
+    let page = Page::expect();
+    effect(move || {
+        if page.focus.get() != Some(target) {
+            return;
+        }
+        if let Some(element) = element.dyn_ref::<HtmlElement>() {
+            let _ = element.focus();
+        }
+        if target == Target::Code
+            && let Some(input) = element.dyn_ref::<HtmlInputElement>()
+        {
+            input.select();
+        }
+        page.focus.set(None);
+    });
 }
 
 /// A request without a final response.
@@ -56,8 +78,8 @@ pub(crate) struct Page {
     pub(crate) announcement: RwSignal<String>,
     /// Element to focus next.
     pub(crate) focus: RwSignal<Option<Target>>,
-    /// Time slept, during which the browser's monotonic clock stood still.
-    pub(crate) slept: StoredValue<Duration>,
+    /// Notices that the computer slept: the browser's monotonic clock stood still.
+    pub(crate) clock: StoredValue<Clock>,
     /// The latest request without a final response.
     pub(crate) unanswered: StoredValue<Option<Unanswered>>,
     /// The code last submitted automatically, which is not submitted automatically
@@ -78,7 +100,7 @@ impl Page {
             code: RwSignal::new(String::new()),
             announcement: RwSignal::new(String::new()),
             focus: RwSignal::new(None),
-            slept: StoredValue::new(Duration::ZERO),
+            clock: StoredValue::new(Clock::default()),
             unanswered: StoredValue::new(None),
             sent_by_itself: StoredValue::new(String::new()),
             i18n,

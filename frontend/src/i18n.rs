@@ -4,59 +4,13 @@
 //! not compile; one that is missing in another language shows the English text.
 //! Numbers, durations and plurals are formatted by the browser (`platform::intl`).
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
-
 use leptos::prelude::*;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor},
-};
 
 use crate::platform::intl;
+pub use crate::platform::texts::Texts;
 
 /// The English texts, which every key is checked against at compile time.
 pub const ENGLISH: &str = include_str!("../locales/en.json");
-
-/// The texts of one language, by key.
-pub type Texts = BTreeMap<String, Text>;
-
-/// A text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Text {
-    /// One text.
-    Plain(String),
-    /// Plural forms, by CLDR category.
-    Plural(BTreeMap<String, String>),
-}
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text or its plural forms")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text::Plain(text.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut forms: A) -> Result<Text, A::Error> {
-                let mut all = BTreeMap::new();
-                while let Some((name, form)) = forms.next_entry()? {
-                    all.insert(name, form);
-                }
-                Ok(Text::Plural(all))
-            }
-        }
-
-        deserializer.deserialize_any(TextVisitor)
-    }
-}
 
 /// The key of a text that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +78,7 @@ pub(crate) fn text(key: Key) -> Signal<String> {
 pub struct Language {
     /// The language, as a BCP 47 tag.
     pub locale: String,
-    texts: Arc<Texts>,
+    texts: Texts,
 }
 
 impl Language {
@@ -132,17 +86,16 @@ impl Language {
     pub fn new(locale: &str, texts: Texts) -> Self {
         Self {
             locale: locale.to_owned(),
-            texts: Arc::new(texts),
+            texts,
         }
     }
 
     /// The texts, with the English one for each that is missing.
-    #[cfg(any(feature = "ssr", test))]
+    #[cfg(all(any(feature = "ssr", test), not(target_family = "wasm")))]
     #[must_use]
     pub fn or_english(self) -> Self {
-        let mut texts: Texts = serde_json::from_str(ENGLISH).unwrap_or_default();
-        texts.extend((*self.texts).clone());
-        Self::new(&self.locale, texts)
+        let english = serde_json::from_str(ENGLISH).unwrap_or_default();
+        Self::new(&self.locale, self.texts.or(english))
     }
 
     /// All texts.
@@ -157,10 +110,7 @@ impl Language {
 
     /// The text of an error code. A test checks that every code has one.
     pub(crate) fn named(&self, name: &str) -> String {
-        match self.texts.get(name) {
-            Some(Text::Plain(text)) => text.clone(),
-            Some(Text::Plural(_)) | None => String::new(),
-        }
+        self.texts.text(name).unwrap_or_default()
     }
 
     /// The text of a key with its gap filled.
@@ -171,13 +121,11 @@ impl Language {
     /// The text of a key in the plural form of a count.
     pub(crate) fn counted(&self, key: Key, count: u64) -> String {
         let category = intl::plural_category(&self.locale, count);
-        let text = match self.texts.get(key.0) {
-            Some(Text::Plural(forms)) => forms.get(&category).or_else(|| forms.get("other")),
-            Some(Text::Plain(text)) => Some(text),
-            None => None,
-        };
-        let text = text.map(String::as_str).unwrap_or_default();
-        fill(text, &intl::number(&self.locale, count, 1))
+        let form = |category: &str| self.texts.form(key.0, category);
+        let text = form(&category)
+            .or_else(|| form("other"))
+            .unwrap_or_default();
+        fill(&text, &intl::number(&self.locale, count, 1))
     }
 
     /// Formats a number in the language's digits, zero-padded to a minimum width.
@@ -269,6 +217,7 @@ mod tests {
         }
     }
 
+    #[cfg(not(target_family = "wasm"))]
     #[test]
     fn a_missing_text_is_the_english_one() {
         let texts = serde_json::from_str(r#"{"verify": "Zebra"}"#).unwrap();

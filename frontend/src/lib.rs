@@ -22,7 +22,7 @@ pub mod state;
 #[cfg(feature = "hydrate")]
 use {
     app::{App, Start},
-    i18n::Language,
+    i18n::{Language, Texts},
     leptos::prelude::*,
     platform::{document, json},
 };
@@ -42,7 +42,7 @@ pub fn mount() -> Option<leptos::mount::UnmountHandle<impl leptos::tachys::view:
     let mount_point = document::mount_point()?;
     let start = Start::named(&document::attribute("data-start").unwrap_or_default());
     let rendered = document::texts().and_then(|texts| {
-        let texts = json::read(json::parse(&texts)?)?;
+        let texts = Texts::read(json::parse(&texts)?)?;
         Some(Language::new(&document::attribute("lang")?, texts))
     });
     let page = match rendered {
@@ -52,7 +52,7 @@ pub fn mount() -> Option<leptos::mount::UnmountHandle<impl leptos::tachys::view:
         }
         #[cfg(debug_assertions)]
         None => {
-            let language = Language::new("en", json::read(json::parse(i18n::ENGLISH)?)?);
+            let language = Language::new("en", Texts::read(json::parse(i18n::ENGLISH)?)?);
             let app = move || view! { <App start language /> };
             leptos::mount::mount_to(mount_point.clone(), app)
         }

@@ -8,6 +8,7 @@ pub(crate) mod host;
 pub(crate) mod intl;
 pub(crate) mod json;
 pub(crate) mod storage;
+pub(crate) mod texts;
 pub(crate) mod web_otp;
 
 use countersign_shared::{Locale, SessionId};

@@ -313,6 +313,9 @@ impl Checker {
         {
             self.claimed_at.remove(&keyed.name);
             self.claims.freed(&keyed.name);
+            // A send that Plivo throttled has left, without effect.
+            let effects = self.effects.entry(keyed.name.clone()).or_default();
+            effects.retain(|(id, _)| *id != request.id);
         }
     }
 

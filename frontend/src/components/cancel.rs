@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use crate::{
+    components::Button,
     i18n::t,
     platform::host::{Host, Outcome},
 };
@@ -10,8 +11,11 @@ use crate::{
 #[component]
 pub fn Cancel() -> impl IntoView {
     view! {
-        <button class="link cancel" id="cancel" type="button" on:click=|_| Host::read().report(Outcome::Cancelled)>
-            {t!("cancel")}
-        </button>
+        <Button
+            class="link cancel"
+            id="cancel"
+            text=t!("cancel")
+            on_press=|()| Host::read().report(Outcome::Cancelled)
+        />
     }
 }

@@ -4,7 +4,7 @@ use web_sys::InputEvent;
 
 use crate::{
     actions::Actions,
-    context::{Page, Target},
+    context::{Page, Target, focused},
     i18n::key,
     reactive::{effect, flag},
     state,
@@ -22,13 +22,6 @@ pub fn CodeField() -> impl IntoView {
             input.set_value(&code);
         }
     });
-    effect(move || {
-        if let (Some(Target::Code), Some(input)) = (page.focus.get(), field.get()) {
-            let _ = input.focus();
-            input.select();
-            page.focus.set(None);
-        }
-    });
     let typed = move || {
         if let Some(input) = field.get_untracked() {
             let tidy = actions.type_code(&input.value());
@@ -44,26 +37,26 @@ pub fn CodeField() -> impl IntoView {
             _ => typed(),
         }
     };
-    let length = Memo::new(move |_| {
+    let length = move || {
         page.session(|session| session.otp_length)
             .unwrap_or(state::USUAL_LENGTH)
-    });
+    };
     let label = Signal::derive(move || {
         page.i18n.with(|language| {
-            let count = language.number(length.get().into(), 1);
+            let count = language.number(length().into(), 1);
             language.filled(key!("code-label"), &count)
         })
     });
     // Boxes are drawn only for digits that fit; other text is shown as typed.
     let typed_digits = Signal::derive(move || {
         page.code.with(|code| {
-            let fits = code.len() <= usize::from(length.get());
+            let fits = code.len() <= usize::from(length());
             let is_digits = code.bytes().all(|byte| byte.is_ascii_digit());
             (fits && is_digits).then(|| code.len().to_string())
         })
     });
     let has_failed = flag(move || page.flow.with(|flow| flow.failure.is_some()));
-    let digits = Signal::derive(move || length.get().to_string());
+    let digits = Signal::derive(move || length().to_string());
     view! {
         <label class="label" id="code-label" for="code">
             {label}
@@ -87,6 +80,7 @@ pub fn CodeField() -> impl IntoView {
             </span>
             <input
                 node_ref=field
+            use:focused=Target::Code
                 id="code"
                 class="code"
                 type="text"

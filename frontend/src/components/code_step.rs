@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use countersign_shared::{Channel, session::AttemptStatus};
 use leptos::{either::Either, prelude::*};
@@ -7,7 +7,7 @@ use crate::{
     actions::Actions,
     answers::sent_to,
     api::SessionEvents,
-    components::{CodeForm, Deliveries, Ended, OtherWays, Sentence},
+    components::{Button, CodeForm, Deliveries, Ended, OtherWays, Sentence},
     context::Page,
     i18n::{key, t},
     platform::{clock, document, web_otp::Watch},
@@ -60,14 +60,12 @@ pub fn CodeStep() -> impl IntoView {
                     <Sentence text=sent number=number />
                 </span>
                 " "
-                <button
+                <Button
                     class="link"
                     id="change-number"
-                    type="button"
-                    on:click=move |_| actions.change_number()
-                >
-                    {t!("change-number")}
-                </button>
+                    text=t!("change-number")
+                    on_press=move |()| actions.change_number()
+                />
             </p>
             <CodeForm />
             {move || {
@@ -130,7 +128,7 @@ fn watch_session(page: Page, actions: Actions) {
             actions.follow();
         }
     });
-    let polls = StoredValue::new((None, 0_u32));
+    let polls = Cell::new((None, 0_u32));
     clock::every(POLL_INTERVAL, move || {
         if is_streaming.get_value() || !document::is_visible() {
             return;
@@ -146,9 +144,9 @@ fn watch_session(page: Page, actions: Actions) {
         if awaited.is_none() {
             return;
         }
-        let (last, count) = polls.get_value();
+        let (last, count) = polls.get();
         let count = if last == awaited { count + 1 } else { 1 };
-        polls.set_value((awaited, count));
+        polls.set((awaited, count));
         if count <= MAX_POLLS {
             actions.follow();
         }

@@ -16,14 +16,15 @@ use crate::{
 pub fn ConfirmStep() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
-    // The prerendered document names no recipient: it is read from the document's root
-    // in an effect.
-    let host = RwSignal::new(Host::default());
-    effect(move || host.set(Host::read()));
-    let number = Signal::derive(move || host.with(|host| host.recipient.clone()));
+    // The prerendered document names no recipient: the document's root is read after
+    // hydration.
+    let is_hydrated = RwSignal::new(false);
+    effect(move || is_hydrated.set(true));
+    let host = move || is_hydrated.get().then(Host::read);
+    let number = Signal::derive(move || host()?.recipient);
     let is_busy = move || page.is_doing(Task::Send);
     let button = Signal::derive(move || {
-        let channel = host.with(|host| host.channel);
+        let channel = host().and_then(|host| host.channel);
         page.send_text(is_busy(), channel.unwrap_or_default())
     });
     let failure = Signal::derive(move || page.failure_text(StepName::EnterPhone));

@@ -1,5 +1,5 @@
 use countersign_shared::page_locale;
-use leptos::{either::Either, html::Select, prelude::*};
+use leptos::{html::Select, prelude::*};
 
 use crate::{
     context::Page,
@@ -37,16 +37,19 @@ pub fn CountrySelect() -> impl IntoView {
     });
     let loading = t!("loading");
     let options = move || {
-        let named = named.get();
-        if named.is_empty() {
-            return Either::Left(view! { <option value="">{loading}</option> });
-        }
         let is_rtl = page_locale::direction(&page.i18n.locale()) == "rtl";
-        let options = named.into_iter().map(|country| {
-            let label = label(&country, is_rtl);
-            view! { <option value=country.code>{label}</option> }
-        });
-        Either::Right(options.collect_view())
+        let mut options: Vec<_> = named
+            .get()
+            .into_iter()
+            .map(|country| (label(&country, is_rtl), country.code))
+            .collect();
+        if options.is_empty() {
+            options.push((loading.get(), String::new()));
+        }
+        let options = options.into_iter();
+        options
+            .map(|(label, code)| view! { <option value=code>{label}</option> })
+            .collect_view()
     };
     view! {
         <label class="label" for="country">

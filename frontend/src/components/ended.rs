@@ -1,10 +1,11 @@
-use leptos::{html::Button, prelude::*};
+use leptos::prelude::*;
 
 use crate::{
     actions::Actions,
-    context::{Page, Target},
+    components::Button,
+    context::{Page, Target, focused},
     i18n::key,
-    reactive::{effect, flag},
+    reactive::flag,
     state::{Ending, Task},
 };
 
@@ -13,13 +14,6 @@ use crate::{
 pub fn Ended() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
-    let button = NodeRef::<Button>::new();
-    effect(move || {
-        if let (Some(Target::EndedAction), Some(button)) = (page.focus.get(), button.get()) {
-            let _ = button.focus();
-            page.focus.set(None);
-        }
-    });
     let text = Signal::derive(move || {
         page.i18n.get(match page.session(|session| session.ending) {
             Some(Ending::ChecksExhausted) => key!("start-again"),
@@ -27,15 +21,13 @@ pub fn Ended() -> impl IntoView {
         })
     });
     view! {
-        <button
-            node_ref=button
+        <Button
             class="button main"
             id="ended-action"
-            type="button"
-            aria-disabled=flag(move || page.is_doing(Task::Send))
-            on:click=move |_| actions.begin_again()
-        >
-            {text}
-        </button>
+            text=text
+            is_off=flag(move || page.is_doing(Task::Send))
+            on_press=move |()| actions.begin_again()
+            use:focused=Target::EndedAction
+        />
     }
 }

@@ -3,6 +3,7 @@ use leptos::prelude::*;
 
 use crate::{
     actions::Actions,
+    components::Button,
     context::Page,
     i18n::{self, Key, key, t},
     reactive::{effect, flag},
@@ -14,21 +15,21 @@ use crate::{
 pub fn OtherWays() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
-    let wait = Memo::new(move |_| {
+    let wait = move || {
         let now = page.now.get();
         page.session(|session| session.resend_in(now))
-    });
+    };
     // Announced once, when the countdown ends; the ticking seconds are only visible.
     let mut has_waited = false;
     effect(move || {
-        let left = wait.get();
+        let left = wait();
         if has_waited && left == Some(0) {
             page.announcement.set(page.i18n.get(key!("resend-ready")));
         }
         has_waited = left.is_some_and(|left| left > 0);
     });
-    let is_off = move || page.is_doing(Task::Resend) || wait.get() != Some(0);
-    let resend = Signal::derive(move || match wait.get() {
+    let is_off = move || page.is_doing(Task::Resend) || wait() != Some(0);
+    let resend = Signal::derive(move || match wait() {
         Some(left @ 1..) => page
             .i18n
             .with(|language| language.filled(key!("resend-wait"), &language.clock(left))),
@@ -38,15 +39,13 @@ pub fn OtherWays() -> impl IntoView {
         <section class="other-ways" id="other-ways" aria-labelledby="no-code">
             <h2 id="no-code">{t!("no-code")}</h2>
             <div class="buttons">
-                <button
+                <Button
                     class="button number"
                     id="resend"
-                    type="button"
-                    aria-disabled=flag(is_off)
-                    on:click=move |_| actions.resend(untrack(|| page.last_channel()))
-                >
-                    {resend}
-                </button>
+                    text=resend
+                    is_off=flag(is_off)
+                    on_press=move |()| actions.resend(untrack(|| page.last_channel()))
+                />
                 <OtherChannel channel=Channel::Sms id="by-sms" text=key!("by-sms") />
                 <OtherChannel channel=Channel::Voice id="by-voice" text=key!("by-voice") />
                 <OtherChannel channel=Channel::Whatsapp id="by-whatsapp" text=key!("by-whatsapp") />
@@ -69,15 +68,13 @@ fn OtherChannel(channel: Channel, id: &'static str, text: Key) -> impl IntoView 
     move || {
         is_other.get().then(|| {
             view! {
-                <button
+                <Button
                     class="button"
                     id=id
-                    type="button"
-                    aria-disabled=is_off
-                    on:click=move |_| actions.resend(channel)
-                >
-                    {i18n::text(text)}
-                </button>
+                    text=i18n::text(text)
+                    is_off=is_off
+                    on_press=move |()| actions.resend(channel)
+                />
             }
         })
     }

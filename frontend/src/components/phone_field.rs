@@ -3,7 +3,7 @@ use leptos::{html::Input, prelude::*};
 
 use crate::{
     components::{Reference, Sentence},
-    context::{Page, Target},
+    context::{Page, Target, focused},
     i18n::{key, t},
     reactive::{effect, flag},
     state::{self, StepName},
@@ -30,12 +30,6 @@ pub fn PhoneField() -> impl IntoView {
             input.set_value(&phone);
         }
     });
-    effect(move || {
-        if let (Some(Target::Phone), Some(input)) = (page.focus.get(), field.get()) {
-            let _ = input.focus();
-            page.focus.set(None);
-        }
-    });
     let example = Signal::derive(move || {
         let country = page.selected_country()?;
         let example = PhoneNumber::parse(&country.example).ok()?;
@@ -57,6 +51,7 @@ pub fn PhoneField() -> impl IntoView {
         </label>
         <input
             node_ref=field
+            use:focused=Target::Phone
             id="phone"
             class="field number"
             type="tel"

@@ -3,7 +3,7 @@ use leptos::prelude::*;
 
 use crate::{
     actions::Actions,
-    components::{CountrySelect, PhoneField},
+    components::{Button, CountrySelect, PhoneField},
     context::Page,
     i18n::t,
     platform::document,
@@ -72,14 +72,12 @@ fn CallInstead() -> impl IntoView {
     move || {
         is_offered.get().then(|| {
             view! {
-                <button
+                <Button
                     class="button call-instead"
                     id="call-instead"
-                    type="button"
-                    on:click=move |_| actions.send_typed_by(Channel::Voice)
-                >
-                    {text}
-                </button>
+                    text=text
+                    on_press=move |()| actions.send_typed_by(Channel::Voice)
+                />
             }
         })
     }

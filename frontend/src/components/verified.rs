@@ -1,12 +1,11 @@
-use leptos::{html::H1, prelude::*};
+use leptos::prelude::*;
 
 use crate::{
     actions::Actions,
-    components::Sentence,
-    context::{Page, Target},
+    components::{Button, Sentence},
+    context::{Page, Target, focused},
     i18n::{key, t, text},
     platform::host::Host,
-    reactive::effect,
     state::Step,
 };
 
@@ -16,13 +15,6 @@ pub fn Verified() -> impl IntoView {
     let page = Page::expect();
     let actions = Actions::expect();
     let host = Host::read();
-    let heading = NodeRef::<H1>::new();
-    effect(move || {
-        if let (Some(Target::Verified), Some(heading)) = (page.focus.get(), heading.get()) {
-            let _ = heading.focus();
-            page.focus.set(None);
-        }
-    });
     let number = Signal::derive(move || {
         page.flow.with(|flow| match &flow.step {
             Step::Verified(verified) => Some(page.shown(&verified.recipient)),
@@ -42,7 +34,7 @@ pub fn Verified() -> impl IntoView {
         <section id="verified" class="step done" aria-labelledby="verified-heading">
             <span class="done-mark" aria-hidden="true"></span>
             <h1
-                node_ref=heading
+                use:focused=Target::Verified
                 id="verified-heading"
                 tabindex="-1"
                 aria-describedby="verified-number"
@@ -58,27 +50,23 @@ pub fn Verified() -> impl IntoView {
             {can_start_again
                 .then(|| {
                     view! {
-                        <button
+                        <Button
                             class="button"
                             id="verify-another"
-                            type="button"
-                            on:click=move |_| actions.verify_another()
-                        >
-                            {t!("verify-another")}
-                        </button>
+                            text=t!("verify-another")
+                            on_press=move |()| actions.verify_another()
+                        />
                     }
                 })}
             {goes_back
                 .then(|| {
                     view! {
-                        <button
+                        <Button
                             class="button main"
                             id="go-back"
-                            type="button"
-                            on:click=move |_| actions.hand_over()
-                        >
-                            {t!("go-back")}
-                        </button>
+                            text=t!("go-back")
+                            on_press=move |()| actions.hand_over()
+                        />
                     }
                 })}
         </section>

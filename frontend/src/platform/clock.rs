@@ -19,8 +19,13 @@ pub(crate) fn wall() -> Duration {
     from_milliseconds(Date::now())
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part of a millisecond does not count, and a cast saturates"
+)]
 fn from_milliseconds(milliseconds: f64) -> Duration {
-    Duration::try_from_secs_f64(milliseconds / 1_000.0).unwrap_or_default()
+    Duration::from_millis(milliseconds as u64)
 }
 
 /// Runs at an interval until the component is unmounted.

@@ -31,14 +31,11 @@ pub(crate) fn on_resize(work: impl Fn(i32) + 'static) {
         return;
     };
     let measured = body.clone();
-    let reported = StoredValue::new(0);
+    let mut reported = 0;
     let work = Closure::<dyn FnMut(Array)>::new(move |_| {
         let height = measured.offset_height();
-        if reported
-            .try_get_value()
-            .is_some_and(|reported| reported != height)
-        {
-            reported.set_value(height);
+        if height != reported {
+            reported = height;
             work(height);
         }
     });

@@ -6,13 +6,13 @@ use std::fmt;
 use serde::{
     Deserializer, Serialize,
     de::{
-        DeserializeOwned, DeserializeSeed, Error, Expected, IntoDeserializer, MapAccess, SeqAccess,
+        DeserializeOwned, DeserializeSeed, Error, Expected, IntoDeserializer, SeqAccess,
         Unexpected, Visitor,
     },
     forward_to_deserialize_any,
 };
-use wasm_bindgen::JsValue;
-use web_sys::js_sys::{Array, JSON, Object};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::js_sys::{Array, JSON, Object, Reflect};
 
 /// Parses JSON; none if it is malformed.
 pub(crate) fn parse(text: &str) -> Option<JsValue> {
@@ -67,44 +67,53 @@ impl Error for OtherForm {
     fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
         Self
     }
-
-    fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
-        Self
-    }
-
-    fn missing_field(_: &'static str) -> Self {
-        Self
-    }
-
-    fn duplicate_field(_: &'static str) -> Self {
-        Self
-    }
 }
 
 impl<'de> Deserializer<'de> for Value {
     type Error = OtherForm;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
-        if let Some(text) = self.0.as_string() {
-            visitor.visit_string(text)
-        } else if let Some(flag) = self.0.as_bool() {
-            visitor.visit_bool(flag)
-        } else if let Some(number) = self.0.as_f64() {
-            visitor.visit_u64(whole(number).ok_or(OtherForm)?)
-        } else if self.0.is_null() {
-            visitor.visit_unit()
-        } else if Array::is_array(&self.0) {
-            visitor.visit_seq(Items(Array::from(&self.0)))
-        } else {
-            visitor.visit_map(Entries {
-                left: Object::entries(&Object::from(self.0)),
-                value: JsValue::UNDEFINED,
-            })
+    /// For kinds of values that the API has none of, such as maps.
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, OtherForm> {
+        Err(OtherForm)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        visitor.visit_string(self.0.as_string().ok_or(OtherForm)?)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        visitor.visit_bool(self.0.as_bool().ok_or(OtherForm)?)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        let number = self.0.as_f64().and_then(whole);
+        visitor.visit_u64(number.ok_or(OtherForm)?)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        if !Array::is_array(&self.0) {
+            return Err(OtherForm);
         }
+        visitor.visit_seq(Values(Box::new(Array::from(&self.0).into_iter())))
+    }
+
+    /// Derived code reads structs as sequences too. That is smaller than as maps, whose
+    /// keys come in any order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, OtherForm> {
+        let object = self.0.dyn_into::<Object>().map_err(|_| OtherForm)?;
+        let values = fields
+            .iter()
+            .map(move |field| Reflect::get(&object, &(*field).into()).unwrap_or_default());
+        visitor.visit_seq(Values(Box::new(values)))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
-        if self.0.is_null() {
+        if self.0.is_null() || self.0.is_undefined() {
             visitor.visit_none()
         } else {
             visitor.visit_some(self)
@@ -121,9 +130,25 @@ impl<'de> Deserializer<'de> for Value {
         visitor.visit_enum(name.into_deserializer())
     }
 
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        self.deserialize_u64(visitor)
+    }
+
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        self.deserialize_u64(visitor)
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OtherForm> {
+        self.deserialize_u64(visitor)
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+        i8 i16 i32 i64 f32 f64 char bytes byte_buf unit unit_struct newtype_struct tuple
+        tuple_struct map identifier ignored_any
     }
 }
 
@@ -140,45 +165,24 @@ fn whole(number: f64) -> Option<u64> {
     (whole as f64 == number).then_some(whole)
 }
 
-/// The remaining items of an array, in reverse.
-struct Items(Array);
+/// The items of an array, or the fields of an object in the order of the type's.
+struct Values(Box<dyn Iterator<Item = JsValue>>);
 
-impl<'de> SeqAccess<'de> for Items {
+impl<'de> SeqAccess<'de> for Values {
     type Error = OtherForm;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, OtherForm> {
-        if self.0.length() == 0 {
+        let Some(value) = self.0.next() else {
             return Ok(None);
+        };
+        let is_missing = value.is_undefined();
+        match seed.deserialize(Value(value)) {
+            // The field's default is used, if it has one.
+            Err(OtherForm) if is_missing => Ok(None),
+            read => read.map(Some),
         }
-        seed.deserialize(Value(self.0.shift())).map(Some)
-    }
-}
-
-/// The remaining entries of an object, and the value of the key read last.
-struct Entries {
-    left: Array,
-    value: JsValue,
-}
-
-impl<'de> MapAccess<'de> for Entries {
-    type Error = OtherForm;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, OtherForm> {
-        if self.left.length() == 0 {
-            return Ok(None);
-        }
-        let entry = Array::from(&self.left.shift());
-        self.value = entry.get(1);
-        seed.deserialize(Value(entry.get(0))).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, OtherForm> {
-        seed.deserialize(Value(self.value.clone()))
     }
 }

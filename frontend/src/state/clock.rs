@@ -11,6 +11,7 @@ const MIN_JUMP: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
     last: Option<(Duration, Duration)>,
+    slept: Duration,
     wakes: u32,
     is_waking: bool,
 }
@@ -19,8 +20,6 @@ pub struct Clock {
 /// returns this with the answer, to [`Clock::woken`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wake {
-    /// How long the page's clock stood still.
-    pub slept: Duration,
     number: u32,
 }
 
@@ -35,12 +34,15 @@ impl Clock {
         if slept < MIN_JUMP {
             return None;
         }
+        self.slept += slept;
         self.wakes += 1;
         self.is_waking = true;
-        Some(Wake {
-            slept,
-            number: self.wakes,
-        })
+        Some(Wake { number: self.wakes })
+    }
+
+    /// How long the clock that counts since the page was opened has stood still in all.
+    pub const fn slept(&self) -> Duration {
+        self.slept
     }
 
     /// True until the request that followed the latest wake has ended. Until then the
@@ -66,19 +68,16 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn slept(wake: Option<Wake>) -> Option<Duration> {
-        wake.map(|wake| wake.slept)
-    }
-
     #[test]
     fn what_the_computer_slept_is_noticed_once() {
         let mut clock = Clock::default();
         assert_eq!(clock.tick(seconds(1), seconds(1_000)), None);
         assert_eq!(clock.tick(seconds(2), seconds(1_001)), None);
         // A quarter of an hour in which the page's clock stood still.
-        let wake = clock.tick(seconds(3), seconds(1_902));
-        assert_eq!(slept(wake), Some(seconds(900)));
+        assert!(clock.tick(seconds(3), seconds(1_902)).is_some());
+        assert_eq!(clock.slept(), seconds(900));
         assert_eq!(clock.tick(seconds(4), seconds(1_903)), None);
+        assert_eq!(clock.slept(), seconds(900));
     }
 
     #[test]
