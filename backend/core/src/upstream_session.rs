@@ -98,7 +98,7 @@ impl UpstreamRow {
         }
         self.bind(number);
         self.asked_by(request_id, self.recorded);
-        self.recorded += 1;
+        self.recorded = self.recorded.saturating_add(1);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ pub(crate) enum Phase {
     Record,
     Settle,
     Release,
+    Close,
     Keep,
     /// The only step of a request that does not call Plivo, or has already called it.
     Only,

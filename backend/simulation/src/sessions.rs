@@ -202,12 +202,18 @@ impl World {
         if let Some(asked) = self.checker.sessions.asked.get_mut(&asked.session) {
             *asked -= 1;
         }
+        self.check_withdrawn(request);
+    }
+
+    /// The session of a send that did not happen is gone.
+    pub(crate) fn check_withdrawn(&mut self, request: &Request) {
+        let Some(asked) = &request.asked else { return };
         if let Kind::Send(_) = asked.kind {
             let key = keys::session(&asked.session);
             let (row, now) = (self.store.rows().remove(&key), self.clock_now());
             let is_gone = row.is_none_or(|row| row.expires_at <= now);
             self.checker
-                .require(is_gone, || format!("{key:?} was released and is there"));
+                .require(is_gone, || format!("{key:?} was withdrawn and is there"));
         }
     }
 

@@ -165,10 +165,14 @@ impl World {
             (Work::Deliver(flow), phase, answer) => {
                 let answer = answer.map(drop);
                 let is_released = phase == Phase::Release && answer.is_ok();
+                let is_closed = phase == Phase::Close && answer.is_ok();
                 let step = match phase {
                     Phase::Release => flow.released(answer),
                     _ => flow.kept(answer),
                 };
+                if is_closed {
+                    self.check_withdrawn(&request);
+                }
                 if is_released {
                     self.check_release(&request);
                     self.has_released = true;
@@ -241,10 +245,10 @@ impl World {
                 self.submit(id, step, |()| Outcome::Done);
             }
             DeliverStep::Close(step) => {
-                if step.answer.is_none() {
+                if step.may_retry {
                     self.checker.frees_key(&request);
                 }
-                request.phase = Phase::Keep;
+                request.phase = Phase::Close;
                 self.requests.insert(id, request);
                 self.submit(id, step, |()| Outcome::Done);
             }

@@ -18,9 +18,13 @@ use subtle::ConstantTimeEq;
 
 use super::{Refusal, Verification, attempts::log_change, store_deadline};
 
-/// How long a nonce is stored, longer than the seven minutes of Plivo's repetitions
-/// (reference: status callbacks).
-const NONCE_TTL: Duration = Duration::from_hours(1);
+/// Maximum age of a callback, longer than any session and than the seven minutes of
+/// Plivo's repetitions (reference: status callbacks).
+const MAX_AGE: Duration = Duration::from_hours(2);
+/// How far ahead of ours Plivo's clock may be.
+const MAX_SKEW: Duration = Duration::from_mins(5);
+/// How long a nonce is stored: as long as its callback is young enough.
+const NONCE_TTL: Duration = MAX_AGE.saturating_add(MAX_SKEW);
 
 /// The callback URL and the keys that verify signatures.
 pub struct Callbacks {
@@ -77,7 +81,7 @@ impl Verification {
         if let Some(number) = &callback.recipient {
             self.note_number(number);
         }
-        if is_stale(callback.requested_at, self.clock.now()) {
+        if is_out_of_time(callback.requested_at, self.clock.now()) {
             return Err(Refused("age"));
         }
         let recorded = self
@@ -137,9 +141,9 @@ impl Verification {
     }
 }
 
-/// Maximum age, longer than any session and any repetition.
-fn is_stale(requested_at: Option<SystemTime>, now: SystemTime) -> bool {
-    requested_at.is_some_and(|at| at + 2 * NONCE_TTL < now)
+/// Whether a callback is too old, or from a future that its nonce would not outlive.
+fn is_out_of_time(requested_at: Option<SystemTime>, now: SystemTime) -> bool {
+    requested_at.is_some_and(|at| at + MAX_AGE < now || at > now + MAX_SKEW)
 }
 
 /// Callbacks rejected since the start.

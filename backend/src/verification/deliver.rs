@@ -1,6 +1,9 @@
 //! Delivery: the common part of send and resend.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use countersign_core::{
     Answer, Application, Recipient, Repetition, UpstreamOutcome,
@@ -43,11 +46,14 @@ impl Verification {
         let mut flow = DeliverFlow::new(&reserve);
         let (mut upstream_id, mut error) = (None::<String>, PlivoError::InvalidResponse);
         let reserved = self.store.run(reserve, store_deadline()).await;
+        let reserved_at = Instant::now();
+        let mut wait = Duration::ZERO;
         let mut step = flow.reserved(reserved);
         loop {
             let failed = |_| self.kept_refusal(delivery.request.as_ref(), Refusal::from(error));
             step = match step {
                 DeliverStep::Call(reservation) => {
+                    wait = reservation.next_in(reservation.reserved_at());
                     self.note_reserved(&delivery, &reservation);
                     let created = self.create(&delivery).await;
                     if let Err(failure) = created {
@@ -82,16 +88,21 @@ impl Verification {
                 DeliverStep::KeepAnswer(keep) => {
                     flow.kept(self.store.run(keep, store_deadline()).await)
                 }
-                DeliverStep::Finish(end) => return self.delivered(&delivery, end, error),
+                DeliverStep::Finish(end) => {
+                    let wait = wait.saturating_sub(reserved_at.elapsed());
+                    return self.delivered(&delivery, end, error, wait);
+                }
             };
         }
     }
 
+    /// `wait` is how long the next code to the number has to wait because of this one.
     fn delivered(
         &self,
         delivery: &Delivery,
         end: DeliverEnd,
         error: PlivoError,
+        wait: Duration,
     ) -> Result<Sent, Refusal> {
         match end {
             DeliverEnd::Sent { answer, .. } => {
@@ -118,10 +129,17 @@ impl Verification {
             }
             DeliverEnd::Failed(_) => {
                 log_upstream(delivery.call(), error);
-                Err(error.into())
+                let refusal = Refusal::from(error);
+                // It stays counted.
+                let is_throttled = matches!(error, PlivoError::Throttled { .. });
+                Err(if is_throttled {
+                    refusal.not_before(wait)
+                } else {
+                    refusal
+                })
             }
             DeliverEnd::NotReserved => Err(Refusal::STORE_UNAVAILABLE),
-            DeliverEnd::Unsettled => Err(Refusal::UNSETTLED),
+            DeliverEnd::Unsettled => Err(Refusal::UNSETTLED.not_before(wait)),
         }
     }
 

@@ -80,6 +80,19 @@ impl Refusal {
         retry_after: OUTAGE_RETRY_AFTER,
     };
 
+    /// The same, with a `Retry-After` of at least this wait.
+    pub(super) fn not_before(self, wait: Duration) -> Self {
+        match self {
+            Self::Unsettled { retry_after } => Self::Unsettled {
+                retry_after: retry_after.max(wait),
+            },
+            Self::TemporarilyUnavailable { retry_after } => Self::TemporarilyUnavailable {
+                retry_after: retry_after.max(wait),
+            },
+            other => other,
+        }
+    }
+
     /// A check that Plivo throttled stays counted, because Plivo may have counted it.
     pub(super) fn of_check(error: PlivoError) -> Self {
         match error {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use countersign_backend::config::variables;
 use countersign_test_support::hostile::{Fault, Hostile, OTP};
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::app::{TestApp, until};
@@ -141,7 +142,9 @@ async fn plivos_retry_after_pauses_all_calls() {
     for index in 0..3 {
         let answer = app.send(&number(index)).await;
         let problem = answer.problem(503, "temporarily_unavailable");
-        assert_eq!(problem["retry_after"], 7);
+        // The send that Plivo throttled stays counted: its number waits for longer.
+        let wait = if index == 0 { 30 } else { 7 };
+        assert_eq!(problem["retry_after"], wait);
     }
     assert_eq!(hostile.creates(), 1);
     hostile.does(Fault::None);
@@ -158,12 +161,33 @@ async fn throttling_without_retry_after_pauses_for_five_seconds() {
     for index in 0..3 {
         let answer = app.send(&number(index)).await;
         let problem = answer.problem(503, "temporarily_unavailable");
-        assert_eq!(problem["retry_after"], 5);
+        assert_eq!(problem["retry_after"], if index == 0 { 30 } else { 5 });
     }
     assert_eq!(hostile.creates(), 1);
     hostile.does(Fault::None);
     app.advance(Duration::from_secs(5));
     app.send(&number(1)).await.ok();
+}
+
+#[actix_web::test]
+async fn who_waits_as_told_after_throttling_is_admitted_under_the_same_key() {
+    let hostile = Hostile::start(Fault::answer("429 Slower", JSON, b"{}"));
+    let app = app_at(&hostile, &[]).await;
+    let send = || async {
+        let request = app
+            .request(Method::POST, "/api/otp/send")
+            .header("idempotency-key", "5f0c9a52-0f6c-4d6e-9f6f-0f1b2c3d4e5f")
+            .json(&json!({"recipient": number(0)}));
+        app.call(request).await
+    };
+    let problem = send().await.problem(503, "temporarily_unavailable");
+    hostile.does(Fault::None);
+    let early = send().await.problem(503, "temporarily_unavailable");
+    assert_eq!(early["retry_after"], 5, "all calls pause");
+    let wait = problem["retry_after"].as_u64().unwrap();
+    app.advance(Duration::from_secs(wait));
+    send().await.ok();
+    assert_eq!(hostile.creates(), 2);
 }
 
 #[actix_web::test]

@@ -186,8 +186,9 @@ impl DeliverFlow {
             }),
             (AfterSend::Release, _) => DeliverStep::Release(ReleaseSend { reservation, rules }),
             (AfterSend::Close, _) => DeliverStep::Close(CloseSend {
+                answer: reservation.claim().map(|_| failed(ended)),
+                may_retry: ended.is_temporary(),
                 reservation,
-                answer: (!ended.is_temporary()).then(|| failed(ended)),
                 rules,
             }),
             (AfterSend::LeaveCounted | AfterSend::Record, _) => self.keep(failed),

@@ -12,9 +12,10 @@ use crate::{
 pub struct CloseSend {
     /// The reservation.
     pub reservation: Arc<SendReservation>,
-    /// The answer to a repetition; `None` if the caller is to try again, which frees the
-    /// idempotency key and the page.
+    /// The answer to a repetition, if the request has an idempotency key.
     pub answer: Option<Answer>,
+    /// Whether the caller is to try again, which frees the key and the page.
+    pub may_retry: bool,
     /// The rules in force.
     pub rules: Arc<SessionRules>,
 }
@@ -34,15 +35,15 @@ impl Transition for CloseSend {
         number.unreserve(&reservation.session, at);
         counters.save(rows);
         withdraw::withdraw(rows, &self.rules, reservation)?;
-        if let (None, Some(page)) = (&self.answer, &reservation.page) {
+        if let Some(page) = reservation.page.as_ref().filter(|_| self.may_retry) {
             PageRow::press(rows, page, false)?;
         }
         match (&reservation.claim, &self.answer) {
+            (Some(claim), _) if self.may_retry => idempotency::free(rows, claim, at),
             (Some(claim), Some(answer)) => {
                 idempotency::replace_answer(rows, claim, at, answer.clone())
             }
-            (Some(claim), None) => idempotency::free(rows, claim, at),
-            (None, _) => Ok(()),
+            _ => Ok(()),
         }
     }
 }

@@ -170,6 +170,7 @@ async fn a_forged_or_replayed_callback_changes_nothing() {
         ("AttemptSequence", "0"),
         ("SessionUUID", "../x"),
         ("RequestTime", "2001-01-01 10:00:00.123456"),
+        ("RequestTime", "2099-01-01 10:00:00.123456"),
     ] {
         let mut form = form.clone();
         form.retain(|(field, _)| field != name);
@@ -180,12 +181,15 @@ async fn a_forged_or_replayed_callback_changes_nothing() {
             .problem(403, "callback_rejected");
     }
     assert_eq!(world.attempt(&session).await["status"], "queued");
-    // A replay of the same callback.
+    // A replay of the same callback, also after an hour and more.
     assert_eq!(world.call("4", &form).await.status, 200);
-    world
-        .call("4", &form)
-        .await
-        .problem(403, "callback_rejected");
+    for _ in 0..3 {
+        world
+            .call("4", &form)
+            .await
+            .problem(403, "callback_rejected");
+        world.app.advance(Duration::from_mins(59));
+    }
     // Any other path is not found, and without a public URL there is none.
     let other = format!("{}0", world.path());
     let request = world.app.request(Method::POST, &other).form(&form);

@@ -8,8 +8,8 @@ use crate::{
     conversion::ConversionRow,
     keys,
     transitions::{
-        CallbackOutcome, KeepAnswer, RecordCallback, RecordResent, Recorded, ReleaseSend,
-        ReserveResend, ReserveSend, Reserved, ViewSession,
+        CallbackOutcome, CloseSend, KeepAnswer, RecordCallback, RecordResent, Recorded,
+        ReleaseSend, ReserveResend, ReserveSend, Reserved, ViewSession,
     },
 };
 
@@ -291,4 +291,42 @@ fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
     assert!(world.run(&view("one")).is_ok());
     assert!(!world.rows.contains_key(&keys::idempotency("key")));
     assert!(counted(&world).contains(", 1, 0)"), "{}", counted(&world));
+}
+
+#[test]
+fn no_callback_adopts_a_send_that_plivo_refused() {
+    for is_adopted_before in [false, true] {
+        let mut world = counting();
+        world.sent("one", "number", "plivo");
+        world.advance(30);
+        let step = ReserveSend {
+            claim: Some(claim("key", "body")),
+            ..world.reserve_send("two", "number")
+        };
+        let reservation = Arc::new(reserved(world.run(&step)));
+        if is_adopted_before {
+            let callback = world.callback("early", "plivo", "number");
+            assert!(has_adopted(&world.run(&callback)));
+        }
+        let answer = Answer::Sealed(Sealed(b"refused".to_vec()));
+        let close = CloseSend {
+            reservation,
+            answer: Some(answer.clone()),
+            may_retry: false,
+            rules: world.rules.clone(),
+        };
+        world.run(&close);
+        let callback = world.callback("late", "plivo", "number");
+        assert!(!has_adopted(&world.run(&callback)));
+        assert_eq!(world.run(&view("two")), Err(SessionOver::NotFound));
+        assert!(counted(&world).contains(", 1, 0)"), "{}", counted(&world));
+        let found = world.run(&step);
+        let Reserved::Repeated(Repetition::Answered { answer: kept, .. }) = found else {
+            panic!("{found:?}")
+        };
+        assert_eq!(kept, answer);
+        // It stays counted.
+        let next = world.run(&world.reserve_send("three", "number"));
+        assert!(matches!(next, Reserved::Wait(_)), "{next:?}");
+    }
 }

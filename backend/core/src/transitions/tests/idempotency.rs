@@ -154,6 +154,8 @@ fn a_proof_is_stored_only_with_its_settlement() {
             subject: subject(),
         };
         assert_eq!(repeated(world.run(&step)), answered);
+        // No replica may have the proof yet: it is stored again before it is answered.
+        assert_eq!(world.guards_single_use, verdict == Verdict::Accepted);
         // Applying the settlement again does not change the answer.
         world.run(&settle);
         assert_eq!(repeated(world.run(&step)), answered);

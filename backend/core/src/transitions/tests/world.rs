@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) limits: Limits,
     /// Rows that the last step wrote.
     pub(super) written: usize,
+    /// Whether the last step guarded single use.
+    pub(super) guards_single_use: bool,
 }
 
 impl World {
@@ -33,6 +35,7 @@ impl World {
             rules: Arc::new(SessionRules::sample()),
             limits: Limits::default(),
             written: 0,
+            guards_single_use: false,
         }
     }
 
@@ -63,6 +66,7 @@ impl World {
         assert!(named.iter().all(|key| base.contains_key(key)), "two rounds");
         let mut rows = Rows::new(&base, self.now);
         let outcome = step.apply(&mut rows)?;
+        self.guards_single_use = rows.guards_single_use();
         let writes = rows.into_writes();
         // A step may be run again.
         let mut again = Rows::new(&base, self.now);
