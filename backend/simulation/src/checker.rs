@@ -300,7 +300,6 @@ impl Checker {
             self.claimed_at.remove(&keyed.name);
             self.claims.freed(&keyed.name);
         }
-        self.refunded(request);
         self.is_distinct_unclear |= self.sends.is_followed(id);
         for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
             usage.remove(id);
