@@ -13,7 +13,7 @@ use crate::{Key, LimitCheck, Millis, Row, Rows, Sealed, Settlement, Unreadable};
 
 /// How long a request without an answer counts as in progress: longer than any takes, so
 /// after that its process has died.
-const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Repetitions with another body before the key is refused without comparing: otherwise a
 /// session and its key would reveal, uncounted, which code was tried.
 const MAX_MISMATCHES: u8 = 5;

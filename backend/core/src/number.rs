@@ -4,7 +4,8 @@ use countersign_shared::Channel;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Key, Limit, Millis, Row, SessionRules, resend_backoff::ResendBackoff, sliding_window::Counter,
+    Key, Limit, Millis, Row, SessionRules, idempotency::UNDER_WAY_TIMEOUT,
+    resend_backoff::ResendBackoff, sliding_window::Counter,
 };
 
 /// Reserved sends kept per number, more than are in progress at once; beyond that, the
@@ -48,6 +49,9 @@ pub(crate) struct NumberRow {
     /// Oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reserved: Vec<ReservedSend>,
+    /// When the operator reset it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    freed_at: Option<Millis>,
 }
 
 impl Row for NumberRow {
@@ -86,11 +90,36 @@ impl NumberRow {
 
     /// The row with its waits and counts reset. Sends in progress are kept, so that a
     /// callback can find them.
-    pub(crate) fn freed(self) -> Self {
+    pub(crate) fn freed(self, now: Millis) -> Self {
         Self {
-            reserved: self.reserved,
+            reserved: self.reserved.clone(),
+            ..self.forgotten(now)
+        }
+    }
+
+    /// What is left of the row when everything about the number is erased: a mark for
+    /// requests in progress, so that they refund no later use of the number.
+    pub(crate) fn forgotten(&self, now: Millis) -> Self {
+        Self {
+            sends: self.sends.reset(),
+            voice: self.voice.reset(),
+            wrong_checks: self.wrong_checks.reset(),
+            freed_at: Some(now),
             ..Self::default()
         }
+    }
+
+    /// Whether nothing but that mark is left.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        let counters = [&self.sends, &self.voice, &self.wrong_checks];
+        self.backoff == ResendBackoff::default()
+            && self.reserved.is_empty()
+            && counters.iter().all(|it| it.ends_at() == Millis(0))
+    }
+
+    /// Whether the operator has not reset the row since `at`.
+    pub(crate) fn is_same_since(&self, at: Millis) -> bool {
+        self.freed_at.is_none_or(|freed_at| freed_at < at)
     }
 
     /// Removes a send that certainly never left.
@@ -105,7 +134,8 @@ impl NumberRow {
         let counted = counters.map(Counter::ends_at).into_iter().max();
         let last = self.reserved.last();
         let reserved = last.map(|it| it.at.after(rules.session_lifetime));
-        let ends = [counted, reserved, Some(self.backoff.ends_at(rules))];
+        let freed = self.freed_at.map(|at| at.after(UNDER_WAY_TIMEOUT));
+        let ends = [counted, reserved, freed, Some(self.backoff.ends_at(rules))];
         ends.into_iter().flatten().max().unwrap_or_default()
     }
 }

@@ -36,10 +36,11 @@ pub enum Use {
 /// The uses that one subject made of one limit: a window for each quota.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
-    /// How often the times of uses were moved because the clock was set back. A use
-    /// counted before that cannot be identified any more, and is not released.
+    /// How often the times of uses were moved because the clock was set back, or all uses
+    /// were reset. A use counted before that cannot be identified any more, and is not
+    /// released.
     #[serde(default, skip_serializing_if = "is_zero")]
-    clock_shifts: u32,
+    generation: u32,
     uses: Uses,
 }
 
@@ -63,7 +64,7 @@ pub struct Taken {
     at: Millis,
     /// When the same distinct thing was last used before.
     before: Option<u64>,
-    clock_shifts: u32,
+    generation: u32,
 }
 
 /// Windows without uses are not stored.
@@ -116,7 +117,7 @@ impl Counter {
                 false
             }
         };
-        self.clock_shifts += u32::from(is_shifted);
+        self.generation += u32::from(is_shifted);
         is_shifted
     }
 
@@ -152,13 +153,13 @@ impl Counter {
             used,
             at: now,
             before,
-            clock_shifts: self.clock_shifts,
+            generation: self.generation,
         }
     }
 
     /// Refunds a use, as if it had not been counted.
     pub fn release(&mut self, taken: &Taken, now: Millis) {
-        if taken.clock_shifts != self.clock_shifts {
+        if taken.generation != self.generation {
             return;
         }
         match (&mut self.uses, taken.used) {
@@ -190,9 +191,17 @@ impl Counter {
         }
     }
 
+    /// The counter without any use. Uses counted before are not released from it.
+    pub(crate) fn reset(&self) -> Self {
+        Self {
+            generation: self.generation + 1,
+            uses: Uses::default(),
+        }
+    }
+
     /// Whether there is nothing to store.
     pub(crate) fn is_unused(&self) -> bool {
-        self.clock_shifts == 0 && self.ends_at() == Millis(0)
+        self.generation == 0 && self.ends_at() == Millis(0)
     }
 
     /// When its last use stops counting.

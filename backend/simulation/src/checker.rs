@@ -292,7 +292,6 @@ impl Checker {
         self.require(!has_left, || format!("{id} is released and may have left"));
         self.released += 1;
         self.frees_key(request);
-        self.refunded(request);
         self.is_distinct_unclear |= self.sends.is_followed(id);
         for usage in [&mut self.sends, &mut self.checks, &mut self.wrong] {
             usage.remove(id);

@@ -19,7 +19,6 @@ impl Checker {
         let checks = checks.copied().unwrap_or_default();
         self.settling.insert(request.id, (verdict, checks));
         if verdict == Verdict::Accepted {
-            self.refunded(request);
             self.wrong.remove(request.id);
             self.accepted_at.insert(request.id, now.0);
             if let Some(asked) = request.asked.clone() {
@@ -58,18 +57,6 @@ impl Checker {
         self.require(is_right, || {
             format!("{request} is {settlement:?} after {verdict:?} and {checks} checks of {all}")
         });
-    }
-
-    /// A use is refunded: if its number was freed since, it may be a later use that is.
-    pub(crate) fn refunded(&mut self, request: &Request) {
-        let number = request.asked.as_ref().map(|it| it.number);
-        let at = self.reserved_at(request.id);
-        if let Some((number, at)) = number.zip(at)
-            && self.operator.may_be_freed(number, at)
-        {
-            self.sends.free(number);
-            self.wrong.free(number);
-        }
     }
 
     /// A check has verified a session, and its number is known from then on.

@@ -38,24 +38,21 @@ impl Transition for FreeNumber {
     }
 
     fn apply(&self, rows: &mut Rows<'_>) -> Result<bool, Unreadable> {
-        let row = rows.get::<NumberRow>(&self.number)?;
+        let (row, now) = (rows.get::<NumberRow>(&self.number)?, rows.now());
         let is_known = rows.is_there(&keys::known(&self.number));
-        if self.forget {
+        let is_stored = row.as_ref().is_some_and(|row| !row.is_forgotten());
+        let row = if self.forget {
             for key in self.sessions(rows)? {
                 rows.delete(&key);
             }
             rows.delete(&keys::known(&self.number));
-            rows.delete(&self.number);
-            return Ok(row.is_some() || is_known);
-        }
-        let Some(row) = row else { return Ok(false) };
-        let row = row.freed();
-        let ends_at = row.ends_at(&self.rules);
-        if ends_at > rows.now() {
-            rows.put(&self.number, &row, ends_at);
+            row.map(|row| row.forgotten(now))
         } else {
-            rows.delete(&self.number);
+            row.map(|row| row.freed(now))
+        };
+        if let Some(row) = row {
+            rows.put(&self.number, &row, row.ends_at(&self.rules));
         }
-        Ok(true)
+        Ok(is_stored || (self.forget && is_known))
     }
 }

@@ -292,7 +292,8 @@ pub(crate) fn release(
     let number = counters.edit_number().expect("a send has a number");
     number.unreserve(session, at);
     // A later send keeps its own wait.
-    if number.backoff == reservation.backoff_before.after_send(at) {
+    let is_last = number.backoff == reservation.backoff_before.after_send(at);
+    if is_last && number.is_same_since(at) {
         number.backoff = reservation.backoff_before;
     }
     counters.save(rows);

@@ -2,9 +2,17 @@ use std::{sync::Arc, time::Duration};
 
 use super::world::{World, quota, reserved};
 use crate::{
-    ConversionRule, Key, Limit, Limits, Stop, Verdict, keys,
-    transitions::{FreeNumber, Recorded, Reserved, SetStop},
+    ConversionRule, Key, Limit, LimitCheck, Limits, Stop, Use, Verdict, keys,
+    transitions::{FreeNumber, LimitUsed, Recorded, ReleaseCheck, ReleaseSend, Reserved, SetStop},
 };
+
+fn free(world: &World, number: &str, forget: bool) -> FreeNumber {
+    FreeNumber {
+        number: keys::number(number),
+        forget,
+        rules: world.rules.clone(),
+    }
+}
 
 fn set(world: &mut World, words: &[&str], is_stopped: bool) -> Vec<String> {
     let change = Stop::parse(words).map(|stop| (stop, is_stopped));
@@ -84,15 +92,11 @@ fn a_freed_number_waits_for_nothing_and_a_forgotten_one_leaves_nothing() {
         world.check("one", Verdict::Accepted);
         let step = world.reserve_send("two", "number");
         assert!(matches!(world.run(&step), Reserved::Wait(_)));
-        let free = FreeNumber {
-            number: keys::number("number"),
-            forget,
-            rules: world.rules.clone(),
-        };
-        assert!(world.run(&free));
+        let step = free(&world, "number", forget);
+        assert!(world.run(&step));
         let names: Vec<&str> = world.rows.keys().map(Key::as_str).collect();
         let expected = if forget {
-            vec!["upstream/plivo"]
+            vec!["number/number", "upstream/plivo"]
         } else {
             vec![
                 "ended/one",
@@ -103,14 +107,87 @@ fn a_freed_number_waits_for_nothing_and_a_forgotten_one_leaves_nothing() {
             ]
         };
         assert_eq!(names, expected);
+        let again = free(&world, "number", true);
+        assert_eq!(world.run(&again), !forget);
+        let row = &world.rows[&keys::number("number")];
+        assert_eq!(row.expires_at, world.now.after(Duration::from_secs(30)));
         let step = world.reserve_send("two", "number");
         assert!(matches!(world.run(&step), Reserved::Reserved(_)));
-        let unknown = FreeNumber {
-            number: keys::number("another"),
-            forget,
-            rules: world.rules.clone(),
-        };
+        let unknown = free(&world, "another", forget);
         assert!(!world.run(&unknown));
+    }
+}
+
+#[test]
+fn a_send_from_before_its_number_was_freed_refunds_no_later_one() {
+    for (forget, later) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
+        let mut world = World::new();
+        world.limits = Limits {
+            sends_per_number: vec![quota(1, 600)],
+            ..Limits::default()
+        };
+        let reservation = world.reserved("one", "number");
+        let step = free(&world, "number", forget);
+        world.run(&step);
+        world.advance(later);
+        world.sent("two", "number", "plivo");
+        let rules = world.rules.clone();
+        world.run(&ReleaseSend { reservation, rules });
+        world.advance(599);
+        let step = world.reserve_send("three", "number");
+        let outcome = world.run(&step);
+        let limit = match outcome {
+            Reserved::Wait(wait) => wait.limit,
+            _ => None,
+        };
+        assert_eq!(limit, Some(Limit::SendsPerNumber), "{forget} {later}");
+    }
+}
+
+#[test]
+fn a_send_from_before_its_number_was_freed_leaves_the_wait_of_a_later_one() {
+    for forget in [false, true] {
+        let mut world = World::new();
+        let reservation = world.reserved("one", "number");
+        let step = free(&world, "number", forget);
+        world.run(&step);
+        world.sent("two", "number", "plivo");
+        let rules = world.rules.clone();
+        world.run(&ReleaseSend { reservation, rules });
+        let step = world.reserve_send("three", "number");
+        assert!(matches!(world.run(&step), Reserved::Wait(_)));
+    }
+}
+
+#[test]
+fn a_check_from_before_its_number_was_freed_refunds_no_later_one() {
+    for is_released in [false, true] {
+        let mut world = World::new();
+        world.limits = Limits {
+            wrong_checks_per_number: vec![quota(1, 600)],
+            ..Limits::default()
+        };
+        world.sent("one", "number", "plivo");
+        let step = world.reserve_check("one");
+        let reservation = Arc::new(reserved(world.run(&step)));
+        let step = free(&world, "number", false);
+        world.run(&step);
+        world.check("one", Verdict::Incorrect);
+        if is_released {
+            let rules = world.rules.clone();
+            world.run(&ReleaseCheck { reservation, rules });
+        } else {
+            let step = world.settle(&reservation, Verdict::Accepted);
+            world.run(&step);
+        }
+        let check = LimitCheck {
+            limit: Limit::WrongChecksPerNumber,
+            row: keys::number("number"),
+            quotas: world.limits.wrong_checks_per_number.clone(),
+            used: Use::Amount(1),
+        };
+        let rules = world.rules.clone();
+        assert_eq!(world.run(&LimitUsed { check, rules }), [1]);
     }
 }
 
