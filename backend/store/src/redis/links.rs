@@ -56,7 +56,8 @@ impl Links {
         Ok(fits)
     }
 
-    /// The same later: the server and its settings can change at any time.
+    /// The same later: the server and its settings can change at any time. Only this ends an
+    /// outage in the log.
     pub(super) async fn check(&self) -> Result<(), CallError> {
         let checked = self.open().await;
         match &checked {
@@ -78,15 +79,12 @@ impl Links {
         }
     }
 
+    /// Runs a commit. A success does not end an outage: it may have begun before.
     pub(super) async fn commit(&self, call: &Call<'_>) -> Result<Reply, CallError> {
         let replied = self.commits.call(call).await;
         match &replied {
-            Ok(_) => self.outage.works(),
-            Err(error @ CallError::NotReplicated) => {
-                // The primary has run it.
-                self.outage.works();
-                self.confirmation.fails(error);
-            }
+            Ok(_) => {}
+            Err(error @ CallError::NotReplicated) => self.confirmation.fails(error),
             Err(error) => self.outage.fails(error),
         }
         replied
@@ -97,7 +95,7 @@ impl Links {
         self.confirmation.works();
     }
 
-    /// Calls a read-only script. A success does not prove that writes work.
+    /// Calls a read-only script.
     pub(super) async fn read(&self, call: &Call<'_>) -> Result<Value, CallError> {
         let replied = self.reads.call(call).await;
         if let Err(error) = &replied {
