@@ -104,9 +104,28 @@ async fn sessions_and_counts_continue_in_redis() {
     assert!(last.contains("empty it first"), "{line}");
 }
 
+/// A mistyped name must not pass for a store without rows.
+#[test]
+fn a_move_from_a_file_that_does_not_exist_creates_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let refused = carry(
+        directory.path(),
+        "sqlite:data/mistyped.db",
+        "sqlite:there.db",
+    );
+    let line = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{line}");
+    assert!(
+        line.contains("data/mistyped.db") && line.lines().count() == 1,
+        "{line}"
+    );
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn a_move_that_fails_is_one_line_and_shows_no_key() {
     let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("here.db"), "").unwrap();
     for (from, to) in [
         ("nowhere", "sqlite:there.db"),
         ("sqlite:here.db", "mysql://there"),

@@ -1,7 +1,7 @@
 //! `--move-store FROM TO`: copies sessions and counts from one store to another while the
 //! service is stopped.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use countersign_platform::{clock::SystemClock, tls};
 use countersign_store::{
@@ -20,6 +20,12 @@ pub(super) enum MoveStoreError {
     /// A store URL or the key is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Opening the source would create an empty one.
+    #[error("--move-store: there is no file {path}")]
+    NoSource {
+        /// The SQLite file to copy from.
+        path: PathBuf,
+    },
     /// A store cannot be opened.
     #[error(transparent)]
     Open(#[from] StartError),
@@ -34,6 +40,11 @@ pub(super) enum MoveStoreError {
 pub(super) async fn run(from: &str, to: &str) -> Result<usize, MoveStoreError> {
     tls::set_up();
     let from = StoreConfig::from_environment(from, None)?;
+    if let StoreConfig::Sqlite { path, .. } = &from
+        && matches!(path.try_exists(), Ok(false))
+    {
+        return Err(MoveStoreError::NoSource { path: path.clone() });
+    }
     let key = key_of(&from)?;
     let to = StoreConfig::from_environment(to, Some(&key))?;
     let keys = StoreKeys::new(&key).map_err(|_| StartError::from(KeyFileError::Malformed))?;

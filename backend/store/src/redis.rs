@@ -7,6 +7,7 @@ mod address;
 mod connection;
 mod fitness;
 mod link;
+mod links;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,11 +18,11 @@ use redis::{ErrorKind, RedisError, Script, ServerErrorKind, Value, from_redis_va
 pub use self::address::{Address, InvalidAddress};
 use self::{
     fitness::{Fitness, Unfit},
-    link::{Call, CallError, Link},
+    link::{Call, CallError},
+    links::Links,
 };
 use crate::{
     Hash, StoreKeys,
-    health::Health,
     move_store::Portable,
     store::{Commit, CommitOutcome, Snapshot, Stamp, Store, Unavailable},
 };
@@ -68,43 +69,32 @@ pub enum OpenError {
 
 /// A store in Redis.
 pub struct RedisStore {
-    commits: Link,
-    reads: Link,
+    links: Arc<Links>,
     commit: Script,
     load: Script,
     scan: Script,
-    health: Health,
 }
 
 impl RedisStore {
-    /// Connects, and checks that the server is fit.
+    /// Connects, and checks that the server is fit, now and for as long as the store lives.
     pub async fn open(address: &Address, keys: &StoreKeys) -> Result<Self, OpenError> {
         let refused = |error| refused(address.clone(), error);
         let fitness = Arc::new(Fitness::new(&keys.key_check()));
-        let link = || Link::new(address, fitness.clone());
-        let store = Self {
-            commits: link().map_err(|error| refused(CallError::NotRun(error)))?,
-            reads: link().map_err(|error| refused(CallError::NotRun(error)))?,
-            commit: Script::new(include_str!("redis/commit.lua")),
-            load: Script::new(include_str!("redis/load.lua")),
-            scan: Script::new(include_str!("redis/scan.lua")),
-            health: Health::default(),
-        };
-        if !store.commits.check().await.map_err(refused)?.is_durable {
+        let links = Links::new(address, &fitness).map_err(CallError::NotRun);
+        let links = Arc::new(links.map_err(refused)?);
+        if !links.open().await.map_err(refused)?.is_durable {
             log::warn!(
                 event = "store.volatile";
                 "the Redis at {address} keeps no append-only file: sessions and limits end with it"
             );
         }
-        Ok(store)
-    }
-
-    fn noted<T>(&self, result: Result<T, CallError>) -> Result<T, CallError> {
-        match &result {
-            Ok(_) => self.health.works(),
-            Err(error) => self.health.fails(error),
-        }
-        result
+        tokio::spawn(Links::keep_checking(Arc::downgrade(&links)));
+        Ok(Self {
+            links,
+            commit: Script::new(include_str!("redis/commit.lua")),
+            load: Script::new(include_str!("redis/load.lua")),
+            scan: Script::new(include_str!("redis/scan.lua")),
+        })
     }
 
     /// Calls a read-only script.
@@ -121,10 +111,7 @@ impl RedisStore {
             is_replicated: false,
             is_read: true,
         };
-        self.reads.call(&call).await.map_err(|error| {
-            self.health.fails(&error);
-            Unavailable
-        })
+        self.links.read(&call).await.map_err(|_| Unavailable)
     }
 }
 
@@ -155,17 +142,22 @@ impl Store for RedisStore {
             is_replicated: commit.guards_single_use,
             is_read: false,
         };
-        match self.noted(self.commits.call(&call).await) {
-            Ok(answer) => outcome(answer, &keys),
+        match self.links.commit(&call).await {
+            Ok(reply) => {
+                let outcome = outcome(reply.value, &keys);
+                // A conflict wrote nothing that a replica could confirm.
+                if reply.is_confirmed && outcome == CommitOutcome::Done {
+                    self.links.confirmed();
+                }
+                outcome
+            }
             Err(CallError::NotRun(_)) => CommitOutcome::NotRun,
             Err(_) => CommitOutcome::Unreachable,
         }
     }
 
-    /// Checks the server as at the start: its settings can change at any time.
     async fn ready(&self) -> Result<(), Unavailable> {
-        let checked = self.noted(self.commits.check().await);
-        checked.map(drop).map_err(|_| Unavailable)
+        self.links.check().await.map_err(|_| Unavailable)
     }
 }
 

@@ -38,7 +38,7 @@ pub struct SqliteStore {
 enum Error {
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
-    #[error("its file was removed or replaced; put it back, or start again")]
+    #[error("its file or the -wal beside it was removed or replaced; put it back, or restart")]
     Gone,
     #[error("its thread has ended")]
     Ended,

@@ -4,15 +4,9 @@
 
 mod support;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use countersign_store::{
-    NoObserver, RedisStore, Store, StoreError, StoreHandle,
-    redis::{Address, OpenError},
-};
+use countersign_store::{Store, StoreError, redis::OpenError};
 use futures_util::future::join_all;
 use redis_test_server::RedisServer;
 use tokio::{
@@ -20,37 +14,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use support::{add, add_safely, count, key, some_keys, soon};
-
-async fn try_open(url: &str, keys: &countersign_store::StoreKeys) -> Result<RedisStore, OpenError> {
-    let address = Address::parse(url).unwrap().unwrap();
-    RedisStore::open(&address, keys).await
-}
-
-async fn handle(url: &str, keys: &countersign_store::StoreKeys) -> StoreHandle {
-    let store = try_open(url, keys).await.unwrap();
-    StoreHandle::start(Arc::new(store), Arc::new(NoObserver))
-}
-
-/// Starts a replica and waits until it is in sync with its primary.
-fn replica_of(primary: &RedisServer) -> RedisServer {
-    let url = primary.url();
-    let port = url.rsplit(':').next().unwrap();
-    let replica = RedisServer::start_with(&["--replicaof", "127.0.0.1", port]);
-    let started = Instant::now();
-    loop {
-        let info: String = primary.command(&["INFO", "replication"]);
-        let all = info
-            .lines()
-            .find_map(|line| line.strip_prefix("master_repl_offset:"));
-        let in_step = format!("state=online,offset={},", all.unwrap());
-        if info.contains(&in_step) {
-            return replica;
-        }
-        assert!(started.elapsed() < Duration::from_mins(1), "{info}");
-        std::thread::yield_now();
-    }
-}
+use support::{
+    add, add_safely, count, key,
+    redis::{handle, replica_of, try_open},
+    some_keys, soon,
+};
 
 #[tokio::test]
 async fn an_unfit_server_is_refused_in_one_line() {

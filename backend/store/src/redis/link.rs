@@ -1,7 +1,7 @@
 //! The connection to the server, re-established after a failure.
 //!
 //! A commit that may have run is never sent again. One that certainly did not run, because
-//! the server refused it before evaluating it, is sent once more over a new connection,
+//! the server refused it before its first write, is sent once more over a new connection,
 //! which learns the current state of the cluster.
 
 use std::{
@@ -23,6 +23,8 @@ use super::{
 
 /// How long a commit that guards single use waits for a replica.
 const REPLICA_TIMEOUT: Duration = Duration::from_millis(200);
+/// The error of a primary with fewer replicas than its `min-replicas-to-write`.
+const NO_REPLICAS: &str = "NOREPLICAS";
 
 /// A script with its keys and arguments.
 pub(super) struct Call<'a> {
@@ -33,6 +35,13 @@ pub(super) struct Call<'a> {
     pub(super) is_replicated: bool,
     /// Whether it only reads, and so may run twice.
     pub(super) is_read: bool,
+}
+
+/// The answer to a script.
+pub(super) struct Reply {
+    pub(super) value: Value,
+    /// Whether a replica has everything that was written.
+    pub(super) is_confirmed: bool,
 }
 
 /// Why a call failed.
@@ -65,8 +74,10 @@ pub(super) struct Link {
     server: Server,
     fitness: Arc<Fitness>,
     open: Mutex<Open>,
-    /// Whether the connection was closed while idle.
+    /// Whether the connection was closed while idle, or must not be used any longer.
     is_closed: Arc<AtomicBool>,
+    /// The same of the link that connects again whenever this one does.
+    follower: Option<Arc<AtomicBool>>,
 }
 
 impl Link {
@@ -77,11 +88,21 @@ impl Link {
             fitness,
             open: Mutex::default(),
             is_closed: Arc::default(),
+            follower: None,
         })
     }
 
+    /// Makes another link connect again whenever this one does: the address may lead to
+    /// another server now.
+    pub(super) fn followed_by(self, other: &Self) -> Self {
+        Self {
+            follower: Some(other.is_closed.clone()),
+            ..self
+        }
+    }
+
     /// Runs a script; a second time if the first certainly did not run.
-    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Reply, CallError> {
         match self.call_once(call).await {
             Err(CallError::NotRun(_)) => self.call_once(call).await,
             Err(CallError::MayHaveRun(error))
@@ -93,10 +114,12 @@ impl Link {
         }
     }
 
-    async fn call_once(&self, call: &Call<'_>) -> Result<Value, CallError> {
+    async fn call_once(&self, call: &Call<'_>) -> Result<Reply, CallError> {
         let (generation, mut connected) = self.connection().await?;
         let outcome = connected.evaluate(call).await;
-        if outcome.is_err() {
+        if let Err(error) = &outcome
+            && !error.lacks_replicas()
+        {
             self.discard(generation).await;
         }
         outcome
@@ -131,14 +154,21 @@ impl Link {
     async fn discard(&self, generation: u64) {
         let mut open = self.open.lock().await;
         if open.generation == generation {
-            open.connection = None;
+            self.replace(&mut open, None);
+        }
+    }
+
+    fn replace(&self, open: &mut Open, connection: Option<Connected>) {
+        open.connection = connection;
+        if let Some(follower) = &self.follower {
+            follower.store(true, Ordering::Relaxed);
         }
     }
 
     async fn connection(&self) -> Result<(u64, Connected), CallError> {
         let mut open = self.open.lock().await;
         if self.is_closed.swap(false, Ordering::Relaxed) {
-            open.connection = None;
+            self.replace(&mut open, None);
         }
         if let Some(connected) = &open.connection {
             return Ok((open.generation, connected.clone()));
@@ -148,20 +178,25 @@ impl Link {
             .connect(&self.is_closed)
             .await
             .map_err(CallError::NotRun)?;
-        let fits = self.fitness.of(&mut connection).await;
+        let has_replicas = match self.fitness.of(&mut connection).await {
+            Ok(fits) => fits.has_replicas,
+            // Reads work. Each commit is refused until there are replicas to wait for.
+            Err(error) if error.lacks_replicas() => true,
+            // The caller's script was not sent yet.
+            Err(error) => return Err(error.before_it_ran()),
+        };
         let connected = Connected {
             connection,
-            // The caller's script was not sent yet.
-            has_replicas: fits.map_err(CallError::before_it_ran)?.has_replicas,
+            has_replicas,
         };
         open.generation += 1;
-        open.connection = Some(connected.clone());
+        self.replace(&mut open, Some(connected.clone()));
         Ok((open.generation, connected))
     }
 }
 
 impl Connected {
-    async fn evaluate(&mut self, call: &Call<'_>) -> Result<Value, CallError> {
+    async fn evaluate(&mut self, call: &Call<'_>) -> Result<Reply, CallError> {
         let waits = call.is_replicated && self.has_replicas;
         let (value, replicas) = match self.evaluate_once(call, waits).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
@@ -175,7 +210,10 @@ impl Connected {
         .map_err(CallError::of)?;
         match replicas {
             Some(0) => Err(CallError::NotReplicated),
-            _ => Ok(value),
+            _ => Ok(Reply {
+                value,
+                is_confirmed: replicas.is_some(),
+            }),
         }
     }
 
@@ -215,6 +253,11 @@ impl CallError {
         }
     }
 
+    /// Whether the primary refuses writes for want of replicas (`min-replicas-to-write`).
+    fn lacks_replicas(&self) -> bool {
+        matches!(self, Self::NotRun(error) if error.code() == Some(NO_REPLICAS))
+    }
+
     fn before_it_ran(self) -> Self {
         match self {
             Self::MayHaveRun(error) => Self::NotRun(error),
@@ -223,10 +266,10 @@ impl CallError {
     }
 }
 
-/// Whether the server refused the script before evaluating it, because it is not, or is
-/// no longer, the one to send it to.
+/// Whether the server refused the script before its first write, because it is not, or is
+/// no longer, the one to send it to, or has too few replicas.
 fn certainly_did_not_run(error: &RedisError) -> bool {
-    matches!(
+    let is_refusal = matches!(
         error.kind(),
         ErrorKind::Server(
             ServerErrorKind::Moved
@@ -238,5 +281,6 @@ fn certainly_did_not_run(error: &RedisError) -> bool {
                 | ServerErrorKind::BusyLoading
                 | ServerErrorKind::NoScript
         )
-    )
+    );
+    is_refusal || error.code() == Some(NO_REPLICAS)
 }

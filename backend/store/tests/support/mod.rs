@@ -2,6 +2,8 @@
 
 #![expect(dead_code, reason = "each suite uses a part of it")]
 
+pub(crate) mod events;
+pub(crate) mod redis;
 pub(crate) mod world;
 
 use std::{
