@@ -203,6 +203,19 @@ async fn a_removed_file_fails_every_step_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn closing_saves_what_only_a_removed_wal_contained() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    let first = handle(&path);
+    assert_eq!(first.run(add("a"), soon()).await, Ok(1));
+    std::fs::remove_file(directory.path().join("rows.db-wal")).unwrap();
+    assert!(first.run(add("a"), soon()).await.is_err());
+    first.close().await;
+    let second = handle(&path);
+    assert_eq!(second.run(add("a"), soon()).await, Ok(2));
+}
+
+#[tokio::test]
 async fn a_step_waits_for_another_programs_lock_on_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE);
