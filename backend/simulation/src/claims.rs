@@ -38,11 +38,19 @@ impl Claims {
         self.claimed.insert(name.to_owned(), asked.clone());
         self.answered.remove(name);
         self.freed.remove(name);
-        self.others.remove(name);
+        if self.others.remove(name).is_some() {
+            // Answers may overtake each other: they may have been compared with this claim.
+            self.unclear.insert(name.to_owned());
+        }
     }
 
     pub(crate) fn freed(&mut self, name: &str) {
         self.freed.insert(name.to_owned());
+    }
+
+    /// Whether the request under a key never left.
+    pub(crate) fn is_free(&self, name: &str) -> bool {
+        self.freed.contains(name)
     }
 
     /// A request was refused because of its other body.
@@ -59,6 +67,11 @@ impl Checker {
         if waits {
             // Another body may have been counted.
             self.claims.unclear.insert(keyed.name.clone());
+        }
+        if request.has_left {
+            // Its answer may be kept although its claim had expired, and the key was freed
+            // by a later request.
+            self.claims.freed.remove(&keyed.name);
         }
         let is_own = self.claimed_at.get(&keyed.name).copied() == self.reserved_at(request.id);
         if request.has_left && is_own {

@@ -67,9 +67,7 @@ impl World {
             check.limit,
             Limit::SendsPerNumber | Limit::VoicePerNumber | Limit::WrongChecksPerNumber
         );
-        if is_of_number && checker.operator.has_freed(number) {
-            return;
-        }
+        let is_freed = is_of_number && checker.operator.has_freed(number);
         let now = self.clock_now().0;
         let within = |usage: &Usage, which: &dyn Fn(&OneUse) -> bool| {
             let quota = check.quotas.first();
@@ -97,6 +95,13 @@ impl World {
             Limit::WrongChecksPerNumber => within(&checker.wrong, &of_number),
             _ => return,
         };
+        let mut expected = expected;
+        if is_freed {
+            // What was used since then counts for sure.
+            let before = expected.iter().filter(|it| it.is_freed).count() as u64;
+            expected.retain(|it| !it.is_freed);
+            more += before;
+        }
         let expected = match check.used {
             Use::Distinct(_) => usage::numbers(&expected),
             Use::Amount(_) => usage::count(&expected),

@@ -4,16 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use countersign_core::{
     Answer, Millis, Quota, Repetition, Session, Transition, keys,
-    transitions::{LimitUsed, Reserved, ViewSession},
+    transitions::{Reserved, ViewSession},
 };
 use countersign_platform::clock::Clock;
 use countersign_shared::{Channel, session::SessionStatus};
 
 use crate::{
     border::opened,
-    checker::Checker,
     request::{Asked, Callback, Kind},
-    settings::{CHARGE, Faults, PRICE, VALIDATION_CHARGE},
+    settings::{CHARGE, Faults, PRICE},
     usage,
     world::World,
 };
@@ -58,7 +57,9 @@ impl World {
     /// If a request under a key had its effect, a repetition must find the answer.
     pub(crate) fn probe(&mut self, asked: &Asked) {
         let Some(keyed) = &asked.keyed else { return };
-        if self.checker.answers.is_mismatched(&keyed.name) || self.checker.was_set {
+        let is_clear = !self.checker.answers.is_mismatched(&keyed.name)
+            && !self.checker.claims.is_free(&keyed.name);
+        if !is_clear || self.checker.was_set {
             return;
         }
         let claimed_at = self
@@ -204,57 +205,6 @@ impl World {
         self.checker.violations.extend(exceeded);
     }
 
-    /// If no outcome is unknown, conversion and budget must match the sessions.
-    fn check_the_books(&mut self) {
-        let seen = self.seen();
-        let deliveries = seen.iter().flat_map(|it| &it.deliveries);
-        let settled = deliveries
-            .clone()
-            .filter(|it| it.expected.is_none())
-            .count() as u64;
-        let to_strangers = deliveries.filter(|it| !it.is_known).count() as u64;
-        if let Some(caps) = self.settings.caps() {
-            let step = LimitUsed {
-                check: caps,
-                rules: self.settings.rules.clone(),
-            };
-            let used = self.read(&step)[0];
-            let validated: u64 = self.checker.charged.values().map(|it| it.1).sum();
-            let reserved = PRICE * self.checker.sends.len() as u64;
-            let charged: u64 = self.checker.charged.values().map(|it| it.0).sum();
-            self.checker.require(settled * CHARGE <= charged, || {
-                format!("{settled} deliveries are settled by {charged}")
-            });
-            let booked = reserved - (PRICE - CHARGE) * settled + validated;
-            self.checker.require(used == booked, || {
-                format!("{used} of the budget is used, and {booked} should be ({VALIDATION_CHARGE} each)")
-            });
-        }
-        let row = self.store.rows().remove(&keys::conversion("country"));
-        let Some(row) = row else { return };
-        let json: serde_json::Value =
-            serde_json::from_slice(&row.value[1..]).expect("a row is JSON");
-        if json.get("tripped_at").is_some() || self.checker.has_tripped {
-            return;
-        }
-        let buckets = json["buckets"].as_array().cloned().unwrap_or_default();
-        let sum = |index: usize| {
-            buckets
-                .iter()
-                .filter_map(|it| it[index].as_u64())
-                .sum::<u64>()
-        };
-        let verified = seen
-            .iter()
-            .filter(|it| it.status == SessionStatus::Verified);
-        let entered = verified.flat_map(|it| &it.deliveries);
-        let entered = entered.filter(|it| !it.is_known).count() as u64;
-        let is_counted = sum(1) == to_strangers && sum(2) <= entered;
-        self.checker.require(is_counted, || {
-            format!("conversion counts {json}, and {to_strangers} were sent, {entered} entered")
-        });
-    }
-
     /// Without faults and once every window has passed, anybody who requests a code and
     /// enters it must be verified.
     fn check_that_nobody_is_stuck(&mut self) {
@@ -293,19 +243,5 @@ fn more_by_half(quota: &Quota) -> Quota {
     Quota {
         count: quota.count.saturating_add(count / 2),
         ..*quota
-    }
-}
-
-impl Checker {
-    /// The booked charges must not exceed Plivo's.
-    fn check_charges(&mut self, attempts: &BTreeMap<String, u64>) {
-        for (plivo, (sends, validation)) in self.charged.clone() {
-            let bill = attempts.get(&plivo).copied().unwrap_or_default() * CHARGE;
-            let is_booked_once = sends <= bill && validation <= VALIDATION_CHARGE;
-            let is_booked_once = is_booked_once || self.was_set;
-            self.require(is_booked_once, || {
-                format!("{plivo}: {sends} and {validation} booked of {bill}")
-            });
-        }
     }
 }

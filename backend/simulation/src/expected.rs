@@ -147,6 +147,7 @@ impl Checker {
             room_at(&uses, quotas, now)
         };
         let of_number = |it: &OneUse| it.number == number;
+        let since_freed = |it: &OneUse| of_number(it) && !it.is_freed;
         let of_caller = |it: &OneUse| it.caller == caller;
         let is_owed = !self.operator.has_freed(number);
         let backoff = self.backoff_ends_at(number, more.then_some(now), now);
@@ -158,6 +159,11 @@ impl Checker {
             (
                 Some(Limit::SendsPerNumber),
                 is_owed.then(|| room(&limits.sends_per_number, &of_number)),
+            ),
+            // At least what was sent since it was freed.
+            (
+                Some(Limit::SendsPerNumber),
+                Some(room(&limits.sends_per_number, &since_freed)),
             ),
             (
                 Some(Limit::SendsPerAddress),
@@ -223,6 +229,9 @@ impl Checker {
     /// When each limit has room for a check of that number's code.
     pub(crate) fn room_for_check(&self, number: usize, caller: usize, now: u64) -> Moments {
         let wrong = self.wrong.since(0, |it| it.number == number);
+        let since_freed = self
+            .wrong
+            .since(0, |it| it.number == number && !it.is_freed);
         let checks = self.checks.since(0, |it| it.caller == caller);
         let is_owed = !self.operator.has_freed(number);
         let has_reused = self.answers.reused > 0;
@@ -230,6 +239,14 @@ impl Checker {
             (
                 Some(Limit::WrongChecksPerNumber),
                 is_owed.then(|| room_at(&wrong, &self.limits.wrong_checks_per_number, now)),
+            ),
+            (
+                Some(Limit::WrongChecksPerNumber),
+                Some(room_at(
+                    &since_freed,
+                    &self.limits.wrong_checks_per_number,
+                    now,
+                )),
             ),
             (
                 Some(Limit::ChecksPerAddress),

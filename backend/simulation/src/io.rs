@@ -74,8 +74,11 @@ impl World {
                 PlivoAnswer::Validated(Err(outcome))
             };
             // Connecting may take its time, too.
-            let is_slow = random.percent(40);
-            let after = random.millis(if is_slow { 2_000..7_000 } else { 0..300 });
+            let is_slow = random.percent(60);
+            let after = random.millis(if is_slow { 2_000..9_000 } else { 0..300 });
+            if is_slow {
+                self.lose_patience(id, after);
+            }
             return self.schedule(after, Event::PlivoAnswered(id, answer));
         }
         let lost = [

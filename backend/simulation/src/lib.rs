@@ -7,6 +7,7 @@
 //! their faults. The same seed gives exactly the same schedule.
 
 mod answers;
+mod books;
 mod border;
 mod checker;
 mod claims;
@@ -23,6 +24,7 @@ mod plivo;
 mod quiet;
 mod random;
 pub mod rehearsal;
+mod releases;
 mod request;
 mod sessions;
 mod settings;
@@ -32,6 +34,7 @@ mod steps;
 mod trips;
 mod turns;
 mod usage;
+mod watching;
 mod world;
 
 use world::World;

@@ -1,21 +1,21 @@
 //! Simulated callers: they send, resend, try codes, repeat requests under their key or with
 //! another body, and watch sessions.
 
+use std::time::Duration;
+
 use countersign_core::{
-    Answer, AttemptUpdate, Charges, MicroDollars, Millis, Repetition, Settlement, UpstreamAttempt,
+    Answer, Repetition, Settlement,
     flow::{CheckEnd, DeliverEnd},
-    transitions::{CallbackOutcome, PollTurn, RecordAttempts, ViewSession},
+    transitions::CallbackOutcome,
 };
-use countersign_shared::{Channel, session::AttemptStatus};
+use countersign_shared::Channel;
 use countersign_store::StoreError;
 
 use crate::{
     border::{Keyed, opened},
     event::Event,
     outcome::Outcome,
-    request::{Asked, Callback, Kind, Phase, Request, Work},
-    settings::{CHARGE, VALIDATION_CHARGE},
-    turns::INTERVAL,
+    request::{Asked, Callback, Kind, Request, Work},
     world::World,
 };
 
@@ -76,6 +76,20 @@ impl World {
         }
     }
 
+    /// A caller repeats a request before its answer comes, under its key or as a new one.
+    pub(crate) fn lose_patience(&mut self, request: u64, answered_after: Duration) {
+        let asked = self.requests.get(&request).and_then(|it| it.asked.clone());
+        let Some(mut asked) = asked.filter(|_| self.random.percent(60)) else {
+            return;
+        };
+        if self.random.percent(50) {
+            asked.keyed = None;
+        }
+        let within = u64::try_from(answered_after.as_millis()).unwrap_or_default();
+        let after = self.random.millis(0..within);
+        self.schedule(after, Event::Again(asked));
+    }
+
     /// Repeats a request under its key.
     pub(crate) fn ask_again(&mut self, mut asked: Asked) {
         if let Kind::Send(_) = asked.kind {
@@ -102,7 +116,7 @@ impl World {
         self.begin(asked);
     }
 
-    fn known_session(&mut self, person: usize) -> Option<(String, usize)> {
+    pub(crate) fn known_session(&mut self, person: usize) -> Option<(String, usize)> {
         let sessions = &self.people[person].sessions;
         let is_last = self.random.percent(60);
         let session = if is_last {
@@ -168,86 +182,6 @@ impl World {
         for _ in 0..times {
             self.ask_again(asked.clone());
         }
-    }
-
-    /// A person watches the deliveries, and Plivo is polled if it is their turn.
-    fn watch(&mut self, person: usize) {
-        let Some((session, _)) = self.known_session(person) else {
-            return;
-        };
-        let view = ViewSession {
-            session: countersign_core::keys::session(&session),
-        };
-        let Ok(seen) = self.read(&view) else { return };
-        let step = PollTurn {
-            upstream: seen.upstream.key.clone(),
-            interval: INTERVAL,
-            rules: self.settings.rules.clone(),
-        };
-        let now = self.clock_now();
-        let work = Work::Watch(session, opened(&seen.upstream.id), now);
-        let id = self.admit(None, work, Phase::Only);
-        self.submit(id, step, Outcome::Polled);
-    }
-
-    pub(crate) fn watched(
-        &mut self,
-        session: &str,
-        plivo: &str,
-        since: Millis,
-        answer: Result<Outcome, StoreError>,
-    ) {
-        let is_turn = matches!(answer, Ok(Outcome::Polled(poll)) if poll.is_turn);
-        let now = self.clock_now();
-        if is_turn {
-            self.checker.turn_taken(plivo, since, now);
-        }
-        let Some(truth) = self.plivo.find(plivo).filter(|_| is_turn) else {
-            return;
-        };
-        let has_prices = self.random.percent(80);
-        let attempts: Vec<Channel> = truth.attempts.iter().map(|it| it.channel).collect();
-        let validation = if truth.is_verified {
-            VALIDATION_CHARGE
-        } else {
-            0
-        };
-        // Charges appear attempt by attempt.
-        let priced = if has_prices {
-            self.random.index(attempts.len() + 1)
-        } else {
-            0
-        };
-        let price = |index: usize| MicroDollars(if index < priced { CHARGE } else { 0 });
-        let charges = Charges {
-            attempts: attempts
-                .iter()
-                .enumerate()
-                .map(|(index, it)| (*it, price(index)))
-                .collect(),
-            validation: MicroDollars(validation),
-        };
-        let update = |(index, channel): (usize, &Channel)| AttemptUpdate {
-            index,
-            attempt: UpstreamAttempt {
-                channel: *channel,
-                status: AttemptStatus::Sent,
-                reason: None,
-            },
-        };
-        let upstream = countersign_core::keys::upstream(plivo);
-        let learned = RecordAttempts {
-            upstream: upstream.clone(),
-            updates: attempts.iter().enumerate().map(update).collect(),
-            rules: self.settings.rules.clone(),
-        };
-        let work = || Work::Watch(session.to_owned(), plivo.to_owned(), now);
-        let id = self.admit(None, work(), Phase::Only);
-        self.submit(id, learned, Outcome::Attempts);
-        let caller = self.checker.sessions.caller_of(session);
-        let step = self.settings.charges(session, caller, &upstream, charges);
-        let id = self.admit(None, work(), Phase::Only);
-        self.submit(id, step, Outcome::Charged);
     }
 
     /// Handles the answer to a send or resend.

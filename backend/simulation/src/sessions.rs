@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::{Key, Millis, Session, Settlement, keys, transitions::Reserved};
-use countersign_shared::{Channel, session::SessionStatus};
+use countersign_core::{Key, Millis, Session, Settlement};
 
 use crate::{
     checker::Checker,
@@ -14,7 +13,7 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Sessions {
     /// Requested sends and resends of each session.
-    asked: BTreeMap<String, usize>,
+    pub(crate) asked: BTreeMap<String, usize>,
     /// The number and the caller of each session.
     numbers: BTreeMap<String, (usize, usize)>,
     /// Reserved checks of each session, except those that were released.
@@ -179,76 +178,6 @@ impl Checker {
 }
 
 impl World {
-    /// If other sends to the number are in progress, the release may come before or after
-    /// them.
-    pub(crate) fn release_beside_others(&mut self, request: &Request) {
-        let number = |it: &Request| it.asked.as_ref().map(|it| it.number);
-        let number_of_it = number(request);
-        let mut others = self.requests.values();
-        if let Some(of_it) = number_of_it
-            && others.any(|it| number(it) == Some(of_it))
-        {
-            self.checker.unclear.insert(of_it);
-            self.checker.is_distinct_unclear = true;
-        }
-    }
-
-    /// A send that never left must leave no session.
-    pub(crate) fn check_release(&mut self, request: &Request) {
-        self.release_beside_others(request);
-        let Some(asked) = &request.asked else { return };
-        self.check_claim(request, asked);
-        self.check_backoff(asked);
-        if let Some(asked) = self.checker.sessions.asked.get_mut(&asked.session) {
-            *asked -= 1;
-        }
-        self.check_withdrawn(request);
-    }
-
-    /// The session of a send that did not happen is gone.
-    pub(crate) fn check_withdrawn(&mut self, request: &Request) {
-        let Some(asked) = &request.asked else { return };
-        if let Kind::Send(_) = asked.kind {
-            let key = keys::session(&asked.session);
-            let (row, now) = (self.store.rows().remove(&key), self.clock_now());
-            let is_gone = row.is_none_or(|row| row.expires_at <= now);
-            self.checker
-                .require(is_gone, || format!("{key:?} was withdrawn and is there"));
-        }
-    }
-
-    /// A key that another request has claimed since must still be claimed.
-    pub(crate) fn check_claim(&mut self, request: &Request, asked: &Asked) {
-        let Some(keyed) = &asked.keyed else { return };
-        let claimed_at = self.checker.claimed_at.get(&keyed.name).copied();
-        let age = claimed_at.map(|at| Millis(at).until(self.clock_now()));
-        let kept_for = match asked.kind {
-            Kind::Check(_) => self.settings.check_kept_for,
-            _ => self.settings.rules.session_lifetime,
-        };
-        let is_others = claimed_at != self.checker.reserved_at(request.id);
-        if !is_others || age.is_none_or(|age| age >= kept_for) || self.checker.was_set {
-            return;
-        }
-        let row = self.store.rows().remove(&keys::idempotency(&keyed.name));
-        let (name, id) = (&keyed.name, request.id);
-        self.checker.require(row.is_some(), || {
-            format!("{id} was released and has freed {name}, which is another's")
-        });
-    }
-
-    /// A check that was released leaves its session open.
-    pub(crate) fn check_reopened(&mut self, asked: &Asked) {
-        let seen = self.view(&asked.session);
-        let is_shut = seen.is_some_and(|seen| {
-            seen.status == SessionStatus::ChecksExhausted && seen.checks_left > 0
-        });
-        let name = &asked.session;
-        self.checker.require(!is_shut, || {
-            format!("{name} has checks left and takes none")
-        });
-    }
-
     /// A number that was verified is known from then on.
     pub(crate) fn check_known(&mut self, asked: &Asked) {
         let is_remembered = self.settings.rules.known_numbers_for.is_some();
@@ -259,38 +188,6 @@ impl World {
             let number = asked.number;
             self.checker
                 .require(is_known, || format!("{number} is verified and not known"));
-        }
-    }
-
-    /// If nothing else was sent to the number, its backoff must be as before.
-    fn check_backoff(&mut self, asked: &Asked) {
-        let of_number = |it: &Request| it.asked.as_ref().map(|it| it.number);
-        let mut others = self.requests.values();
-        let is_alone = !others.any(|it| of_number(it) == Some(asked.number));
-        let last = self.checker.sends.last_of(asked.number);
-        let is_clear = self.checker.in_doubt == 0 && !self.checker.was_set;
-        if !is_alone || !is_clear || self.checker.operator.has_freed(asked.number) {
-            return;
-        }
-        let now = self.clock_now();
-        let shortest = self.settings.rules.wait_after(1);
-        let owes = last.map(|at| Millis(at).after(shortest) > now);
-        if owes == Some(false) {
-            return;
-        }
-        let channel = Channel::Sms;
-        let pair = (asked.number, asked.caller);
-        let mut step = self.settings.send("probe", pair, channel, None);
-        step.limits.checks.clear();
-        let number = asked.number;
-        match (owes, self.read(&step)) {
-            (None, Reserved::Wait(wait)) => self.checker.require(wait.limit.is_some(), || {
-                format!("{number} waits for a send that never left")
-            }),
-            (Some(_), Reserved::Reserved(_)) => self.checker.require(false, || {
-                format!("{number} no longer waits, since another send never left")
-            }),
-            _ => {}
         }
     }
 

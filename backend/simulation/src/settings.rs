@@ -57,7 +57,7 @@ impl Faults {
             commit_lost_after: often(most / 2),
             crash: often(most / 6),
             clock_jump: often(most / 6),
-            plivo_never_left: often(most),
+            plivo_never_left: often(most * 3),
             plivo_lost_before: often(most),
             plivo_lost_after: often(most),
             plivo_refuses: often(most),
