@@ -117,6 +117,12 @@ impl Row for IdempotencyRow {
     const KIND: &'static str = "idempotency";
 }
 
+impl IdempotencyRow {
+    fn save(&self, rows: &mut Rows<'_>, key: &Key) {
+        rows.put(key, self, self.kept_until);
+    }
+}
+
 /// A repetition, and whether its body was compared and differed, which counts.
 pub(crate) struct Repeated {
     pub(crate) repetition: Repetition,
@@ -137,16 +143,14 @@ pub(crate) fn repeated(
     } else if row.body != claim.body {
         is_mismatch = true;
         row.mismatches += 1;
-        let kept_until = row.kept_until;
-        rows.put(&claim.key, &row, kept_until);
+        row.save(rows, &claim.key);
         Repetition::Reused
     } else if let Some(answer) = row.answer.clone() {
         if matches!(answer, Answer::Sealed(_)) {
             // A proof may have been stored by a commit that no replica confirmed. Stored
             // again, it is answered only once one has it.
             row.repetitions = row.repetitions.wrapping_add(1);
-            let kept_until = row.kept_until;
-            rows.put(&claim.key, &row, kept_until);
+            row.save(rows, &claim.key);
             rows.guard_single_use();
         }
         let subject = row.subject;
@@ -190,8 +194,7 @@ pub(crate) fn answer(
         Some(mut row) => {
             row.answer = Some(answer.clone());
             row.kept_until = rows.now().after(claim.kept_for);
-            let kept_until = row.kept_until;
-            rows.put(&claim.key, &row, kept_until);
+            row.save(rows, &claim.key);
         }
         None => put(rows, claim, Some(answer.clone())),
     }
@@ -211,8 +214,7 @@ pub(crate) fn replace_answer(
     {
         row.answer = Some(answer);
         row.kept_until = rows.now().after(claim.kept_for);
-        let kept_until = row.kept_until;
-        rows.put(&claim.key, &row, kept_until);
+        row.save(rows, &claim.key);
     }
     Ok(())
 }
@@ -229,8 +231,7 @@ pub(crate) fn adopt(
         && row.claimed_at == claimed_at
     {
         row.answer = Some(Answer::Sent(answer));
-        let kept_until = row.kept_until;
-        rows.put(key, &row, kept_until);
+        row.save(rows, key);
     }
     Ok(())
 }

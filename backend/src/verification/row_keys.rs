@@ -6,7 +6,7 @@ use countersign_core::{
     LimitCheck, Recipient, Sealed, SendKeys, Upstream, keys,
 };
 use countersign_shared::{PhoneNumber, SessionId};
-use countersign_store::{Hash, StoreKeys};
+use countersign_store::{StoreKeys, hex};
 
 use super::{Caller, Contact, IdempotentRequest, Requester};
 
@@ -241,8 +241,4 @@ impl RowKeys {
 fn short_name(row: &Key) -> &str {
     let (_, hash) = row.as_str().rsplit_once('/').unwrap_or_default();
     hash.get(..12).unwrap_or(hash)
-}
-
-fn hex(hash: &Hash) -> String {
-    format!("{:032x}", u128::from_be_bytes(*hash))
 }

@@ -114,7 +114,8 @@ impl StoreKeys {
     }
 }
 
-fn hex(hash: &Hash) -> String {
+/// A hash in hexadecimal.
+pub fn hex(hash: &Hash) -> String {
     format!("{:032x}", u128::from_be_bytes(*hash))
 }
 

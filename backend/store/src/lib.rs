@@ -22,7 +22,7 @@ mod store;
 pub use self::{
     at_clock::AtClock,
     committer::Committer,
-    encryption::{Hash, InvalidSecretKey, StoreKeys},
+    encryption::{Hash, InvalidSecretKey, StoreKeys, hex},
     handle::{Answer, NoObserver, Observer, StoreHandle, member},
     memory::MemoryStore,
     move_store::{MoveError, Portable, move_store},

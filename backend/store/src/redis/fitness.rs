@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::{Script, aio::ConnectionLike};
 
 use super::{Hash, PREFIX, link::CallError};
+use crate::hex;
 
 /// Lifetime of the mark that identifies our key: longer than any window.
 const MARK_TTL: Duration = Duration::from_hours(31 * 24);
@@ -37,7 +38,7 @@ impl Fitness {
     pub(super) fn new(key_check: &Hash) -> Self {
         Self {
             script: Script::new(include_str!("ready.lua")),
-            mark: key_check.iter().map(|byte| format!("{byte:02x}")).collect(),
+            mark: hex(key_check),
         }
     }
 
