@@ -167,14 +167,7 @@ impl Config {
             access_list_file: read_file(&reader, &variables::ACCESS_LIST_FILE)?,
             page_required: reader.is_set(&variables::PAGE_DIR),
             page_dir: reader.required(&variables::PAGE_DIR)?.into(),
-            log: logging::Settings {
-                json: match reader.required(&variables::LOG_FORMAT)?.as_str() {
-                    "json" => true,
-                    "text" => false,
-                    _ => return Err(variables::LOG_FORMAT.error("must be text or json")),
-                },
-                filter: reader.required(&variables::RUST_LOG)?,
-            },
+            log: read_log(&reader)?,
             // Last, so that other errors are reported first.
             secret_files: reader.files(),
         })
@@ -203,6 +196,23 @@ pub struct PriceSettings {
     pub channels: Vec<Channel>,
     /// Path of the file.
     pub prices_file: PathBuf,
+}
+
+/// Reads the settings of the log alone, so that an error in another variable is logged in
+/// the format that was asked for.
+pub fn log_from_environment() -> Result<logging::Settings, ConfigError> {
+    read_log(&Reader::new(&environment()?))
+}
+
+fn read_log(reader: &Reader<'_>) -> Result<logging::Settings, ConfigError> {
+    Ok(logging::Settings {
+        json: match reader.required(&variables::LOG_FORMAT)?.as_str() {
+            "json" => true,
+            "text" => false,
+            _ => return Err(variables::LOG_FORMAT.error("must be text or json")),
+        },
+        filter: reader.required(&variables::RUST_LOG)?,
+    })
 }
 
 /// Reads the settings of `--fetch-prices` from the environment.

@@ -86,7 +86,7 @@ async fn free(number: &str, forget: bool) -> Outcome {
 }
 
 async fn fetch_prices(countries: &str) -> Outcome {
-    logging::start(None);
+    start_log();
     let settings = config::prices_from_environment()?;
     print(&fetch_prices::run(settings, countries).await?)
 }
@@ -129,18 +129,21 @@ async fn try_plivo(words: &[&str]) -> Outcome {
 }
 
 async fn carry(from: &str, to: &str) -> Outcome {
-    logging::start(None);
+    start_log();
     let rows = move_store::run(from, to).await?;
     print(&format!(
         "{rows} rows moved; name the new store in STORE_URL and keep the same SECRET_KEY"
     ))
 }
 
-/// Errors in the settings are reported as a log line.
+/// Starts the log first: an error in the settings is one of its lines.
 fn settings() -> Result<Config, ConfigError> {
-    let settings = Config::from_environment();
-    logging::start(settings.as_ref().map(|config| &config.log).ok());
-    settings
+    start_log();
+    Config::from_environment()
+}
+
+fn start_log() {
+    logging::start(config::log_from_environment().as_ref().ok());
 }
 
 #[expect(clippy::print_stdout, reason = "answers to arguments go there")]

@@ -42,6 +42,17 @@ fn an_invalid_setting_is_reported_in_one_line_with_its_name() {
     );
 }
 
+#[test]
+fn an_invalid_setting_is_reported_in_the_format_of_the_log() {
+    let program = Program::new("mistakes-as-json");
+    let refusal = program.refuses(&[("LOG_FORMAT", "json")]);
+    let line: serde_json::Value = serde_json::from_str(&refusal).unwrap();
+    assert_eq!(line["event"], "server.failed");
+    // One in the format itself is reported as text.
+    let refusal = program.refuses(&[("PLIVO_MODE", "sandbox"), ("LOG_FORMAT", "xml")]);
+    assert!(refusal.contains("LOG_FORMAT"), "{refusal}");
+}
+
 /// The result of `--check-config`: standard output, standard error and exit code.
 pub(super) fn checked(
     program: &Program,
