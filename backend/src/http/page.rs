@@ -311,10 +311,11 @@ async fn keep(
     Ok(response)
 }
 
-/// Trunk names files `app-0123456789abcdef.js` and `app-0123456789abcdef_bg.wasm`.
+/// Trunk names files `app-123456789abcdef0.js` and `app-123456789abcdef0_bg.wasm`: with 16
+/// hexadecimal digits, less leading zeros.
 fn is_hashed(path: &str) -> bool {
     let is_hash =
-        |part: &str| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        |part: &str| part.len() >= 10 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     path.rsplit('/')
         .next()
         .is_some_and(|name| name.split(['-', '.', '_']).any(is_hash))

@@ -131,6 +131,8 @@ fn the_hash_is_the_one_browsers_compute() {
 fn only_names_with_a_hash_are_kept_for_ever() {
     assert!(is_hashed("/countersign-frontend-0123456789abcdef_bg.wasm"));
     assert!(is_hashed("/style-0123456789abcdef.css"));
+    // Trunk omits leading zeros.
+    assert!(is_hashed("/countersign-frontend-204ce4f298c3e27.js"));
     assert!(!is_hashed("/index.html"));
     assert!(!is_hashed("/locales/de.json"));
     assert!(!is_hashed("/"));
