@@ -33,6 +33,10 @@ impl StopSignals {
     pub fn listen() -> std::io::Result<Self> {
         #[cfg(unix)]
         {
+            // A write beyond a file-size limit (`ulimit -f`) is to fail as on a full disk. The
+            // handler stays when its `Signal` is dropped.
+            let file_size = rustix::process::Signal::XFSZ.as_raw();
+            drop(signal(SignalKind::from_raw(file_size))?);
             let hang_up = SignalKind::hangup();
             let is_heeded = !is_ignored(hang_up);
             Ok(Self {
