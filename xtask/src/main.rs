@@ -4,6 +4,7 @@ mod bench;
 mod command;
 mod dist;
 mod image;
+mod lighthouse;
 mod packages;
 mod page;
 mod programs;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         Some("finish-page") => page::finish(),
         Some("lighthouse") => tools::install()
             .and_then(|()| page::build())
-            .and_then(|()| test::lighthouse()),
+            .and_then(|()| lighthouse::measure()),
         Some("rehearse") => rehearse::rehearse(rest),
         Some("bench") => bench::bench(rest),
         Some("soak") => bench::soak(rest),

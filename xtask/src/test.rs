@@ -1,20 +1,16 @@
 //! Every check and every test.
 
+mod totals;
+
 use std::{fs, path::Path, time::Instant};
 
+use self::totals::{Totals, check_line, count, playwright_line, rust_line};
 use crate::{
-    command::{Outcome, cargo, command, exists, run, say, target, watch},
+    command::{Outcome, cargo, command, exists, run, say, target},
     dist, image,
     packages::{npm_ci, once, python_packages},
     page, programs, system_packages, tools,
 };
-
-/// Tests counted so far.
-#[derive(Clone, Copy, Default)]
-struct Totals {
-    passed: u64,
-    failed: u64,
-}
 
 struct Step {
     name: &'static str,
@@ -367,104 +363,4 @@ fn e2e(totals: &mut Totals) -> Outcome {
         .env("COUNTERSIGN_BIN", target().join("debug/countersign"))
         .env("ACCOUNTS_BIN", target().join("debug/examples/accounts"));
     count(&mut tests, totals, playwright_line)
-}
-
-/// Measures the built page with Lighthouse. Not a test: its figures depend on the machine's
-/// load.
-pub(crate) fn lighthouse() -> Outcome {
-    system_packages::install()?;
-    run(&mut cargo(
-        "build --release --package countersign-backend --bin countersign",
-    ))?;
-    let home = Path::new("frontend/lighthouse");
-    once(
-        &home.join("node_modules"),
-        &[home.join("package-lock.json")],
-        || npm_ci(home),
-    )?;
-    run(command("node")
-        .arg("run.mjs")
-        .current_dir(home)
-        .env("COUNTERSIGN_BIN", target().join("release/countersign")))
-}
-
-/// Runs tests and adds up their results. No test at all is a failure.
-fn count(
-    command: &mut std::process::Command,
-    totals: &mut Totals,
-    read: fn(&str) -> Option<(u64, u64)>,
-) -> Outcome {
-    let mut seen = Totals::default();
-    let outcome = watch(command, |line| {
-        if let Some((passed, failed)) = read(line) {
-            seen.passed += passed;
-            seen.failed += failed;
-        }
-    });
-    totals.passed += seen.passed;
-    totals.failed += seen.failed;
-    outcome?;
-    match seen {
-        Totals { failed: 1.., .. } => Err(format!("{} tests failed", seen.failed)),
-        Totals { passed: 0, .. } => Err("no test was found".to_owned()),
-        _ => Ok(()),
-    }
-}
-
-/// `test result: ok. 3 passed; 0 failed; …`
-fn rust_line(line: &str) -> Option<(u64, u64)> {
-    let (_, counts) = line
-        .trim()
-        .strip_prefix("test result: ")?
-        .split_once(". ")?;
-    Some((before(counts, " passed")?, before(counts, " failed")?))
-}
-
-/// `  3 passed (2.1s)` and `  1 failed`
-fn playwright_line(line: &str) -> Option<(u64, u64)> {
-    let line = line.trim();
-    let number = |word| {
-        let (count, rest) = line.split_once(word)?;
-        let alone = rest.is_empty() || rest.starts_with(" (");
-        alone.then(|| count.parse().ok()).flatten()
-    };
-    let failed: Option<u64> = number(" failed").or_else(|| number(" flaky"));
-    match (number(" passed"), failed) {
-        (Some(passed), _) => Some((passed, 0)),
-        (None, Some(failed)) => Some((0, failed)),
-        (None, None) => None,
-    }
-}
-
-/// `ok create …` and `FAILED create …`
-fn check_line(line: &str) -> Option<(u64, u64)> {
-    match line.split(' ').next()? {
-        "ok" => Some((1, 0)),
-        "FAILED" => Some((0, 1)),
-        _ => None,
-    }
-}
-
-/// The number before `word`.
-fn before(text: &str, word: &str) -> Option<u64> {
-    let (before, _) = text.split_once(word)?;
-    before.rsplit([' ', ';']).next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn totals_are_read_from_each_runner() {
-        let rust = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured";
-        assert_eq!(rust_line(rust), Some((3, 2)));
-        assert_eq!(rust_line("running 3 tests"), None);
-        assert_eq!(playwright_line("  12 passed (3.4s)"), Some((12, 0)));
-        assert_eq!(playwright_line("  1 failed"), Some((0, 1)));
-        assert_eq!(playwright_line("  1 flaky"), Some((0, 1)));
-        assert_eq!(playwright_line("the 3 passed quickly"), None);
-        assert_eq!(check_line("ok create"), Some((1, 0)));
-        assert_eq!(check_line("FAILED create"), Some((0, 1)));
-    }
 }

@@ -1,0 +1,28 @@
+//! The page as Lighthouse measures it.
+
+use std::path::Path;
+
+use crate::{
+    command::{Outcome, cargo, command, run, target},
+    packages::{npm_ci, once},
+    system_packages,
+};
+
+/// Measures the built page with Lighthouse. Not a test: its figures depend on the machine's
+/// load.
+pub(crate) fn measure() -> Outcome {
+    system_packages::install()?;
+    run(&mut cargo(
+        "build --release --package countersign-backend --bin countersign",
+    ))?;
+    let home = Path::new("frontend/lighthouse");
+    once(
+        &home.join("node_modules"),
+        &[home.join("package-lock.json")],
+        || npm_ci(home),
+    )?;
+    run(command("node")
+        .arg("run.mjs")
+        .current_dir(home)
+        .env("COUNTERSIGN_BIN", target().join("release/countersign")))
+}
