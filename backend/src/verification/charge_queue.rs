@@ -2,6 +2,8 @@
 //! order in which they are asked for, and in the store, so that another process goes on
 //! with it when this one is gone.
 
+mod waiting;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
@@ -9,12 +11,13 @@ use std::{
 };
 
 use countersign_core::{
-    ApplicationId, CountryCode, Key, Millis, QueuedCharge,
+    Millis, QueuedCharge,
     transitions::{LeaseQueues, ViewQueue},
 };
 use countersign_store::StoreError;
-use serde::{Deserialize, Serialize};
 
+pub(super) use self::waiting::{Waiting, kept_for};
+use self::waiting::{moments, passed};
 use super::{Verification, store_deadline};
 
 /// Maximum queued codes: as many as can be asked for within the hour that a session may
@@ -24,90 +27,6 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Rows that are read in one go. A code that was not recorded leaves its place empty, and
 /// fewer than so many are under way.
 const ROWS_AT_ONCE: u32 = 256;
-
-/// When a code is asked for: soon, when it has arrived; before its session's end, while
-/// what was expected can be corrected; and after it, for what came late.
-fn moments(lifetime: Duration) -> [Duration; 4] {
-    [
-        2 * MINUTE,
-        lifetime.saturating_sub(MINUTE).max(2 * MINUTE),
-        lifetime + 2 * MINUTE,
-        lifetime + 60 * MINUTE,
-    ]
-}
-
-/// How long a code may be asked for, also where Plivo does not answer at the last moment.
-pub(super) fn kept_for(lifetime: Duration) -> Duration {
-    lifetime + 75 * MINUTE
-}
-
-/// A code whose charges are not all known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Waiting {
-    pub(super) session: Key,
-    pub(super) application: ApplicationId,
-    pub(super) country: CountryCode,
-    pub(super) upstream_id: String,
-    pub(super) sent_at: SystemTime,
-    /// How often it was asked for.
-    asked: usize,
-}
-
-/// The same as it is sealed. It names nobody: who has Plivo's account finds the number by
-/// Plivo's session.
-#[derive(Serialize, Deserialize)]
-struct Content {
-    session: Key,
-    application: ApplicationId,
-    country: String,
-    upstream_id: String,
-    sent_at: Millis,
-}
-
-impl Waiting {
-    pub(super) fn new(
-        session: Key,
-        application: ApplicationId,
-        country: CountryCode,
-        upstream_id: String,
-        sent_at: SystemTime,
-    ) -> Self {
-        Self {
-            session,
-            application,
-            country,
-            upstream_id,
-            sent_at,
-            asked: 0,
-        }
-    }
-
-    fn to_text(&self) -> String {
-        let content = Content {
-            session: self.session.clone(),
-            application: self.application.clone(),
-            country: self.country.to_string(),
-            upstream_id: self.upstream_id.clone(),
-            sent_at: self.sent_at.into(),
-        };
-        serde_json::to_string(&content).expect("plain values are JSON")
-    }
-
-    /// As another process left it: its last moment that has passed may not have been.
-    fn from_text(text: &str, now: SystemTime, lifetime: Duration) -> Option<Self> {
-        let content: Content = serde_json::from_str(text).ok()?;
-        let sent_at: SystemTime = content.sent_at.into();
-        let passed = passed(sent_at, now, lifetime);
-        Some(Self {
-            session: content.session,
-            application: content.application,
-            country: CountryCode::of(&content.country),
-            upstream_id: content.upstream_id,
-            sent_at,
-            asked: passed.saturating_sub(1),
-        })
-    }
-}
 
 /// Codes whose charges are not all known, by when they are asked for.
 pub(super) struct ChargeQueue {
@@ -203,12 +122,6 @@ impl ChargeQueue {
     }
 }
 
-/// How many of a code's moments have passed.
-fn passed(sent_at: SystemTime, now: SystemTime, lifetime: Duration) -> usize {
-    let moments = moments(lifetime).into_iter();
-    moments.filter(|after| sent_at + *after <= now).count()
-}
-
 /// A place in a queue, by which it is found again.
 fn place(queue: &str, minute: u64, index: u32) -> String {
     format!("{queue} {minute} {index}")
@@ -296,19 +209,10 @@ impl Verification {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    const LIFETIME: Duration = Duration::from_mins(10);
-
-    fn waiting(sent_at: SystemTime) -> Waiting {
-        Waiting::new(
-            Key::new("session/ab"),
-            ApplicationId::parse("example").unwrap(),
-            CountryCode::of("US"),
-            "a1b2".to_owned(),
-            sent_at,
-        )
-    }
+    use super::{
+        waiting::tests::{LIFETIME, waiting},
+        *,
+    };
 
     #[test]
     fn a_code_is_asked_for_four_times_at_most() {
@@ -364,21 +268,6 @@ mod tests {
             queue.pop(late).unwrap().sent_at,
             start + Duration::from_secs(1)
         );
-    }
-
-    #[test]
-    fn what_a_process_left_goes_on_at_its_last_moment_that_has_passed() {
-        let sent_at = SystemTime::UNIX_EPOCH + Duration::from_hours(490_000);
-        let text = waiting(sent_at).to_text();
-        for (minutes, asked) in [(1, 0), (2, 0), (9, 1), (11, 1), (12, 2), (69, 2), (71, 3)] {
-            let now = sent_at + MINUTE * minutes;
-            let found = Waiting::from_text(&text, now, LIFETIME).unwrap();
-            let expected = Waiting {
-                asked,
-                ..waiting(sent_at)
-            };
-            assert_eq!(found, expected, "{minutes}");
-        }
     }
 
     #[test]
