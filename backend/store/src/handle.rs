@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::{
     committer::{Event, Member, guarded},
     driver,
-    store::{CommitOutcome, Snapshot, Store, StoreError, Unavailable},
+    store::{CommitOutcome, MAX_LOADS, Snapshot, Store, StoreError, Unavailable},
 };
 
 /// Maximum waiting transitions. A bulkhead limits callers earlier; if the store hangs,
@@ -22,8 +22,6 @@ const MAX_WAITING: usize = 2048;
 const MAX_NOTICES: usize = 256;
 /// Timeout of the readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum rounds in which a read names its keys.
-const MAX_LOADS: u32 = 3;
 
 /// Observes steps and commits. Metrics are implemented elsewhere.
 pub trait Observer: Send + Sync + 'static {

@@ -8,6 +8,12 @@ use countersign_core::{Key, Millis, StoredRow, Unreadable, Write};
 /// Longest encoded row that a store accepts. Our longest one has 16 KB.
 pub const MAX_VALUE_BYTES: usize = 256 * 1024;
 
+/// Maximum loads in which a transition names its rows. It takes two: for the rows named at
+/// first, and for those named once these are known. Each further one means that somebody
+/// else's commit has added a row meanwhile; so many in a row, that the transition never
+/// stops naming rows.
+pub(crate) const MAX_LOADS: u32 = 10;
+
 /// Random bytes at the head of each stored value, new at each write. They alone decide
 /// whether a row is unchanged.
 pub type Stamp = [u8; 8];

@@ -323,6 +323,21 @@ fn a_step_names_more_rows_once_it_has_seen_the_first() {
 }
 
 #[test]
+fn a_step_gets_through_while_others_keep_changing_which_rows_it_names() {
+    let world = World::default();
+    let (mut instance, mut other) = (Instance::new(&world, 1), Instance::new(&world, 2));
+    let follower = instance.submit(follows());
+    for _ in 0..6 {
+        other.submit(adds("first"));
+        other.run();
+        instance.load_as_told();
+    }
+    instance.run();
+    assert_eq!(follower.answer(), Some(Ok(1)));
+    assert_eq!(world.count("second/6"), 1);
+}
+
+#[test]
 fn a_step_that_never_stops_naming_rows_fails() {
     let world = World::default();
     let mut instance = Instance::new(&world, 1);

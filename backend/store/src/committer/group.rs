@@ -8,11 +8,8 @@ use std::{
 use countersign_core::{Key, Millis, Rows, StoredRow, Write};
 
 use super::{Command, MAX_LOST_RACES, MAX_MEMBERS, MAX_ROWS, Member, guarded};
-use crate::store::StoreError;
+use crate::store::{MAX_LOADS, StoreError};
 
-/// Maximum loads of one try: the rows a member names at first, those it names once it has
-/// seen them, and one more because a sibling's row may have appeared in between.
-const MAX_LOADS: u32 = 3;
 /// Time after which a losing group takes the turn.
 const MIN_LOSING_TIME: Duration = Duration::from_millis(20);
 
