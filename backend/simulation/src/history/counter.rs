@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::{Quota, Use};
 
-/// Uses that are kept with their exact moments.
+/// Uses that are kept with their moments.
 const MAX_EXACT: usize = 64;
 
 /// The uses within one quota's window.
@@ -15,8 +15,6 @@ struct Window {
     uses: Vec<(u64, u64)>,
     /// Distinct things: when each was used last, and whether twice at that moment.
     things: BTreeMap<u64, (u64, bool)>,
-    /// Until when moments may be inexact, since there were too many.
-    inexact_until: u64,
 }
 
 /// A use that was counted.
@@ -35,20 +33,12 @@ pub(super) struct Counter {
     pub(super) moves: u32,
 }
 
-/// When there is room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) wait: u64,
-    pub(super) is_exact: bool,
-}
-
 impl Counter {
     pub(super) fn new(quotas: &[Quota]) -> Self {
         let window = |quota: &Quota| Window {
             quota: *quota,
             uses: Vec::new(),
             things: BTreeMap::new(),
-            inexact_until: 0,
         };
         Self {
             windows: quotas.iter().map(window).collect(),
@@ -83,19 +73,10 @@ impl Counter {
         }
     }
 
-    pub(super) fn room(&self, used: Use, now: u64) -> Room {
-        let rooms = self.windows.iter().map(|it| Room {
-            wait: it.wait(used, now),
-            is_exact: it.inexact_until <= now,
-        });
-        let none = Room {
-            wait: 0,
-            is_exact: true,
-        };
-        rooms.fold(none, |one, other| Room {
-            wait: one.wait.max(other.wait),
-            is_exact: one.is_exact && other.is_exact,
-        })
+    /// How long until there is room.
+    pub(super) fn wait(&self, used: Use, now: u64) -> u64 {
+        let waits = self.windows.iter().map(|it| it.wait(used, now));
+        waits.max().unwrap_or_default()
     }
 
     pub(super) fn take(&mut self, used: Use, now: u64) -> Counted {
@@ -167,7 +148,6 @@ impl Counter {
         self.moves += 1;
         for it in &mut self.windows {
             it.uses.clear();
-            it.inexact_until = 0;
         }
     }
 
@@ -190,8 +170,12 @@ impl Window {
             Some(last) if last.0 == at => last.1 += amount,
             _ => self.uses.push((at, amount)),
         }
-        if self.uses.len() > MAX_EXACT {
-            self.inexact_until = self.inexact_until.max(at + self.quota.milliseconds());
+        // Of too many, the two that are closest count as the later one.
+        while self.uses.len() > MAX_EXACT {
+            let gap = |it: &usize| self.uses[it + 1].0 - self.uses[*it].0;
+            let closest = (0..MAX_EXACT).min_by_key(gap).unwrap_or_default();
+            let (_, amount) = self.uses.remove(closest);
+            self.uses[closest].1 += amount;
         }
     }
 

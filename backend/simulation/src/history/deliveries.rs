@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign_core::{
     Limits, Millis, NewSession, SessionRules, keys,
-    transitions::{PollTurn, SendReservation, ViewNumber, ViewSession},
+    transitions::{FreeNumber, PollTurn, SendReservation, ViewNumber, ViewSession},
 };
 use countersign_shared::{Channel, Locale, session::SessionStatus};
 
@@ -114,10 +114,9 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
 impl Deliveries<'_> {
     fn step(&mut self) {
         if self.random.percent(8) {
-            self.pause = [2, 3_000, 60_000, 1_000_000][self.random.index(4)];
+            self.pause = [1, 3_000, 60_000, 1_000_000][self.random.index(4)];
         }
-        // Two codes of one session are never requested at the same moment.
-        let by = self.random.within(1..self.pause.max(2));
+        let by = self.random.within(0..self.pause);
         self.service.pass(by);
         if self.random.percent(15) {
             let now = self.now();
@@ -141,7 +140,7 @@ impl Deliveries<'_> {
             11..17 => self.call_back(),
             17 => self.verify(),
             18 => self.poll(),
-            _ => {}
+            _ => self.free(),
         }
         self.compare();
     }
@@ -226,6 +225,16 @@ impl Deliveries<'_> {
         } else {
             self.known.retain(|_, it| it.until > now);
         }
+    }
+
+    /// The operator frees a number, of which sends are still on their way.
+    fn free(&mut self) {
+        let number = self.random.index(NUMBERS);
+        self.service.run(&FreeNumber {
+            number: border::number_key(number),
+            forget: false,
+            rules: self.rules.clone(),
+        });
     }
 
     /// Compares a session, and what is told of a number, with the model.

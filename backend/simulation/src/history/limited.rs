@@ -65,6 +65,7 @@ pub(super) struct Limited<'a> {
     ended_at: u64,
     /// Longest pause, in milliseconds.
     pause: u64,
+    is_busy: bool,
     pub(super) violations: Vec<String>,
 }
 
@@ -97,6 +98,7 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
         names: 0,
         ended_at: 0,
         pause: 1_000,
+        is_busy: random.percent(30),
         violations: Vec::new(),
         random,
     };
@@ -113,14 +115,17 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
 impl Limited<'_> {
     fn step(&mut self) {
         if self.random.percent(8) {
-            self.pause = [1, 300, 5_000, 60_000, 1_500_000][self.random.index(5)];
+            // Some histories are busy all the time.
+            let pauses = [1, 300, 5_000, 60_000, 1_500_000];
+            let most = if self.is_busy { 2 } else { pauses.len() };
+            self.pause = pauses[self.random.index(most)];
         }
         let by = self.random.within(0..self.pause);
         self.service.pass(by);
         if self.random.percent(15) {
             self.pass_to_a_moment();
         }
-        if self.random.percent(2) {
+        if self.random.percent(4) {
             self.set_the_clock();
         }
         self.note_what_ended();

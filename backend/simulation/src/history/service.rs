@@ -41,7 +41,12 @@ impl Service {
 
     /// Runs a step.
     pub(super) fn run<T: Transition>(&self, step: &T) -> T::Outcome {
-        let (outcome, snapshot, write) = self.apply(step);
+        self.run_guarded(step).0
+    }
+
+    /// Runs a step. Also returns whether its writes must survive the loss of a primary.
+    pub(super) fn run_guarded<T: Transition>(&self, step: &T) -> (T::Outcome, bool) {
+        let (outcome, snapshot, write, is_guarded) = self.apply(step);
         let now = snapshot.now;
         let done = self.store.commit_now(&Commit {
             now,
@@ -49,13 +54,13 @@ impl Service {
             version: None,
             write,
             deadline: now.after(Duration::from_secs(1)),
-            guards_single_use: false,
+            guards_single_use: is_guarded,
         });
         assert_eq!(done, CommitOutcome::Done, "nobody else writes");
-        outcome
+        (outcome, is_guarded)
     }
 
-    fn apply<T: Transition>(&self, step: &T) -> (T::Outcome, Snapshot, BTreeMap<Key, Write>) {
+    fn apply<T: Transition>(&self, step: &T) -> (T::Outcome, Snapshot, BTreeMap<Key, Write>, bool) {
         let mut snapshot = self.store.load_now(&[]);
         loop {
             let rows = Rows::new(&snapshot.rows, snapshot.now);
@@ -67,7 +72,8 @@ impl Service {
         }
         let mut rows = Rows::new(&snapshot.rows, snapshot.now);
         let outcome = step.apply(&mut rows).expect("rows are readable");
+        let is_guarded = rows.guards_single_use();
         let write = rows.into_writes();
-        (outcome, snapshot, write)
+        (outcome, snapshot, write, is_guarded)
     }
 }

@@ -62,6 +62,8 @@ struct Traffic<'a> {
     codes: Vec<Code>,
     names: u64,
     mood: Mood,
+    /// How often it changes, in percent.
+    fickle: u64,
     violations: Vec<String>,
 }
 
@@ -99,6 +101,7 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
             pause: 60_000,
             range: 0,
         },
+        fickle: [1, 5][random.index(2)],
         violations: Vec::new(),
         random,
     };
@@ -115,10 +118,10 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
 impl Traffic<'_> {
     fn step(&mut self) {
         let random = &mut *self.random;
-        if random.percent(5) {
+        if random.percent(self.fickle) {
             self.mood = Mood {
                 entered: [0, 1, 2].map(|_| [0, 0, 15, 40, 70, 100][random.index(6)]),
-                pause: [500, 30_000, 600_000, 20 * 3_600_000][random.index(4)],
+                pause: [500, 30_000, 600_000, 2_400_000, 20 * 3_600_000][random.index(5)],
                 range: random.index(3),
             };
         }

@@ -62,7 +62,11 @@ impl Deliveries<'_> {
             return self.send();
         };
         let channel = self.channel();
-        self.reserve(session, None, channel);
+        let reserved = self.reserved[self.sessions[session].number].iter();
+        let mut alike = reserved.filter(|it| (it.session, it.channel) == (session, channel));
+        if alike.all(|it| it.at != now) {
+            self.reserve(session, None, channel);
+        }
     }
 
     fn channel(&mut self) -> Channel {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Answer, Destination, Limit, Millis, Sealed, SessionOver, Settlement, Verdict, keys,
+    Answer, Destination, Limit, Millis, Repetition, Sealed, SessionOver, Settlement, Verdict, keys,
     transitions::{
         CheckReservation, KeepAnswer, ReleaseCheck, ReserveCheck, Reserved, SettleCheck,
     },
@@ -54,7 +54,7 @@ impl Limited<'_> {
             self.check_kept_for,
         );
         let limits = &self.quotas.limits;
-        let told = self.service.run(&ReserveCheck {
+        let (told, is_guarded) = self.service.run_guarded(&ReserveCheck {
             session: keys::session(&session.name),
             application: key.map(border::application_id),
             wrong_per_number: limits.wrong_checks_per_number.clone(),
@@ -63,7 +63,17 @@ impl Limited<'_> {
             rules: self.rules.clone(),
         });
         if !self.is_new(keyed.as_ref(), caller, &told) {
-            return;
+            // What may be a proof is answered again only once a replica has it.
+            let may_be_proof = matches!(
+                told,
+                Reserved::Repeated(Repetition::Answered {
+                    answer: Answer::Sealed(_),
+                    ..
+                })
+            );
+            return self.require(is_guarded || !may_be_proof, || {
+                format!("{keyed:?} is unguarded")
+            });
         }
         let now = self.now();
         let over = session.closed_to(key, now);

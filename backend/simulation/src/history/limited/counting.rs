@@ -48,22 +48,17 @@ impl Limited<'_> {
         told: Option<&Wait>,
     ) -> bool {
         let now = self.now();
-        let (mut longest, mut is_exact) = (more, true);
+        let mut longest = more;
         let mut own = (told.is_some_and(|it| it.limit.is_none())).then_some(more);
         for limit in limits {
-            let room = self.counter(limit).room(limit.3, now);
-            longest = longest.max(room.wait);
-            is_exact &= room.is_exact;
+            let wait = self.counter(limit).wait(limit.3, now);
+            longest = longest.max(wait);
             if told.is_some_and(|it| it.limit == Some(limit.0)) {
-                own = own.max(Some(room.wait));
+                own = own.max(Some(wait));
             }
         }
         let wait = told.map_or(0, |it| millis(it.retry_after));
-        let is_right = if is_exact {
-            wait == longest && (told.is_none() || own == Some(wait))
-        } else {
-            wait >= longest
-        };
+        let is_right = wait == longest && (told.is_none() || own == Some(wait));
         self.require(is_right, || {
             format!("{told:?} at {now}, and {longest} by {limits:?} and {more}")
         });
@@ -92,8 +87,8 @@ impl Limited<'_> {
         let counter = self.counters.get(&place).cloned();
         let mut counter = counter.unwrap_or_else(|| Counter::new(&limit.2));
         counter.read_at(now);
-        let (used, room) = (counter.used(), counter.room(limit.3, now));
-        let is_right = told == used || !room.is_exact;
+        let used = counter.used();
+        let is_right = told == used;
         self.require(is_right, || {
             format!("{limit:?} counts {told:?}, and not {used:?}")
         });

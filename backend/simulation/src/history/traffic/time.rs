@@ -18,7 +18,7 @@ impl Traffic<'_> {
 
     pub(super) fn set_the_clock(&mut self) {
         let now = self.now();
-        let most = [10_000, 300_000, 5_000_000, 90_000_000][self.random.index(4)];
+        let most = [10_000, 300_000, 5_000_000, 400_000_000][self.random.index(4)];
         let by = self.random.within(1..most);
         let is_back = self.random.percent(60);
         self.known.retain(|_, it| it.until > now);
