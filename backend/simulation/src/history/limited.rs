@@ -70,8 +70,10 @@ pub(super) struct Limited<'a> {
 }
 
 pub(super) fn play(random: &mut Random) -> Vec<String> {
-    let waits: &[u64] = [&[0][..], &[1, 5], &[10, 10, 900], &[0, 30]][random.index(4)];
-    let quotas = Quotas::draw(random);
+    let is_busy = random.percent(15);
+    let waits = [&[0][..], &[1, 5], &[10, 10, 900], &[0, 30]];
+    let waits = waits[if is_busy { 0 } else { random.index(4) }];
+    let quotas = Quotas::draw(random, is_busy);
     let known_for = [None, Some(20), Some(3_000)][random.index(3)];
     let mut it = Limited {
         service: Service::new(),
@@ -98,11 +100,11 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
         names: 0,
         ended_at: 0,
         pause: 1_000,
-        is_busy: random.percent(30),
+        is_busy,
         violations: Vec::new(),
         random,
     };
-    let steps = it.random.within(10..200);
+    let steps = it.random.within(10..if is_busy { 400 } else { 200 });
     for _ in 0..steps {
         it.step();
         if !it.violations.is_empty() {
@@ -115,7 +117,7 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
 impl Limited<'_> {
     fn step(&mut self) {
         if self.random.percent(8) {
-            // Some histories are busy all the time.
+            // In a busy history there are more uses than are kept one by one.
             let pauses = [1, 300, 5_000, 60_000, 1_500_000];
             let most = if self.is_busy { 2 } else { pauses.len() };
             self.pause = pauses[self.random.index(most)];

@@ -39,9 +39,12 @@ fn quotas(random: &mut Random, most: u64) -> Vec<Quota> {
 }
 
 impl Quotas {
-    pub(super) fn draw(random: &mut Random) -> Self {
-        // In some histories there is room for more than is kept exactly.
-        let most = [4, 12, 200][random.index(3)];
+    pub(super) fn draw(random: &mut Random, is_busy: bool) -> Self {
+        let most = if is_busy {
+            300
+        } else {
+            [4, 12][random.index(2)]
+        };
         let mut some = |times: u64| {
             let mut all = quotas(random, most);
             for it in &mut all {
@@ -57,7 +60,11 @@ impl Quotas {
             wrong_checks_per_number: some(1),
             sends_per_address: some(1),
             checks_per_address: some(1),
-            numbers_per_address: quotas_of_few(some(1)),
+            numbers_per_address: if is_busy {
+                some(1)
+            } else {
+                quotas_of_few(some(1))
+            },
             sends_per_user: some(1),
             sends_without_address: some(1),
             checks_without_address: some(1),

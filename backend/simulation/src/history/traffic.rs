@@ -62,8 +62,7 @@ struct Traffic<'a> {
     codes: Vec<Code>,
     names: u64,
     mood: Mood,
-    /// How often it changes, in percent.
-    fickle: u64,
+    is_steady: bool,
     violations: Vec<String>,
 }
 
@@ -101,11 +100,12 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
             pause: 60_000,
             range: 0,
         },
-        fickle: [1, 5][random.index(2)],
+        is_steady: random.percent(25),
         violations: Vec::new(),
         random,
     };
-    let steps = traffic.random.within(20..250);
+    let most = if traffic.is_steady { 500 } else { 250 };
+    let steps = traffic.random.within(20..most);
     for _ in 0..steps {
         traffic.step();
         if !traffic.violations.is_empty() {
@@ -118,10 +118,13 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
 impl Traffic<'_> {
     fn step(&mut self) {
         let random = &mut *self.random;
-        if random.percent(self.fickle) {
+        if random.percent(5) {
+            // In a steady history there are dozens of sends each day.
+            let pauses = [2_400_000, 500, 30_000, 600_000, 20 * 3_600_000];
+            let most = if self.is_steady { 1 } else { pauses.len() };
             self.mood = Mood {
                 entered: [0, 1, 2].map(|_| [0, 0, 15, 40, 70, 100][random.index(6)]),
-                pause: [500, 30_000, 600_000, 2_400_000, 20 * 3_600_000][random.index(5)],
+                pause: pauses[random.index(most)],
                 range: random.index(3),
             };
         }
