@@ -5,25 +5,23 @@ mod answers;
 mod callbacks;
 mod plivo;
 mod steps;
+mod views;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign_core::{
-    Limits, Millis, NewSession, SessionRules, keys,
-    transitions::{FreeNumber, PollTurn, SendReservation, ViewNumber, ViewSession},
+    Millis, NewSession, SessionRules, keys,
+    transitions::{FreeNumber, PollTurn, SendReservation},
 };
-use countersign_shared::{Channel, Locale, session::SessionStatus};
+use countersign_shared::{Channel, Locale};
 
 use self::{callbacks::Callback, plivo::Plivo};
 use super::{
-    accounts::{Session, State},
+    accounts::Session,
     claims::{Claims, Keyed},
     service::Service,
 };
-use crate::{
-    border::{self, opened},
-    random::Random,
-};
+use crate::{border, random::Random};
 
 const NUMBERS: usize = 2;
 const LIFETIME: u64 = 600_000;
@@ -137,9 +135,9 @@ impl Deliveries<'_> {
             0..4 => self.send(),
             4..7 => self.resend(),
             7..11 => self.resolve(),
-            11..17 => self.call_back(),
-            17 => self.verify(),
-            18 => self.poll(),
+            11..16 => self.call_back(),
+            16 => self.verify(),
+            17..19 => self.poll(),
             _ => self.free(),
         }
         self.compare();
@@ -162,7 +160,8 @@ impl Deliveries<'_> {
 
     fn moments(&self) -> Vec<u64> {
         let known = self.known.values();
-        let known = known.flat_map(|it| [it.until, it.began_at + LIFETIME]);
+        let known =
+            known.flat_map(|it| [it.until, it.began_at + LIFETIME, it.polled_at + INTERVAL]);
         let sessions = self.sessions.iter();
         let sessions = sessions.flat_map(|it| [it.ends_at, it.ends_at + ENDED_FOR]);
         let reserved = self.reserved.iter().flatten().map(|it| it.at + LIFETIME);
@@ -234,70 +233,6 @@ impl Deliveries<'_> {
             number: border::number_key(number),
             forget: false,
             rules: self.rules.clone(),
-        });
-    }
-
-    /// Compares a session, and what is told of a number, with the model.
-    fn compare(&mut self) {
-        let now = self.now();
-        if let Some(session) = self.random.pick(&self.sessions).cloned() {
-            let told = self.service.read(&ViewSession {
-                session: keys::session(&session.name),
-            });
-            let told = told.map(|it| {
-                let status = match it.status {
-                    SessionStatus::Verified => State::Verified,
-                    _ => State::Pending,
-                };
-                let deliveries = it.deliveries.iter();
-                let deliveries: Vec<_> = deliveries
-                    .map(|it| (it.channel, it.requested_at.0))
-                    .collect();
-                (status, opened(&it.upstream.id), deliveries)
-            });
-            let deliveries = session.deliveries.iter();
-            let deliveries: Vec<_> = deliveries.map(|it| (it.channel, it.at)).collect();
-            let expected = match session.over(now) {
-                Some(over) => Err(over),
-                None => Ok((session.state, session.plivo.clone(), deliveries)),
-            };
-            self.require(told == expected, || {
-                format!("{session:?} is {told:?} at {now}, and not {expected:?}")
-            });
-        }
-        let number = self.random.index(NUMBERS);
-        let told = self.service.read(&ViewNumber {
-            number: border::number_key(number),
-            limits: Limits::default(),
-            rules: self.rules.clone(),
-        });
-        let reserved = &self.reserved[number];
-        if reserved.is_empty() || reserved.iter().any(|it| it.at + LIFETIME <= now) {
-            // Whether the row still names old ones depends on what else keeps the row.
-            return;
-        }
-        let sends = reserved.iter().map(|it| (it.channel, Millis(it.at)));
-        let sends: Vec<_> = sends.collect();
-        let told_sends: Vec<_> = told.sends.iter().map(|it| (it.channel, it.at)).collect();
-        let mut of_number: Vec<usize> = reserved.iter().map(|it| it.session).collect();
-        of_number.dedup();
-        let mut attempts = Vec::new();
-        for index in of_number {
-            let session = &self.sessions[index];
-            if session.over(now).is_none() {
-                let plivo: usize = session
-                    .plivo
-                    .trim_start_matches("plivo")
-                    .parse()
-                    .unwrap_or(0);
-                let known = self.known.get(&plivo).cloned().unwrap_or_default();
-                attempts.push(known.behind(&session.deliveries));
-            }
-        }
-        let told_attempts: Vec<_> = told.sessions.into_iter().map(|it| it.1).collect();
-        let is_right = told_sends == sends && told_attempts == attempts;
-        self.require(is_right, || {
-            format!("{number} has {told_sends:?} {told_attempts:?} at {now}, and not {sends:?} {attempts:?}")
         });
     }
 }

@@ -104,7 +104,8 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
         violations: Vec::new(),
         random,
     };
-    let steps = it.random.within(10..if is_busy { 400 } else { 200 });
+    let more = if is_busy { 300 } else { 0 };
+    let steps = more + it.random.within(10..200);
     for _ in 0..steps {
         it.step();
         if !it.violations.is_empty() {
@@ -118,8 +119,8 @@ impl Limited<'_> {
     fn step(&mut self) {
         if self.random.percent(8) {
             // In a busy history there are more uses than are kept one by one.
-            let pauses = [1, 300, 5_000, 60_000, 1_500_000];
-            let most = if self.is_busy { 2 } else { pauses.len() };
+            let pauses = [1, 20, 300, 5_000, 60_000, 1_500_000];
+            let most = if self.is_busy { 3 } else { pauses.len() };
             self.pause = pauses[self.random.index(most)];
         }
         let by = self.random.within(0..self.pause);
@@ -131,7 +132,9 @@ impl Limited<'_> {
             self.set_the_clock();
         }
         self.note_what_ended();
+        let is_send = self.is_busy && self.random.percent(60);
         match self.random.within(0..20) {
+            _ if is_send => self.send(),
             0..6 => self.send(),
             6..11 => self.check(),
             11..15 => self.resolve(),

@@ -22,12 +22,12 @@ pub(super) struct Quotas {
     pub(super) end_users: Vec<EndUserKeys>,
 }
 
-fn quotas(random: &mut Random, most: u64) -> Vec<Quota> {
+fn quotas(random: &mut Random, (least, most): (u64, u64)) -> Vec<Quota> {
     let quota = |count: u64, seconds: u64| Quota {
         count: count.max(1).try_into().unwrap_or(std::num::NonZeroU64::MIN),
         per: std::time::Duration::from_secs(seconds),
     };
-    let few = random.within(1..most);
+    let few = random.within(least..most);
     let short = quota(few, [20, 60][random.index(2)]);
     let more = few + random.within(0..most);
     match random.index(5) {
@@ -40,13 +40,10 @@ fn quotas(random: &mut Random, most: u64) -> Vec<Quota> {
 
 impl Quotas {
     pub(super) fn draw(random: &mut Random, is_busy: bool) -> Self {
-        let most = if is_busy {
-            300
-        } else {
-            [4, 12][random.index(2)]
-        };
+        let most = [4, 12][random.index(2)];
+        let range = if is_busy { (100, 300) } else { (1, most) };
         let mut some = |times: u64| {
-            let mut all = quotas(random, most);
+            let mut all = quotas(random, range);
             for it in &mut all {
                 it.count = it
                     .count

@@ -2,6 +2,7 @@
 //! conversion breakers as the model has them.
 
 mod codes;
+mod expected;
 mod time;
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
@@ -104,8 +105,8 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
         violations: Vec::new(),
         random,
     };
-    let most = if traffic.is_steady { 500 } else { 250 };
-    let steps = traffic.random.within(20..most);
+    let more = if traffic.is_steady { 200 } else { 0 };
+    let steps = more + traffic.random.within(20..250);
     for _ in 0..steps {
         traffic.step();
         if !traffic.violations.is_empty() {
@@ -118,15 +119,19 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
 impl Traffic<'_> {
     fn step(&mut self) {
         let random = &mut *self.random;
-        if random.percent(5) {
-            // In a steady history there are dozens of sends each day.
-            let pauses = [2_400_000, 500, 30_000, 600_000, 20 * 3_600_000];
-            let most = if self.is_steady { 1 } else { pauses.len() };
+        if !self.is_steady && random.percent(5) {
+            let pauses = [500, 30_000, 600_000, 2_400_000, 20 * 3_600_000];
             self.mood = Mood {
                 entered: [0, 1, 2].map(|_| [0, 0, 15, 40, 70, 100][random.index(6)]),
-                pause: pauses[random.index(most)],
+                pause: pauses[random.index(5)],
                 range: random.index(3),
             };
+        }
+        if self.is_steady && random.percent(2) {
+            // Dozens of sends each day, most of which are entered on many days.
+            let mut entered = || [20, 45, 70, 100, 100, 100][random.index(6)];
+            self.mood.entered = [entered(), entered(), entered()];
+            self.mood.pause = 2_400_000;
         }
         let by = random.within(0..self.mood.pause);
         self.service.pass(by);
@@ -168,56 +173,6 @@ impl Traffic<'_> {
         let rule = self.rule;
         let breaker = self.breakers.entry(name.to_owned());
         breaker.or_insert_with(|| Breaker::new(rule, limit))
-    }
-
-    /// What a send is told: the destinations with a low conversion, the wait, and whether
-    /// its number is known.
-    fn expected(
-        &mut self,
-        range: usize,
-        number: &str,
-    ) -> (Vec<LowConversion>, Option<(u64, Limit)>, bool) {
-        let (now, country) = (self.now(), COUNTRIES[range]);
-        let is_enforced = self.rule.enforced;
-        let mut low = Vec::new();
-        let known = self.known.get(number);
-        let mut is_known = known.is_some_and(|it| it.until > now && it.open < 2);
-        if is_known {
-            let limit = Limit::ConversionOfKnown;
-            let breaker = self.breaker(limit, &format!("known {country}"));
-            breaker.read_at(now);
-            let usual = breaker.usual(now);
-            let judged = breaker.judge(usual, now);
-            is_known = judged == Judged::Enough || !is_enforced;
-            low.extend(told(limit, judged));
-        }
-        let mut wait = None;
-        if is_known {
-            return (low, wait, is_known);
-        }
-        let places = [
-            (Limit::ConversionPerCountry, country.to_owned()),
-            (Limit::ConversionPerRange, format!("range {range}")),
-        ];
-        let of_country = self.breaker(Limit::ConversionPerCountry, country);
-        of_country.read_at(now);
-        let usual = of_country.usual(now);
-        for (limit, name) in places {
-            let breaker = self.breaker(limit, &name);
-            breaker.read_at(now);
-            let before = breaker.clone();
-            let judged = breaker.judge(usual, now);
-            let until = breaker.open_until(now).filter(|_| is_enforced);
-            low.extend(told(limit, judged));
-            if matches!(judged, Judged::Trips(_)) && limit == Limit::ConversionPerRange {
-                let country = self.breaker(Limit::ConversionPerCountry, country);
-                country.forget(&before);
-            }
-            if let Some(until) = until.filter(|it| wait.is_none_or(|(longest, _)| *it > longest)) {
-                wait = Some((until, limit));
-            }
-        }
-        (low, wait, is_known)
     }
 
     fn send(&mut self, range: usize, number: &str) {
