@@ -41,7 +41,7 @@ mod world;
 use world::World;
 
 /// One in so many schedules is followed by a history.
-const HISTORY_EVERY: u64 = 8;
+const HISTORY_EVERY: u64 = 10;
 
 /// Statistics of a schedule.
 #[derive(Clone, Copy, Debug, Default)]
