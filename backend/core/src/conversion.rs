@@ -200,8 +200,11 @@ impl ConversionRow {
     /// Subtracts the sends to a range whose breaker has tripped, so that they do not
     /// count against the country as well.
     pub(crate) fn forget(&mut self, range: &Self) {
-        self.buckets.subtract(BUCKET, &range.buckets);
-        self.hours.subtract(HOUR_BUCKET, &range.hours);
+        // Another range's send may have moved the country's buckets on since.
+        let moved = self.buckets.subtract(BUCKET, &range.buckets);
+        for hours in [&moved, &range.hours] {
+            self.hours.subtract(HOUR_BUCKET, hours);
+        }
     }
 
     /// The usual rates, of periods with at least [`MIN_USUAL`] sends.

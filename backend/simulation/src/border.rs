@@ -180,7 +180,7 @@ impl Settings {
     }
 }
 
-fn application_keys(caller: usize) -> ApplicationKeys {
+pub(crate) fn application_keys(caller: usize) -> ApplicationKeys {
     ApplicationKeys {
         sends: keys::limit(Limit::SendsPerApplication, &caller.to_string()),
         budget: keys::limit(Limit::ApplicationBudget, &caller.to_string()),

@@ -16,6 +16,7 @@ mod counts;
 mod ending;
 mod event;
 mod expected;
+mod history;
 mod io;
 mod operator;
 mod outcome;
@@ -38,6 +39,9 @@ mod watching;
 mod world;
 
 use world::World;
+
+/// One in so many schedules is followed by a history.
+const HISTORY_EVERY: u64 = 10;
 
 /// Statistics of a schedule.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,7 +76,12 @@ pub fn play(seed: u64, is_traced: bool) -> Result<Report, Failure> {
     let mut world = World::new(seed, is_traced);
     world.run();
     world.check_the_end();
-    let World { checker, trace, .. } = world;
+    let World {
+        mut checker, trace, ..
+    } = world;
+    if seed.is_multiple_of(HISTORY_EVERY) {
+        checker.violations.extend(history::play(seed));
+    }
     if checker.violations.is_empty() {
         return Ok(Report {
             commits: checker.commits,

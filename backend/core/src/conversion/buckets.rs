@@ -70,15 +70,20 @@ impl Buckets {
         self.0.extract_if(.., is_older).collect()
     }
 
-    /// Subtracts the counts of `others`, bucket by bucket.
-    pub(super) fn subtract(&mut self, length: u64, others: &Self) {
-        for Bucket(at, sends, verified) in &others.0 {
-            if let Some(it) = self.of(length, *at) {
-                it.2 = it.2.saturating_sub(*verified);
-                it.1 = it.1.saturating_sub(*sends).max(it.2);
-            }
+    /// Subtracts the counts of `others`, bucket by bucket. Returns those of them that have
+    /// no bucket here.
+    pub(super) fn subtract(&mut self, length: u64, others: &Self) -> Self {
+        let mut missing = Self::default();
+        for other in &others.0 {
+            let Some(it) = self.of(length, other.0) else {
+                missing.0.push(*other);
+                continue;
+            };
+            it.2 = it.2.saturating_sub(other.2);
+            it.1 = it.1.saturating_sub(other.1).max(it.2);
         }
         self.0.retain(|it| it.1 > 0);
+        missing
     }
 
     /// Moves buckets that lie after `now` to `now`. Returns whether there were any.

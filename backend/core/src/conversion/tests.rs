@@ -279,3 +279,20 @@ fn a_limit_without_minimum_sends_is_not_judged() {
     let decision = row.decide(&never, LIMIT, Usual::default(), Millis(START + HOUR / 2));
     assert_eq!(decision, ConversionDecision::Pass);
 }
+
+#[test]
+fn sends_to_a_tripped_range_are_forgotten_though_its_country_has_counted_on() {
+    let (mut country, mut range) = (ConversionRow::default(), ConversionRow::default());
+    let rule = rule();
+    for minute in 0..40 {
+        let at = Millis(START + minute * 60_000);
+        country.sent(&rule, LIMIT, at, at);
+        range.sent(&rule, Limit::ConversionPerRange, at, at);
+    }
+    // Another range of the country moves the country's buckets on.
+    let later = Millis(START + 2 * HOUR);
+    country.sent(&rule, LIMIT, later, later);
+    country.forget(&range);
+    let left = country.rate_of_day(&rule, later.after(rule.grace));
+    assert_eq!(left.sends, 1);
+}
