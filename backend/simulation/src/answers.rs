@@ -13,7 +13,7 @@ use countersign_core::{
 use crate::{
     border::{Keyed, opened},
     checker::Checker,
-    request::{Asked, Kind, Request},
+    request::{Asked, Request},
     usage::OneUse,
 };
 
@@ -78,6 +78,7 @@ impl Checker {
         match end {
             DeliverEnd::Sent { session, answer } => {
                 self.recorded(asked, session);
+                self.sent(request.id, asked, session, *answer);
                 let plivo = opened(&session.upstream.id);
                 let is_answered = request.created.as_deref() == Some(plivo.as_str());
                 self.require(is_answered, || format!("{} is of {plivo}", asked.session));
@@ -89,6 +90,8 @@ impl Checker {
             }
             DeliverEnd::Wait(wait) => self.waits(request, wait, now),
             DeliverEnd::Repeated(repetition) => self.repeated(request, repetition, now),
+            DeliverEnd::Failed(failure) => self.failed(request, *failure),
+            DeliverEnd::NotReserved => self.not_reserved(request),
             _ => {}
         }
         if !matches!(end, DeliverEnd::Unsettled) {
@@ -113,6 +116,7 @@ impl Checker {
                     self.used(&plivo);
                 }
                 self.verified(request.id, asked.number, now);
+                self.deliveries.entered(request.id, asked);
                 let proof = format!("proof{}", request.id);
                 self.proof(asked, &proof);
                 self.given(asked, First::Proof(proof), now);
@@ -120,6 +124,8 @@ impl Checker {
             CheckEnd::Settled(settlement) => self.given(asked, First::Settled(*settlement), now),
             CheckEnd::Wait(wait) => self.waits(request, wait, now),
             CheckEnd::Repeated(repetition) => self.repeated(request, repetition, now),
+            CheckEnd::Failed(failure) => self.failed(request, *failure),
+            CheckEnd::NotReserved => self.not_reserved(request),
             _ => {}
         }
         if !matches!(end, CheckEnd::Unsettled) {
@@ -223,21 +229,6 @@ impl Checker {
         self.answers.mismatches.remove(&keyed.name);
         let bodies = &mut self.answers.bodies;
         bodies.insert(keyed.name.clone(), keyed.body.clone());
-    }
-
-    /// How long an answer must be found: a little less than it is kept, because it was
-    /// stored before it was given.
-    pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
-        let kept_for = self.key_kept_for(asked);
-        kept_for.saturating_sub(Duration::from_secs(10))
-    }
-
-    /// How long a request's key is claimed.
-    pub(crate) fn key_kept_for(&self, asked: &Asked) -> Duration {
-        match asked.kind {
-            Kind::Check(_) => self.check_kept_for,
-            _ => self.rules.session_lifetime,
-        }
     }
 
     /// A request was repeated under a known key.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_core::{
     ApplicationId, ApplicationKeys, AttemptUpdate, Destination, EndUserKeys, IdempotencyClaim, Key,
-    Limit, LimitCheck, NewSession, Owner, Route, Sealed, SendKeys, Upstream, keys,
+    Limit, LimitCheck, NewSession, Owner, QueuedCharge, Route, Sealed, SendKeys, Upstream, keys,
     transitions::{
         CallbackRecipient, RecordCallback, RecordCharges, ReserveCheck, ReserveResend, ReserveSend,
         SendLimits,
@@ -45,7 +45,7 @@ impl Settings {
             },
             limits: self.send_limits(number, caller, channel),
             claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
-            request_id: format!("to {number}"),
+            request_id: String::new(),
             rules: self.rules.clone(),
         }
     }
@@ -65,7 +65,7 @@ impl Settings {
             limits: self.send_limits(number, caller, channel),
             at_once,
             claim: keyed.map(|it| self.claim(it, session, caller, self.rules.session_lifetime)),
-            request_id: format!("to {number}"),
+            request_id: String::new(),
             rules: self.rules.clone(),
         }
     }
@@ -113,20 +113,37 @@ impl Settings {
         upstream: &Key,
         charges: countersign_core::Charges,
     ) -> RecordCharges {
-        let own = self.applications[caller].caps(&application_keys(caller), 0);
-        let own = Some(own).filter(|caps| !caps.quotas.is_empty());
         RecordCharges {
             session: keys::session(session),
             upstream: upstream.clone(),
             charges,
-            caps: self.caps().into_iter().chain(own).collect(),
+            caps: self
+                .caps()
+                .into_iter()
+                .chain(self.own_caps(caller))
+                .collect(),
             rules: self.rules.clone(),
+        }
+    }
+
+    /// What is queued to collect the charges of a code.
+    pub(crate) fn charge(&self, request: u64) -> QueuedCharge {
+        QueuedCharge {
+            row: keys::charge(&request.to_string()),
+            content: Sealed(request.to_string().into_bytes()),
+            kept_for: self.rules.session_lifetime,
         }
     }
 
     /// The spending caps, to read how much of them is used.
     pub(crate) fn caps(&self) -> Option<LimitCheck> {
         self.budget.caps(&keys::limit(Limit::Budget, "all"))
+    }
+
+    /// The spending caps of the caller's application.
+    pub(crate) fn own_caps(&self, caller: usize) -> Option<LimitCheck> {
+        let own = self.applications[caller].caps(&application_keys(caller), 0);
+        Some(own).filter(|caps| !caps.quotas.is_empty())
     }
 
     /// Whether the operator lets that number through.

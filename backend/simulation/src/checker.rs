@@ -7,26 +7,26 @@ use std::{
 };
 
 use countersign_core::{
-    Limits, Millis, SessionRules, Verdict, Write,
+    Limits, Millis, SessionRules, Verdict,
     transitions::{CheckReservation, SendReservation},
 };
 use countersign_shared::Channel;
-use countersign_store::{Commit, CommitOutcome};
 
 use crate::{
     answers::Answers,
+    attempts::Attempts,
     claims::Claims,
+    deliveries::Deliveries,
     operator::Operator,
     request::{Asked, Kind, Phase, Request},
+    rows::UsedCodes,
     sessions::Sessions,
     settings::Settings,
+    told::Told,
     trips::Trip,
     turns::Turns,
     usage::{OneUse, Usage},
 };
-
-/// Longest allowed row.
-const MAX_ROW_BYTES: usize = 16 * 1024;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Checker {
@@ -65,11 +65,15 @@ pub(crate) struct Checker {
     pub(crate) answers: Answers,
     pub(crate) sessions: Sessions,
     /// When the effect under each key was reserved, by the store's clock.
-    effects: BTreeMap<String, Vec<(u64, u64)>>,
+    pub(crate) effects: BTreeMap<String, Vec<(u64, u64)>>,
     reserved_at: BTreeMap<u64, u64>,
     /// When each key was last claimed.
     pub(crate) claimed_at: BTreeMap<String, u64>,
     pub(crate) claims: Claims,
+    pub(crate) told: Told,
+    pub(crate) attempts: Attempts,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) used_codes: UsedCodes,
     pub(crate) nonces: BTreeSet<String>,
     /// Reported deliveries for each attempt.
     pub(crate) arrivals: BTreeMap<(usize, usize), u32>,
@@ -77,6 +81,8 @@ pub(crate) struct Checker {
     pub(crate) ranks: BTreeMap<(usize, usize), BTreeSet<u8>>,
     /// Charges booked for each of Plivo's sessions: for attempts, for validation.
     pub(crate) charged: BTreeMap<String, (u64, u64)>,
+    /// Charges for validation booked for the applications.
+    pub(crate) validated_for: BTreeMap<usize, u64>,
     /// Checks of each session that Plivo accepted.
     pub(crate) accepted: BTreeMap<String, Vec<(u64, Asked)>>,
     /// When a code of each number was accepted last.
@@ -120,10 +126,15 @@ impl Checker {
             reserved_at: BTreeMap::new(),
             claimed_at: BTreeMap::new(),
             claims: Claims::default(),
+            told: Told::default(),
+            attempts: Attempts::default(),
+            deliveries: Deliveries::default(),
+            used_codes: UsedCodes::default(),
             nonces: BTreeSet::new(),
             arrivals: BTreeMap::new(),
             ranks: BTreeMap::new(),
             charged: BTreeMap::new(),
+            validated_for: BTreeMap::new(),
             accepted: BTreeMap::new(),
             verified_at: BTreeMap::new(),
             has_tripped: false,
@@ -158,18 +169,6 @@ impl Checker {
         }
     }
 
-    pub(crate) fn committed(&mut self, commit: &Commit, outcome: &CommitOutcome) {
-        self.commits += 1;
-        self.conflicts += u64::from(matches!(outcome, CommitOutcome::Conflict(_)));
-        for (key, write) in &commit.write {
-            if let Write::Put(row) = write {
-                let length = row.value.len();
-                let is_short = length < MAX_ROW_BYTES;
-                self.require(is_short, || format!("{key:?} has {length} bytes"));
-            }
-        }
-    }
-
     /// A process died while handling this request.
     pub(crate) fn died(&mut self, request: &Request) {
         self.in_doubt += u64::from(request.phase != Phase::Plivo);
@@ -184,6 +183,7 @@ impl Checker {
         let Some(asked) = &request.asked else { return };
         let at = reservation.reserved_at().0;
         self.counted(request, asked, at);
+        self.told.sent(request.id, reservation);
         self.not_stopped(request, reservation.channel());
         self.tripped(request, reservation.low_conversion(), now);
         let ladder = self.ladders.entry(asked.number).or_default();
@@ -246,6 +246,7 @@ impl Checker {
         if let Some(keyed) = &asked.keyed {
             self.claimed(keyed, at);
             self.claims.claimed(asked, &keyed.name);
+            self.told.claimed(&keyed.name, request.id);
         }
     }
 
@@ -300,21 +301,6 @@ impl Checker {
         // A later send keeps its own wait.
         for ladder in self.ladders.values_mut() {
             ladder.pop_if(|(last, _)| *last == id);
-        }
-    }
-
-    /// From here on the request's key is free, for any body.
-    pub(crate) fn frees_key(&mut self, request: &Request) {
-        let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
-        let reserved_at = self.reserved_at(request.id);
-        if let Some(keyed) =
-            keyed.filter(|it| self.claimed_at.get(&it.name).copied() == reserved_at)
-        {
-            self.claimed_at.remove(&keyed.name);
-            self.claims.freed(&keyed.name);
-            // A send that Plivo throttled has left, without effect.
-            let effects = self.effects.entry(keyed.name.clone()).or_default();
-            effects.retain(|(id, _)| *id != request.id);
         }
     }
 

@@ -60,6 +60,36 @@ impl Claims {
 }
 
 impl Checker {
+    /// How long an answer must be found: a little less than it is kept, because it was
+    /// stored before it was given.
+    pub(crate) fn kept_for(&self, asked: &Asked) -> Duration {
+        let kept_for = self.key_kept_for(asked);
+        kept_for.saturating_sub(Duration::from_secs(10))
+    }
+
+    /// How long a request's key is claimed.
+    pub(crate) fn key_kept_for(&self, asked: &Asked) -> Duration {
+        match asked.kind {
+            Kind::Check(_) => self.check_kept_for,
+            _ => self.rules.session_lifetime,
+        }
+    }
+
+    /// From here on the request's key is free, for any body.
+    pub(crate) fn frees_key(&mut self, request: &Request) {
+        let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
+        let reserved_at = self.reserved_at(request.id);
+        if let Some(keyed) =
+            keyed.filter(|it| self.claimed_at.get(&it.name).copied() == reserved_at)
+        {
+            self.claimed_at.remove(&keyed.name);
+            self.claims.freed(&keyed.name);
+            // A send that Plivo throttled has left, without effect.
+            let effects = self.effects.entry(keyed.name.clone()).or_default();
+            effects.retain(|(id, _)| *id != request.id);
+        }
+    }
+
     /// A request has ended, with a known outcome.
     pub(crate) fn ended(&mut self, request: &Request, waits: bool) {
         let Some(asked) = &request.asked else { return };
@@ -119,7 +149,9 @@ impl World {
         let is_compared = others < MAX_COMPARED || is_unclear;
         let is_right = match &found {
             Some(Ok(Repetition::Reused)) => others >= MAX_COMPARED || is_unclear,
-            Some(Ok(Repetition::Answered { .. })) => (is_answered || !is_check) && is_compared,
+            Some(Ok(found @ Repetition::Answered { .. })) => {
+                (is_answered || !is_check) && is_compared && self.checker.answers(asked, found)
+            }
             Some(Ok(Repetition::UnderWay)) => !is_answered && age < UNDER_WAY && is_compared,
             Some(Ok(Repetition::Lost { .. })) => !is_answered && age >= UNDER_WAY && is_compared,
             Some(Err(_)) | None => false,

@@ -138,15 +138,25 @@ impl World {
             .collect();
         self.checker.check_charges(&attempts);
         let is_exact = self.checker.in_doubt == 0 && !self.checker.was_set;
-        if is_exact && !self.checker.has_lied && self.elapsed < Duration::from_mins(10) {
+        if is_exact {
+            self.check_the_conversion();
+        }
+        if is_exact && !self.checker.has_lied && self.elapsed < self.settings.rules.session_lifetime
+        {
             if !self.checker.operator.has_forgotten_any() {
                 self.check_the_books();
+                self.check_the_own_budgets();
             }
             self.check_the_counts();
             self.check_the_reserve();
         }
         self.check_that_turns_are_free();
+        let ended_at = self.clock_now();
         self.check_what_follows();
+        self.check_late_charges();
+        self.check_that_waits_are_kept(ended_at);
+        self.check_what_is_freed();
+        self.check_what_is_beside();
         self.check_that_nobody_is_stuck();
     }
 
@@ -193,7 +203,7 @@ impl World {
         exceeded.push(sends.exceeded(&limits.sends_total, |_| true, usage::count));
         let caps = &self.settings.budget.caps;
         exceeded.push(sends.exceeded(caps, |_| true, |uses| usage::count(uses) * price));
-        if !checker.was_set {
+        if !checker.was_set && !checker.rules.verified_owes_no_wait {
             let shortest = self.settings.rules.wait_after(1);
             let shortest = u64::try_from(shortest.as_millis()).unwrap_or_default();
             exceeded.push(sends.too_close(shortest));
@@ -209,6 +219,8 @@ impl World {
     /// enters it must be verified.
     fn check_that_nobody_is_stuck(&mut self) {
         self.settings.faults = Faults::none();
+        // A late one would come after a short session has ended.
+        self.settings.faults.callback_lost = 100;
         self.start_everything();
         self.pass(Duration::from_hours(25));
         for number in 0..self.settings.numbers {

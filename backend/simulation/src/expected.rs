@@ -26,7 +26,7 @@ pub(crate) struct Next {
 }
 
 /// When there is room for one more.
-fn room_at(uses: &[OneUse], quotas: &[Quota], now: u64) -> u64 {
+pub(crate) fn room_at(uses: &[OneUse], quotas: &[Quota], now: u64) -> u64 {
     let at = |quota: &Quota| {
         let ends = uses.iter().map(|it| it.at + quota.milliseconds());
         let mut ends: Vec<u64> = ends.filter(|end| *end > now).collect();
@@ -202,7 +202,13 @@ impl Checker {
             (false, Some(true)) => Some(if has_reserve { now } else { country }),
             _ => None,
         };
+        let country = match (self.room_in_country(&uses, now), is_known) {
+            (Some((country, _)), Some(false)) => Some(country),
+            (Some((_, best)), Some(true)) => Some(best),
+            _ => country,
+        };
         moments.push((Some(Limit::SendsPerCountry), country));
+        moments.push((Some(Limit::KnownPerCountry), country));
         let is_charged = !self.charged.is_empty();
         let service = room(&codes(&settings.budget.caps), &|_| true);
         let own = room(

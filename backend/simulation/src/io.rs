@@ -12,7 +12,8 @@ use countersign_store::{CommitOutcome, Unavailable, committer::Event as Committe
 use crate::{
     border::{destination, upstream},
     event::{Event, Fate, Io, PlivoAnswer},
-    request::{Callback, Kind, Work},
+    outcome::Outcome,
+    request::{Callback, Kind, Phase, Work},
     steps::failed,
     world::World,
 };
@@ -125,6 +126,7 @@ impl World {
                 let attempt =
                     is_done.then(|| self.plivo.create(asked.number, channel, self.elapsed));
                 if let Some((plivo, index)) = attempt {
+                    self.checker.attempts.made(id, plivo, index);
                     self.schedule_callbacks(id, plivo, index);
                 }
                 let of = |plivo: usize| format!("plivo{plivo}");
@@ -176,11 +178,15 @@ impl World {
         let Some(mut request) = self.requests.remove(&id) else {
             return;
         };
+        if let PlivoAnswer::Created(Err(failure)) | PlivoAnswer::Validated(Err(failure)) = &answer {
+            self.checker.told.failed(id, *failure);
+        }
         match (&mut request.work, answer) {
             (Work::Deliver(flow), PlivoAnswer::Created(answer)) => {
                 request.created = answer.as_ref().ok().cloned();
                 let answer = answer.map(|id| upstream(&id));
                 let is_created = answer.is_ok();
+                let is_throttled = matches!(answer, Err(UpstreamOutcome::Throttled));
                 let is_refused = matches!(
                     answer,
                     Err(UpstreamOutcome::Rejected
@@ -191,7 +197,7 @@ impl World {
                 let is_right = match &step {
                     DeliverStep::Record(_) => is_created,
                     DeliverStep::Release(_) => !is_created && !request.has_left,
-                    DeliverStep::Close(_) => is_refused,
+                    DeliverStep::Close(step) => is_refused && step.may_retry == is_throttled,
                     _ => !is_created && !is_refused && request.has_left,
                 };
                 self.checker.follows(id, is_right);
@@ -201,10 +207,11 @@ impl World {
                 let number = request.asked.as_ref().map_or(0, |it| it.number);
                 let is_accepted = answer == Ok(Verdict::Accepted);
                 let proof = is_accepted.then(|| Sealed(format!("proof{id}").into_bytes()));
+                let verdict = answer.unwrap_or(Verdict::Incorrect);
                 let is_decided = answer.is_ok() || answer == Err(UpstreamOutcome::Rejected);
                 let step = flow.called(answer, proof, destination(number), failed);
                 let is_right = match &step {
-                    CheckStep::Settle(_) => is_decided,
+                    CheckStep::Settle(step) => is_decided && step.verdict == verdict,
                     CheckStep::Release(_) => !is_decided && !request.has_left,
                     _ => !is_decided && request.has_left,
                 };
@@ -248,6 +255,21 @@ impl World {
                 self.schedule(after, Event::Called(callback));
             }
         }
+    }
+
+    /// Admits a callback from Plivo.
+    pub(crate) fn callback(&mut self, callback: Callback) {
+        let plivo = &self.plivo.sessions[callback.plivo];
+        let (id, number) = (plivo.id.clone(), plivo.number);
+        let step = self
+            .settings
+            .callback(&callback.nonce, &id, number, callback.update);
+        let channel = callback.update.attempt.channel;
+        self.checker.deliveries.called_back(number, channel);
+        let (plivo, now) = (id, self.clock_now());
+        let id = self.admit(None, Work::Callback(callback), Phase::Only);
+        self.checker.turns.callback(id, &plivo, now);
+        self.submit(id, step, Outcome::Callback);
     }
 
     /// Plivo repeats a callback that was not answered.

@@ -7,15 +7,21 @@
 //! their faults. The same seed gives exactly the same schedule.
 
 mod answers;
+mod attempts;
+mod beside;
 mod books;
 mod border;
+mod budgets;
 mod checker;
 mod claims;
 mod clock;
+mod cooldowns;
 mod counts;
+mod deliveries;
 mod ending;
 mod event;
 mod expected;
+mod freed;
 mod history;
 mod io;
 mod operator;
@@ -27,14 +33,20 @@ mod random;
 pub mod rehearsal;
 mod releases;
 mod request;
+mod resends;
+mod reserve;
+mod rows;
 mod sessions;
 mod settings;
 mod settling;
 mod step_outcomes;
 mod steps;
+mod told;
 mod trips;
 mod turns;
 mod usage;
+mod views;
+mod waits;
 mod watching;
 mod world;
 

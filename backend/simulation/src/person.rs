@@ -188,6 +188,8 @@ impl World {
     pub(crate) fn delivery_ended(&mut self, request: &Request, end: &DeliverEnd) {
         self.note(|_| format!("{}: {end:?}", request.id));
         self.checker.delivery_ended(request, end, self.clock_now());
+        self.checker.attempts.ended(request, end);
+        self.check_what_was_recorded(request, end);
         let Some(asked) = &request.asked else { return };
         let session = match end {
             DeliverEnd::Sent { .. } => asked.session.clone(),
@@ -210,6 +212,8 @@ impl World {
         self.checker.check_ended(request, end, self.clock_now());
         if let (Some(asked), CheckEnd::Settled(Settlement::Verified)) = (&request.asked, end) {
             self.check_known(asked);
+            let is_alone = self.requests.is_empty();
+            self.checker.forgives(request.id, asked.number, is_alone);
             let sessions = &mut self.people[asked.person].sessions;
             // Verified; sometimes they try the session again.
             if self.random.percent(50) {
@@ -233,6 +237,9 @@ impl World {
     /// A process died while handling this request.
     pub(crate) fn died(&mut self, request: Request) {
         self.checker.died(&request);
+        if let Some(asked) = &request.asked {
+            self.checker.attempts.lost(asked.number);
+        }
         match request.work {
             Work::Callback(callback) => self.callback_failed(callback),
             Work::Operate(operation) => self.operation_lost(&operation),

@@ -36,14 +36,26 @@ impl World {
             return;
         }
         let seen = self.seen();
+        self.check_each_delivery(&seen);
         for number in 0..self.settings.numbers {
             for caller in 0..self.settings.callers {
                 for channel in [Channel::Sms, Channel::Voice] {
-                    self.check_a_send(number, caller, channel, &seen);
+                    if self.random.percent(60) {
+                        self.check_a_send(number, caller, channel, &seen);
+                    }
                 }
             }
         }
-        for session in self.checker.sessions.names() {
+        let sessions = self.checker.sessions.names();
+        match self.random.index(3) {
+            0 => self.check_the_attempts(),
+            1 => self.check_the_views(),
+            _ => {
+                let session = self.random.pick(&sessions).cloned();
+                self.check_a_resend(&session.unwrap_or_default());
+            }
+        }
+        for session in sessions {
             self.check_a_check(&session);
         }
         self.check_the_claims();
@@ -79,13 +91,16 @@ impl World {
         self.check_conversion(next, is_known, &low, seen);
     }
 
-    fn check_a_reservation(&mut self, next: Next, moments: &Moments, told: &SendReservation) {
+    pub(crate) fn check_a_reservation(
+        &mut self,
+        next: Next,
+        moments: &Moments,
+        told: &SendReservation,
+    ) {
         let Next { now, is_known, .. } = next;
-        let is_stopped = self.checker.operator.stops(next.channel);
-        let room_at = latest(moments);
-        self.checker.require(room_at <= now && !is_stopped, || {
-            format!("a send passes at {now}, and {moments:?}")
-        });
+        self.check_what_is_spent(next, told);
+        self.check_room(next, moments);
+        self.check_an_exemption(next, told.is_known(), told.low_conversion());
         let is_low = !told.low_conversion().is_empty() || self.checker.has_tripped;
         let is_right = is_low || is_known.is_none_or(|it| it == told.is_known());
         self.checker.require(is_right, || {
@@ -104,9 +119,25 @@ impl World {
         });
     }
 
+    /// A send passes only if there is room and no stop.
+    pub(crate) fn check_room(&mut self, next: Next, moments: &Moments) {
+        let is_stopped = self.checker.operator.stops(next.channel);
+        let (now, room_at) = (next.now, latest(moments));
+        self.checker.require(room_at <= now && !is_stopped, || {
+            format!("a send passes at {now}, and {moments:?}")
+        });
+    }
+
     /// A wait is the longest of those that are due.
-    fn check_a_wait(&mut self, moments: &Moments, wait: &Wait, now: u64, send: Option<Next>) {
+    pub(crate) fn check_a_wait(
+        &mut self,
+        moments: &Moments,
+        wait: &Wait,
+        now: u64,
+        send: Option<Next>,
+    ) {
         let told = now + u64::try_from(wait.retry_after.as_millis()).unwrap_or(u64::MAX);
+        let moments = &self.unless_exempt(moments, wait, send);
         let room_at = latest(moments);
         let own = moments.iter().find(|(limit, _)| *limit == wait.limit);
         let is_right = match own {
@@ -115,6 +146,7 @@ impl World {
         };
         self.checker
             .require(is_right, || format!("{wait:?} at {now}, and {moments:?}"));
+        self.check_a_cooldown(wait, now);
         if let Some(next) = send {
             let is_stopped = self.checker.operator.stops(next.channel);
             let stopped_until = now + 30 * 60 * 1_000;

@@ -1,7 +1,10 @@
 //! Invariants of what is released because it never left: it leaves no trace, and nothing
 //! that happened meanwhile is undone.
 
-use countersign_core::{Millis, keys, transitions::Reserved};
+use countersign_core::{
+    Millis, SessionOver, UpstreamOutcome, keys,
+    transitions::{Reserved, ViewSession},
+};
 use countersign_shared::{Channel, session::SessionStatus};
 
 use crate::{
@@ -30,6 +33,7 @@ impl World {
         self.release_beside_others(request);
         let Some(asked) = &request.asked else { return };
         self.check_claim(request, asked);
+        self.check_that_it_stays(request, asked);
         self.check_backoff(asked);
         let seen = self.view(&asked.session);
         if seen.is_some_and(|seen| seen.status != SessionStatus::Pending) {
@@ -52,9 +56,35 @@ impl World {
         if let Kind::Send(_) = asked.kind {
             let key = keys::session(&asked.session);
             let (row, now) = (self.store.rows().remove(&key), self.clock_now());
-            let is_gone = row.is_none_or(|row| row.expires_at <= now);
+            // An expired one may come back when the clock is set back.
+            let is_gone = row.is_none_or(|row| row.expires_at <= now) || self.checker.was_set;
             self.checker
                 .require(is_gone, || format!("{key:?} was withdrawn and is there"));
+            let told = self.read(&ViewSession { session: key });
+            let is_unknown = told == Err(SessionOver::NotFound) || self.checker.was_set;
+            self.checker
+                .require(is_unknown, || format!("one that was withdrawn is {told:?}"));
+        }
+    }
+
+    /// The key of a send that Plivo throttled is free again, unless it was claimed since.
+    pub(crate) fn check_freed(&mut self, request: &Request) {
+        let keyed = request.asked.as_ref().and_then(|it| it.keyed.as_ref());
+        let Some(keyed) = keyed.filter(|_| !self.checker.was_set) else {
+            return;
+        };
+        let is_throttled =
+            self.checker.told.failure(request.id) == Some(UpstreamOutcome::Throttled);
+        let others = self.requests.values().filter_map(|it| it.asked.as_ref());
+        let mut keys_of_others = others.filter_map(|it| it.keyed.as_ref());
+        let is_alone = !keys_of_others.any(|it| it.name == keyed.name);
+        let is_last = self.checker.told.claimant(&keyed.name) == Some(request.id);
+        if is_throttled && is_alone && is_last && self.checker.in_doubt == 0 {
+            let row = self.store.rows().remove(&keys::idempotency(&keyed.name));
+            let name = &keyed.name;
+            self.checker.require(row.is_none(), || {
+                format!("{name} was throttled, and is kept")
+            });
         }
     }
 
@@ -97,6 +127,7 @@ impl World {
         let is_alone = !others.any(|it| of_number(it) == Some(asked.number));
         let last = self.checker.sends.last_of(asked.number);
         let is_clear = self.checker.in_doubt == 0 && !self.checker.was_set;
+        let is_clear = is_clear && !self.settings.rules.verified_owes_no_wait;
         if !is_alone || !is_clear || self.checker.operator.has_freed(asked.number) {
             return;
         }

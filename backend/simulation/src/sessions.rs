@@ -69,6 +69,10 @@ impl Sessions {
         self.number_of_plivo.get(&key).copied()
     }
 
+    pub(crate) fn number_of(&self, session: &str) -> Option<usize> {
+        self.numbers.get(session).map(|(number, _)| *number)
+    }
+
     pub(crate) fn caller_of(&self, session: &str) -> usize {
         self.numbers.get(session).map_or(0, |(_, caller)| *caller)
     }
@@ -81,8 +85,11 @@ impl Sessions {
 
     /// A check was released, if that request is one.
     pub(crate) fn released(&mut self, request: u64) {
-        for checks in self.checks.values_mut() {
-            checks.remove(&request);
+        for (session, checks) in &mut self.checks {
+            // It opens a session that was exhausted.
+            if checks.remove(&request) && self.over.get(session).is_some_and(|it| !it.1) {
+                self.over.remove(session);
+            }
         }
     }
 
@@ -98,6 +105,11 @@ impl Sessions {
             is_over: over.is_some(),
             checks: self.checks.get(session).map_or(0, BTreeSet::len) as u64,
         })
+    }
+
+    /// The reserved checks of a session.
+    pub(crate) fn checks_of(&self, session: &str) -> impl Iterator<Item = u64> {
+        self.checks.get(session).into_iter().flatten().copied()
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -134,6 +146,8 @@ impl Checker {
             .get(&format!("upstream/{plivo}"));
         let is_theirs = known.is_none_or(|known| *known == number) || self.was_set;
         self.require(is_theirs, || format!("{plivo} is adopted for {number}"));
+        let numbers = &mut self.sessions.number_of_plivo;
+        numbers.insert(format!("upstream/{plivo}"), number);
         let used = self.sessions.used.get(plivo);
         let is_open = used.is_none_or(|newest| request <= *newest) || self.was_set;
         self.require(is_open, || format!("{plivo} is used up, and is adopted"));

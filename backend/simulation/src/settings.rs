@@ -131,7 +131,7 @@ impl Settings {
                     .percent(50)
                     .then(|| Duration::from_secs([20, 7_200][random.index(2)])),
                 conversion: random.percent(60).then_some(rule),
-                verified_owes_no_wait: false,
+                verified_owes_no_wait: random.percent(15),
             }),
             limits: limits(random),
             budget: Budget {
@@ -140,7 +140,11 @@ impl Settings {
                     &[Channel::Sms, Channel::Voice],
                 )
                 .expect("a table of prices"),
-                caps: vec![quota(PRICE * random.within(3..30), 3_600)],
+                caps: random
+                    .percent(80)
+                    .then(|| quota(PRICE * random.within(3..30), 3_600))
+                    .into_iter()
+                    .collect(),
                 alert_at: 80,
             },
             check_kept_for: Duration::from_secs([60, 60, 4][random.index(3)]),
@@ -172,6 +176,8 @@ fn application(caller: usize, random: &mut Random) -> Application {
 }
 
 fn limits(random: &mut Random) -> Limits {
+    // Shorter or longer than that of wrong checks.
+    let checks_within = [300, 1_200][random.index(2)];
     let mut some = |range: std::ops::Range<u64>, seconds: u64| {
         let is_set = random.percent(70);
         let count = random.within(range);
@@ -186,7 +192,7 @@ fn limits(random: &mut Random) -> Limits {
         voice_per_number: some(1..3, 600),
         wrong_checks_per_number: some(3..9, 900),
         sends_per_address: some(3..9, 600),
-        checks_per_address: some(4..12, 300),
+        checks_per_address: some(4..12, checks_within),
         numbers_per_address: some(1..3, 900),
         sends_per_range: some(4..12, 600),
         sends_per_country: some(2..16, 1_200),

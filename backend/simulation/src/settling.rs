@@ -66,6 +66,19 @@ impl Checker {
         *known = (known.0.max(from), known.1.max(now.0));
     }
 
+    /// A verification resets the number's backoff, if that is set.
+    pub(crate) fn forgives(&mut self, request: u64, number: usize, is_alone: bool) {
+        if !self.rules.verified_owes_no_wait {
+            return;
+        }
+        let from = self.accepted_at.get(&request).copied().unwrap_or_default();
+        let ladder = self.ladders.entry(number).or_default();
+        ladder.retain(|(_, at)| *at >= from);
+        if !ladder.is_empty() || !is_alone {
+            self.unclear.insert(number);
+        }
+    }
+
     /// Whether the session has no other accepted check.
     pub(crate) fn is_only_accepted(&self, asked: &Asked) -> bool {
         match self.accepted.get(&asked.session).map(Vec::as_slice) {

@@ -32,14 +32,20 @@ impl Checker {
                 self.require(arrived == 0, || {
                     "an attempt that was sent arrived".to_owned()
                 });
+                if let Work::Watch(_, plivo, _) = &request.work {
+                    self.attempts_polled(request.id, plivo, recorded.changes.len());
+                }
             }
             Ok(Outcome::Charged(new)) => {
-                if let Work::Watch(_, plivo, _) = &request.work {
+                if let Work::Watch(session, plivo, _) = &request.work {
+                    let caller = self.sessions.caller_of(session);
                     let booked = self.charged.entry(plivo.clone()).or_default();
                     for it in new {
-                        match it.channel {
-                            Some(_) => booked.0 += it.amount.0,
-                            None => booked.1 += it.amount.0,
+                        if it.channel.is_some() {
+                            booked.0 += it.amount.0;
+                        } else {
+                            booked.1 += it.amount.0;
+                            *self.validated_for.entry(caller).or_default() += it.amount.0;
                         }
                     }
                 }
@@ -71,11 +77,15 @@ impl Checker {
         let number = self.sessions.number_of_plivo(&plivo);
         let is_theirs = number.is_none_or(|it| Some(it) == sent) || self.was_set;
         self.require(is_theirs, || format!("{plivo} is of {number:?}"));
-        let by = sent.map(|number| format!("to {number}"));
-        let is_attributed = report.request_id.is_none() || report.request_id == by;
+        let by = report.request_id.as_ref();
+        let by = by.and_then(|by| by.strip_prefix("request")?.parse().ok());
+        let by = by.and_then(|by: u64| self.calls.get(&by));
+        let is_attributed = by.is_none_or(|by| Some(by.number) == sent);
         self.require(is_attributed || self.has_lied, || {
-            format!("{plivo} was sent {by:?}, and {report:?}")
+            format!("{plivo} was sent to {sent:?}, and {report:?}")
         });
+        let attempt = (callback.plivo, callback.update.index);
+        self.attempt_told(request.id, attempt, callback.update.attempt.status, report);
         for change in changes {
             let rank = rank(change.status);
             let known = self.ranks.entry((callback.plivo, callback.update.index));
@@ -157,7 +167,7 @@ impl Checker {
 }
 
 /// The order of statuses.
-fn rank(status: AttemptStatus) -> u8 {
+pub(crate) fn rank(status: AttemptStatus) -> u8 {
     match status {
         AttemptStatus::Delivered => 3,
         AttemptStatus::Undelivered => 2,

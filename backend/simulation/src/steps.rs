@@ -10,7 +10,7 @@ use crate::{
     border::opened,
     event::Event,
     outcome::{Answered, Outcome},
-    request::{Asked, Callback, Kind, Phase, Request, Work},
+    request::{Asked, Kind, Phase, Request, Work},
     settings::STORE_DEADLINE,
     world::World,
 };
@@ -43,23 +43,17 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, asked: Asked, step: Reserve) {
+    fn deliver(&mut self, asked: Asked, mut step: Reserve) {
         let work = Work::Deliver(DeliverFlow::new(&step));
+        let number = asked.number;
         let id = self.admit(Some(asked), work, Phase::Reserve);
+        self.checker.attempts.begun(id, number);
+        let request_id = format!("request{id}");
+        match &mut step {
+            Reserve::Send(step) => step.request_id = request_id,
+            Reserve::Resend(step) => step.request_id = request_id,
+        }
         self.submit(id, step, Outcome::ReservedSend);
-    }
-
-    /// Admits a callback from Plivo.
-    pub(crate) fn callback(&mut self, callback: Callback) {
-        let plivo = &self.plivo.sessions[callback.plivo];
-        let (id, number) = (plivo.id.clone(), plivo.number);
-        let step = self
-            .settings
-            .callback(&callback.nonce, &id, number, callback.update);
-        let (plivo, now) = (id, self.clock_now());
-        let id = self.admit(None, Work::Callback(callback), Phase::Only);
-        self.checker.turns.callback(id, &plivo, now);
-        self.submit(id, step, Outcome::Callback);
     }
 
     pub(crate) fn admit(&mut self, asked: Option<Asked>, work: Work, phase: Phase) -> u64 {
@@ -172,6 +166,7 @@ impl World {
                 };
                 if is_closed {
                     self.check_withdrawn(&request);
+                    self.check_freed(&request);
                 }
                 if is_released {
                     self.check_release(&request);
@@ -232,12 +227,14 @@ impl World {
                 self.requests.insert(id, request);
                 self.call_plivo(id);
             }
-            DeliverStep::Record(step) => {
+            DeliverStep::Record(mut step) => {
+                step.charge = Some(self.settings.charge(id));
                 request.phase = Phase::Record;
                 self.requests.insert(id, request);
                 self.submit(id, step, Outcome::Recorded);
             }
             DeliverStep::Release(step) => {
+                self.release_begins(&request);
                 self.release_beside_others(&request);
                 self.checker.releases(&request);
                 request.phase = Phase::Release;
@@ -245,6 +242,8 @@ impl World {
                 self.submit(id, step, |()| Outcome::Done);
             }
             DeliverStep::Close(step) => {
+                let number = request.asked.as_ref().map_or(0, |it| it.number);
+                self.checker.deliveries.closed(id, number);
                 if step.may_retry {
                     self.checker.frees_key(&request);
                 }

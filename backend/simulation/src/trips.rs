@@ -15,9 +15,9 @@ const UNCLEAR: u64 = 10_000;
 /// When a breaker tripped last, and how often it has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trip {
-    from: u64,
-    to: u64,
-    times: u32,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) times: u32,
 }
 
 /// What is known of a destination's conversion.
@@ -68,6 +68,7 @@ impl World {
         if self.elapsed >= self.settings.rules.session_lifetime
             || self.checker.operator.has_forgotten_any()
             || self.checker.has_lied
+            || self.checker.deliveries.has_withdrawn
         {
             return;
         }
@@ -145,6 +146,10 @@ impl World {
             for delivery in of_kind {
                 let at = delivery.requested_at.0;
                 if at + UNCLEAR >= begins.0 && at <= begins.1 + UNCLEAR && begins.1 > 0 {
+                    return Conversion::Unclear;
+                }
+                if at < begins.0 && !self.is_answered(session, at) {
+                    // A callback may have adopted it later, and then it counts.
                     return Conversion::Unclear;
                 }
                 if at < begins.0 {

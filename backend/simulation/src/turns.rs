@@ -30,6 +30,19 @@ impl Turns {
         self.begun.insert(request, now.0);
     }
 
+    /// Whether any callback may have been recorded since that moment.
+    pub(crate) fn is_any_since(&self, moment: u64) -> bool {
+        let mut begun = self.begun.values();
+        begun.any(|at| at + COMMITTED_WITHIN >= moment)
+    }
+
+    /// When a callback may have been recorded at the latest.
+    pub(crate) fn recorded_by(&self, request: u64) -> u64 {
+        self.begun
+            .get(&request)
+            .map_or(0, |at| at + COMMITTED_WITHIN)
+    }
+
     /// It was recorded.
     pub(crate) fn recorded(&mut self, request: u64, plivo: &str) {
         let begun = self.begun.get(&request).copied().unwrap_or_default();
@@ -69,7 +82,7 @@ impl World {
         }
     }
 
-    fn turn(&self, plivo: &str) -> PollTurn {
+    pub(crate) fn turn(&self, plivo: &str) -> PollTurn {
         PollTurn {
             upstream: keys::upstream(plivo),
             interval: INTERVAL,

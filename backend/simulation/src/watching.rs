@@ -90,6 +90,7 @@ impl World {
         };
         let work = || Work::Watch(session.to_owned(), plivo.to_owned(), now);
         let id = self.admit(None, work(), Phase::Only);
+        self.checker.attempts.polls(id, attempts.len());
         self.submit(id, learned, Outcome::Attempts);
         let caller = self.checker.sessions.caller_of(session);
         let step = self.settings.charges(session, caller, &upstream, charges);

@@ -9,7 +9,7 @@ use std::{
 use countersign_core::{Millis, Rows, Transition};
 use countersign_platform::clock::Clock;
 use countersign_store::{
-    Committer, MemoryStore,
+    Committer, MemoryStore, Snapshot,
     committer::{Command, Event as CommitterEvent},
 };
 
@@ -248,18 +248,22 @@ impl World {
 
     /// Reads directly from the store, for the checker.
     pub(crate) fn read<T: Transition>(&self, step: &T) -> T::Outcome {
+        let snapshot = self.load(step);
+        let mut rows = Rows::new(&snapshot.rows, snapshot.now);
+        step.apply(&mut rows).expect("rows are readable")
+    }
+
+    /// The rows that a step needs.
+    pub(crate) fn load<T: Transition>(&self, step: &T) -> Snapshot {
         let mut keys = Vec::new();
-        let mut snapshot = self.store.load_now(&keys);
         loop {
+            let snapshot = self.store.load_now(&keys);
             let named = step.keys(&Rows::new(&snapshot.rows, snapshot.now));
             let named = named.expect("rows are readable");
             if named.len() == keys.len() {
-                break;
+                return snapshot;
             }
             keys = named;
-            snapshot = self.store.load_now(&keys);
         }
-        let mut rows = Rows::new(&snapshot.rows, snapshot.now);
-        step.apply(&mut rows).expect("rows are readable")
     }
 }

@@ -76,8 +76,12 @@ impl ViewNumber {
     /// The session rows that the number's row names, each once.
     fn sessions(&self, rows: &Rows<'_>) -> Result<Vec<Key>, Unreadable> {
         let row = rows.get::<NumberRow>(&self.number)?.unwrap_or_default();
-        let mut sessions: Vec<Key> = row.reserved.into_iter().map(|it| it.session).collect();
-        sessions.dedup();
+        let mut sessions: Vec<Key> = Vec::new();
+        for send in row.reserved {
+            if !sessions.contains(&send.session) {
+                sessions.push(send.session);
+            }
+        }
         Ok(sessions)
     }
 }

@@ -3,7 +3,9 @@ use std::{sync::Arc, time::Duration};
 use super::world::{World, quota, reserved};
 use crate::{
     ConversionRule, Key, Limit, LimitCheck, Limits, Stop, Use, Verdict, keys,
-    transitions::{FreeNumber, LimitUsed, Recorded, ReleaseCheck, ReleaseSend, Reserved, SetStop},
+    transitions::{
+        FreeNumber, LimitUsed, Recorded, ReleaseCheck, ReleaseSend, Reserved, SetStop, ViewNumber,
+    },
 };
 
 fn free(world: &World, number: &str, forget: bool) -> FreeNumber {
@@ -238,4 +240,20 @@ fn an_allowed_number_has_the_reserve_also_where_no_number_is_remembered() {
     }
     let step = world.reserve_send("four", "four");
     assert!(matches!(world.run(&step), Reserved::Wait(_)));
+}
+
+#[test]
+fn a_session_with_a_resend_after_another_session_is_viewed_once() {
+    let mut world = World::new();
+    for session in ["one", "two", "one"] {
+        world.sent(session, "number", "plivo");
+        world.advance(100);
+    }
+    let view = ViewNumber {
+        number: keys::number("number"),
+        limits: world.limits.clone(),
+        rules: world.rules.clone(),
+    };
+    let seen = world.read(&view);
+    assert_eq!((seen.sends.len(), seen.sessions.len()), (3, 2));
 }

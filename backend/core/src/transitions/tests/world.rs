@@ -87,6 +87,21 @@ impl World {
         Ok(outcome)
     }
 
+    /// Runs a step that only reads, and may name its rows in more rounds.
+    pub(super) fn read<T: Transition>(&self, step: &T) -> T::Outcome {
+        let mut base = BTreeMap::new();
+        loop {
+            let named = step.keys(&Rows::new(&base, self.now)).unwrap();
+            if named.iter().all(|key| base.contains_key(key)) {
+                return step.apply(&mut Rows::new(&base, self.now)).unwrap();
+            }
+            base = named
+                .into_iter()
+                .map(|key| (key.clone(), self.rows.get(&key).cloned()))
+                .collect();
+        }
+    }
+
     pub(super) fn run<T: Transition>(&mut self, step: &T) -> T::Outcome {
         self.try_run(step).unwrap()
     }

@@ -55,8 +55,12 @@ impl Deliveries<'_> {
         let sends = reserved.iter().map(|it| (it.channel, Millis(it.at)));
         let sends: Vec<_> = sends.collect();
         let told_sends: Vec<_> = told.sends.iter().map(|it| (it.channel, it.at)).collect();
-        let mut of_number: Vec<usize> = reserved.iter().map(|it| it.session).collect();
-        of_number.dedup();
+        let mut of_number: Vec<usize> = Vec::new();
+        for send in reserved {
+            if !of_number.contains(&send.session) {
+                of_number.push(send.session);
+            }
+        }
         let mut attempts = Vec::new();
         for index in of_number {
             let session = &self.sessions[index];
