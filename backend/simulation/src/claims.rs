@@ -6,6 +6,7 @@ use std::{
 };
 
 use countersign_core::{Millis, Repetition, keys, transitions::FindAnswer};
+use countersign_shared::session::SessionStatus;
 
 use crate::{
     border::Keyed,
@@ -119,8 +120,10 @@ impl World {
         for name in self.checker.claims.freed.clone() {
             let row = rows.get(&keys::idempotency(&name));
             let is_there = row.is_some_and(|row| row.expires_at > now);
+            let asked = self.checker.claims.claimed.get(&name);
+            let is_kept = asked.is_some_and(|it| self.is_over(it));
             self.checker
-                .require(!is_there, || format!("{name} is still claimed"));
+                .require(!is_there || is_kept, || format!("{name} is still claimed"));
         }
         for (name, asked) in self.checker.claims.claimed.clone() {
             let claimed_at = self.checker.claimed_at.get(&name).copied().map(Millis);
@@ -131,6 +134,14 @@ impl World {
                 self.check_a_claim(&asked, keyed, at.until(now));
             }
         }
+    }
+
+    /// Whether a send or resend never left, and a code was entered all the same, because a
+    /// callback about another send adopted its session. That session keeps its key.
+    pub(crate) fn is_over(&self, asked: &Asked) -> bool {
+        let seen = self.view(&asked.session);
+        let is_over = seen.is_some_and(|seen| seen.status != SessionStatus::Pending);
+        is_over && !matches!(asked.kind, Kind::Check(_))
     }
 
     fn check_a_claim(&mut self, asked: &Asked, keyed: &Keyed, age: Duration) {

@@ -57,8 +57,8 @@ impl World {
     /// If a request under a key had its effect, a repetition must find the answer.
     pub(crate) fn probe(&mut self, asked: &Asked) {
         let Some(keyed) = &asked.keyed else { return };
-        let is_clear = !self.checker.answers.is_mismatched(&keyed.name)
-            && !self.checker.claims.is_free(&keyed.name);
+        let is_free = self.checker.claims.is_free(&keyed.name) && !self.is_over(asked);
+        let is_clear = !self.checker.answers.is_mismatched(&keyed.name) && !is_free;
         if !is_clear || self.checker.was_set {
             return;
         }

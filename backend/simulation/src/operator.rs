@@ -45,6 +45,8 @@ pub(crate) struct Operator {
     /// The number that is let through as if it were known.
     allowed: Option<usize>,
     operations_left: u64,
+    /// No request was in progress when the last operation began.
+    began_quietly: bool,
     /// What is stopped for every request after that one.
     surely: BTreeSet<Stop>,
     /// What may be stopped.
@@ -175,6 +177,7 @@ impl World {
 
     fn begin_operation(&mut self, operation: Operation) {
         let it = &mut self.checker.operator;
+        it.began_quietly = self.requests.is_empty();
         match &operation {
             Operation::Set(stop, true) => drop(it.perhaps.insert(stop.clone())),
             Operation::Set(stop, false) => drop(it.surely.remove(stop)),
@@ -227,7 +230,8 @@ impl World {
                 if is_quiet && answer.is_ok() {
                     // What was on its way when it was forgotten begins all the same, and
                     // nothing leads to it.
-                    self.check_that_it_is_free(*number, *forget && !is_again);
+                    let is_forgotten = *forget && !is_again && self.checker.operator.began_quietly;
+                    self.check_that_it_is_free(*number, is_forgotten);
                 }
             }
             _ => {}

@@ -50,10 +50,21 @@ impl World {
     pub(crate) fn check_withdrawn(&mut self, request: &Request) {
         let Some(asked) = &request.asked else { return };
         let seen = self.view(&asked.session);
-        if seen.is_some_and(|seen| seen.status != SessionStatus::Pending) {
+        if seen
+            .as_ref()
+            .is_some_and(|seen| seen.status != SessionStatus::Pending)
+        {
             return;
         }
-        if let Kind::Send(_) = asked.kind {
+        if let Kind::Send(channel) = asked.kind {
+            let at = self.checker.reserved_at(request.id).map(Millis);
+            let deliveries = seen.map(|seen| seen.deliveries).unwrap_or_default();
+            let mut own = deliveries.iter();
+            let is_left = own.any(|it| it.channel == channel && Some(it.requested_at) == at);
+            if !deliveries.is_empty() && !is_left {
+                // A resend happened while it was adopted.
+                return;
+            }
             let key = keys::session(&asked.session);
             let (row, now) = (self.store.rows().remove(&key), self.clock_now());
             // An expired one may come back when the clock is set back.

@@ -34,7 +34,10 @@ impl Transition for CloseSend {
         let number = counters.edit_number().expect("a send has a number");
         number.unreserve(&reservation.session, at);
         counters.save(rows);
-        withdraw::withdraw(rows, &self.rules, reservation)?;
+        if !withdraw::withdraw(rows, &self.rules, reservation)? {
+            // Nor is there anything to repeat.
+            return Ok(());
+        }
         if let Some(page) = reservation.page.as_ref().filter(|_| self.may_retry) {
             PageRow::press(rows, page, false)?;
         }

@@ -8,7 +8,8 @@ use crate::{
     transitions::PageRow,
 };
 
-/// Releases a reserved send or resend, and frees its idempotency key.
+/// Releases a reserved send or resend, and frees its idempotency key and its page, unless a
+/// callback adopted it and its session is over.
 pub struct ReleaseSend {
     /// The reservation.
     pub reservation: Arc<SendReservation>,
@@ -31,7 +32,10 @@ impl Transition for ReleaseSend {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), Unreadable> {
         let reservation = &self.reservation;
         send_limits::release(rows, &self.rules, reservation)?;
-        withdraw::withdraw(rows, &self.rules, reservation)?;
+        if !withdraw::withdraw(rows, &self.rules, reservation)? {
+            // Nor is there anything to repeat.
+            return Ok(());
+        }
         if let Some(page) = &reservation.page {
             PageRow::press(rows, page, false)?;
         }

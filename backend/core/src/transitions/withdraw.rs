@@ -27,18 +27,22 @@ pub(crate) fn keys(
 }
 
 /// Removes the session that the send began, and a delivery that a callback about another
-/// send adopted for it.
+/// send adopted for it. Returns whether that was done: if an adopted session is over, its
+/// caller has seen it live, so it stays as it is.
 pub(crate) fn withdraw(
     rows: &mut Rows<'_>,
     rules: &SessionRules,
     reservation: &SendReservation,
-) -> Result<(), Unreadable> {
+) -> Result<bool, Unreadable> {
     let (key, at) = (&reservation.session, reservation.reserved_at);
     let Some(mut row) = rows.get::<SessionRow>(key)? else {
-        return Ok(());
+        return Ok(true);
     };
     let is_adopted = is_adopted(rows, reservation)?;
-    if is_adopted && matches!(row.status, Status::Pending) {
+    if is_adopted {
+        if !matches!(row.status, Status::Pending) {
+            return Ok(false);
+        }
         row.undeliver(reservation.channel, at);
         let (destination, is_known) = (&reservation.destination, reservation.is_known);
         count_conversion(rows, rules, destination, is_known, |row, _, _| {
@@ -51,7 +55,7 @@ pub(crate) fn withdraw(
     } else if is_adopted {
         row.save(rows, key);
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Whether a callback about another send has adopted this one.

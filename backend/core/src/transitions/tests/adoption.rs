@@ -294,6 +294,41 @@ fn one_callback_adopts_every_lost_send_and_a_released_one_leaves_no_trace() {
 }
 
 #[test]
+fn a_send_that_never_left_keeps_its_key_if_its_adopted_session_is_verified() {
+    for is_refused in [false, true] {
+        let mut world = World::new();
+        world.reserved("one", "number");
+        world.advance(30);
+        let step = ReserveSend {
+            claim: Some(claim("key", "body")),
+            ..world.reserve_send("two", "number")
+        };
+        let reservation = Arc::new(reserved(world.run(&step)));
+        let callback = world.callback("nonce", "plivo", "number");
+        assert!(has_adopted(&world.run(&callback)));
+        world.check("two", Verdict::Accepted);
+        let rules = world.rules.clone();
+        if is_refused {
+            world.run(&CloseSend {
+                reservation,
+                answer: None,
+                may_retry: true,
+                rules,
+            });
+        } else {
+            world.run(&ReleaseSend { reservation, rules });
+        }
+        let session = world.run(&view("two")).unwrap();
+        assert_eq!(session.status, SessionStatus::Verified);
+        let found = world.run(&step);
+        let Reserved::Repeated(Repetition::Answered { answer, .. }) = found else {
+            panic!("{found:?}")
+        };
+        assert!(matches!(answer, Answer::Sent(_)), "{answer:?}");
+    }
+}
+
+#[test]
 fn no_callback_adopts_a_send_that_plivo_refused() {
     for is_adopted_before in [false, true] {
         let mut world = counting();

@@ -31,7 +31,9 @@ impl Deliveries<'_> {
             (Some(plivo), _) => self.record(&send, plivo),
             (None, 0..7) => {
                 self.service.run(&ReleaseSend { reservation, rules });
-                if let Some(keyed) = &send.reserved.keyed {
+                if let Some(keyed) = &send.reserved.keyed
+                    && !self.is_kept(&send)
+                {
                     self.claims.free(keyed, now);
                 }
                 self.withdraw(&send);
@@ -44,12 +46,25 @@ impl Deliveries<'_> {
                     may_retry: false,
                     rules,
                 });
-                if let Some(keyed) = &send.reserved.keyed {
+                if let Some(keyed) = &send.reserved.keyed
+                    && !self.is_kept(&send)
+                {
                     self.claims.replace(keyed, answer, now + LIFETIME);
                 }
                 self.withdraw(&send);
             }
         }
+    }
+
+    /// Whether a callback about another send has adopted it, and its session was verified
+    /// or used up since.
+    fn is_kept(&self, send: &Send) -> bool {
+        let session = &self.sessions[send.reserved.session];
+        let is_live = !session.is_gone && session.ends_at > self.now();
+        let is_over = !matches!(session.state, State::Reserved | State::Pending);
+        let is_it =
+            |it: &Delivery| (it.channel, it.at) == (send.reserved.channel, send.reserved.at);
+        is_live && is_over && session.deliveries.iter().any(is_it)
     }
 
     /// A send did not happen, whatever a callback about another one has adopted.
