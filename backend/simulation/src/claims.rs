@@ -138,7 +138,7 @@ impl World {
 
     /// Whether a send or resend never left, and a code was entered all the same, because a
     /// callback about another send adopted its session. That session keeps its key.
-    pub(crate) fn is_over(&self, asked: &Asked) -> bool {
+    fn is_over(&self, asked: &Asked) -> bool {
         let seen = self.view(&asked.session);
         let is_over = seen.is_some_and(|seen| seen.status != SessionStatus::Pending);
         is_over && !matches!(asked.kind, Kind::Check(_))

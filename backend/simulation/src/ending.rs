@@ -57,8 +57,8 @@ impl World {
     /// If a request under a key had its effect, a repetition must find the answer.
     pub(crate) fn probe(&mut self, asked: &Asked) {
         let Some(keyed) = &asked.keyed else { return };
-        let is_free = self.checker.claims.is_free(&keyed.name) && !self.is_over(asked);
-        let is_clear = !self.checker.answers.is_mismatched(&keyed.name) && !is_free;
+        let is_clear = !self.checker.answers.is_mismatched(&keyed.name)
+            && !self.checker.claims.is_free(&keyed.name);
         if !is_clear || self.checker.was_set {
             return;
         }
@@ -78,6 +78,13 @@ impl World {
         let pair = (asked.number, asked.caller);
         let found = match asked.kind {
             Kind::Send(channel) => {
+                let mut deliveries = session.deliveries.iter();
+                if !deliveries
+                    .any(|it| (it.channel, Some(it.requested_at)) == (channel, claimed_at))
+                {
+                    // It was withdrawn, and a resend goes on with its session.
+                    return;
+                }
                 let step = self.settings.send("probe", pair, channel, Some(keyed));
                 self.answer_found(&step)
             }

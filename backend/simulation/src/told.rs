@@ -103,8 +103,9 @@ impl Checker {
         let ends = [told.seen_at, at].map(|at| at.after(self.rules.session_lifetime));
         let is_adopted = may_be_adopted && told.expires_at == ends[1];
         let is_ending = !is_first || is_adopted || told.expires_at == ends[0];
-        // Plivo was called in between.
-        told.seen_at > at
+        // Plivo was called in between, or a callback adopted it in the same commit.
+        let is_later = told.seen_at > at || may_be_adopted && told.seen_at == at;
+        is_later
             && told.channel == channel
             && self.told.next_at.get(&request) == Some(&told.next_at)
             && left + self.checks_before(asked, at) <= all

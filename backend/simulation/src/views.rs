@@ -104,8 +104,10 @@ impl World {
         let is_recent = |it: &&OneUse| Millis(it.at).after(lifetime) > told.seen_at;
         let made = sends.iter().filter(is_recent).map(|it| it.at);
         let made: Vec<u64> = made.collect();
-        // Of many at once the oldest are forgotten, closed ones among them.
-        let are_all = self.checker.sends.of_number(number) <= MAX_REMEMBERED;
+        // Of many at once the oldest are forgotten, and those of them that were closed or
+        // released meanwhile have pushed out others.
+        let released = usize::try_from(self.checker.released).unwrap_or(usize::MAX);
+        let are_all = self.checker.sends.of_number(number) + released <= MAX_REMEMBERED;
         let is_right = listed == made || !are_all;
         self.checker.require(is_right, || {
             format!("{number} was sent {listed:?}, and {made:?}")
