@@ -88,7 +88,10 @@ async fn a_step_whose_caller_is_gone_is_finished_before_the_exit() {
 fn sighup_and_sigquit_shut_it_down_gracefully() {
     for signal in ["-HUP", "-QUIT"] {
         let program = Program::new(&format!("signal{signal}"));
-        let running = program.start(&[]);
+        // Also where the tests themselves run under nohup.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_countersign")]);
+        let running = program.start_by(command, &[]);
         running.signal(signal);
         let (code, log) = running.ended();
         assert_eq!(code, Some(0), "{signal}");
