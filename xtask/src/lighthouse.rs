@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     command::{Outcome, cargo, command, run, target},
-    packages::{npm_ci, once},
+    packages::node_modules,
     system_packages,
 };
 
@@ -16,11 +16,7 @@ pub(crate) fn measure() -> Outcome {
         "build --release --package countersign-backend --bin countersign",
     ))?;
     let home = Path::new("frontend/lighthouse");
-    once(
-        &home.join("node_modules"),
-        &[home.join("package-lock.json")],
-        || npm_ci(home),
-    )?;
+    node_modules(home)?;
     run(command("node")
         .arg("run.mjs")
         .current_dir(home)

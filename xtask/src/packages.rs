@@ -25,6 +25,12 @@ pub(crate) fn npm_ci(directory: &Path) -> Outcome {
         .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
 }
 
+/// Installs a directory's lock file into it, unless that was done.
+pub(crate) fn node_modules(home: &Path) -> Outcome {
+    let lock = home.join("package-lock.json");
+    once(&home.join("node_modules"), &[lock], || npm_ci(home))
+}
+
 /// Does `work` if one of the files has changed since it was last done.
 pub(crate) fn once(
     directory: &Path,

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     command::{Outcome, calling_cargo, cargo, command, exists, run, say},
-    packages::{npm_ci, once},
+    packages::node_modules,
     programs,
 };
 
@@ -75,9 +75,7 @@ pub(crate) fn install_packer() -> Outcome {
     if !exists("npm") {
         return Ok(());
     }
-    let home = Path::new(PACK);
-    let lock = home.join("package-lock.json");
-    once(&home.join("node_modules"), &[lock], || npm_ci(home))
+    node_modules(Path::new(PACK))
 }
 
 /// Removes what browsers do not need.

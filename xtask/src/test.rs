@@ -8,7 +8,7 @@ use self::totals::{Totals, check_line, count, playwright_line, rust_line};
 use crate::{
     command::{Outcome, cargo, command, exists, run, say, target},
     dist, image,
-    packages::{npm_ci, once, python_packages},
+    packages::{node_modules, npm_ci, once, python_packages},
     page, programs, system_packages, tools,
 };
 
@@ -351,11 +351,7 @@ fn e2e(totals: &mut Totals) -> Outcome {
         "build --package countersign-backend --bin countersign --example accounts",
     ))?;
     let home = Path::new("frontend/e2e");
-    once(
-        &home.join("node_modules"),
-        &[home.join("package-lock.json")],
-        || npm_ci(home),
-    )?;
+    node_modules(home)?;
     let mut tests = command("npx");
     tests
         .args(["playwright", "test"])

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_core::{SessionOver, SessionRules};
+use countersign_core::{Millis, SentAnswer, SessionOver, SessionRules};
 use countersign_shared::Channel;
 
 /// How long the id of an ended session is known.
@@ -110,6 +110,17 @@ impl Session {
             State::Exhausted => Some(SessionOver::ChecksExhausted),
             State::Pending | State::Reserved => None,
         })
+    }
+
+    /// The answer to a send or resend that happens now.
+    pub(super) fn sent(&self, channel: Channel, next_at: u64, now: u64) -> SentAnswer {
+        SentAnswer {
+            seen_at: Millis(now),
+            channel,
+            expires_at: Millis(self.ends_at),
+            next_at: Millis(next_at),
+            checks_left: self.checks_left,
+        }
     }
 
     /// The clock is about to be set: what has ended stays so.

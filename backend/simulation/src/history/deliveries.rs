@@ -13,12 +13,13 @@ use countersign_core::{
     Millis, NewSession, SessionRules, keys,
     transitions::{FreeNumber, PollTurn, SendReservation},
 };
-use countersign_shared::{Channel, Locale};
+use countersign_shared::Channel;
 
 use self::{callbacks::Callback, plivo::Plivo};
 use super::{
     accounts::Session,
     claims::{Claims, Keyed},
+    plain_rules, run,
     service::Service,
 };
 use crate::{border, random::Random};
@@ -76,14 +77,9 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
     let mut it = Deliveries {
         service: Service::new(),
         rules: Arc::new(SessionRules {
-            otp_length: 6,
             session_lifetime: Duration::from_millis(LIFETIME),
             checks_per_session: 200,
-            resend_waits: vec![Duration::ZERO],
-            default_locale: Locale::parse("en").expect("English is a language"),
-            verified_owes_no_wait: false,
-            known_numbers_for: None,
-            conversion: None,
+            ..plain_rules()
         }),
         sessions: Vec::new(),
         reserved: vec![Vec::new(); NUMBERS],
@@ -100,12 +96,10 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
         random,
     };
     let steps = it.random.within(10..120);
-    for _ in 0..steps {
+    run(steps, || {
         it.step();
-        if !it.violations.is_empty() {
-            break;
-        }
-    }
+        it.violations.is_empty()
+    });
     it.violations
 }
 

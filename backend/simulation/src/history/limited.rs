@@ -13,7 +13,6 @@ mod time;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign_core::{Limit, SessionRules, transitions::FreeNumber};
-use countersign_shared::Locale;
 
 use self::{
     bills::{Bill, Book},
@@ -24,7 +23,9 @@ use super::{
     accounts::{Backoff, Number, Session},
     claims::Claims,
     counter::{Counted, Counter},
+    plain_rules,
     quotas::{PLACES, Quotas},
+    run,
     service::Service,
 };
 use crate::{border, random::Random};
@@ -78,14 +79,10 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
     let mut it = Limited {
         service: Service::new(),
         rules: Arc::new(SessionRules {
-            otp_length: 6,
-            session_lifetime: Duration::from_mins(10),
             checks_per_session: [1, 2, 5][random.index(3)],
             resend_waits: waits.iter().copied().map(Duration::from_secs).collect(),
-            default_locale: Locale::parse("en").expect("English is a language"),
-            verified_owes_no_wait: false,
             known_numbers_for: known_for.map(Duration::from_secs),
-            conversion: None,
+            ..plain_rules()
         }),
         quotas,
         counters: BTreeMap::new(),
@@ -106,12 +103,10 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
     };
     let more = if is_busy { 300 } else { 0 };
     let steps = more + it.random.within(10..200);
-    for _ in 0..steps {
+    run(steps, || {
         it.step();
-        if !it.violations.is_empty() {
-            break;
-        }
-    }
+        it.violations.is_empty()
+    });
     it.violations
 }
 

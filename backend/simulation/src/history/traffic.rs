@@ -12,10 +12,11 @@ use countersign_core::{
     NewSession, Owner, Route, Sealed, SessionRules, keys,
     transitions::{ReserveSend, Reserved, SendLimits},
 };
-use countersign_shared::{Channel, Locale};
+use countersign_shared::Channel;
 
 use super::{
     breaker::{Breaker, Judged},
+    plain_rules, run,
     service::Service,
 };
 use crate::random::Random;
@@ -82,14 +83,10 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
     let mut traffic = Traffic {
         service: Service::new(),
         rules: Arc::new(SessionRules {
-            otp_length: 6,
             session_lifetime: LIFETIME,
-            checks_per_session: 5,
-            resend_waits: vec![Duration::ZERO],
-            default_locale: Locale::parse("en").expect("English is a language"),
-            verified_owes_no_wait: false,
             known_numbers_for: Some(Duration::from_secs(known_for)),
             conversion: Some(rule),
+            ..plain_rules()
         }),
         rule,
         breakers: BTreeMap::new(),
@@ -107,12 +104,10 @@ pub(super) fn play(random: &mut Random) -> Vec<String> {
     };
     let more = if traffic.is_steady { 200 } else { 0 };
     let steps = more + traffic.random.within(20..250);
-    for _ in 0..steps {
+    run(steps, || {
         traffic.step();
-        if !traffic.violations.is_empty() {
-            break;
-        }
-    }
+        traffic.violations.is_empty()
+    });
     traffic.violations
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Answer, Millis, Sealed, SentAnswer, Settlement, Verdict, keys,
+    Answer, Sealed, Settlement, Verdict, keys,
     transitions::{
         CloseSend, RecordResent, RecordSent, Recorded, ReleaseSend, ReserveCheck,
         Reserved as Outcome, SettleCheck,
@@ -150,13 +150,7 @@ impl Deliveries<'_> {
                 expected: None,
             });
         }
-        let expected = SentAnswer {
-            seen_at: Millis(now),
-            channel: reserved.channel,
-            expires_at: Millis(session.ends_at),
-            next_at: Millis(reserved.next_at),
-            checks_left: session.checks_left,
-        };
+        let expected = session.sent(reserved.channel, reserved.next_at, now);
         let mut answers = vec![expected];
         if let Some(keyed) = &reserved.keyed {
             let kept = self.claims.answered(keyed, now);

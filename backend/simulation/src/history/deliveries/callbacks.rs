@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Answer, AttemptUpdate, Millis, SentAnswer, UpstreamAttempt, keys,
+    Answer, AttemptUpdate, UpstreamAttempt, keys,
     transitions::{CallbackOutcome, CallbackRecipient, RecordCallback},
 };
 use countersign_shared::session::{AttemptReason, AttemptStatus};
@@ -134,13 +134,7 @@ impl Deliveries<'_> {
             channel: send.channel,
             expected: None,
         });
-        let answer = SentAnswer {
-            seen_at: Millis(now),
-            channel: send.channel,
-            expires_at: Millis(session.ends_at),
-            next_at: Millis(send.next_at),
-            checks_left: session.checks_left,
-        };
+        let answer = session.sent(send.channel, send.next_at, now);
         if let Some(keyed) = &send.keyed {
             self.claims.adopt(keyed, Answer::Sent(answer));
         }

@@ -3,7 +3,7 @@
 use countersign_core::{AttemptUpdate, DeliveryChange, UpstreamAttempt};
 use countersign_shared::{Channel, session::AttemptStatus};
 
-use crate::history::accounts::Delivery;
+use crate::{history::accounts::Delivery, step_outcomes::rank};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plivo {
@@ -18,15 +18,6 @@ pub(super) struct Plivo {
     pub(super) attempts: Vec<UpstreamAttempt>,
     /// The request that asked for each attempt.
     pub(super) requests: Vec<Option<String>>,
-}
-
-const fn rank(status: AttemptStatus) -> u8 {
-    match status {
-        AttemptStatus::Queued | AttemptStatus::Unknown => 0,
-        AttemptStatus::Sent => 1,
-        AttemptStatus::Undelivered => 2,
-        AttemptStatus::Delivered => 3,
-    }
 }
 
 impl Plivo {

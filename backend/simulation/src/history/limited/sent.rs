@@ -1,7 +1,7 @@
 //! What becomes of a send once Plivo has answered, or has not.
 
 use countersign_core::{
-    Answer, Millis, Sealed, SentAnswer, Settlement, UpstreamOutcome,
+    Answer, Millis, Sealed, Settlement, UpstreamOutcome,
     transitions::{CloseSend, KeepAnswer, RecordResent, RecordSent, Recorded, ReleaseSend},
 };
 
@@ -136,13 +136,7 @@ impl Limited<'_> {
             channel: send.channel,
             expected: Some(send.expected),
         });
-        let answer = SentAnswer {
-            seen_at: Millis(now),
-            channel: send.channel,
-            expires_at: Millis(session.ends_at),
-            next_at: Millis(send.next_at),
-            checks_left: session.checks_left,
-        };
+        let answer = session.sent(send.channel, send.next_at, now);
         self.saved(&plivo);
         if let Some(keyed) = &send.keyed {
             self.claims.answer(keyed, Answer::Sent(answer), now);
